@@ -1,0 +1,1 @@
+"""Predict what a shuttle flight costs: the example project of kedro-aws-batch."""

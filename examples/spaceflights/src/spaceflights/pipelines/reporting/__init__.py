@@ -1,0 +1,5 @@
+"""What people look at: the two models side by side."""
+
+from .pipeline import create_pipeline
+
+__all__ = ["create_pipeline"]
