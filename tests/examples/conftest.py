@@ -1,0 +1,32 @@
+"""The spaceflights example as Kedro sees it, and what ``kedro run`` makes of it, each once a session."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.examples.outputs import read_outputs
+from tests.examples.project import copy_spaceflights, run_python
+
+
+@pytest.fixture(scope="session")
+def spaceflights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Return what Kedro makes of the example: its pipelines, nodes, and datasets by environment."""
+    project = copy_spaceflights(tmp_path_factory.mktemp("described"))
+    description = run_python(project, Path(__file__).with_name("describe.py"), "base", "aws_batch")
+    return dict(json.loads(description))
+
+
+@pytest.fixture(scope="session")
+def run_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a copy of the example after one ``kedro run`` of the whole. Not to be changed."""
+    project = copy_spaceflights(tmp_path_factory.mktemp("run"))
+    run_python(project, "-m", "kedro", "run")
+    return project
+
+
+@pytest.fixture(scope="session")
+def run_outputs(run_project: Path) -> dict[str, bytes]:
+    """Return what ``kedro run`` leaves in ``data``: what a distributed run must equal, byte by byte."""
+    return read_outputs(run_project / "data")

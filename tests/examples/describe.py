@@ -1,0 +1,54 @@
+"""Prints, as JSON, what Kedro makes of the project in the working directory: started as a process of its own."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
+from kedro.pipeline.node import Node
+
+
+def main() -> None:
+    """Describe the pipelines, and where the datasets lie in the environments on the command line."""
+    bootstrap_project(Path.cwd())
+    from kedro.framework.project import pipelines  # noqa: PLC0415
+
+    nodes = pipelines["__default__"].nodes
+    names = {name for node in nodes for name in [*node.inputs, *node.outputs] if not name.startswith("params:")}
+    description = {
+        "pipelines": {name: [node.name for node in pipeline.nodes] for name, pipeline in pipelines.items()},
+        "nodes": [_describe(node) for node in nodes],
+        "datasets": {environment: _find_datasets(environment, sorted(names)) for environment in sys.argv[1:]},
+    }
+    sys.stdout.write(json.dumps(description))
+
+
+def _describe(node: Node) -> dict[str, Any]:
+    return {
+        "name": node.name,
+        "named": node._name is not None,
+        "namespace": node.namespace,
+        "tags": sorted(node.tags),
+        "inputs": node.inputs,
+        "outputs": node.outputs,
+    }
+
+
+def _find_datasets(environment: str, names: list[str]) -> dict[str, Any]:
+    """Return the catalog's entry for each dataset: patterns resolved, paths below the project, empty where none is."""
+    session: Any = KedroSession.create(env=environment)
+    with session:
+        catalog = session.load_context().catalog
+        return {name: _entry(catalog, name) for name in names}
+
+
+def _entry(catalog: Any, name: str) -> dict[str, Any]:
+    entry: dict[str, Any] | None = catalog._lazy_datasets[name].config if name in catalog._lazy_datasets else None
+    entry = entry or catalog.config_resolver.resolve_pattern(name)
+    return entry | {"filepath": entry["filepath"].removeprefix(f"{Path.cwd()}/")} if "filepath" in entry else entry
+
+
+if __name__ == "__main__":
+    main()
