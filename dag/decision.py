@@ -1,0 +1,105 @@
+"""What to do next, derived from what a run's shards say. Nothing here remembers anything."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from dag.plan import Plan
+from dag.shards import Mark, View
+from dag.status import GroupStatus, OnFailure, RunStatus
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Nothing to do until a job ends."""
+
+
+@dataclass(frozen=True)
+class Submit:
+    """Attempts that may be claimed and submitted, longest remaining path first."""
+
+    frontier: list[Mark]
+
+
+@dataclass(frozen=True)
+class End:
+    """The run is over."""
+
+    status: RunStatus
+
+
+Decision = Wait | Submit | End
+
+
+def frontier(plan: Plan, view: View, candidates: Iterable[int]) -> list[Mark]:
+    """Return those of the candidates that may be submitted now, longest remaining path first.
+
+    Derived from what has succeeded, never counted, so that an event delivered twice or late changes nothing.
+    """
+    ready = []
+    for group in candidates:
+        attempt = view.next_attempt(group)
+        if attempt is not None and all(view.succeeded(parent) for parent in plan.groups[group].parents):
+            ready.append(Mark(group, attempt))
+    return sorted(ready, key=lambda mark: (-plan.remaining[mark.group], mark))
+
+
+def decide(plan: Plan, view: View, candidates: Collection[int], failed: bool) -> Decision:
+    """Return what a running run needs next.
+
+    `failed` says that a group has failed for good; then the view must hold all shards, since the end of such a run
+    can't be told from its sinks. Otherwise the view must hold the shards of the candidates and of their parents,
+    and those of the sinks if the run may be over.
+    """
+    on_failure = plan.settings.on_failure
+    if failed and on_failure is OnFailure.ABORT:
+        return End(RunStatus.FAILED)
+    if not failed and all(view.succeeded(sink) for sink in plan.sinks):
+        return End(RunStatus.SUCCEEDED)
+    if not (failed and on_failure is OnFailure.DRAIN) and (ready := frontier(plan, view, candidates)):
+        return Submit(ready)
+    if failed and view.accounted():
+        return End(RunStatus.FAILED)
+    return Wait()
+
+
+def candidates_after(plan: Plan, ended: Iterable[Mark]) -> set[int]:
+    """Return the groups that the end of some attempts may have made ready: their children, and themselves again."""
+    groups = {mark.group for mark in ended}
+    return groups.union(*(plan.children[group] for group in groups)) if groups else set()
+
+
+def shards_to_read(plan: Plan, candidates: Iterable[int]) -> set[int]:
+    """Return the shards that tell whether the candidates are ready: theirs and their parents'."""
+    wanted = set()
+    for group in candidates:
+        wanted.add(Mark(group).shard)
+        wanted.update(Mark(parent).shard for parent in plan.groups[group].parents)
+    return wanted
+
+
+def group_status(view: View, group: int, run: RunStatus, running: bool = False) -> GroupStatus:
+    """Return what has become of a group; `running` says that Batch calls its newest attempt's job RUNNING."""
+    if view.succeeded(group):
+        return GroupStatus.SUCCEEDED
+    newest = view.newest_attempt(group)
+    over = run is not RunStatus.RUNNING
+    if newest is None:
+        return GroupStatus.SKIPPED if over else GroupStatus.WAITING
+    mark = Mark(group, newest)
+    if view.has("retried", mark):
+        return GroupStatus.FAILED if over else GroupStatus.WAITING
+    if view.has("cancelled", mark):
+        return GroupStatus.CANCELLED if view.has("submitted", mark) else GroupStatus.SKIPPED
+    if view.has("failed", mark):
+        return GroupStatus.FAILED
+    return GroupStatus.RUNNING if running else GroupStatus.SUBMITTED
+
+
+def counts(plan: Plan, view: View, run: RunStatus, running: Collection[int] = ()) -> dict[str, int]:
+    """Return how many groups have each status, every status named."""
+    found = dict.fromkeys((status.value for status in GroupStatus), 0)
+    for group in range(len(plan.groups)):
+        found[group_status(view, group, run, group in running).value] += 1
+    return found

@@ -1,0 +1,131 @@
+"""The graph document (contract C4): what the plugin compiles and a run is made of."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dag.errors import InvalidGraphError
+
+FORMAT = 1
+#: Above this a run is refused: its plan and shards would outgrow what one invocation can read in good time.
+MOST_GROUPS = 100_000
+
+Resources = Mapping[str, Any]
+
+
+def base_name(dataset: str) -> str:
+    """Return a dataset's name without its transcoding: `cars@spark` is written and read as `cars`."""
+    return dataset.partition("@")[0]
+
+
+def is_parameter(dataset: str) -> bool:
+    """Return whether a node's input is a parameter, which no node ever writes."""
+    return dataset == "parameters" or dataset.startswith("params:")
+
+
+@dataclass(frozen=True)
+class Node:
+    """A Kedro node as the document has it."""
+
+    name: str
+    display: str  #: `str(node)`, of which Kedro-Viz makes its ids
+    namespace: str | None
+    tags: frozenset[str]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    resources: Resources
+
+    @property
+    def signature(self) -> str:
+        """Return 16 hex digits of the node's name, inputs and outputs: alike nodes of two deployments agree."""
+        text = json.dumps([self.name, self.inputs, self.outputs], ensure_ascii=False)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Where a dataset lives and whether it keeps versions."""
+
+    type: str
+    location: str  #: `remote`, `local` or `memory`
+    versioned: bool
+
+
+@dataclass(frozen=True)
+class GraphDocument:
+    """A compiled Kedro project."""
+
+    digest: str
+    project: str
+    environment: str
+    nodes: tuple[Node, ...]
+    pipelines: Mapping[str, tuple[int, ...]]
+    datasets: Mapping[str, Dataset]
+    run: Mapping[str, Any]
+
+
+def digest_of(document: Mapping[str, Any]) -> str:
+    """Return the digest of a document's canonical form, its own digest left out."""
+    body = {key: value for key, value in document.items() if key != "digest"}
+    canonical = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def read_document(text: str | bytes) -> GraphDocument:
+    """Return the document that the text holds.
+
+    Raises InvalidGraphError when it isn't JSON, of another format, incomplete, or was changed after it was compiled.
+    """
+    try:
+        raw = json.loads(text)
+    except ValueError as error:
+        raise InvalidGraphError(f"The graph document is not JSON ({error}). Compile it again.") from error
+    if not isinstance(raw, dict) or "format" not in raw:
+        raise InvalidGraphError(
+            "This is not a graph document: it has no 'format'. `kedro aws-batch compile` makes one."
+        )
+    if raw["format"] != FORMAT:
+        raise InvalidGraphError(
+            f"The graph document is of format {raw['format']!r}, and this service reads format {FORMAT}. "
+            "Deploy with the plugin's own version of the service, or compile again with this one."
+        )
+    try:
+        document = _parse(raw)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InvalidGraphError(
+            f"The graph document is incomplete or malformed ({error!r}). Compile it again."
+        ) from error
+    if document.digest != digest_of(raw):
+        raise InvalidGraphError(
+            "The graph document does not match its digest: it was changed after it was compiled. Compile it again."
+        )
+    return document
+
+
+def _parse(raw: Mapping[str, Any]) -> GraphDocument:
+    nodes = tuple(
+        Node(
+            node["name"],
+            node["str"],
+            node["namespace"],
+            frozenset(node["tags"]),
+            tuple(node["inputs"]),
+            tuple(node["outputs"]),
+            node["resources"],
+        )
+        for node in raw["nodes"]
+    )
+    pipelines = {name: tuple(indices) for name, indices in raw["pipelines"].items()}
+    for name, indices in pipelines.items():
+        if any(not 0 <= index < len(nodes) for index in indices):
+            raise InvalidGraphError(
+                f"Pipeline '{name}' of the graph document names a node that isn't in it. Compile it again."
+            )
+    datasets = {
+        name: Dataset(entry["type"], entry["location"], entry["versioned"]) for name, entry in raw["datasets"].items()
+    }
+    return GraphDocument(raw["digest"], raw["project"], raw["environment"], nodes, pipelines, datasets, raw["run"])

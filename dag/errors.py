@@ -1,0 +1,43 @@
+"""What can be wrong with a request or a document, said so that a person can act on it."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class DagError(ValueError):
+    """Base of every refusal; the class's name, without `Error`, is the error type that callers see."""
+
+    @property
+    def kind(self) -> str:
+        """Return the error type of contract C5, as `InvalidRequest`."""
+        return type(self).__name__.removesuffix("Error")
+
+
+class InvalidGraphError(DagError):
+    """The graph document can't be read, or is of another format."""
+
+
+class InvalidRequestError(DagError):
+    """The request names what doesn't exist, or asks for what can't be."""
+
+
+class UnknownRunError(DagError):
+    """There is no such run, or no longer."""
+
+
+class GraphMismatchError(DagError):
+    """The caller's graph isn't the deployed one."""
+
+
+class NotAllowedError(DagError):
+    """The request uses a queue or definition that the deployment doesn't list."""
+
+
+class RunTooLargeError(DagError):
+    """The run is beyond a documented size."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return ` Did you mean 'x'?` for the nearest of the known names, or nothing."""
+    nearest = get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f" Did you mean '{nearest[0]}'?" if nearest else ""

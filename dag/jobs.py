@@ -1,0 +1,55 @@
+"""How a job is named, and what it carries.
+
+The name is all that an event surely has of ours (contract C3), so project, run, group and attempt can be read back.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+#: Batch's limit on a job name; letters, digits, `-` and `_`, beginning with a letter or digit.
+LONGEST_NAME = 128
+
+_NAME = re.compile(
+    r"(?P<project>[A-Za-z0-9][A-Za-z0-9_-]*?)--"
+    r"(?P<run>\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d-\d{3}Z)--(?P<group>\d+)-(?P<attempt>\d+)(?:--.*)?"
+)
+_RUN = re.compile(r"\d{4}-\d\d-\d\dT\d\d\.\d\d\.\d\d\.\d{3}Z")
+
+
+@dataclass(frozen=True)
+class JobName:
+    """What a job's name says."""
+
+    project: str
+    run_id: str
+    group: int  #: of an array job, its first member
+    attempt: int
+
+    def write(self, slug: str) -> str:
+        """Return the name that Batch sees; the slug is for people, and gives way to the limit."""
+        run = self.run_id.replace(".", "-").replace(":", "-")
+        stem = f"{self.project}--{run}--{self.group}-{self.attempt}--"
+        return (stem + re.sub(r"[^A-Za-z0-9_]+", "-", slug).strip("-"))[:LONGEST_NAME].rstrip("-")
+
+
+def read_job_name(name: str) -> JobName | None:
+    """Return what a job name says, or None when it isn't one of ours."""
+    match = _NAME.fullmatch(name)
+    if not match:
+        return None
+    date, _, time = match["run"].partition("T")
+    return JobName(match["project"], f"{date}T{time.replace('-', '.')}", int(match["group"]), int(match["attempt"]))
+
+
+def run_id_at(milliseconds: int, later: int = 0) -> str:
+    """Return the run id of a moment, in Kedro's timestamp form; `later` ms after it, if another run has it."""
+    seconds, thousandths = divmod(milliseconds + later, 1000)
+    return f"{datetime.fromtimestamp(seconds, tz=timezone.utc):%Y-%m-%dT%H.%M.%S}.{thousandths:03d}Z"
+
+
+def is_run_id(text: str) -> bool:
+    """Return whether a text has the form of a run id."""
+    return _RUN.fullmatch(text) is not None

@@ -1,0 +1,153 @@
+"""What a run keeps of the graph: its groups, written once and never changed, so that deployments pass it by."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from dag.document import Resources
+from dag.jobs import JobName
+from dag.resources import MemoryRetry
+from dag.status import OnFailure
+
+
+@dataclass(frozen=True)
+class Group:
+    """The nodes that run in one job."""
+
+    nodes: tuple[str, ...]
+    signatures: tuple[str, ...]  #: one a node, by which a resumed run knows it again
+    parents: tuple[int, ...]
+    resources: Resources
+    load_versions: Mapping[str, str]
+
+    @property
+    def title(self) -> str:
+        """Return the group's name for people: its first node's, and how many more there are."""
+        return self.nodes[0] if len(self.nodes) == 1 else f"{self.nodes[0]} (+{len(self.nodes) - 1})"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What holds for all jobs of a run."""
+
+    on_failure: OnFailure
+    job_command: str  #: `job` or `kedro-run`
+    launch_type: str  #: `EC2` or `FARGATE`
+    max_workers: int | None
+    memory_retry: MemoryRetry | None
+    array_jobs: bool
+
+
+@dataclass(frozen=True)
+class Reused:
+    """A node that an earlier run has done."""
+
+    signature: str
+    run_id: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run's groups and what they share."""
+
+    run_id: str
+    project: str
+    environment: str
+    pipelines: tuple[str, ...]
+    params: Mapping[str, Any]
+    settings: Settings
+    groups: tuple[Group, ...]
+    reused: Mapping[str, Reused]
+
+    @cached_property
+    def children(self) -> Sequence[Sequence[int]]:
+        """Return each group's children."""
+        children: list[list[int]] = [[] for _ in self.groups]
+        for index, group in enumerate(self.groups):
+            for parent in group.parents:
+                children[parent].append(index)
+        return children
+
+    @cached_property
+    def sinks(self) -> frozenset[int]:
+        """Return the groups that nothing follows: when all have succeeded, every group has."""
+        return frozenset(index for index, following in enumerate(self.children) if not following)
+
+    @cached_property
+    def remaining(self) -> Sequence[int]:
+        """Return the number of groups on the longest path from each group to the end, itself included."""
+        longest = [1] * len(self.groups)
+        for index in reversed(range(len(self.groups))):
+            longest[index] += max((longest[child] for child in self.children[index]), default=0)
+        return longest
+
+    @property
+    def node_count(self) -> int:
+        """Return how many nodes the run runs."""
+        return sum(len(group.nodes) for group in self.groups)
+
+    def memory(self, group: int, attempt: int) -> int | None:
+        """Return the MiB that an attempt of a group asks for; None where there is no such attempt or no figure."""
+        resources = self.groups[group].resources
+        if attempt == 0 or self.settings.memory_retry is None:
+            return resources.get("memory") if attempt == 0 else None
+        return self.settings.memory_retry.memory(resources, attempt, self.settings.launch_type == "FARGATE")
+
+    def job_name(self, group: int, attempt: int) -> str:
+        """Return the name of the job that runs an attempt of a group."""
+        return JobName(self.project, self.run_id, group, attempt).write(self.groups[group].nodes[0])
+
+    def resources(self, group: int, attempt: int) -> Resources:
+        """Return what an attempt of a group asks of Batch."""
+        resources = dict(self.groups[group].resources)
+        if attempt:
+            resources["memory"] = self.memory(group, attempt)
+        return resources
+
+
+def dump_plan(plan: Plan) -> bytes:
+    """Return the plan as compressed JSON."""
+    retry = plan.settings.memory_retry
+    body = {
+        "run_id": plan.run_id,
+        "project": plan.project,
+        "environment": plan.environment,
+        "pipelines": plan.pipelines,
+        "params": plan.params,
+        "settings": {**vars(plan.settings), "memory_retry": retry and vars(retry)},
+        "groups": [[g.nodes, g.signatures, g.parents, g.resources, g.load_versions] for g in plan.groups],
+        "reused": {name: [node.signature, node.run_id] for name, node in plan.reused.items()},
+    }
+    return zlib.compress(json.dumps(body, separators=(",", ":")).encode(), 6)
+
+
+def load_plan(packed: bytes) -> Plan:
+    """Return the plan that `dump_plan` wrote."""
+    body = json.loads(zlib.decompress(packed))
+    settings = body["settings"]
+    retry = settings["memory_retry"]
+    return Plan(
+        body["run_id"],
+        body["project"],
+        body["environment"],
+        tuple(body["pipelines"]),
+        body["params"],
+        Settings(
+            OnFailure(settings["on_failure"]),
+            settings["job_command"],
+            settings["launch_type"],
+            settings["max_workers"],
+            MemoryRetry(**retry) if retry else None,
+            settings["array_jobs"],
+        ),
+        tuple(
+            Group(tuple(nodes), tuple(signatures), tuple(parents), resources, load_versions)
+            for nodes, signatures, parents, resources, load_versions in body["groups"]
+        ),
+        {name: Reused(signature, run_id) for name, (signature, run_id) in body["reused"].items()},
+    )

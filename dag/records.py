@@ -1,0 +1,93 @@
+"""The values that the run table keeps besides shards and plans."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from dag.shards import Mark
+from dag.status import RunStatus
+
+#: How we explain the end of a job that we end: by this an event tells a sibling that we terminated from a failure.
+OUR_REASON = "kedro-aws-batch: "
+LONGEST_REASON = 400
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run's status item."""
+
+    run_id: str
+    project: str
+    environment: str
+    pipelines: tuple[str, ...]
+    request: Mapping[str, Any]
+    graph_digest: str
+    idempotency_key: str
+    on_failure: str
+    groups_total: int
+    nodes_total: int
+    created_at: int  #: ms
+    expires_at: int  #: s, when the table may forget the run
+    max_workers: int | None = None
+    description: str | None = None
+    status: RunStatus = RunStatus.RUNNING
+    reason: str | None = None
+    failure: str | None = None  #: why the run will fail, known before its jobs have all ended
+    ended_at: int | None = None
+    slots: frozenset[int] = frozenset()  #: attempts that hold one of `max_workers` places, see `slot`
+    announced: frozenset[str] = frozenset()
+    resumed: Mapping[str, Any] | None = field(default=None)
+
+    @property
+    def over(self) -> bool:
+        """Return whether the status is terminal."""
+        return self.status is not RunStatus.RUNNING
+
+
+def slot(mark: Mark) -> int:
+    """Return the number under which an attempt holds a place among `max_workers`."""
+    return mark.attempt * 1_000_000 + mark.group
+
+
+@dataclass(frozen=True)
+class Job:
+    """A submitted job, as recorded."""
+
+    mark: Mark
+    job_id: str
+    name: str
+    submitted_at: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an attempt ended."""
+
+    mark: Mark
+    succeeded: bool
+    reason: str | None = None
+    job_id: str | None = None
+    name: str | None = None
+    created_at: int | None = None
+    started_at: int | None = None
+    ended_at: int | None = None
+    exit_code: int | None = None
+    log_stream: str | None = None
+    tries: int = 1  #: attempts that Batch itself made
+    never_submitted: bool = False
+
+    @property
+    def cancelled(self) -> bool:
+        """Return whether it ended because we ended it, or was never submitted."""
+        return not self.succeeded and (self.never_submitted or (self.reason or "").startswith(OUR_REASON))
+
+    @property
+    def out_of_memory(self) -> bool:
+        """Return whether it failed for want of memory: killed by the kernel (128 + SIGKILL), or so Batch says."""
+        return (
+            not self.succeeded
+            and not self.cancelled
+            and (self.exit_code == 137 or "OutOfMemory" in (self.reason or ""))
+        )

@@ -1,0 +1,196 @@
+"""From a request to a plan: what `start_run` means to run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dag.document import MOST_GROUPS, GraphDocument, Node, base_name
+from dag.errors import GraphMismatchError, InvalidRequestError, NotAllowedError, RunTooLargeError, did_you_mean
+from dag.grouping import group
+from dag.plan import Group, Plan, Reused, Settings
+from dag.resources import MemoryRetry, check_overrides, combine, resolve
+from dag.resume import Resumption, changed_parameters, done_before, resumption
+from dag.selection import FILTERS, select
+from dag.shards import View
+from dag.status import OnFailure
+
+#: What `params: {aws_batch: …}` may change for one run.
+OVERRIDABLE = frozenset(
+    "job_queue job_definition job_command max_workers group_by array_jobs on_failure memory_retry resources service".split()
+)
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """The queues and definitions that the deployment lets runs use."""
+
+    job_queues: Sequence[str]
+    job_definitions: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """A run that is to be resumed."""
+
+    plan: Plan
+    view: View
+    request: Mapping[str, Any]
+
+
+def resumed_request(request: Mapping[str, Any], earlier: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the request of a run that resumes another: the other's selection and parameters, where it says nothing itself."""
+    merged = dict(request)
+    if not any(name in request for name in ("pipeline", "pipelines", *FILTERS)):
+        merged.update({name: earlier[name] for name in ("pipeline", "pipelines", *FILTERS) if name in earlier})
+    for name in ("params", "load_versions", "max_workers", "on_failure"):
+        if name not in request and name in earlier:
+            merged[name] = earlier[name]
+    return merged
+
+
+def make_plan(
+    document: GraphDocument, request: Mapping[str, Any], run_id: str, allowed: Allowed, earlier: Earlier | None = None
+) -> tuple[Plan, Resumption | None]:
+    """Return the plan of a request, and what it takes over when it resumes an earlier run.
+
+    Raises a DagError for whatever can't be run, before anything is started.
+    """
+    if request.get("graph_digest") not in (None, document.digest):
+        raise GraphMismatchError(
+            f"The deployed graph is {document.digest[:19]}…, yours is {str(request['graph_digest'])[:19]}…: "
+            "deploy again, or check out what was deployed."
+        )
+    pipelines = _pipelines(request)
+    overrides = _overrides(request)
+    config = {**document.run, **{key: value for key, value in overrides.items() if key != "resources"}}
+    nodes = select(document, pipelines, request)
+    resources = overrides.get("resources", {})
+    check_overrides(resources, nodes)
+    resumed = _resume(document, request, nodes, earlier) if earlier else None
+    if resumed:
+        nodes = [node for node in nodes if node.name in resumed.again]
+        if not nodes:
+            raise InvalidRequestError(
+                f"Run {resumed.source} has done all of it: there is nothing to resume. Start a new run to do it again."
+            )
+    pins = _pins(document, nodes, request, run_id, resumed)
+    members, parents = group(nodes, document.datasets, config["group_by"])
+    if len(members) > MOST_GROUPS:
+        raise RunTooLargeError(
+            f"The run has {len(members):,} groups; {MOST_GROUPS:,} is the most. Group nodes by namespace or tag (group_by)."
+        )
+    groups = tuple(
+        _group([nodes[index] for index in indices], tuple(above), config, resources, pins)
+        for indices, above in zip(members, parents, strict=True)
+    )
+    _refuse_not_allowed(groups, allowed)
+    reused: Mapping[str, Reused] = resumed.reused if resumed else {}
+    plan = Plan(
+        run_id,
+        document.project,
+        document.environment,
+        pipelines,
+        request.get("params", {}),
+        _settings(config, request),
+        groups,
+        reused,
+    )
+    return plan, resumed
+
+
+def _pipelines(request: Mapping[str, Any]) -> tuple[str, ...]:
+    if "pipeline" in request and "pipelines" in request:
+        raise InvalidRequestError("The request has both 'pipeline' and 'pipelines': give one of them.")
+    if "pipeline" in request:
+        return (request["pipeline"],)
+    return tuple(dict.fromkeys(request.get("pipelines") or ["__default__"]))
+
+
+def _overrides(request: Mapping[str, Any]) -> Mapping[str, Any]:
+    overrides = request.get("params", {}).get("aws_batch", {})
+    if not isinstance(overrides, dict):
+        raise InvalidRequestError("params.aws_batch must be a mapping, as in parameters.yml.")
+    for key in overrides:
+        if key not in OVERRIDABLE:
+            raise InvalidRequestError(f"params.aws_batch has an unknown key '{key}'.{did_you_mean(key, OVERRIDABLE)}")
+    return overrides
+
+
+def _settings(config: Mapping[str, Any], request: Mapping[str, Any]) -> Settings:
+    retry = config.get("memory_retry")
+    max_workers = request.get("max_workers", config.get("max_workers"))
+    if max_workers is not None and (not isinstance(max_workers, int) or max_workers < 1):
+        raise InvalidRequestError(
+            f"max_workers is {max_workers!r}; it must be a whole number of at least 1, or absent."
+        )
+    on_failure = request.get("on_failure", config.get("on_failure", "abort"))
+    if on_failure not in list(OnFailure):
+        raise InvalidRequestError(
+            f"on_failure is {on_failure!r}; it may be {', '.join(OnFailure)}.{did_you_mean(str(on_failure), list(OnFailure))}"
+        )
+    return Settings(
+        OnFailure(on_failure),
+        config.get("job_command", "job"),
+        config.get("launch_type", "EC2"),
+        max_workers,
+        MemoryRetry(retry["factor"], retry["max"]) if retry else None,
+        config.get("array_jobs", True),
+    )
+
+
+def _resume(document: GraphDocument, request: Mapping[str, Any], nodes: Sequence[Node], earlier: Earlier) -> Resumption:
+    changed = changed_parameters(earlier.request.get("params", {}), request.get("params", {}))
+    done = done_before(earlier.plan, earlier.view)
+    return resumption(earlier.plan.run_id, nodes, document.datasets, done, changed)
+
+
+def _pins(
+    document: GraphDocument, nodes: Sequence[Node], request: Mapping[str, Any], run_id: str, resumed: Resumption | None
+) -> Mapping[str, str]:
+    """Return the version at which each versioned dataset is loaded: what the run writes, at the run's own."""
+    pins = {base_name(name): version for name, version in request.get("load_versions", {}).items()}
+    if unknown := sorted(
+        set(request.get("load_versions", {})) - {*document.datasets, *map(base_name, document.datasets)}
+    ):
+        raise InvalidRequestError(
+            f"load_versions names '{unknown[0]}', which no pipeline uses.{did_you_mean(unknown[0], document.datasets)}"
+        )
+    if resumed:
+        by_name = {node.name: node for node in document.nodes}
+        for name, source in resumed.reused.items():
+            pins.update({base_name(output): source.run_id for output in by_name[name].outputs})
+    pins.update({base_name(output): run_id for node in nodes for output in node.outputs})
+    return {
+        name: pins[base_name(name)]
+        for name, dataset in document.datasets.items()
+        if dataset.versioned and base_name(name) in pins
+    }
+
+
+def _group(
+    members: Sequence[Node],
+    parents: tuple[int, ...],
+    config: Mapping[str, Any],
+    overrides: Mapping[str, Any],
+    pins: Mapping[str, str],
+) -> Group:
+    resources = dict(combine([resolve(node, overrides) for node in members]))
+    resources.setdefault("job_queue", config["job_queue"])
+    resources.setdefault("job_definition", config["job_definition"])
+    versions = {name: pins[name] for node in members for name in node.inputs if name in pins}
+    return Group(
+        tuple(node.name for node in members), tuple(node.signature for node in members), parents, resources, versions
+    )
+
+
+def _refuse_not_allowed(groups: Sequence[Group], allowed: Allowed) -> None:
+    for kind, names in (("job_queue", allowed.job_queues), ("job_definition", allowed.job_definitions)):
+        for member in groups:
+            wanted = member.resources[kind]
+            if wanted not in names:
+                raise NotAllowedError(
+                    f"Group '{member.title}' wants the {kind.replace('_', ' ')} '{wanted}', which this deployment does not "
+                    f"allow (it allows: {', '.join(names) or 'none'}).{did_you_mean(wanted, names)}"
+                )

@@ -1,0 +1,121 @@
+"""What a job asks of Batch, and what Fargate has to offer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dag.document import Node, Resources
+from dag.errors import InvalidRequestError, did_you_mean
+from dag.selection import in_namespace
+
+KEYS = frozenset(
+    "vcpus memory gpus timeout attempts job_definition job_queue environment share_identifier priority".split()
+)
+#: vCPUs → MiB that Fargate accepts with them (AWS Batch, "Fargate compute environments").
+FARGATE: Mapping[float, Sequence[int]] = {
+    0.25: (512, 1024, 2048),
+    0.5: range(1024, 4096 + 1, 1024),
+    1: range(2048, 8192 + 1, 1024),
+    2: range(4096, 16384 + 1, 1024),
+    4: range(8192, 30720 + 1, 1024),
+    8: range(16384, 61440 + 1, 4096),
+    16: range(32768, 122880 + 1, 8192),
+    32: (61440, 122880, 249856),
+}
+
+
+def resolve(node: Node, overrides: Mapping[str, Any]) -> Resources:
+    """Return a node's resources with a run's overrides on top: default, then tags, namespaces, nodes."""
+    found: dict[str, Any] = dict(node.resources)
+    found.update(overrides.get("default", {}))
+    for tag, resources in overrides.get("tags", {}).items():
+        if tag in node.tags:
+            found.update(resources)
+    for namespace, resources in overrides.get("namespaces", {}).items():
+        if node.namespace and in_namespace(node.namespace, namespace):
+            found.update(resources)
+    found.update(overrides.get("nodes", {}).get(node.name, {}))
+    return found
+
+
+def check_overrides(overrides: Mapping[str, Any], nodes: Sequence[Node]) -> None:
+    """Raise InvalidRequestError for a key or a name in a run's resources that means nothing."""
+    known = {
+        "tags": {tag for node in nodes for tag in node.tags},
+        "namespaces": {outer for node in nodes if node.namespace for outer in _prefixes(node.namespace)},
+        "nodes": {node.name for node in nodes},
+    }
+    for level, entries in overrides.items():
+        if level == "default":
+            _check_keys("default", entries)
+        elif level not in known:
+            raise InvalidRequestError(
+                f"aws_batch.resources has no '{level}'.{did_you_mean(level, ['default', *known])}"
+            )
+        else:
+            for name, resources in entries.items():
+                if name not in known[level]:
+                    raise InvalidRequestError(
+                        f"aws_batch.resources.{level} names '{name}', which this run does not have."
+                        f"{did_you_mean(name, known[level])}"
+                    )
+                _check_keys(f"{level}.{name}", resources)
+
+
+def _check_keys(where: str, resources: Mapping[str, Any]) -> None:
+    for key in resources:
+        if key not in KEYS:
+            raise InvalidRequestError(
+                f"aws_batch.resources.{where} has an unknown key '{key}'.{did_you_mean(key, KEYS)}"
+            )
+
+
+def _prefixes(namespace: str) -> list[str]:
+    parts = namespace.split(".")
+    return [".".join(parts[: count + 1]) for count in range(len(parts))]
+
+
+def combine(members: Sequence[Resources]) -> Resources:
+    """Return what one job needs that runs all members, one after the other.
+
+    The largest of each amount, the sum of the time-outs (a member without one leaves the job without one), the union of
+    the environments. Raises InvalidRequestError when members want different definitions, queues or shares.
+    """
+    combined: dict[str, Any] = {}
+    for key in ("vcpus", "memory", "gpus", "attempts", "priority"):
+        if values := [resources[key] for resources in members if resources.get(key) is not None]:
+            combined[key] = max(values)
+    timeouts = [resources.get("timeout") for resources in members]
+    if all(timeout is not None for timeout in timeouts):
+        combined["timeout"] = sum(timeout for timeout in timeouts if timeout is not None)
+    for key in ("job_definition", "job_queue", "share_identifier"):
+        values = sorted({resources[key] for resources in members if resources.get(key) is not None})
+        if len(values) > 1:
+            raise InvalidRequestError(f"Nodes of one group want different values of '{key}': {', '.join(values)}.")
+        if values:
+            combined[key] = values[0]
+    environment = {name: value for resources in members for name, value in resources.get("environment", {}).items()}
+    if environment:
+        combined["environment"] = environment
+    return combined
+
+
+@dataclass(frozen=True)
+class MemoryRetry:
+    """How much more memory a job gets that ran out of it."""
+
+    factor: float
+    most: int  #: MiB
+
+    def memory(self, resources: Resources, attempt: int, fargate: bool) -> int | None:
+        """Return the MiB for an attempt (0 for the first), or None when it would be no more than the one before had."""
+        memory = last = resources.get("memory")
+        if memory is None or last is None:
+            return None
+        for _ in range(attempt):
+            last, memory = memory, min(self.most, int(memory * self.factor))
+            if fargate:
+                memory = next((size for size in FARGATE.get(resources.get("vcpus", 1), ()) if size >= memory), last)
+        return memory if not attempt or memory > last else None
