@@ -1,1 +1,3 @@
+"""Runs Kedro pipelines on AWS Batch: the Kedro plugin."""
+
 __version__ = "0.1.0"

@@ -1,0 +1,146 @@
+"""Kedro project → graph document, the JSON that the service reads (docs/contracts.md)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from typing import TYPE_CHECKING, Any
+
+from . import datasets
+from .config import read_configuration
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from kedro.pipeline import Pipeline
+    from kedro.pipeline.node import Node
+
+    from .config import Configuration
+    from .datasets import Dataset
+    from .problems import Problem
+    from .project import Project
+
+FORMAT = 1
+
+#: Two nodes are one if Kedro says so and their tags agree: a pipeline may carry another's nodes with tags of its own,
+#: on which filters and resources depend.
+Identity = tuple["Node", frozenset[str]]
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A project's graph document, and what it was made from."""
+
+    document: Mapping[str, Any]
+    nodes: Sequence[Node]
+    datasets: Mapping[str, Dataset]
+    configuration: Configuration
+    #: What is wrong with the `aws_batch` parameters. With such problems the document is not fit for use.
+    problems: Sequence[Problem]
+
+
+def compile_project(project: Project) -> Compiled:
+    """Return the project's graph document, digest included, with the problems of its configuration."""
+    configuration, problems = read_configuration(project.parameters.get("aws_batch"), project.environment)
+    identities = _union(project.pipelines)
+    indices = {identity: index for index, identity in enumerate(identities)}
+    nodes = [node for node, _ in identities]
+    found = _datasets(project, nodes, configuration.shared_paths)
+    document: dict[str, Any] = {
+        "format": FORMAT,
+        "project": project_name(project.package),
+        "package": project.package,
+        "kedro_version": _kedro_version(),
+        "environment": project.environment,
+        "nodes": [_node(node, configuration) for node in nodes],
+        "pipelines": {
+            name: [indices[_identity(node)] for node in project.pipelines[name].nodes]
+            for name in _default_first(project.pipelines)
+        },
+        "datasets": {
+            name: {"type": dataset.type, "location": dataset.location, "versioned": dataset.versioned}
+            for name, dataset in found.items()
+        },
+        "run": dict(configuration.run),
+    }
+    return Compiled({**document, "digest": digest(document)}, nodes, found, configuration, problems)
+
+
+def digest(document: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of the document's canonical form, any digest that it holds left out."""
+    content = {key: value for key, value in document.items() if key != "digest"}
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return f"sha256:{hashlib.sha256(canonical.encode()).hexdigest()}"
+
+
+def to_json(document: Mapping[str, Any]) -> str:
+    """Return the document for a file: readable, its keys in the order of docs/contracts.md."""
+    order = ("format", "digest", "project", "package", "kedro_version", "environment")
+    first = {key: document[key] for key in order}
+    return json.dumps({**first, **document}, indent=2, ensure_ascii=False) + "\n"
+
+
+def project_name(package: str) -> str:
+    """Return the package's name as it begins every job name: 32 of `[A-Za-z0-9_]`, the first a letter or a digit."""
+    return re.sub(r"[^A-Za-z0-9_]", "_", package).lstrip("_")[:32] or "project"
+
+
+def _union(pipelines: Mapping[str, Pipeline]) -> list[Identity]:
+    """Return all pipelines' nodes, each once, topologically: for one pipeline of them all that is Kedro's own order."""
+    parents: dict[Identity, set[Identity]] = {}
+    for name in _default_first(pipelines):
+        tags = {node: _identity(node) for node in pipelines[name].nodes}
+        for node, nearest in pipelines[name].node_dependencies.items():
+            parents.setdefault(tags[node], set()).update(tags[parent] for parent in nearest)
+    sorter = TopologicalSorter(parents)
+    try:
+        sorter.prepare()
+    except CycleError:  # the pipelines contradict each other; each alone is sound
+        return list(
+            dict.fromkeys(_identity(node) for name in _default_first(pipelines) for node in pipelines[name].nodes)
+        )
+    order: list[Identity] = []
+    while sorter.is_active():
+        ready = sorted(sorter.get_ready(), key=_sort_key)
+        order += ready
+        sorter.done(*ready)
+    return order
+
+
+def _identity(node: Node) -> Identity:
+    return node, frozenset(node.tags)
+
+
+def _sort_key(identity: Identity) -> tuple[str, list[str], list[str], list[str]]:
+    node, tags = identity
+    return node.name, list(node.inputs), list(node.outputs), sorted(tags)
+
+
+def _default_first(pipelines: Mapping[str, Pipeline]) -> list[str]:
+    return sorted(pipelines, key=lambda name: (name != "__default__", name))
+
+
+def _datasets(project: Project, nodes: Sequence[Node], shared_paths: tuple[str, ...]) -> dict[str, Dataset]:
+    names = {name for node in nodes for name in [*node.inputs, *node.outputs] if not datasets.is_parameter(name)}
+    return {name: datasets.describe(project, name, shared_paths) for name in sorted(names)}
+
+
+def _node(node: Node, configuration: Configuration) -> dict[str, Any]:
+    return {
+        "name": node.name,
+        "str": str(node),
+        "namespace": node.namespace,
+        "tags": sorted(node.tags),
+        "inputs": list(node.inputs),
+        "outputs": list(node.outputs),
+        "resources": configuration.resources.of(node),
+    }
+
+
+def _kedro_version() -> str:
+    import kedro  # noqa: PLC0415
+
+    return kedro.__version__

@@ -1,0 +1,184 @@
+"""Opens a Kedro project as `kedro run --env=…` would, short of running anything."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .errors import ProjectError, did_you_mean, listed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from kedro.framework.context import KedroContext
+    from kedro.pipeline import Pipeline
+
+ENVIRONMENT = "aws_batch"
+
+
+@dataclass(frozen=True)
+class Project:
+    """A Kedro project in one environment: everything that compiling it needs."""
+
+    path: Path
+    package: str
+    environment: str
+    pipelines: Mapping[str, Pipeline]
+    #: The catalog of the environment, its datasets not instantiated.
+    catalog: Any
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Opening:
+    """Which project to open, and how."""
+
+    environment: str = ENVIRONMENT
+    path: Path | None = None
+    params: Mapping[str, Any] | None = None
+    conf_source: str | None = None
+
+
+def open_project(opening: Opening) -> Project:
+    """Return the project in an environment; what Kedro can't read is raised as one sentence."""
+    path = find_project(opening.path)
+    package = _bootstrap(path)
+    require_environment(path, opening)
+    with _kedro_env(opening.environment), warnings.catch_warnings():
+        ignore_known_warnings()
+        try:
+            return _read(path, package, opening)
+        except ProjectError:
+            raise
+        except Exception as error:
+            raise ProjectError(_sentence(error, opening.environment)) from error
+
+
+def find_project(start: Path | None = None) -> Path:
+    """Return the folder of the Kedro project that holds this folder."""
+    from kedro.utils import find_kedro_project  # noqa: PLC0415  (Kedro's import is slow, and logs to stdout)
+
+    here = start or Path.cwd()
+    found = find_kedro_project(here)
+    if found is None:
+        raise ProjectError(
+            f"'{here}' is not in a Kedro project. Change to a folder whose pyproject.toml has a [tool.kedro] section."
+        )
+    return Path(found)
+
+
+def environments(path: Path, conf_source: str | None = None) -> list[str] | None:
+    """Return the configuration environments of a project, or None if they don't lie in a local folder."""
+    from kedro.framework.project import settings  # noqa: PLC0415
+
+    source = path / (conf_source or settings.CONF_SOURCE)
+    if not source.is_dir():
+        return None
+    return sorted(child.name for child in source.iterdir() if child.is_dir() and not child.name.startswith((".", "_")))
+
+
+def require_environment(path: Path, opening: Opening) -> None:
+    """Raise a ProjectError that lists the environments there are if this one is not among them."""
+    known = environments(path, opening.conf_source)
+    if known is not None and opening.environment not in known:
+        raise ProjectError(
+            f"There is no environment '{opening.environment}' in '{path / (opening.conf_source or 'conf')}'."
+            f"{did_you_mean(opening.environment, known)} There are: {listed(known, limit=20)}."
+        )
+
+
+def ignore_known_warnings() -> None:
+    """Keep back what Kedro's own use of OmegaConf makes it warn of, which users can do nothing about."""
+    warnings.filterwarnings("ignore", message="register_new_resolver", category=UserWarning)
+
+
+def _bootstrap(path: Path) -> str:
+    from kedro.framework.startup import bootstrap_project  # noqa: PLC0415
+
+    try:
+        return bootstrap_project(path).package_name
+    except Exception as error:
+        raise ProjectError(f"The project in '{path}' can't be opened: {error}") from error
+
+
+def _read(path: Path, package: str, opening: Opening) -> Project:
+    from kedro.framework.session import KedroSession  # noqa: PLC0415
+
+    with KedroSession.create(
+        project_path=path,
+        env=opening.environment,
+        runtime_params=dict(opening.params or {}),
+        conf_source=opening.conf_source,
+        save_on_close=False,
+    ) as session:
+        context: KedroContext = session.load_context()  # type: ignore[attr-defined]
+        found = _pipelines()
+        return Project(path, package, opening.environment, found, _catalog(context), _parameters(context))
+
+
+def _pipelines() -> dict[str, Pipeline]:
+    """Return the registered pipelines; one that can't be imported is an error, where Kedro only warns and drops it."""
+    from kedro.framework.project import pipelines  # noqa: PLC0415
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        found = dict(pipelines)
+    for warning in caught:
+        text = str(warning.message)
+        if "An error occurred while importing" in text:
+            first, _, rest = text.partition("\n\n")
+            cause = rest.strip().splitlines()[-1:] or [""]
+            raise ProjectError(f"{first.split(' Nothing')[0]} {cause[0]}".strip())
+    return found
+
+
+def _catalog(context: KedroContext) -> Any:
+    """Return the catalog of the class that a run uses: `context.catalog` always takes Kedro's own."""
+    from kedro.framework.project import settings  # noqa: PLC0415
+
+    with _silent("kedro.io.catalog_config_resolver"):
+        return context._get_catalog(catalog_class=settings.DATA_CATALOG_CLASS)  # noqa: SLF001
+
+
+def _parameters(context: KedroContext) -> dict[str, Any]:
+    from kedro.config import MissingConfigException  # noqa: PLC0415
+
+    try:
+        return dict(context.config_loader["parameters"])
+    except MissingConfigException:
+        return {}
+
+
+def _sentence(error: Exception, environment: str) -> str:
+    text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+    return f"Kedro can't load the project in environment '{environment}': {type(error).__name__}: {text.strip()}"
+
+
+@contextmanager
+def _kedro_env(environment: str) -> Iterator[None]:
+    """Set KEDRO_ENV, from which some projects build their pipelines."""
+    before = os.environ.get("KEDRO_ENV")
+    os.environ["KEDRO_ENV"] = environment
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["KEDRO_ENV"]
+        else:
+            os.environ["KEDRO_ENV"] = before
+
+
+@contextmanager
+def _silent(name: str) -> Iterator[None]:
+    logger = logging.getLogger(name)
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
