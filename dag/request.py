@@ -18,7 +18,10 @@ from dag.status import OnFailure
 
 #: What `params: {aws_batch: …}` may change for one run.
 OVERRIDABLE = frozenset(
-    "job_queue job_definition job_command max_workers group_by array_jobs on_failure memory_retry resources service".split()
+    {
+        *("job_queue", "job_definition", "job_command", "max_workers", "group_by"),
+        *("array_jobs", "on_failure", "memory_retry", "resources", "service"),
+    }
 )
 
 
@@ -40,7 +43,7 @@ class Earlier:
 
 
 def resumed_request(request: Mapping[str, Any], earlier: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the request of a run that resumes another: the other's selection and parameters, where it says nothing itself."""
+    """Return the request of a run that resumes another: where it says nothing itself, it means what the other meant."""
     merged = dict(request)
     if not any(name in request for name in ("pipeline", "pipelines", *FILTERS)):
         merged.update({name: earlier[name] for name in ("pipeline", "pipelines", *FILTERS) if name in earlier})
@@ -79,7 +82,8 @@ def make_plan(
     members, parents = group(nodes, document.datasets, config["group_by"])
     if len(members) > MOST_GROUPS:
         raise RunTooLargeError(
-            f"The run has {len(members):,} groups; {MOST_GROUPS:,} is the most. Group nodes by namespace or tag (group_by)."
+            f"The run has {len(members):,} groups; {MOST_GROUPS:,} is the most. "
+            "Group its nodes by namespace or tag (group_by)."
         )
     groups = tuple(
         _group([nodes[index] for index in indices], tuple(above), config, resources, pins)
@@ -128,7 +132,8 @@ def _settings(config: Mapping[str, Any], request: Mapping[str, Any]) -> Settings
     on_failure = request.get("on_failure", config.get("on_failure", "abort"))
     if on_failure not in list(OnFailure):
         raise InvalidRequestError(
-            f"on_failure is {on_failure!r}; it may be {', '.join(OnFailure)}.{did_you_mean(str(on_failure), list(OnFailure))}"
+            f"on_failure is {on_failure!r}; it may be {', '.join(OnFailure)}."
+            f"{did_you_mean(str(on_failure), list(OnFailure))}"
         )
     return Settings(
         OnFailure(on_failure),
@@ -191,6 +196,7 @@ def _refuse_not_allowed(groups: Sequence[Group], allowed: Allowed) -> None:
             wanted = member.resources[kind]
             if wanted not in names:
                 raise NotAllowedError(
-                    f"Group '{member.title}' wants the {kind.replace('_', ' ')} '{wanted}', which this deployment does not "
-                    f"allow (it allows: {', '.join(names) or 'none'}).{did_you_mean(wanted, names)}"
+                    f"Group '{member.title}' wants the {kind.replace('_', ' ')} '{wanted}', "
+                    f"which this deployment does not allow (it allows: {', '.join(names) or 'none'})."
+                    f"{did_you_mean(wanted, names)}"
                 )

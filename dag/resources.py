@@ -11,7 +11,10 @@ from dag.errors import InvalidRequestError, did_you_mean
 from dag.selection import in_namespace
 
 KEYS = frozenset(
-    "vcpus memory gpus timeout attempts job_definition job_queue environment share_identifier priority".split()
+    {
+        *("vcpus", "memory", "gpus", "timeout", "attempts", "job_definition"),
+        *("job_queue", "environment", "share_identifier", "priority"),
+    }
 )
 #: vCPUs → MiB that Fargate accepts with them (AWS Batch, "Fargate compute environments").
 FARGATE: Mapping[float, Sequence[int]] = {

@@ -41,8 +41,8 @@ def resumption(
 ) -> Resumption:
     """Split the nodes (in topological order) into those taken over and those that run again.
 
-    A node is taken over if it succeeded, still has the same name, inputs and outputs, reads no parameter that was changed,
-    follows only nodes that are taken over, and left nothing in memory that a node which runs again would need.
+    A node is taken over if it succeeded, still has the same name, inputs and outputs, reads no parameter that was
+    changed, follows only nodes that are taken over, and left nothing in memory that a node which runs again would need.
     """
     again: dict[int, str] = {}
     for index, node in enumerate(nodes):

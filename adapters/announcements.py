@@ -1,0 +1,41 @@
+"""The event bus, and the queue by which an invocation hands over to the next."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from adapters.ports import UnavailableError
+
+if TYPE_CHECKING:
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_sqs import SQSClient
+
+SOURCE = "kedro.aws-batch"
+DETAIL_TYPE = "Kedro Run State Change"
+
+
+class EventBusAnnouncements:
+    """Publishes the announcements of contract C9."""
+
+    def __init__(self, client: EventBridgeClient, bus: str) -> None:
+        self._client = client
+        self._bus = bus
+
+    def announce(self, detail: Mapping[str, Any]) -> None:
+        entry = {"Source": SOURCE, "DetailType": DETAIL_TYPE, "Detail": json.dumps(detail), "EventBusName": self._bus}
+        answer = self._client.put_events(Entries=[entry])  # type: ignore[list-item]
+        if answer["FailedEntryCount"]:
+            raise UnavailableError(f"PutEvents refused an announcement: {answer['Entries'][0].get('ErrorMessage')}")
+
+
+class SqsMessages:
+    """Sends messages to the queue that job_state_change reads."""
+
+    def __init__(self, client: SQSClient, url: str) -> None:
+        self._client = client
+        self._url = url
+
+    def advance_later(self, run_id: str) -> None:
+        self._client.send_message(QueueUrl=self._url, MessageBody=json.dumps({"advance": {"run_id": run_id}}))

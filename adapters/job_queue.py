@@ -1,0 +1,128 @@
+"""AWS Batch: submits, describes, finds and terminates jobs.
+
+SubmitJob has no idempotency token. So the client that submits makes no retries of its own; only throttling (HTTP 429),
+which proves that nothing was accepted, is waited out and tried again. Whatever else may or may not have been accepted
+is `Unknown`, and left to reconcile.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from adapters.ports import Accepted, Answer, Clock, Rejected, Unknown
+from dag.records import LONGEST_REASON
+from dag.submission import Submission
+
+if TYPE_CHECKING:
+    from mypy_boto3_batch import BatchClient
+
+#: SubmitJob: 50 a second per account and Region, not adjustable. One invocation never asks for more.
+SUBMITS_A_SECOND = 50
+_AT_ONCE = 8
+_LONGEST_PAUSE = 5.0
+_THROTTLED = frozenset({"TooManyRequestsException", "ThrottlingException", "Throttling", "RequestLimitExceeded"})
+_BAD_REQUEST = 400
+_SERVER_ERROR = 500
+
+
+class BatchJobQueue:
+    """The job queue; see `adapters.ports.JobQueue` for what each method promises.
+
+    `submitter` must be a client that makes no retries of its own; `sleep` and `clock` are the invocation's.
+    """
+
+    def __init__(
+        self, submitter: BatchClient, client: BatchClient, clock: Clock, sleep: Callable[[float], None]
+    ) -> None:
+        self._submitter = submitter
+        self._client = client
+        self._clock = clock
+        self._limiter = Limiter(SUBMITS_A_SECOND, clock, sleep)
+
+    def submit(self, submissions: Sequence[Submission]) -> list[Answer]:
+        if len(submissions) == 1:
+            return [self._submit_one(submissions[0])]
+        with ThreadPoolExecutor(min(_AT_ONCE, max(1, len(submissions)))) as pool:
+            return list(pool.map(self._submit_one, submissions))
+
+    def _submit_one(self, submission: Submission) -> Answer:
+        while self._limiter.wait():
+            try:
+                answer = self._submitter.submit_job(**submission.request)
+            except ClientError as error:
+                status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", _SERVER_ERROR)
+                details = error.response.get("Error", {})
+                if details.get("Code") in _THROTTLED:
+                    self._limiter.back_off()
+                elif _BAD_REQUEST <= status < _SERVER_ERROR:
+                    return Rejected(f"{details.get('Code')}: {details.get('Message')}"[:LONGEST_REASON])
+                else:
+                    return Unknown()
+            except BotoCoreError:
+                return Unknown()
+            else:
+                self._limiter.succeeded()
+                return Accepted(answer["jobId"])
+        return Unknown()
+
+    def describe(self, job_ids: Sequence[str]) -> list[Mapping[str, Any]]:
+        return list(self._client.describe_jobs(jobs=list(job_ids))["jobs"]) if job_ids else []
+
+    def find(self, queue: str, name: str) -> list[str]:
+        found: list[str] = []
+        token: dict[str, Any] = {}
+        while True:
+            answer = self._client.list_jobs(jobQueue=queue, filters=[{"name": "JOB_NAME", "values": [name]}], **token)
+            found += [job["jobId"] for job in answer["jobSummaryList"] if job["jobName"] == name]
+            if not answer.get("nextToken"):
+                return found
+            token = {"nextToken": answer["nextToken"]}
+
+    def terminate(self, job_ids: Sequence[str], reason: str) -> None:
+        with ThreadPoolExecutor(min(_AT_ONCE, max(1, len(job_ids)))) as pool:
+            list(pool.map(lambda job_id: self._client.terminate_job(jobId=job_id, reason=reason), job_ids))
+
+
+class Limiter:
+    """Spaces requests evenly at no more than a rate, which falls by half when throttled and climbs back slowly.
+
+    Shared by the threads of one invocation, so that throttling of one slows all.
+    """
+
+    def __init__(self, rate: float, clock: Clock, sleep: Callable[[float], None]) -> None:
+        self._most = rate
+        self._rate = rate
+        self._clock = clock
+        self._sleep = sleep
+        self._next = 0.0
+        self._lock = threading.Lock()
+
+    def wait(self) -> bool:
+        """Wait for a turn; return whether there was one before the invocation's time runs out."""
+        with self._lock:
+            now = self._clock.now() / 1000
+            turn = max(now, self._next)
+            if turn - now > self._clock.left():
+                return False
+            self._next = turn + 1 / self._rate
+        if turn > now:
+            self._sleep(turn - now)
+        return True
+
+    def back_off(self) -> None:
+        """Halve the rate and hold everybody for a moment, with jitter."""
+        with self._lock:
+            self._rate = max(1.0, self._rate / 2)
+            pause = min(_LONGEST_PAUSE, 2 / self._rate) * random.uniform(0.5, 1.5)  # noqa: S311 - jitter
+            self._next = max(self._next, self._clock.now() / 1000 + pause)
+
+    def succeeded(self) -> None:
+        """Climb back by a little."""
+        with self._lock:
+            self._rate = min(self._most, self._rate + 1)

@@ -1,0 +1,177 @@
+"""What the handlers ask of the outside world."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from dag.records import Job, Outcome, Run
+from dag.shards import Mark, Shard
+from dag.status import RunStatus
+from dag.submission import Submission
+
+
+class UnavailableError(Exception):
+    """AWS refused or failed a call that may be made again; what it was for is not done, or not known to be done."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """Run ids, and where the next page begins."""
+
+    run_ids: list[str]
+    next: str | None
+
+
+class RunTable(Protocol):
+    """The run table; every method is one AWS call, on one item or reading several."""
+
+    def put_key(self, key: str, run_id: str, expires_at: int) -> bool:
+        """Bind an idempotency key to a run id, unless it is bound; return whether it was free."""
+
+    def get_key(self, key: str) -> str | None:
+        """Return the run id that a key is bound to."""
+
+    def move_key(self, key: str, run_id: str, instead: str) -> bool:
+        """Bind a key to another run id if it is still bound to the first."""
+
+    def put_active(self, run_id: str) -> None:
+        """Put a run on the list that reconcile goes through."""
+
+    def delete_active(self, run_id: str) -> None:
+        """Take a settled run off that list."""
+
+    def active(self, after: str | None) -> Page:
+        """Return run ids on that list, oldest first."""
+
+    def get_suspects(self, run_id: str) -> Mapping[str, int]:
+        """Return when each open claim of a run was first seen by reconcile, in ms."""
+
+    def put_suspects(self, run_id: str, suspects: Mapping[str, int]) -> None:
+        """Write down when open claims were first seen."""
+
+    def put_listing(self, run_id: str, expires_at: int) -> None:
+        """Add a run to the list of all runs."""
+
+    def listings(self, before: str | None, limit: int) -> Page:
+        """Return run ids from the list of all runs, newest first."""
+
+    def put_plan(self, run_id: str, chunk: int, body: bytes, expires_at: int) -> None:
+        """Write one piece of a run's plan."""
+
+    def get_plan(self, run_id: str) -> list[bytes]:
+        """Return the pieces of a run's plan, in order; none if there is no such run."""
+
+    def put_run(self, run: Run) -> bool:
+        """Create a run, unless it exists; return whether it did not."""
+
+    def get_run(self, run_id: str) -> Run | None:
+        """Return a run's status item."""
+
+    def get_runs(self, run_ids: Sequence[str]) -> list[Run]:
+        """Return status items, at most 100, in any order."""
+
+    def end_run(self, run_id: str, status: RunStatus, reason: str | None, at: int) -> bool:
+        """Set a terminal status if the run is RUNNING; return whether it was."""
+
+    def flag_failure(self, run_id: str, reason: str) -> None:
+        """Write down that a running run will fail, and why; the first reason stays."""
+
+    def flag_announced(self, run_id: str, what: str) -> None:
+        """Write down that the start or the end was announced."""
+
+    def take_slots(self, run_id: str, slots: Collection[int], most: int) -> bool:
+        """Take places among `max_workers` if the run is RUNNING and all of them fit; return whether they were taken."""
+
+    def free_slots(self, run_id: str, slots: Collection[int]) -> Run | None:
+        """Give places back, and return the run as it is then."""
+
+    def add_marks(self, run_id: str, shard: int, marks: Mapping[str, Collection[int]]) -> Shard:
+        """Add numbers to the sets of a shard, and return it as it is then."""
+
+    def claim(self, run_id: str, shard: int, numbers: Collection[int]) -> Shard:
+        """Add numbers to `claimed`, and return the shard as it was before: what was not in it is the caller's."""
+
+    def take_over(self, run_id: str, shard: int, number: int) -> bool:
+        """Add a number to `claimed` on condition that it isn't there; return whether it was not."""
+
+    def shards(self, run_id: str, after: int | None) -> tuple[list[Shard], int | None]:
+        """Return shards of a run in order, read consistently, and after which the next page begins."""
+
+    def get_shards(self, run_id: str, indices: Collection[int]) -> list[Shard]:
+        """Return the given shards, at most 100, read consistently; those that have no marks are left out."""
+
+    def put_jobs(self, run_id: str, jobs: Sequence[Job], expires_at: int) -> None:
+        """Record submitted jobs, at most 25."""
+
+    def jobs(self, run_id: str, first: int, last: int, after: Mark | None) -> tuple[list[Job], Mark | None]:
+        """Return the recorded jobs of the groups from first to last, and after which the next page begins."""
+
+    def put_outcomes(self, run_id: str, outcomes: Sequence[Outcome], expires_at: int) -> None:
+        """Record how attempts ended, at most 25."""
+
+    def outcomes(self, run_id: str, first: int, last: int, after: Mark | None) -> tuple[list[Outcome], Mark | None]:
+        """Return how attempts of the groups from first to last ended, and after which the next page begins."""
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """Batch has the job."""
+
+    job_id: str
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """Batch refuses the job, and always will."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """The answer was lost: SubmitJob has no idempotency token, so only a look-up by name can tell."""
+
+
+Answer = Accepted | Rejected | Unknown
+
+
+class JobQueue(Protocol):
+    """AWS Batch."""
+
+    def submit(self, submissions: Sequence[Submission]) -> list[Answer]:
+        """Submit jobs, several at a time; return an answer for each. Throttling is waited out, time permitting."""
+
+    def describe(self, job_ids: Sequence[str]) -> list[Mapping[str, Any]]:
+        """Return what DescribeJobs says of the jobs, at most 100; those that Batch has forgotten are left out."""
+
+    def find(self, queue: str, name: str) -> list[str]:
+        """Return the ids of the jobs of a name, whatever their status."""
+
+    def terminate(self, job_ids: Sequence[str], reason: str) -> None:
+        """Terminate jobs; one that has ended is left as it is."""
+
+
+class Announcements(Protocol):
+    """The event bus."""
+
+    def announce(self, detail: Mapping[str, Any]) -> None:
+        """Publish a Kedro Run State Change."""
+
+
+class Messages(Protocol):
+    """The queue that job_state_change reads."""
+
+    def advance_later(self, run_id: str) -> None:
+        """Have another invocation carry on with a run."""
+
+
+class Clock(Protocol):
+    """Time, and how much of it is left to the invocation."""
+
+    def now(self) -> int:
+        """Return milliseconds since the epoch."""
+
+    def left(self) -> float:
+        """Return the seconds that this invocation may still run."""
