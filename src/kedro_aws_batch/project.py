@@ -47,7 +47,7 @@ class Opening:
 def open_project(opening: Opening) -> Project:
     """Return the project in an environment; what Kedro can't read is raised as one sentence."""
     path = find_project(opening.path)
-    package = _bootstrap(path)
+    package = bootstrap(path)
     require_environment(path, opening)
     with _kedro_env(opening.environment), warnings.catch_warnings():
         ignore_known_warnings()
@@ -97,7 +97,8 @@ def ignore_known_warnings() -> None:
     warnings.filterwarnings("ignore", message="register_new_resolver", category=UserWarning)
 
 
-def _bootstrap(path: Path) -> str:
+def bootstrap(path: Path) -> str:
+    """Make the project's package importable and return its name."""
     from kedro.framework.startup import bootstrap_project  # noqa: PLC0415
 
     try:

@@ -1,0 +1,53 @@
+"""What runs in a job's container: `python -m kedro_aws_batch.job`.
+
+Its first line is the equivalent `kedro run`. It exits with 0 if all nodes ran, else with 1 and the traceback on stderr.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from pathlib import Path
+
+from .errors import KedroAwsBatchError
+from .payload import Payload, read_payload
+
+
+def main() -> int:
+    """Run the nodes that the environment names and return the exit code."""
+    try:
+        payload = read_payload(os.environ)
+        print(payload.command(), flush=True)
+        _prepare_environment(payload)
+        _run(payload)
+    except KedroAwsBatchError as error:
+        print(f"Error: {error}", file=sys.stderr, flush=True)
+        return 1
+    except (Exception, SystemExit):  # noqa: BLE001  (a node that calls sys.exit(0) has not done its work)
+        traceback.print_exc()
+        return 1
+    return 0
+
+
+def _prepare_environment(payload: Payload) -> None:
+    """Keep telemetry, which waits for the network, off; tell the project its environment; let log lines be wide."""
+    os.environ["KEDRO_DISABLE_TELEMETRY"] = "1"
+    os.environ.setdefault("COLUMNS", "160")  # rich wraps at 80 where there is no terminal
+    if payload.environment:
+        os.environ["KEDRO_ENV"] = payload.environment
+
+
+def _run(payload: Payload) -> None:
+    from .project import bootstrap, find_project, ignore_known_warnings  # noqa: PLC0415  (the first line comes first)
+
+    ignore_known_warnings()
+    project = find_project(Path.cwd())
+    bootstrap(project)
+    from .session import run_payload  # noqa: PLC0415
+
+    run_payload(project, payload)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,129 @@
+"""What a job is told to run: `KEDRO_AWS_BATCH_JOB`, as docs/contracts.md says."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from .errors import PayloadError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+VARIABLE = "KEDRO_AWS_BATCH_JOB"
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Payload:
+    """The part of a run that one job runs: the nodes of one group."""
+
+    run_id: str
+    nodes: tuple[str, ...]
+    environment: str | None = None
+    pipelines: tuple[str, ...] = ("__default__",)
+    params: Mapping[str, Any] = field(default_factory=dict)
+    load_versions: Mapping[str, str] = field(default_factory=dict)
+    #: Whether the same nodes may have run before in this run, so that their versions may exist.
+    again: bool = False
+
+    def command(self) -> str:
+        """Return the `kedro run` that does the same, for people to read."""
+        words = ["kedro", "run", f"--nodes={','.join(self.nodes)}"]
+        if self.environment:
+            words.append(f"--env={self.environment}")
+        words.append(f"--pipelines={','.join(self.pipelines)}")
+        if self.params:
+            words.append(f"--params={','.join(f'{key}={value}' for key, value in _flat(self.params))}")
+        if self.load_versions:
+            pins = ",".join(f"{name}:{version}" for name, version in sorted(self.load_versions.items()))
+            words.append(f"--load-versions={pins}")
+        return shlex.join(words)
+
+
+def read_payload(environment: Mapping[str, str]) -> Payload:
+    """Return what the environment variables tell this job to run; an array's child takes the entry at its index."""
+    raw = _document(environment)
+    group = _group(raw, environment)
+    nodes = group.get("nodes")
+    if not nodes:
+        raise PayloadError(f"The group in {VARIABLE} names no nodes.")
+    return Payload(
+        run_id=_run_id(raw),
+        nodes=tuple(nodes),
+        environment=raw.get("environment"),
+        pipelines=tuple(group.get("pipelines") or raw.get("pipelines") or ("__default__",)),
+        params=raw.get("params") or {},
+        load_versions=group.get("load_versions") or {},
+        again=any(
+            _number(attempt, first) > first
+            for attempt, first in (
+                (environment.get("AWS_BATCH_JOB_ATTEMPT"), 1),
+                (raw.get("attempt"), 0),
+                (group.get("attempt"), 0),
+            )
+        ),
+    )
+
+
+def _document(environment: Mapping[str, str]) -> dict[str, Any]:
+    text = environment.get(VARIABLE)
+    if not text:
+        raise PayloadError(
+            f"{VARIABLE} is not set: this command runs inside the jobs that start_run submits, not by hand."
+        )
+    try:
+        raw = json.loads(text)
+    except ValueError as error:
+        raise PayloadError(f"{VARIABLE} is not JSON: {error}.") from error
+    if not isinstance(raw, dict) or not isinstance(raw.get("groups"), list) or not raw["groups"]:
+        raise PayloadError(f"{VARIABLE} must be a JSON object with a list of groups.")
+    if raw.get("format") != FORMAT:
+        raise PayloadError(
+            f"{VARIABLE} has format {raw.get('format')!r}, and this image reads format {FORMAT}: "
+            "build the image with the kedro-aws-batch version that the service was deployed with."
+        )
+    return raw
+
+
+def _group(raw: Mapping[str, Any], environment: Mapping[str, str]) -> Mapping[str, Any]:
+    groups = raw["groups"]
+    index = environment.get("AWS_BATCH_JOB_ARRAY_INDEX")
+    if index is None and len(groups) > 1:
+        raise PayloadError(
+            f"{VARIABLE} holds {len(groups)} groups, but AWS_BATCH_JOB_ARRAY_INDEX, which picks one, is not set."
+        )
+    position = _number(index, 0) if index is not None else 0
+    if not 0 <= position < len(groups):
+        raise PayloadError(
+            f"{VARIABLE} holds {len(groups)} groups, and AWS_BATCH_JOB_ARRAY_INDEX asks for index {index}."
+        )
+    group = groups[position]
+    if not isinstance(group, dict):
+        raise PayloadError(f"Group {position} in {VARIABLE} is not a JSON object.")
+    return group
+
+
+def _run_id(raw: Mapping[str, Any]) -> str:
+    run_id = raw.get("run_id")
+    if not isinstance(run_id, str) or not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d\.\d\d\.\d\d\.\d{3}Z", run_id):
+        raise PayloadError(f"{VARIABLE} has run_id {run_id!r}; it must look like 2026-11-22T13.11.00.123Z.")
+    return run_id
+
+
+def _number(value: Any, default: int) -> int:
+    try:
+        return default if value is None else int(value)
+    except (TypeError, ValueError):
+        return default
+
+
+def _flat(params: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in params.items():
+        if isinstance(value, dict) and value:
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value

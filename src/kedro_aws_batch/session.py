@@ -1,0 +1,135 @@
+"""A Kedro session that is one part of a run: its id is the run's, and it loads what the run wrote.
+
+Kedro makes `session_id = save_version = run_id` for each process, so that nodes run in processes of their own
+would save different versions and load whatever is newest: a race between runs.
+"""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+from kedro.framework.hooks import hook_impl
+from kedro.framework.project import pipelines, settings
+from kedro.framework.session import KedroSession
+from kedro.io import AbstractVersionedDataset, Version
+from kedro.io.catalog_config_resolver import CatalogConfigResolver
+from kedro.pipeline import Pipeline
+from kedro.runner import SequentialRunner
+
+from .datasets import without_transcoding
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from kedro.framework.context import KedroContext
+
+    from .payload import Payload
+
+
+def run_payload(project: Path, payload: Payload) -> None:
+    """Run a payload's nodes in a bootstrapped project, with all hooks, as `kedro run` would."""
+    if payload.again:
+        overwrite_own_version(payload.run_id)
+    base = getattr(settings, "SESSION_CLASS", KedroSession)  # a setting since Kedro 1.3
+    of_process = issubclass(base, KedroSession)
+    pins = Pins(payload)
+    params = {"runtime_params": dict(payload.params)}
+    create: dict[str, Any] = {"project_path": project, "env": payload.environment, **(params if of_process else {})}
+    with session_class(base, payload.run_id).create(**create) as session:
+        session._hook_manager.register(pins)  # noqa: SLF001  (there is no public door)
+        session.run(
+            node_names=list(payload.nodes),
+            runner=SequentialRunner(),
+            load_versions=pins.official,
+            **_selected(session, payload),
+            **({} if of_process else {"run_id": payload.run_id, **params}),
+        )
+
+
+def session_class(base: type[Any], run_id: str) -> type[Any]:
+    """Return a session class whose sessions carry the id of the run."""
+
+    class RunSession(base):  # type: ignore[misc]
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **{**kwargs, "session_id": run_id})
+
+    return RunSession
+
+
+def overwrite_own_version(run_id: str) -> None:
+    """Let datasets save over this run's version, in this process: an earlier attempt may have written some of it."""
+    before = AbstractVersionedDataset._get_save_path  # noqa: SLF001
+
+    def _get_save_path(self: Any) -> Any:
+        if not self._version or self.resolve_save_version() != run_id:
+            return before(self)
+        path = self._get_versioned_path(run_id)
+        _remove_folder(self, str(path))
+        return path
+
+    setattr(AbstractVersionedDataset, "_get_save_path", _get_save_path)  # noqa: B010  (mypy knows it as a method)
+
+
+class Pins:
+    """The hooks that pin what a group loads: what the run wrote before, and what the group itself writes."""
+
+    def __init__(self, payload: Payload) -> None:
+        self._run_id = payload.run_id
+        self._all: Mapping[str, str] = dict(payload.load_versions)
+        #: What Kedro's own `load_versions` takes; names known by a catch-all pattern alone, which it refuses, are
+        #: taken out once the catalog's configuration is read.
+        self.official: dict[str, str] = dict(payload.load_versions)
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        """Leave to Kedro the pins that it takes."""
+        names = context.config_loader["catalog"]
+        resolver = CatalogConfigResolver({name: {} for name in names}, None, {"{default}": {}})
+        for name in list(self.official):
+            if name not in names and not resolver.match_dataset_pattern(name):
+                del self.official[name]
+
+    @hook_impl(tryfirst=True)
+    def before_pipeline_run(self, pipeline: Pipeline, catalog: Any) -> None:
+        """Pin the datasets of the nodes, before any of them is made."""
+        own = dict.fromkeys(pipeline.all_outputs(), self._run_id)
+        by_base = {without_transcoding(name): version for name, version in (own | dict(self._all)).items()}
+        for name in pipeline.datasets():
+            version = self._all.get(name) or own.get(name) or by_base.get(without_transcoding(name))
+            if version:
+                _pin(catalog, name, version)
+
+
+def _pin(catalog: Any, name: str, version: str) -> None:
+    """Make the catalog load this version of a dataset, whether its entry is explicit, a pattern's or an object."""
+    if isinstance(getattr(catalog, "_load_versions", None), dict):
+        catalog._load_versions = {**catalog._load_versions, name: version}  # noqa: SLF001  (that dict is the caller's)
+    lazy = getattr(catalog, "_lazy_datasets", {}).get(name)
+    if lazy is not None:
+        lazy.load_version = version
+    made = getattr(catalog, "_datasets", {}).get(name)
+    made = getattr(made, "_dataset", made)  # inside of a CachedDataset
+    if isinstance(made, AbstractVersionedDataset) and made._version:  # noqa: SLF001
+        made._version = Version(version, made._version.save)  # noqa: SLF001
+
+
+def _remove_folder(dataset: Any, path: str) -> None:
+    """Remove what an earlier attempt left of a dataset that is a folder; a file is simply written over."""
+    filesystem = getattr(dataset, "_fs", None)
+    if filesystem is not None and filesystem.isdir(path) and PurePath(path).name:
+        filesystem.rm(path, recursive=True)
+
+
+def _selected(session: Any, payload: Payload) -> dict[str, Any]:
+    """Return how `session.run` takes the pipelines, of which Kedro imports no others; before 1.2 it takes only one."""
+    names = list(payload.pipelines)
+    if "pipeline_names" in inspect.signature(session.run).parameters:
+        return {"pipeline_names": names}
+    if len(names) == 1:
+        return {"pipeline_name": names[0]}
+    together = ",".join(names)
+    pipelines[together] = sum((pipelines[name] for name in names), Pipeline([]))
+    return {"pipeline_name": together}

@@ -1,0 +1,222 @@
+"""Jobs as they run in a container: a process of their own, with a generated project as its working directory."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from .project import Sources, pickled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Make = Callable[[Sources], Path]
+    Ended = subprocess.CompletedProcess[str]
+
+RUN = "2026-11-22T13.11.00.123Z"
+NEWER = "2026-11-23T00.00.00.000Z"
+OLDER = "2026-11-21T00.00.00.000Z"
+
+
+def run_job(project: Path, nodes: list[str], payload: dict[str, Any] | None = None, **environment: str) -> Ended:
+    group = {"nodes": nodes, "load_versions": (payload or {}).pop("load_versions", {})}
+    raw = {"format": 1, "run_id": RUN, "environment": "aws_batch", "groups": [group], **(payload or {})}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("KEDRO", "PYTHONPATH"))}
+    return subprocess.run(
+        [sys.executable, "-m", "kedro_aws_batch.job"],
+        cwd=project,
+        env={**inherited, "KEDRO_AWS_BATCH_JOB": json.dumps(raw), **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def passed(ended: Ended) -> Ended:
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended
+
+
+def put(path: Path, value: Any, version: str | None = None) -> None:
+    target = path / version / path.name if version else path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(pickle.dumps(value))
+
+
+def saved(path: Path, version: str | None = None) -> Any:
+    return pickle.loads((path / version / path.name if version else path).read_bytes())  # noqa: S301
+
+
+def versions(path: Path) -> list[str]:
+    return sorted(child.name for child in path.iterdir())
+
+
+def versioned_chain(make_project: Make, **more: Any) -> Path:
+    catalog = {name: pickled(f"data/{name}", versioned=True) for name in ("middle", "final")}
+    project = make_project(Sources(catalog={"raw": pickled("data/raw"), **catalog}, **more))
+    put(project / "data/raw", "from raw")
+    return project
+
+
+def test_the_jobs_of_a_run_save_one_version_which_is_the_run_s_id(make_project: Make) -> None:
+    project = versioned_chain(make_project)
+    first = passed(run_job(project, ["first"]))
+    passed(run_job(project, ["second"], {"load_versions": {"middle": RUN}}))
+    assert versions(project / "data/middle") == versions(project / "data/final") == [RUN]
+    assert first.stdout.splitlines()[0] == "kedro run --nodes=first --env=aws_batch --pipelines=__default__"
+
+
+def test_a_job_loads_what_its_run_wrote_although_another_run_wrote_later(make_project: Make) -> None:
+    project = versioned_chain(make_project)
+    put(project / "data/middle", "mine", RUN)
+    put(project / "data/middle", "another's", NEWER)
+    passed(run_job(project, ["second"], {"load_versions": {"middle": RUN}}))
+    assert saved(project / "data/final", RUN) == "mine"
+
+
+def test_nodes_of_one_job_load_what_they_wrote_although_another_run_wrote_later(make_project: Make) -> None:
+    project = versioned_chain(make_project)
+    put(project / "data/middle", "another's", NEWER)
+    ended = passed(run_job(project, ["first", "second"]))
+    assert saved(project / "data/final", RUN) == "from raw"
+    assert "did not match" not in ended.stderr + ended.stdout
+
+
+def test_pins_hold_through_a_catch_all_pattern_and_through_transcoding(make_project: Make) -> None:
+    registry = """
+    def register_pipelines():
+        return {"__default__": pipeline([
+            node(same, "raw", "table@one", name="write"), node(pair, ["table@two", "caught"], "final", name="read"),
+        ])}
+    """
+    table = {f"table@{way}": pickled("data/table", versioned=True) for way in ("one", "two")}
+    catalog = {**table, "{anything}": pickled("data/{anything}", versioned=True)}
+    project = make_project(Sources(registry, catalog))
+    for name in ("table", "caught"):
+        put(project / "data" / name, f"{name} of the run", RUN)
+        put(project / "data" / name, f"{name} of another", NEWER)
+    passed(run_job(project, ["read"], {"load_versions": {"table@one": RUN, "caught": RUN}}))
+    assert saved(project / "data/final", RUN) == ["table of the run", "caught of the run"]
+
+
+@pytest.mark.parametrize("attempt", [{"AWS_BATCH_JOB_ATTEMPT": "2"}, {"attempt": 1}])
+def test_a_second_attempt_overwrites_the_run_s_own_version(make_project: Make, attempt: dict[str, Any]) -> None:
+    project = versioned_chain(make_project)
+    put(project / "data/middle", "half written", RUN)
+    put(project / "data/middle", "another's", OLDER)
+    environment = attempt if "AWS_BATCH_JOB_ATTEMPT" in attempt else {}
+    passed(run_job(project, ["first"], {} if environment else attempt, **environment))
+    assert saved(project / "data/middle", RUN) == "from raw"
+    assert saved(project / "data/middle", OLDER) == "another's"
+
+
+def test_a_first_attempt_never_overwrites(make_project: Make) -> None:
+    project = versioned_chain(make_project)
+    put(project / "data/middle", "somebody's", RUN)
+    ended = run_job(project, ["first"], AWS_BATCH_JOB_ATTEMPT="1")
+    assert ended.returncode == 1
+    assert "must not exist if versioning is enabled" in ended.stderr
+    assert saved(project / "data/middle", RUN) == "somebody's"
+
+
+def test_names_with_spaces_commas_and_letters_of_any_script_are_found(make_project: Make) -> None:
+    registry = """
+    def register_pipelines():
+        strange = pipeline([node(same, "raw", "final", name="größe_模型")], namespace="a, b c", inputs="raw")
+        return {"__default__": strange, "strange": strange}
+    """
+    project = make_project(Sources(registry, {"raw": pickled("data/raw"), "a, b c.final": pickled("data/final")}))
+    put(project / "data/raw", 1)
+    ended = passed(run_job(project, ["a, b c.größe_模型"], {"pipelines": ["strange"]}, PYTHONIOENCODING="utf-8"))
+    assert saved(project / "data/final") == 1
+    assert ended.stdout.startswith("kedro run '--nodes=a, b c.größe_模型' --env=aws_batch --pipelines=strange\n")
+
+
+def test_parameters_given_for_the_run_win_and_several_pipelines_are_joined(make_project: Make) -> None:
+    registry = """
+    def register_pipelines():
+        one = pipeline([node(same, "params:model.rate", "b", name="one")])
+        two = pipeline([node(pair, ["b", "params:model.kept"], "c", name="two")])
+        return {"one": one, "two": two}
+    """
+    project = make_project(Sources(registry, {"c": pickled("data/c")}, parameters={"model": {"rate": 1, "kept": 2}}))
+    passed(run_job(project, ["one", "two"], {"pipelines": ["one", "two"], "params": {"model": {"rate": "x,y"}}}))
+    assert saved(project / "data/c") == ["x,y", 2]
+
+
+def test_a_failing_node_ends_the_job_with_1_and_a_plain_traceback(make_project: Make) -> None:
+    registry = (
+        'def register_pipelines():\n    return {"__default__": pipeline([node(fail, "params:x", "y", name="bad")])}\n'
+    )
+    ended = run_job(make_project(Sources(registry, parameters={"x": "it"})), ["bad"])
+    assert ended.returncode == 1
+    assert ended.stderr.rstrip().endswith("RuntimeError: no luck with it")
+    assert "Traceback (most recent call last):" in ended.stderr
+    assert "╭" not in ended.stderr
+
+
+def test_a_node_that_leaves_the_process_has_failed(make_project: Make) -> None:
+    registry = """
+    import sys
+    def register_pipelines():
+        return {"__default__": pipeline([node(lambda x: sys.exit(0), "params:x", "y", name="leaver")])}
+    """
+    assert run_job(make_project(Sources(registry, parameters={"x": 1})), ["leaver"]).returncode == 1
+
+
+def test_only_the_pipelines_named_are_imported(make_project: Make) -> None:
+    registry = """
+    from kedro.framework.project import find_pipelines
+    def register_pipelines():
+        return find_pipelines(raise_errors=True)
+    """
+    good = """
+    from kedro.pipeline import node, pipeline
+    def create_pipeline():
+        return pipeline([node(lambda x: x, "params:x", "y", name="n")])
+    """
+    modules = {
+        "pipelines/__init__.py": "",
+        "pipelines/good/__init__.py": good,
+        "pipelines/slow/__init__.py": "raise SystemExit('imported')",
+    }
+    project = make_project(Sources(registry, modules=modules, parameters={"x": 1}))
+    passed(run_job(project, ["n"], {"pipelines": ["good"]}))
+    assert "imported" in run_job(project, ["n"], {"pipelines": ["__default__"]}).stderr
+
+
+def test_the_hooks_and_the_session_class_of_the_project_are_used(make_project: Make) -> None:
+    settings = """
+    from pathlib import Path
+    from kedro.framework.hooks import hook_impl
+    from kedro.framework.session import KedroServiceSession
+    class Writes:
+        @hook_impl
+        def before_pipeline_run(self, run_params):
+            Path("before").write_text(run_params["run_id"] + " " + str(run_params["load_versions"]))
+        @hook_impl
+        def on_pipeline_error(self, error):
+            Path("error").write_text(str(error))
+    HOOKS = (Writes(),)
+    SESSION_CLASS = KedroServiceSession
+    """
+    project = versioned_chain(make_project, settings=settings)
+    put(project / "data/middle", "mine", RUN)
+    passed(run_job(project, ["second"], {"load_versions": {"middle": RUN}}))
+    assert (project / "before").read_text() == f"{RUN} {{'middle': '{RUN}'}}"
+    assert versions(project / "data/final") == [RUN]
+    assert not (project / "error").exists()
+
+
+def test_outside_of_a_project_a_sentence_says_so(tmp_path: Path) -> None:
+    ended = run_job(tmp_path, ["n"])
+    assert (ended.returncode, "is not in a Kedro project" in ended.stderr) == (1, True)
+    assert "Traceback" not in ended.stderr

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from kedro_aws_batch.errors import PayloadError
+from kedro_aws_batch.payload import Payload, read_payload
+
+RUN = "2026-11-22T13.11.00.123Z"
+PLAIN: dict[str, Any] = {"format": 1, "run_id": RUN, "groups": [{"nodes": ["a"]}]}
+
+
+def read(raw: dict[str, Any], **environment: str) -> Payload:
+    return read_payload({"KEDRO_AWS_BATCH_JOB": json.dumps(raw), **environment})
+
+
+def test_what_is_not_said_has_kedro_s_defaults() -> None:
+    assert read(PLAIN) == Payload(run_id=RUN, nodes=("a",))
+
+
+def test_an_array_s_child_takes_the_entry_at_its_index() -> None:
+    raw = PLAIN | {"groups": [{"nodes": ["a"]}, {"nodes": ["b", "c"], "load_versions": {"x": RUN}}]}
+    assert read(raw, AWS_BATCH_JOB_ARRAY_INDEX="1") == Payload(RUN, ("b", "c"), load_versions={"x": RUN})
+
+
+@pytest.mark.parametrize(
+    ("more", "environment", "again"),
+    [
+        ({}, {}, False),
+        ({}, {"AWS_BATCH_JOB_ATTEMPT": "1"}, False),
+        ({}, {"AWS_BATCH_JOB_ATTEMPT": "2"}, True),
+        ({"attempt": 0}, {}, False),
+        ({"attempt": 1}, {"AWS_BATCH_JOB_ATTEMPT": "1"}, True),
+        ({"groups": [{"nodes": ["a"], "attempt": 1}]}, {}, True),
+    ],
+)
+def test_a_second_attempt_by_batch_or_by_the_service_is_noticed(
+    more: dict[str, Any], environment: dict[str, str], again: bool
+) -> None:
+    assert read(PLAIN | more, **environment).again is again
+
+
+@pytest.mark.parametrize(
+    ("raw", "environment", "message"),
+    [
+        (None, {}, "is not set"),
+        ("{", {}, "is not JSON"),
+        ("[]", {}, "must be a JSON object with a list of groups"),
+        ({"format": 2}, {}, "has format 2, and this image reads format 1"),
+        ({"run_id": "../../etc"}, {}, "must look like 2026-"),
+        ({"groups": []}, {}, "must be a JSON object with a list of groups"),
+        ({"groups": [{"nodes": []}]}, {}, "names no nodes"),
+        ({"groups": [1]}, {}, "Group 0 .* is not a JSON object"),
+        ({"groups": [{"nodes": ["a"]}] * 2}, {}, "holds 2 groups, but AWS_BATCH_JOB_ARRAY_INDEX.* is not set"),
+        ({}, {"AWS_BATCH_JOB_ARRAY_INDEX": "1"}, "holds 1 groups, and AWS_BATCH_JOB_ARRAY_INDEX asks for index 1"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_with_a_sentence(raw: Any, environment: dict[str, str], message: str) -> None:
+    text = json.dumps(PLAIN | raw) if isinstance(raw, dict) else raw
+    variables = environment if text is None else environment | {"KEDRO_AWS_BATCH_JOB": text}
+    with pytest.raises(PayloadError, match=message):
+        read_payload(variables)
+
+
+def test_the_equivalent_command_is_quoted_for_a_shell() -> None:
+    payload = Payload(
+        RUN, ("a b", "c"), "aws_batch", ("x", "y"), {"model": {"rate": 0.5, "name": "a b"}}, {"ds": RUN}
+    )  # fmt: skip
+    assert payload.command() == (
+        "kedro run '--nodes=a b,c' --env=aws_batch --pipelines=x,y '--params=model.rate=0.5,model.name=a b' "
+        f"--load-versions=ds:{RUN}"
+    )
