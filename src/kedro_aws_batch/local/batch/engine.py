@@ -1,0 +1,300 @@
+"""The life of jobs: submitted, waiting for others, waiting for vCPUs, running, ended.
+
+All state is guarded by one lock. A job that waits costs no thread; one that runs
+has a thread that waits for its process and one that reads its output. Every
+change of status is published, in the order in which the changes happen.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+import uuid
+from collections import defaultdict, deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kedro_aws_batch.local.batch.jobs import LOG_GROUP, Attempt, Job, JobSpec, Status
+from kedro_aws_batch.local.batch.retries import tries_again
+from kedro_aws_batch.local.errors import ClientException
+
+if TYPE_CHECKING:
+    from moto.batch.models import ComputeEnvironment, JobQueue
+
+    from kedro_aws_batch.local.alarms import Alarms
+    from kedro_aws_batch.local.batch.jobs import Json
+    from kedro_aws_batch.local.batch.requests import Submission
+    from kedro_aws_batch.local.logs import Logs
+    from kedro_aws_batch.local.place import Place
+    from kedro_aws_batch.local.processes import Child, Launch, Processes
+
+EXITED = "Essential container in task exited"
+TIMED_OUT = "Job attempt duration exceeded timeout"
+DEPENDENCY_FAILED = "Dependent Job failed"
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What jobs need of the rest of the embedded AWS."""
+
+    place: Place
+    processes: Processes
+    alarms: Alarms
+    logs: Logs
+    #: Takes the detail of a state-change event.
+    publish: Callable[[Json], None]
+    #: Makes the command, environment and directory of an attempt.
+    launch: Callable[[Job, Attempt], Launch]
+    #: From SIGTERM to SIGKILL, in seconds.
+    stop_timeout: float
+
+
+class Engine:
+    """Runs jobs."""
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        self._around = surroundings
+        self._lock = threading.RLock()
+        self._jobs: dict[str, Job] = {}
+        self._runnable: dict[str, dict[str, Job]] = defaultdict(dict)
+        self._queues: dict[str, JobQueue] = {}
+        self._used: dict[str, float] = defaultdict(float)
+        self._dependents: dict[str, list[Job]] = defaultdict(list)
+        self._ended: deque[Job] = deque()
+        self._threads: set[threading.Thread] = set()
+        self._stopping = False
+
+    def submit(self, submission: Submission) -> Job:
+        """Take a job in, and start it if it needn't wait."""
+        spec = submission.spec
+        with self._lock:
+            for dependency in spec.depends_on:
+                if (wanted := dependency.get("jobId")) and wanted not in self._jobs:
+                    raise ClientException(f"Job {wanted}, which {spec.name} depends on, does not exist")
+            job = self._new_job(spec, str(uuid.uuid4()))
+            self._queues[spec.queue.arn] = spec.queue
+            if submission.size is None:
+                self._await_dependencies(job)
+            else:
+                self._open_array(job, submission.size)
+            self._settle()
+        return job
+
+    def find(self, job_id: str) -> Job | None:
+        """Return the job of this id or ARN."""
+        with self._lock:
+            return self._jobs.get(job_id.rpartition("job/")[2])
+
+    def describe(self, job_ids: list[str]) -> list[Json]:
+        """Return those that exist as DescribeJobs does, all as of one moment."""
+        with self._lock:
+            found = [self.find(job_id) for job_id in dict.fromkeys(job_ids)]
+            return [job.describe() for job in found if job is not None]
+
+    def jobs(self) -> list[Job]:
+        """Return all jobs, children of arrays too, newest first."""
+        with self._lock:
+            return list(reversed(self._jobs.values()))
+
+    def terminate(self, job_id: str, reason: str, *, running_too: bool) -> None:
+        """End a job (or all of an array), unless it runs and that is not wanted; one that has ended stays as it is."""
+        with self._lock:
+            job = self.find(job_id)
+            if job is None or job.status.ended:
+                return
+            for each in job.children or [job]:
+                self._stop_job(each, reason, running_too=running_too)
+            if job.children and (running_too or not any(each.status.started for each in job.children)):
+                job.stop_reason = job.stop_reason or reason
+            self._settle()
+
+    def stop(self) -> None:
+        """Start nothing more. What runs is the business of `Processes`."""
+        with self._lock:
+            self._stopping = True
+
+    def join(self) -> None:
+        """Wait for the threads of what ran."""
+        with self._lock:
+            threads = list(self._threads)
+        for thread in threads:
+            thread.join(timeout=5)
+
+    def _new_job(self, spec: JobSpec, job_id: str) -> Job:
+        job = Job(spec, job_id, self._around.place.arn("batch", f"job/{job_id}"), _now())
+        self._jobs[job_id] = job
+        return job
+
+    def _open_array(self, parent: Job, size: int) -> None:
+        for index in range(size):
+            child = self._new_job(parent.spec, f"{parent.job_id}:{index}")
+            child.parent, child.index = parent, index
+            parent.children.append(child)
+            parent.summary[child.status] += 1
+        self._move(parent, Status.PENDING)
+        for child in parent.children:
+            self._await_dependencies(child)
+
+    def _await_dependencies(self, job: Job) -> None:
+        wanted = [job_id for dependency in job.spec.depends_on if (job_id := _dependency(dependency, job))]
+        if wanted or job.parent is not None:
+            self._move(job, Status.PENDING)
+        known = [self._jobs[job_id] for job_id in wanted if job_id in self._jobs]
+        if any(each.status is Status.FAILED for each in known):
+            self._move(job, Status.FAILED, DEPENDENCY_FAILED)
+            return
+        job.waiting_for = {each.job_id for each in known if not each.status.ended}
+        for job_id in job.waiting_for:
+            self._dependents[job_id].append(job)
+        if not job.waiting_for:
+            self._make_runnable(job)
+
+    def _make_runnable(self, job: Job) -> None:
+        self._runnable[job.spec.queue.arn][job.job_id] = job
+        self._move(job, Status.RUNNABLE)
+
+    def _move(self, job: Job, status: Status, reason: str | None = None) -> None:
+        """Change a job's status and publish it; what follows from a job's end is left to `_settle`."""
+        if job.parent is not None:
+            job.parent.summary[job.status] -= 1
+            job.parent.summary[status] += 1
+        job.status = status
+        job.status_reason = reason or job.status_reason
+        if status.ended:
+            job.stopped_at = _now()
+            self._runnable[job.spec.queue.arn].pop(job.job_id, None)
+            self._ended.append(job)
+        self._around.publish(job.event())
+
+    def _settle(self) -> None:
+        """Do what follows from jobs' ends, and start what there is room for. Chains may be long: no recursion."""
+        while self._ended:
+            job = self._ended.popleft()
+            if job.parent is not None:
+                self._close_array(job.parent)
+            for dependent in self._dependents.pop(job.job_id, []):
+                if dependent.status.ended:
+                    continue
+                if job.status is Status.FAILED:
+                    self._move(dependent, Status.FAILED, DEPENDENCY_FAILED)
+                    continue
+                dependent.waiting_for.discard(job.job_id)
+                if not dependent.waiting_for:
+                    self._make_runnable(dependent)
+        self._dispatch()
+
+    def _close_array(self, parent: Job) -> None:
+        failed = parent.summary[Status.FAILED]
+        if parent.status.ended or failed + parent.summary[Status.SUCCEEDED] < len(parent.children):
+            return
+        parent.started_at = min((each.started_at for each in parent.children if each.started_at), default=None)
+        reason = parent.stop_reason or ("Array Child Job failed" if failed else "Array Job succeeded")
+        self._move(parent, Status.FAILED if failed else Status.SUCCEEDED, reason)
+
+    def _dispatch(self) -> None:
+        """Start jobs, queue by queue, first in first out: a job that doesn't fit holds back those behind it."""
+        for queue in sorted(self._queues.values(), key=lambda each: -int(each.priority)):
+            waiting = self._runnable[queue.arn]
+            while waiting and not self._stopping:
+                job = next(iter(waiting.values()))
+                environment = self._room(queue, job.spec.vcpus)
+                if environment is None:
+                    break
+                del waiting[job.job_id]
+                self._start(job, environment)
+
+    def _room(self, queue: JobQueue, vcpus: float) -> ComputeEnvironment | None:
+        for environment in queue.environments:
+            if self._used[environment.arn] + vcpus <= float(environment.compute_resources["maxvCpus"]) + 1e-9:
+                return environment
+        return None
+
+    def _start(self, job: Job, environment: ComputeEnvironment) -> None:
+        self._used[environment.arn] += job.spec.vcpus
+        job.attempts.append(Attempt(len(job.attempts) + 1, job.new_log_stream(), _now(), environment))
+        self._move(job, Status.STARTING)
+        thread = threading.Thread(target=self._run, args=(job, job.current), name=f"job {job.spec.name}", daemon=True)
+        self._threads.add(thread)
+        thread.start()
+
+    def _run(self, job: Job, attempt: Attempt) -> None:
+        """See an attempt through: the body of its thread."""
+        try:
+            self._around.logs.open(LOG_GROUP, attempt.log_stream)
+            child = self._around.processes.start(self._around.launch(job, attempt))
+        except (OSError, ValueError) as error:
+            attempt.reason = f"CannotStartContainerError: {error}"
+        else:
+            reader = threading.Thread(
+                target=self._around.logs.pump, args=(child.output, LOG_GROUP, attempt.log_stream), daemon=True
+            )
+            reader.start()
+            self._running(job, attempt, child)
+            attempt.exit_code = child.wait()
+            reader.join(timeout=1)  # a process that left the group may hold the pipe open
+        with self._lock:
+            self._finish_attempt(job, attempt)
+            self._threads.discard(threading.current_thread())
+
+    def _running(self, job: Job, attempt: Attempt, child: Child) -> None:
+        with self._lock:
+            attempt.child = child
+            attempt.started_at = job.started_at = _now()
+            if job.stop_reason is not None:
+                self._stop_child(child)
+            if job.spec.timeout is not None:
+                attempt.timeout = self._around.alarms.after(job.spec.timeout, lambda: self._time_out(attempt))
+            self._move(job, Status.RUNNING)
+
+    def _finish_attempt(self, job: Job, attempt: Attempt) -> None:
+        if attempt.timeout is not None:
+            attempt.timeout.cancel()
+        attempt.child = None
+        attempt.stopped_at = _now()
+        attempt.status_reason = EXITED if attempt.reason is None else "Task failed to start"
+        self._used[attempt.environment.arn] -= job.spec.vcpus
+        if self._stopping:
+            return
+        if job.stop_reason is not None or attempt.timed_out:  # final, whatever the exit code
+            attempt.status_reason = job.stop_reason or TIMED_OUT
+            self._move(job, Status.FAILED, attempt.status_reason)
+        elif attempt.exit_code == 0:
+            self._move(job, Status.SUCCEEDED, EXITED)
+        elif tries_again(job.spec, attempt):
+            self._make_runnable(job)
+        else:
+            self._move(job, Status.FAILED, attempt.status_reason)
+        self._settle()
+
+    def _stop_job(self, job: Job, reason: str, *, running_too: bool) -> None:
+        if job.status.ended or (job.status.started and not running_too):
+            return
+        job.stop_reason = job.stop_reason or reason
+        if not job.status.started:
+            self._move(job, Status.FAILED, job.stop_reason)
+        elif job.current.child is not None:
+            self._stop_child(job.current.child)
+
+    def _time_out(self, attempt: Attempt) -> None:
+        with self._lock:
+            if attempt.child is not None:
+                attempt.timed_out = True
+                self._stop_child(attempt.child)
+
+    def _stop_child(self, child: Child) -> None:
+        child.signal(signal.SIGTERM)
+        self._around.alarms.after(self._around.stop_timeout, lambda: child.signal(signal.SIGKILL))
+
+
+def _dependency(dependency: Json, job: Job) -> str | None:
+    """Return the id of the job that one must wait for."""
+    kind, job_id = dependency.get("type"), dependency.get("jobId")
+    if kind == "SEQUENTIAL" and job.parent is not None:
+        return f"{job.parent.job_id}:{job.index - 1}" if job.index else None
+    return f"{job_id}:{job.index}" if kind == "N_TO_N" else job_id
+
+
+def _now() -> int:
+    return int(time.time() * 1000)

@@ -1,0 +1,133 @@
+"""What SubmitJob takes and refuses."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from kedro_aws_batch.local.batch.jobs import JobSpec
+from kedro_aws_batch.local.errors import ClientException
+
+if TYPE_CHECKING:
+    from moto.batch.models import BatchBackend, JobDefinition, JobQueue
+
+    from kedro_aws_batch.local.batch.jobs import Json
+
+# The limits are those of https://docs.aws.amazon.com/batch/latest/APIReference/API_SubmitJob.html
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
+REQUEST_LIMIT = 30 * 1024
+MINIMUM_TIMEOUT = 60
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A request that was accepted."""
+
+    spec: JobSpec
+    #: Of an array, or None.
+    size: int | None
+
+
+def read_submission(backend: BatchBackend, request: Json, minimum_timeout: int) -> Submission:
+    """Return what is to be run; ClientException says why it can't be."""
+    name = request.get("jobName") or ""
+    if not _NAME.fullmatch(name):
+        raise ClientException(
+            "Job name should match valid pattern: first character alphanumeric, then up to 127 of letters, numbers, "
+            f"hyphens and underscores: {name!r}"
+        )
+    queue = _queue(backend, request.get("jobQueue") or "")
+    definition = _definition(backend, request.get("jobDefinition") or "")
+    depends_on = request.get("dependsOn") or []
+    if len(depends_on) > 20:
+        raise ClientException(f"Jobs can depend on at most 20 others, {len(depends_on)} given")
+    size = _size(request)
+    retries = {**(definition.retry_strategy or {}), **(request.get("retryStrategy") or {})}
+    attempts = int(retries.get("attempts") or 1)
+    if not 1 <= attempts <= 10:
+        raise ClientException(f"Retry attempts must be between 1 and 10: {attempts}")
+    parameters = {**definition.parameters, **(request.get("parameters") or {})}
+    overrides = request.get("containerOverrides") or {}
+    spec = JobSpec(
+        name=name,
+        queue=queue,
+        definition_arn=definition.arn,
+        definition_name=definition.name,
+        container=_container(definition, overrides, parameters),
+        attempts=attempts,
+        evaluate_on_exit=list(retries.get("evaluateOnExit") or []),
+        timeout=_timeout(request.get("timeout") or definition.timeout, minimum_timeout),
+        parameters=parameters,
+        tags=request.get("tags") or {},
+        depends_on=depends_on,
+        platform_capabilities=list(definition.platform_capabilities or ["EC2"]),
+    )
+    return Submission(spec, size)
+
+
+def _queue(backend: BatchBackend, identifier: str) -> JobQueue:
+    queue = backend.get_job_queue(identifier)
+    if queue is None:
+        raise ClientException(f"Job queue {identifier} does not exist")
+    if queue.state != "ENABLED":
+        raise ClientException(f"Job queue {identifier} is {queue.state}, not ENABLED")
+    return queue
+
+
+def _definition(backend: BatchBackend, identifier: str) -> JobDefinition:
+    """Find a definition by its ARN, by name:revision, or by name: the newest that is active."""
+    full_name = identifier.partition(":job-definition/")[2] or identifier
+    name, _, revision = full_name.partition(":")
+    found = [each for each in backend.describe_job_definitions(name, status="ACTIVE") if each.name == name]
+    if revision:
+        found = [each for each in found if str(each.revision) == revision]
+    if not found:
+        raise ClientException(f"Job definition {identifier} does not exist or is not ACTIVE")
+    return max(found, key=lambda each: each.revision)
+
+
+def _size(request: Json) -> int | None:
+    size = (request.get("arrayProperties") or {}).get("size")
+    if size is not None and not 2 <= int(size) <= 10_000:
+        raise ClientException(f"Array job size must be between 2 and 10000: {size}")
+    return None if size is None else int(size)
+
+
+def _timeout(timeout: Json | None, minimum: int) -> int | None:
+    seconds = (timeout or {}).get("attemptDurationSeconds")
+    if seconds is not None and int(seconds) < minimum:
+        raise ClientException(f"Job timeout must be at least {minimum} seconds: {seconds}")
+    return None if seconds is None else int(seconds)
+
+
+def _container(definition: JobDefinition, overrides: Json, parameters: dict[str, str]) -> Json:
+    defined: Json = definition.container_properties or {}
+    command = overrides.get("command") or defined.get("command") or []
+    environment = {each["name"]: each.get("value", "") for each in defined.get("environment", [])}
+    environment |= {each["name"]: each.get("value", "") for each in overrides.get("environment", [])}
+    for name in environment:
+        if name.startswith("AWS_BATCH"):
+            raise ClientException(f"Environment variable names can't start with AWS_BATCH: {name}")
+    kept = {key: value for key, value in defined.items() if key not in {"vcpus", "memory"}}
+    return {
+        **kept,
+        "command": [_parameter(part, parameters) for part in command],
+        "environment": [{"name": name, "value": value} for name, value in environment.items()],
+        "resourceRequirements": _requirements(defined, overrides),
+    }
+
+
+def _parameter(part: str, parameters: dict[str, str]) -> str:
+    return parameters.get(part[5:], part) if part.startswith("Ref::") else part
+
+
+def _requirements(*layers: Json) -> list[dict[str, Any]]:
+    wanted: dict[str, str] = {}
+    for layer in layers:
+        if layer.get("vcpus"):
+            wanted["VCPU"] = str(layer["vcpus"])
+        if layer.get("memory"):
+            wanted["MEMORY"] = str(layer["memory"])
+        wanted |= {each["type"]: str(each["value"]) for each in layer.get("resourceRequirements") or []}
+    return [{"type": kind, "value": value} for kind, value in wanted.items()]

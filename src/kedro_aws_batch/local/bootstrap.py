@@ -1,0 +1,94 @@
+"""The runtime of a function: what runs in its process and calls its handler.
+
+Run by path with nothing but the standard library. It speaks Lambda's Runtime API,
+as AWS's `awslambdaric` does, and puts the code's directory first on `sys.path`
+by itself: an environment variable would be passed on to whatever the function starts.
+"""
+
+import http.client
+import importlib
+import json
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+_API = "/2018-06-01/runtime"
+
+
+class Context:
+    """Lambda's context object."""
+
+    def __init__(self, request_id: str, deadline_ms: int, arn: str) -> None:
+        self.aws_request_id = request_id
+        self.invoked_function_arn = arn
+        self.function_name = os.environ["AWS_LAMBDA_FUNCTION_NAME"]
+        self.function_version = os.environ["AWS_LAMBDA_FUNCTION_VERSION"]
+        self.memory_limit_in_mb = os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]
+        self.log_group_name = os.environ["AWS_LAMBDA_LOG_GROUP_NAME"]
+        self.log_stream_name = os.environ["AWS_LAMBDA_LOG_STREAM_NAME"]
+        self.client_context = None
+        self.identity = None
+        self._deadline_ms = deadline_ms
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return what is left until the invocation is timed out."""
+        return max(0, self._deadline_ms - int(time.time() * 1000))
+
+
+def _describe(error: BaseException) -> bytes:
+    trace = traceback.format_list(traceback.extract_tb(error.__traceback__))
+    described = {"errorMessage": str(error), "errorType": type(error).__name__, "stackTrace": trace}
+    return json.dumps(described).encode()
+
+
+def _post(connection: http.client.HTTPConnection, path: str, body: bytes) -> None:
+    connection.request("POST", _API + path, body, {"Content-Type": "application/json"})
+    connection.getresponse().read()
+
+
+def _load(name: str) -> Callable[[Any, Context], Any]:
+    module, _, function = name.rpartition(".")
+    loaded: Callable[[Any, Context], Any] = getattr(importlib.import_module(module.replace("/", ".")), function)
+    return loaded
+
+
+def _call(handler: Callable[[Any, Context], Any], headers: dict[str, str], body: bytes) -> "tuple[str, bytes]":
+    request_id = headers["lambda-runtime-aws-request-id"]
+    os.environ["_X_AMZN_TRACE_ID"] = headers.get("lambda-runtime-trace-id", "")
+    deadline = int(headers["lambda-runtime-deadline-ms"])
+    context = Context(request_id, deadline, headers["lambda-runtime-invoked-function-arn"])
+    try:
+        answer = json.dumps(handler(json.loads(body), context)).encode()
+    except Exception as error:  # noqa: BLE001 - whatever a handler raises is the caller's to see
+        traceback.print_exc()
+        return f"/invocation/{request_id}/error", _describe(error)
+    return f"/invocation/{request_id}/response", answer
+
+
+def main() -> None:
+    """Load the handler and serve invocations until the Runtime API goes away."""
+    sys.path[0] = os.environ["LAMBDA_TASK_ROOT"]
+    connection = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
+    try:
+        handler = _load(os.environ["_HANDLER"])
+    except BaseException as error:  # noqa: BLE001 - SystemExit on import too is an error of initialisation
+        traceback.print_exc()
+        _post(connection, "/init/error", _describe(error))
+        sys.exit(1)
+    while True:
+        try:
+            connection.request("GET", _API + "/invocation/next")
+            response = connection.getresponse()
+        except (http.client.HTTPException, OSError):
+            return  # the instance is not needed any more
+        headers = {name.lower(): value for name, value in response.getheaders()}
+        path, answer = _call(handler, headers, response.read())
+        sys.stdout.flush()
+        _post(connection, path, answer)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""Creates compute environments, job queues and job definitions, by Batch's own API."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from moto.ec2.models import ec2_backends
+
+from kedro_aws_batch.local.roles import role_arn
+
+if TYPE_CHECKING:
+    from kedro_aws_batch.local.place import Place
+
+
+@dataclass(frozen=True)
+class JobDefinitionSettings:
+    """A job definition. There is no container: the command runs with this Python, in the project's directory."""
+
+    command: tuple[str, ...] = ("python", "-m", "kedro_aws_batch.job")
+    vcpus: float = 1
+    #: In MiB; told to nobody, not enforced.
+    memory: int = 2000
+    environment: Mapping[str, str] = field(default_factory=dict)
+    attempts: int = 1
+    evaluate_on_exit: tuple[Mapping[str, str], ...] = ()
+    #: Seconds per attempt.
+    timeout: int | None = None
+
+
+class Compute:
+    """Creates what jobs run on."""
+
+    def __init__(self, place: Place, client: Any) -> None:
+        self._place = place
+        self._client = client
+
+    def create_queue(self, name: str, max_vcpus: int) -> str:
+        """Create a queue with a compute environment of its own, and return its ARN."""
+        environment = f"{name}-compute"
+        self._client.create_compute_environment(
+            computeEnvironmentName=environment,
+            type="MANAGED",
+            state="ENABLED",
+            serviceRole=role_arn(self._place),
+            computeResources={"type": "FARGATE", "maxvCpus": max_vcpus, **self._network()},
+        )
+        order = [{"order": 1, "computeEnvironment": environment}]
+        created = self._client.create_job_queue(
+            jobQueueName=name, state="ENABLED", priority=1, computeEnvironmentOrder=order
+        )
+        return str(created["jobQueueArn"])
+
+    def register(self, name: str, settings: JobDefinitionSettings) -> str:
+        """Register a definition, and return its ARN."""
+        requirements = [
+            {"type": "VCPU", "value": f"{settings.vcpus:g}"},
+            {"type": "MEMORY", "value": str(settings.memory)},
+        ]
+        retries: dict[str, Any] = {"attempts": settings.attempts}
+        if settings.evaluate_on_exit:
+            retries["evaluateOnExit"] = [dict(rule) for rule in settings.evaluate_on_exit]
+        options = {} if settings.timeout is None else {"timeout": {"attemptDurationSeconds": settings.timeout}}
+        created = self._client.register_job_definition(
+            jobDefinitionName=name,
+            type="container",
+            containerProperties={
+                "image": "embedded",
+                "command": list(settings.command),
+                "resourceRequirements": requirements,
+                "environment": [{"name": key, "value": value} for key, value in settings.environment.items()],
+            },
+            retryStrategy=retries,
+            **options,
+        )
+        return str(created["jobDefinitionArn"])
+
+    def _network(self) -> dict[str, list[str]]:
+        backend = ec2_backends[self._place.account][self._place.region]
+        subnet = next(iter(backend.describe_subnets()))
+        group = next(iter(backend.describe_security_groups()))
+        return {"subnets": [subnet.id], "securityGroupIds": [group.id]}

@@ -1,0 +1,229 @@
+"""The embedded AWS as a whole: what it is made of, and how it begins and ends."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+from moto.awslambda.models import lambda_backends
+from moto.core.base_backend import BackendDict
+from moto.events.models import events_backends
+from moto.sqs.models import sqs_backends
+
+from kedro_aws_batch.local.alarms import Alarms
+from kedro_aws_batch.local.batch.api import BatchApi
+from kedro_aws_batch.local.batch.engine import Engine, Surroundings
+from kedro_aws_batch.local.batch.launch import Launcher
+from kedro_aws_batch.local.batch.requests import MINIMUM_TIMEOUT
+from kedro_aws_batch.local.compute import Compute, JobDefinitionSettings
+from kedro_aws_batch.local.errors import EmbeddedAwsError
+from kedro_aws_batch.local.events import DeliveringEventsBackend, EventBus, new_event
+from kedro_aws_batch.local.functions import AsyncInvoker, Functions
+from kedro_aws_batch.local.gateway import Gateway
+from kedro_aws_batch.local.logs import Logs
+from kedro_aws_batch.local.loopback import LoopbackServer, Request, Response
+from kedro_aws_batch.local.mapping import MappedLambdaBackend, Mappings
+from kedro_aws_batch.local.place import ACCESS_KEY, SECRET, Place
+from kedro_aws_batch.local.processes import Processes
+from kedro_aws_batch.local.provision import Deployment, Provisioner
+from kedro_aws_batch.local.queues import AtomicSqsBackend
+from kedro_aws_batch.local.template import read_service
+
+if TYPE_CHECKING:
+    from kedro_aws_batch.local.batch.jobs import Json
+
+#: moto's state is the process's, so there can be one embedded AWS in it.
+_only = threading.Lock()
+
+
+@dataclass
+class EmbeddedAws:
+    """An AWS in this process, from `with` to its end; one at a time.
+
+    Jobs run as processes in `jobs_cwd`, functions of the service's serverless.yml
+    in processes of their own. Without a service there are no functions. Nothing
+    that it starts outlives it, nor the process, however that ends.
+    """
+
+    #: The tree with serverless.yml, as `service_root()` finds it; None for no functions.
+    service: Path | None = None
+    graph_document: Path | None = None
+    jobs_cwd: Path = field(default_factory=Path.cwd)
+    job_queue: str = "embedded_queue"
+    job_definition: str = "embedded_definition"
+    #: Of `job_queue`: how many vCPUs its jobs share.
+    max_vcpus: int = 8
+    #: Further queues, name → max vCPUs.
+    job_queues: Mapping[str, int] = field(default_factory=dict)
+    #: Further definitions; one by the name of `job_definition` replaces what that is otherwise.
+    job_definitions: Mapping[str, JobDefinitionSettings] = field(default_factory=dict)
+    #: Added to every job's environment, as an image's would be.
+    job_environment: Mapping[str, str] = field(default_factory=dict)
+    #: Added to every function's environment.
+    function_environment: Mapping[str, str] = field(default_factory=dict)
+    #: Values for the template's parameters, over those that follow from the queues and definitions.
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    service_prefix: str = "kedro-aws-batch-local"
+    region: str = "us-east-1"
+    #: How many instances a function may have.
+    max_instances: int = 10
+    #: Seconds that replace every queue's visibility timeout.
+    visibility_timeout: int | None = None
+    #: Seconds between the attempts of an asynchronous invocation: Lambda's own.
+    async_retry_delays: tuple[float, ...] = (60, 120)
+    #: Seconds from a job's SIGTERM to its SIGKILL: ECS's default.
+    stop_timeout: float = 30
+    #: The same when the embedded AWS ends.
+    exit_grace: float = 2
+    #: Seconds that a job's timeout must be at least.
+    minimum_job_timeout: int = MINIMUM_TIMEOUT
+
+    _running: _Running | None = field(default=None, init=False, repr=False)
+
+    def __enter__(self) -> EmbeddedAws:
+        """Start, and create what was asked for."""
+        if not _only.acquire(blocking=False):
+            raise EmbeddedAwsError("There is an embedded AWS in this process already; end that one first.")
+        try:
+            self._running = _Running(self)
+            self._provision()
+        except BaseException:
+            self._end()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End everything."""
+        self._end()
+
+    @property
+    def endpoint_url(self) -> str:
+        """Where it listens."""
+        return self._started.place.endpoint_url
+
+    @property
+    def account(self) -> str:
+        """Its account id."""
+        return self._started.place.account
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a process needs in its environment to use it."""
+        return self._started.place.environment
+
+    def client(self, service: str) -> Any:
+        """Return a boto3 client of it, closed when it ends."""
+        return self._started.client(service)
+
+    def function_name(self, key: str) -> str:
+        """Return the name of the function that has this key in serverless.yml."""
+        return f"{self.service_prefix}-{key}"
+
+    @property
+    def _started(self) -> _Running:
+        if self._running is None:
+            raise EmbeddedAwsError("The embedded AWS has not been started: use it in a `with` statement.")
+        return self._running
+
+    def _end(self) -> None:
+        try:
+            if self._running is not None:
+                self._running.stop(self.exit_grace)
+        finally:
+            self._running = None
+            _only.release()
+
+    def _provision(self) -> None:
+        running = self._started
+        compute = Compute(running.place, running.client("batch"))
+        queues = {self.job_queue: self.max_vcpus, **self.job_queues}
+        arns = [compute.create_queue(name, max_vcpus) for name, max_vcpus in queues.items()]
+        definitions = {self.job_definition: JobDefinitionSettings(), **self.job_definitions}
+        for name, settings in definitions.items():
+            compute.register(name, settings)
+        if self.service is None:
+            return
+        names = {"JobQueues": list(queues), "JobQueueArns": arns, "JobDefinitions": list(definitions)}
+        environment = dict(self.function_environment)
+        if self.graph_document is not None:
+            environment["GRAPH_DOCUMENT"] = str(self.graph_document.resolve())
+        deployment = Deployment(self.service_prefix, {**names, **self.parameters}, environment)
+        provisioner = Provisioner(read_service(self.service), deployment, running.place, running.client)
+        for name in provisioner.provision():
+            running.functions.code_locations[name] = self.service
+
+
+class _Running:
+    """What an embedded AWS consists of while it runs."""
+
+    def __init__(self, settings: EmbeddedAws) -> None:
+        BackendDict.reset()
+        self._settings = settings
+        self._clients: dict[str, Any] = {}
+        self._gateway: Gateway | None = None
+        self._server = LoopbackServer(self._answer, "embedded-aws")
+        self.place = Place(settings.region, f"http://127.0.0.1:{self._server.port}")
+        sqs_backends.backend, AtomicSqsBackend.visibility_timeout = AtomicSqsBackend, settings.visibility_timeout
+        events_backends.backend, lambda_backends.backend = DeliveringEventsBackend, MappedLambdaBackend
+        self._processes = Processes()
+        self._alarms = Alarms()
+        logs = Logs(self.place)
+        self.functions = Functions(self.place, self._processes, logs, settings.max_instances)
+        self._asynchronous = AsyncInvoker(self.functions, self._alarms, settings.async_retry_delays)
+        self._bus = EventBus(self.place, self._alarms, lambda arn, body: _ignore(self._asynchronous.invoke(arn, body)))
+        self._mappings = Mappings(self.place, self.functions)
+        DeliveringEventsBackend.bus, MappedLambdaBackend.mappings = self._bus, self._mappings
+        launch = Launcher(self.place, settings.jobs_cwd, settings.job_environment)
+        self._engine = Engine(
+            Surroundings(
+                self.place, self._processes, self._alarms, logs, self._publish_job, launch, settings.stop_timeout
+            )
+        )
+        batch = BatchApi(self.place, self._engine, settings.minimum_job_timeout)
+        self._gateway = Gateway(batch, self.functions, self._asynchronous)
+
+    def client(self, service: str) -> Any:
+        if service not in self._clients:
+            session = boto3.Session(
+                aws_access_key_id=ACCESS_KEY, aws_secret_access_key=SECRET, region_name=self.place.region
+            )
+            config = Config(max_pool_connections=50, retries={"total_max_attempts": 1}, read_timeout=900, proxies={})
+            self._clients[service] = session.client(  # type: ignore[call-overload]  # the name is not a literal
+                service, endpoint_url=self.place.endpoint_url, config=config
+            )
+        return self._clients[service]
+
+    def stop(self, grace: float) -> None:
+        self._engine.stop()
+        self._asynchronous.stop()
+        self._mappings.stop()
+        self._alarms.stop()
+        self.functions.stop()
+        self._processes.stop(grace)
+        self._engine.join()
+        self._asynchronous.join()
+        self._mappings.join()
+        self._bus.stop()
+        for client in self._clients.values():
+            client.close()
+        self._server.stop()
+        DeliveringEventsBackend.bus, MappedLambdaBackend.mappings = None, None
+        BackendDict.reset()
+
+    def _answer(self, request: Request) -> Response:
+        return Response(503) if self._gateway is None else self._gateway(request)
+
+    def _publish_job(self, detail: Json) -> None:
+        self._bus.publish(new_event("aws.batch", "Batch Job State Change", detail, (detail["jobArn"],)))
+
+
+def _ignore(_: object) -> None:
+    """Return nothing."""

@@ -1,0 +1,196 @@
+"""EventBridge: events are delivered to the targets of the rules that match them, one by one, by one thread.
+
+Rules, buses and patterns are moto's; which rule an event reaches, and what its
+target gets, is decided here: moto ignores a rule's state and lets a rule that
+has only a schedule match everything.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import queue
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from moto.events.models import EventPattern, EventsBackend, Rule, events_backends
+from moto.events.utils import EventTemplateParser
+from moto.sqs.models import sqs_backends
+
+from kedro_aws_batch.local.schedules import next_time
+
+if TYPE_CHECKING:
+    from kedro_aws_batch.local.alarms import Alarm, Alarms
+    from kedro_aws_batch.local.place import Place
+
+Json = dict[str, Any]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Event:
+    """An event on its way."""
+
+    source: str
+    detail_type: str
+    detail: Json
+    event_id: str
+    time: float
+    resources: tuple[str, ...] = ()
+    bus: str = "default"
+
+    def message(self, place: Place) -> Json:
+        """Return the event as a target gets it."""
+        moment = datetime.fromtimestamp(self.time, timezone.utc)
+        return {
+            "version": "0",
+            "id": self.event_id,
+            "detail-type": self.detail_type,
+            "source": self.source,
+            "account": place.account,
+            "time": moment.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "region": place.region,
+            "resources": list(self.resources),
+            "detail": self.detail,
+        }
+
+
+def new_event(source: str, detail_type: str, detail: Json, resources: tuple[str, ...] = ()) -> Event:
+    """Return an event of now on the default bus."""
+    return Event(source, detail_type, detail, str(uuid.uuid4()), time.time(), resources)
+
+
+class EventBus:
+    """Takes events from any thread, and delivers them in order."""
+
+    def __init__(self, place: Place, alarms: Alarms, invoke: Callable[[str, bytes], None]) -> None:
+        self._place = place
+        self._alarms = alarms
+        #: Invokes a function asynchronously, by its ARN.
+        self._invoke = invoke
+        self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
+        self._schedules: dict[str, Alarm] = {}
+        self._thread = threading.Thread(target=self._run, name="event-bus", daemon=True)
+        self._thread.start()
+
+    def publish(self, event: Event) -> None:
+        """Deliver an event, soon."""
+        self._events.put(event)
+
+    def stop(self) -> None:
+        """Deliver what was published before, and nothing more."""
+        self._events.put(None)
+        self._thread.join()
+
+    def schedule(self, rule: Rule) -> None:
+        """Let a rule fire by its schedule, if it has one, from now on."""
+        if (alarm := self._schedules.pop(rule.arn, None)) is not None:
+            alarm.cancel()
+        if rule.scheduled_expression:
+            due = next_time(rule.scheduled_expression, time.time())
+            self._schedules[rule.arn] = self._alarms.after(max(0.0, due - time.time()), lambda: self._fire(rule))
+
+    def _fire(self, rule: Rule) -> None:
+        if self._rules("default").get(rule.name) is not rule:
+            return  # deleted, or replaced by another that has an alarm of its own
+        self.schedule(rule)
+        if rule.state == "ENABLED":
+            event = new_event("aws.events", "Scheduled Event", {}, (rule.arn,))
+            self._deliver_to_targets(rule, event.message(self._place))
+
+    def _rules(self, bus: str) -> dict[str, Rule]:
+        backend = events_backends[self._place.account][self._place.region]
+        return backend.describe_event_bus(bus).rules
+
+    def _run(self) -> None:
+        while (event := self._events.get()) is not None:
+            message = event.message(self._place)
+            flat = EventPattern._flatten_dict(message)  # noqa: SLF001 - once for all rules
+            for rule in list(self._rules(event.bus).values()):
+                if rule.state == "ENABLED" and _matches(rule, flat):
+                    self._deliver_to_targets(rule, message)
+
+    def _deliver_to_targets(self, rule: Rule, message: Json) -> None:
+        for target in list(rule.targets):
+            try:
+                self._deliver(target, message)
+            except Exception:
+                logger.exception("an event could not be delivered", extra={"rule": rule.name, "target": target["Arn"]})
+
+    def _deliver(self, target: Json, message: Json) -> None:
+        arn, body = str(target["Arn"]), target_input(target, message)
+        service = arn.split(":")[2]
+        if service == "lambda":
+            self._invoke(arn, body.encode())
+        elif service == "sqs":
+            group = (target.get("SqsParameters") or {}).get("MessageGroupId")
+            backend = sqs_backends[self._place.account][self._place.region]
+            backend.send_message(arn.rpartition(":")[2], body, group_id=group)
+        else:
+            raise NotImplementedError(f"the embedded EventBridge delivers to queues and functions, not to {arn}")
+
+
+def _matches(rule: Rule, flat: Json) -> bool:
+    pattern = rule.event_pattern.get_pattern()
+    return bool(pattern) and rule.event_pattern._does_event_match(flat, pattern)  # noqa: SLF001
+
+
+def target_input(target: Json, message: Json) -> str:
+    """Return what a target gets of an event: its own Input, a part by InputPath, a transformation, or all of it."""
+    if target.get("Input"):
+        return str(target["Input"])
+    if transformer := target.get("InputTransformer"):
+        template, paths = transformer["InputTemplate"], transformer.get("InputPathsMap", {})
+        transformed = EventTemplateParser.parse(template, paths, message)  # type: ignore[arg-type]  # moto's TypedDict
+        return transformed if isinstance(transformed, str) else json.dumps(transformed)
+    part: Any = message
+    for key in [key for key in (target.get("InputPath") or "$").split(".")[1:] if key]:
+        part = part[key]
+    return json.dumps(part, separators=(",", ":"))
+
+
+class DeliveringEventsBackend(EventsBackend):
+    """moto's EventBridge, whose events are delivered by the bus of the running embedded AWS."""
+
+    __module__ = EventsBackend.__module__  # by which moto finds a backend's URLs
+    bus: ClassVar[EventBus | None] = None
+
+    def put_rule(self, *args: Any, **kwargs: Any) -> Rule:
+        """Create or change a rule, whose schedule begins now; refuses a schedule that can't be kept."""
+        expression = kwargs.get("scheduled_expression")
+        if expression:
+            next_time(expression, 0)
+        rule = super().put_rule(*args, **kwargs)
+        if self.bus is not None:
+            self.bus.schedule(rule)
+        return rule
+
+    def put_events(self, events: list[Json]) -> list[Json]:
+        """Deliver those that are well formed, and say what is wrong with the others."""
+        if len(events) > 10:
+            return super().put_events(events)  # which refuses them
+        return [self._put_event(each) for each in events]
+
+    def _put_event(self, entry: Json) -> Json:
+        for name in ("Source", "DetailType", "Detail"):
+            if not entry.get(name):
+                message = f"Parameter {name} is not valid. Reason: {name} is a required argument."
+                return {"ErrorCode": "InvalidArgument", "ErrorMessage": message}
+        try:
+            detail = json.loads(entry["Detail"])
+        except ValueError:
+            return {"ErrorCode": "MalformedDetail", "ErrorMessage": "Detail is malformed."}
+        bus = self._normalize_event_bus_arn(entry.get("EventBusName"))
+        self.describe_event_bus(bus)
+        moment = float(entry.get("Time") or time.time())
+        resources = tuple(entry.get("Resources") or ())
+        event = Event(entry["Source"], entry["DetailType"], detail, str(uuid.uuid4()), moment, resources, bus)
+        if self.bus is not None:
+            self.bus.publish(event)
+        return {"EventId": event.event_id}

@@ -1,0 +1,176 @@
+"""The endpoint: each request goes to what answers it, ours or moto's."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import re
+import sys
+import threading
+import uuid
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+from moto.core.request import (
+    PRESERVED_HEADER_NAMES_ENVIRON_KEY,
+    environ_key_for_header,
+    should_preserve_original_header_name,
+)
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+from kedro_aws_batch.local.errors import ApiError, EmbeddedAwsError
+from kedro_aws_batch.local.functions import AsyncInvoker, Functions, invocation_error
+from kedro_aws_batch.local.loopback import Request, Response
+
+if TYPE_CHECKING:
+    from kedro_aws_batch.local.batch.api import BatchApi
+
+logger = logging.getLogger(__name__)
+
+_SCOPE = re.compile(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/")
+_INVOKE = re.compile(r"/2015-03-31/functions/([^/]+)/invocations/?")
+
+#: Bytes of a request, synchronous and asynchronous: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+_SYNC_LIMIT, _ASYNC_LIMIT = 6 * 1024 * 1024, 1024 * 1024
+
+
+class Gateway:
+    """Answers all requests of all services."""
+
+    def __init__(self, batch: BatchApi, functions: Functions, asynchronous: AsyncInvoker) -> None:
+        self._batch = batch
+        self._functions = functions
+        self._asynchronous = asynchronous
+        self._moto = DomainDispatcherApplication(create_backend_app)
+        # moto's UpdateItem reads and writes without a lock: claims were won twice.
+        self._dynamodb = threading.Lock()
+
+    def __call__(self, request: Request) -> Response:
+        """Return the answer, an error's too."""
+        scope = _SCOPE.search(request.header("Authorization"))
+        service = scope[1] if scope else ""
+        path = urlsplit(request.target).path
+        try:
+            return self._answer(service, path, request)
+        except ApiError as error:
+            return _error(error)
+        except EmbeddedAwsError as error:
+            return _error(ApiError("ServiceUnavailable", str(error), 503))
+        except Exception:
+            logger.exception("a request could not be answered", extra={"service": service, "path": path})
+            return _error(ApiError("InternalFailure", "The embedded AWS failed; its log says how", 500))
+
+    def _answer(self, service: str, path: str, request: Request) -> Response:
+        if service == "batch" and self._batch.answers(path):
+            return _json(200, self._batch.answer(path, request.body))
+        if service == "lambda" and (match := _INVOKE.fullmatch(path)):
+            return self._invoke(unquote(match[1]), request)
+        if service == "dynamodb":
+            _check_batch_write(request)
+            with self._dynamodb:
+                return self._ask_moto(request)
+        return self._ask_moto(request)
+
+    def _invoke(self, name: str, request: Request) -> Response:
+        function = self._functions.find(name)
+        kind = request.header("X-Amz-Invocation-Type", "RequestResponse")
+        payload = request.body or b"{}"
+        if len(payload) > (_ASYNC_LIMIT if kind == "Event" else _SYNC_LIMIT):
+            raise ApiError("RequestTooLargeException", f"The request is too large: {len(payload)} bytes", 413)
+        try:
+            json.loads(payload)
+        except ValueError as error:
+            raise ApiError(
+                "InvalidRequestContentException", f"Could not parse request body into json: {error}"
+            ) from None
+        if kind == "DryRun":
+            return Response(204)
+        if kind == "Event":
+            return Response(202, [("x-amzn-RequestId", self._asynchronous.invoke(function.name, payload))])
+        request_id = str(uuid.uuid4())
+        invocation = self._functions.invoke(function.name, payload, request_id)
+        headers = {
+            "Content-Type": "application/json",
+            "x-amzn-RequestId": request_id,
+            "X-Amz-Executed-Version": "$LATEST",
+            **invocation_error(invocation),
+        }
+        return Response(200, list(headers.items()), invocation.answer)
+
+    def _ask_moto(self, request: Request) -> Response:
+        response = Response()
+
+        def start(status: str, headers: list[tuple[str, str]], _: Any = None) -> None:
+            response.status = int(status[:3])
+            response.headers = headers
+
+        chunks = self._moto(_environ(request), start)
+        try:
+            response.body = b"".join(chunks)
+        finally:
+            if hasattr(chunks, "close"):
+                chunks.close()
+        return response
+
+
+def _json(status: int, answer: Any) -> Response:
+    return Response(status, [("Content-Type", "application/json")], json.dumps(answer).encode())
+
+
+def _error(error: ApiError) -> Response:
+    body = {"__type": error.code, "code": error.code, "message": error.message, "Message": error.message}
+    headers = [("Content-Type", "application/json"), ("x-amzn-ErrorType", error.code)]
+    return Response(error.status, headers, json.dumps(body).encode())
+
+
+def _check_batch_write(request: Request) -> None:
+    """Refuse what DynamoDB refuses and moto takes."""
+    if not request.header("X-Amz-Target").endswith(".BatchWriteItem"):
+        return
+    count = sum(len(requests) for requests in json.loads(request.body).get("RequestItems", {}).values())
+    if not 1 <= count <= 25:
+        raise ApiError(
+            "ValidationException",
+            "1 validation error detected: Value at 'requestItems' failed to satisfy constraint: "
+            f"Member must have length between 1 and 25, inclusive: {count}",
+        )
+
+
+def _environ(request: Request) -> dict[str, Any]:
+    """Return a request as WSGI has it."""
+    path, _, query = request.target.partition("?")
+    host, _, port = request.header("Host", "127.0.0.1:80").partition(":")
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": request.method,
+        "SCRIPT_NAME": "",
+        # WSGI's own encoding dance: text is latin-1 that holds the bytes of UTF-8.
+        "PATH_INFO": unquote(path).encode().decode("latin-1"),
+        "QUERY_STRING": query,
+        "REQUEST_URI": request.target,
+        "RAW_URI": request.target,
+        "REMOTE_ADDR": "127.0.0.1",
+        "SERVER_NAME": host,
+        "SERVER_PORT": port or "80",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.input": io.BytesIO(request.body),
+        "wsgi.input_terminated": True,
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+    }
+    preserved = {}
+    for name, value in request.headers:
+        if "_" in name and not should_preserve_original_header_name(name):
+            continue
+        key = environ_key_for_header(name)
+        if should_preserve_original_header_name(name):
+            preserved[key] = name
+        environ[key] = f"{environ[key]},{value}" if key in environ else value
+    environ.pop("HTTP_TRANSFER_ENCODING", None)  # the body was read to its end
+    environ["CONTENT_LENGTH"] = str(len(request.body))
+    environ[PRESERVED_HEADER_NAMES_ENVIRON_KEY] = preserved
+    return environ

@@ -1,0 +1,157 @@
+"""An HTTP/1.1 server for loopback: one thread a connection, kept alive.
+
+werkzeug's closes the connection after each answer, which would cost every call
+of every client a connection and a thread.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import BinaryIO
+
+#: More than any AWS API takes in one line or header.
+_LINE_LIMIT = 65536
+
+
+@dataclass
+class Request:
+    """A request, read to its end."""
+
+    method: str
+    target: str
+    headers: list[tuple[str, str]]
+    body: bytes
+
+    def header(self, name: str, default: str = "") -> str:
+        """Return the first header of this name, in whatever case it came."""
+        wanted = name.lower()
+        return next((value for key, value in self.headers if key.lower() == wanted), default)
+
+
+@dataclass
+class Response:
+    """An answer; Content-Length is added unless it is among the headers."""
+
+    status: int = 200
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    body: bytes = b""
+
+
+Application = Callable[[Request], Response | None]
+
+
+class LoopbackServer:
+    """Serves `application` on a free port of 127.0.0.1; an answer of None closes the connection."""
+
+    def __init__(self, application: Application, name: str) -> None:
+        self._application = application
+        self._name = name
+        self._lock = threading.Lock()
+        self._connections: dict[socket.socket, threading.Thread] = {}
+        self._stopping = False
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+        self.port: int = self._listener.getsockname()[1]
+        self._acceptor = threading.Thread(target=self._accept, name=f"{name}-accept", daemon=True)
+        self._acceptor.start()
+
+    def stop(self) -> None:
+        """Close the port and every connection, and wait for their threads."""
+        with self._lock:
+            self._stopping = True
+        # Closing a listening socket doesn't wake accept() everywhere; a connection does.
+        socket.create_connection(("127.0.0.1", self.port)).close()
+        self._acceptor.join()
+        self._listener.close()
+        with self._lock:
+            open_connections = dict(self._connections)
+        for connection, thread in open_connections.items():
+            _shut_down(connection)
+            if thread is not threading.current_thread():
+                thread.join(timeout=5)
+
+    def _accept(self) -> None:
+        while True:
+            connection, _ = self._listener.accept()
+            with self._lock:
+                if self._stopping:
+                    connection.close()
+                    return
+                thread = threading.Thread(target=self._serve, args=(connection,), name=self._name, daemon=True)
+                self._connections[connection] = thread
+            thread.start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        try:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            with connection, connection.makefile("rb") as reader:
+                while self._serve_one(connection, reader):
+                    pass
+        except (OSError, ValueError):
+            pass  # the client went away, or doesn't speak HTTP
+        finally:
+            with self._lock:
+                self._connections.pop(connection, None)
+
+    def _serve_one(self, connection: socket.socket, reader: BinaryIO) -> bool:
+        request = _read_request(connection, reader)
+        if request is None:
+            return False
+        response = self._application(request)
+        if response is None:
+            return False
+        keep_alive = request.header("Connection").lower() != "close" and not self._stopping
+        connection.sendall(_encode(response, head=request.method == "HEAD", keep_alive=keep_alive))
+        return keep_alive
+
+
+def _shut_down(connection: socket.socket) -> None:
+    with contextlib.suppress(OSError):  # it may be closed already
+        connection.shutdown(socket.SHUT_RDWR)
+
+
+def _read_request(connection: socket.socket, reader: BinaryIO) -> Request | None:
+    line = reader.readline(_LINE_LIMIT)
+    if not line.strip():
+        return None
+    method, target, _ = line.decode("latin-1").split(None, 2)
+    request = Request(method, target, _read_headers(reader), b"")
+    if request.header("Expect").lower() == "100-continue":
+        connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+    if request.header("Transfer-Encoding").lower() == "chunked":
+        request.body = _read_chunks(reader)
+    else:
+        request.body = reader.read(int(request.header("Content-Length", "0")))
+    return request
+
+
+def _read_headers(reader: BinaryIO) -> list[tuple[str, str]]:
+    headers = []
+    while line := reader.readline(_LINE_LIMIT).decode("latin-1").rstrip("\r\n"):
+        name, _, value = line.partition(":")
+        headers.append((name, value.strip()))
+    return headers
+
+
+def _read_chunks(reader: BinaryIO) -> bytes:
+    chunks = []
+    while size := int(reader.readline(_LINE_LIMIT).split(b";")[0], 16):
+        chunks.append(reader.read(size))
+        reader.readline(_LINE_LIMIT)
+    _read_headers(reader)
+    return b"".join(chunks)
+
+
+def _encode(response: Response, *, head: bool, keep_alive: bool) -> bytes:
+    phrase = HTTPStatus(response.status).phrase
+    names = {name.lower() for name, _ in response.headers}
+    lines = [f"HTTP/1.1 {response.status} {phrase}"]
+    lines += [f"{name}: {value}" for name, value in response.headers if name.lower() != "connection"]
+    if "content-length" not in names and response.status not in {204, 304}:
+        lines.append(f"Content-Length: {len(response.body)}")
+    lines.append(f"Connection: {'keep-alive' if keep_alive else 'close'}")
+    return "\r\n".join([*lines, "", ""]).encode("latin-1") + (b"" if head else response.body)

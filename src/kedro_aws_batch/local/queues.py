@@ -1,0 +1,76 @@
+"""SQS, made atomic under threads, and telling of a message's arrival."""
+
+from __future__ import annotations
+
+import functools
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, ClassVar, ParamSpec, TypeVar
+
+from moto.sqs.models import Message, Queue, SQSBackend
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+#: Guards every queue; notified when a message may have become visible.
+arrivals = threading.Condition(threading.RLock())
+
+
+def _atomic(method: Callable[P, R]) -> Callable[P, R]:
+    @functools.wraps(method)
+    def locked(*args: P.args, **kwargs: P.kwargs) -> R:
+        with arrivals:
+            result = method(*args, **kwargs)
+            arrivals.notify_all()
+            return result
+
+    return locked
+
+
+class AtomicSqsBackend(SQSBackend):
+    """moto's SQS; a message is received by one of two who ask at the same time."""
+
+    __module__ = SQSBackend.__module__  # by which moto finds a backend's URLs
+
+    #: Seconds that replace every queue's own visibility timeout, or None.
+    visibility_timeout: ClassVar[int | None] = None
+
+    send_message = _atomic(SQSBackend.send_message)
+    send_message_batch = _atomic(SQSBackend.send_message_batch)
+    delete_message = _atomic(SQSBackend.delete_message)
+    delete_message_batch = _atomic(SQSBackend.delete_message_batch)
+    change_message_visibility = _atomic(SQSBackend.change_message_visibility)
+    purge_queue = _atomic(SQSBackend.purge_queue)
+
+    def create_queue(self, name: str, tags: dict[str, str] | None = None, **kwargs: Any) -> Queue:
+        """Create a queue, with the visibility timeout that was chosen for this embedded AWS, if any was."""
+        if self.visibility_timeout is not None:
+            kwargs["VisibilityTimeout"] = self.visibility_timeout
+        return super().create_queue(name, tags, **kwargs)
+
+    def receive_message(
+        self,
+        queue_name: str,
+        count: int,
+        wait_seconds_timeout: int,
+        visibility_timeout: int,
+        message_attribute_names: list[str] | None = None,
+    ) -> list[Message]:
+        """Receive what is visible, or wait for it; the lock is not held while waiting."""
+        deadline = time.monotonic() + int(wait_seconds_timeout or 0)
+        with arrivals:
+            while True:
+                found = super().receive_message(queue_name, count, 0, visibility_timeout, message_attribute_names)
+                left = deadline - time.monotonic()
+                if found or left <= 0:
+                    return found
+                due = seconds_until_visible(self.get_queue(queue_name))
+                arrivals.wait(left if due is None else min(left, due))
+
+
+def seconds_until_visible(queue: Queue) -> float | None:
+    """Return how long until the next message can be received: 0 where there is one, None where none is to come."""
+    now = time.time() * 1000
+    due = [max(each.visible_at, each.delayed_until) for each in queue._messages]  # noqa: SLF001 - moto has no name for it
+    return max(0.0, (min(due) - now) / 1000 + 0.001) if due else None

@@ -1,0 +1,112 @@
+"""Lambda's Runtime API, by which an instance of a function gets its invocations.
+
+https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html, one port for each
+instance, so that AWS's own runtime clients can be run against it too.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from kedro_aws_batch.local.loopback import LoopbackServer, Request, Response
+
+if TYPE_CHECKING:
+    from kedro_aws_batch.local.instance import FunctionSettings
+
+_VERSION = "/2018-06-01/runtime"
+
+
+@dataclass
+class Invocation:
+    """One attempt at a request, and, once `done`, what came of it."""
+
+    request_id: str
+    payload: bytes
+    done: threading.Event = field(default_factory=threading.Event)
+    answer: bytes = b""
+    failed: bool = False
+
+    def finish(self, answer: bytes, *, failed: bool) -> None:
+        """Set the outcome; the first one counts."""
+        if not self.done.is_set():
+            self.answer, self.failed = answer, failed
+            self.done.set()
+
+    def fail(self, kind: str, message: str) -> None:
+        """Set an outcome that is Lambda's own, not the function's."""
+        self.finish(json.dumps({"errorType": kind, "errorMessage": message}).encode(), failed=True)
+
+
+class RuntimeApi:
+    """What one instance talks to."""
+
+    def __init__(self, function: FunctionSettings) -> None:
+        self._function = function
+        self._changed = threading.Condition()
+        self._next: Invocation | None = None
+        self._current: Invocation | None = None
+        self._closed = False
+        #: Set once the instance has asked for its first invocation.
+        self.ready = threading.Event()
+        #: What it says has kept it from starting.
+        self.init_error: bytes | None = None
+        self._server = LoopbackServer(self._answer, f"runtime-api {function.name}")
+        self.address = f"127.0.0.1:{self._server.port}"
+
+    def offer(self, invocation: Invocation) -> None:
+        """Hand an invocation to the instance, which must be waiting for one."""
+        with self._changed:
+            self._next = invocation
+            self._changed.notify_all()
+
+    def close(self, message: str) -> None:
+        """Fail what is under way with this message, and close the port."""
+        with self._changed:
+            self._closed = True
+            invocation = self._current or self._next
+            self._changed.notify_all()
+        if invocation is not None:
+            invocation.fail("Runtime.ExitError", message)
+        self.ready.set()
+        self._server.stop()
+
+    def _answer(self, request: Request) -> Response | None:
+        path = request.target.removeprefix(_VERSION)
+        if path == "/invocation/next":
+            return self._take_next()
+        if path == "/init/error":
+            self.init_error = request.body
+            self.ready.set()
+            return _accepted()
+        invocation = self._current
+        if invocation is None or not path.startswith(f"/invocation/{invocation.request_id}/"):
+            return Response(403, [("Content-Type", "application/json")], b'{"errorType": "InvalidRequestID"}')
+        self._current = None
+        invocation.finish(request.body, failed=path.endswith("/error"))
+        return _accepted()
+
+    def _take_next(self) -> Response | None:
+        self.ready.set()
+        with self._changed:
+            self._changed.wait_for(lambda: self._next is not None or self._closed)
+            if self._closed or self._next is None:
+                return None
+            self._current, self._next = self._next, None
+            invocation = self._current
+        deadline = int((time.time() + self._function.timeout) * 1000)
+        headers = [
+            ("Content-Type", "application/json"),
+            ("Lambda-Runtime-Aws-Request-Id", invocation.request_id),
+            ("Lambda-Runtime-Deadline-Ms", str(deadline)),
+            ("Lambda-Runtime-Invoked-Function-Arn", self._function.arn),
+            ("Lambda-Runtime-Trace-Id", f"Root=1-{int(time.time()):08x}-{invocation.request_id.replace('-', '')[:24]}"),
+        ]
+        return Response(200, headers, invocation.payload)
+
+
+def _accepted() -> Response:
+    return Response(202, [("Content-Type", "application/json")], b'{"status": "OK"}')

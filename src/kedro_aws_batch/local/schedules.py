@@ -1,0 +1,74 @@
+"""EventBridge's schedule expressions, `rate(5 minutes)` and `cron(0 12 * * ? *)`, in UTC."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+
+from kedro_aws_batch.local.errors import ApiError
+
+_RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
+_CRON = re.compile(r"cron\((.+)\)")
+_SECONDS = {"minute": 60, "hour": 3600, "day": 86400}
+_MONTHS = ["", "JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"]
+_DAYS = ["", "SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"]
+
+
+def next_time(expression: str, now: float) -> float:
+    """Return when, after `now`, a schedule fires next, both in seconds since the epoch."""
+    if match := _RATE.fullmatch(expression):
+        return now + int(match[1]) * _SECONDS[match[2]]
+    if match := _CRON.fullmatch(expression):
+        return _next_cron(expression, match[1].split(), datetime.fromtimestamp(now, timezone.utc))
+    raise _invalid(expression, "it is neither rate(…) nor cron(…)")
+
+
+def _invalid(expression: str, why: str) -> ApiError:
+    return ApiError("ValidationException", f"ScheduleExpression {expression} is not valid here: {why}")
+
+
+def _next_cron(expression: str, fields: list[str], now: datetime) -> float:
+    if len(fields) != 6:
+        raise _invalid(expression, "cron takes six fields: minutes hours day-of-month month day-of-week year")
+    try:
+        minutes, hours = _values(fields[0], 0, 59), _values(fields[1], 0, 23)
+        days, weekdays = _values(fields[2], 1, 31), _values(fields[4], 1, 7, _DAYS)
+        months, years = _values(fields[3], 1, 12, _MONTHS), _values(fields[5], 1970, 2199)
+    except ValueError as error:
+        raise _invalid(expression, f"{error}; L, W and # are not supported") from None
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    for day in (midnight + timedelta(days=ahead) for ahead in range(366 * 8)):
+        # isoweekday: Monday is 1; EventBridge's week begins on Sunday, which is 1.
+        fits = day.month in months and day.day in days and day.isoweekday() % 7 + 1 in weekdays
+        if fits and day.year in years:
+            for moment in _moments(day, hours, minutes):
+                if moment > now:
+                    return moment.timestamp()
+    raise _invalid(expression, "it never fires again")
+
+
+def _moments(day: datetime, hours: set[int], minutes: set[int]) -> Iterator[datetime]:
+    for hour in sorted(hours):
+        for minute in sorted(minutes):
+            yield day.replace(hour=hour, minute=minute)
+
+
+def _values(field: str, low: int, high: int, names: list[str] | None = None) -> set[int]:
+    values: set[int] = set()
+    for part in field.split(","):
+        span, _, step = part.partition("/")
+        first, dash, last = span.partition("-")
+        if span in {"*", "?"}:
+            begin, end = low, high
+        else:
+            begin = _number(first, names)
+            end = _number(last, names) if dash else (high if step else begin)
+        values |= set(range(begin, end + 1, int(step or 1)))
+    if not values or min(values) < low or max(values) > high:
+        raise ValueError(f"{field!r} is not within {low} and {high}")
+    return values
+
+
+def _number(text: str, names: list[str] | None) -> int:
+    return names.index(text.upper()) if names and text.upper() in names[1:] else int(text)

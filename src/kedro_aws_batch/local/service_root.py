@@ -1,0 +1,24 @@
+"""Where the service's tree is: serverless.yml, and the packages that its functions are made of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kedro_aws_batch.local.errors import EmbeddedAwsError
+
+
+class ServiceRootError(EmbeddedAwsError):
+    """There is no service tree."""
+
+
+def service_root() -> Path:
+    """Return the root of the service's tree: carried in the wheel, or the checkout of an editable install."""
+    package = Path(__file__).resolve().parents[1]
+    places = [package / "_service", *package.parents]
+    for place in places:
+        if (place / "serverless.yml").is_file() and (place / "handlers").is_dir():
+            return place
+    raise ServiceRootError(
+        f"The service's tree (serverless.yml and handlers/) was found neither in {places[0]} nor above {package}. "
+        "Install kedro-aws-batch from a wheel, or with `pip install --editable` from its checkout."
+    )
