@@ -1,0 +1,41 @@
+"""`kedro aws-batch compile`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from kedro_aws_batch.launch.files import write_atomically
+from kedro_aws_batch.quiet import stdout_kept_clean
+
+from .options import conf_source_option, environment_option, refuse
+
+
+@click.command("compile")
+@environment_option()
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="The file to write; else stdout.")
+@conf_source_option()
+def command(environment: str, output: Path | None, conf_source: str | None) -> None:
+    """Write the graph document that the service runs: nodes, pipelines, datasets and what each job asks for.
+
+    It holds no paths, no parameters' values and no credentials. Kedro itself logs a line to stdout
+    when it starts: to pipe the document into another program, use `python -m kedro_aws_batch compile`.
+
+    \b
+    Examples:
+      kedro aws-batch compile --output=graph.json
+      python -m kedro_aws_batch compile | jq .digest
+    """
+    with stdout_kept_clean():
+        from kedro_aws_batch.compile import compile_project, to_json  # noqa: PLC0415
+        from kedro_aws_batch.project import Opening, open_project  # noqa: PLC0415
+
+        compiled = compile_project(open_project(Opening(environment, conf_source=conf_source)))
+    refuse(compiled.problems)
+    text = to_json(compiled.document)
+    if output is None:
+        click.echo(text, nl=False)
+        return
+    write_atomically(output, text.encode())
+    click.echo(f"{output}: {len(compiled.nodes)} nodes, {compiled.document['digest']}", err=True)

@@ -1,0 +1,1 @@
+"""Launching a run and following it: inputs, state of local runs, progress, what failed."""

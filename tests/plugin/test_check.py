@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from kedro_aws_batch import fargate
+from kedro_aws_batch.check import check
+from kedro_aws_batch.compile import compile_project
+from kedro_aws_batch.project import Opening, open_project
+
+from .project import CONFIGURATION, REMOTE_CHAIN, Sources, pickled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from kedro_aws_batch.problems import Problem
+
+    Make = Callable[[Sources], Path]
+
+
+def problems(make_project: Make, sources: Sources) -> list[Problem]:
+    project = open_project(Opening(path=make_project(sources)))
+    return check(project, compile_project(project))
+
+
+def found(make_project: Make, sources: Sources) -> str:
+    return "\n".join(
+        ("warning: " if problem.warning else "") + str(problem) for problem in problems(make_project, sources)
+    )
+
+
+def configured(**more: Any) -> Sources:
+    return Sources(catalog=REMOTE_CHAIN, configuration=CONFIGURATION | more)
+
+
+def test_a_sound_project_has_no_problems(make_project: Make) -> None:
+    assert problems(make_project, configured(resources={"default": {"vcpus": 1, "memory": 2048}})) == []
+
+
+def test_all_problems_come_at_once_errors_first(make_project: Make) -> None:
+    catalog = {"raw": pickled("data/raw"), "final": {"type": "pandas.NoSuchDataset", "filepath": "s3://b/x"}}
+    sources = Sources(catalog=catalog, configuration={"job_queue": "q", "resources": {"nodes": {"frist": {"vcpu": 1}}}})
+    report = problems(make_project, sources)
+    assert [problem.where for problem in report] == [
+        "parameters of 'aws_batch', aws_batch.job_definition",
+        "parameters of 'aws_batch', aws_batch.resources.nodes.frist.vcpu",
+        "parameters of 'aws_batch', aws_batch.resources.nodes",
+        "dataset 'raw'",
+        "dataset 'final'",
+        "dataset 'middle'",
+    ]
+    assert [problem.warning for problem in report] == [False] * 5 + [True]
+
+
+@pytest.mark.parametrize(
+    ("configuration", "message"),
+    [
+        (None, "aws_batch: is missing. Add it, with at least job_queue and job_definition."),
+        ("queue", "aws_batch: must hold keys and values, not 'queue'"),
+        ({"job_definition": "d"}, "aws_batch.job_queue: is missing. Name the job queue to submit to."),
+        ({"job_que": "q"}, "aws_batch.job_que: is not a key that exists. Did you mean 'job_queue'?"),
+        ({"zzz": 1}, "aws_batch.zzz: is not a key that exists. There are: job_queue, job_definition,"),
+        ({"job_queue": "my queue"}, "must be 1 to 128 letters, digits, '-' and '_', not 'my queue'."),
+        ({"job_definition": "arn:aws:batch:x"}, "(give the name, not the ARN)"),
+        ({"max_workers": 0}, "aws_batch.max_workers: must be a whole number, at least 1, not 0."),
+        ({"max_workers": True}, "not True."),
+        ({"on_failure": "abrot"}, "must be one of abort, drain, continue, not 'abrot'. Did you mean 'abort'?"),
+        ({"group_by": "memory"}, "must be a list of 'memory', 'namespace' and 'tag:<name>', not 'memory'."),
+        ({"group_by": ["namespaces"]}, "not 'namespaces'. Did you mean 'namespace'?"),
+        ({"array_jobs": "yes"}, "aws_batch.array_jobs: must be true or false, not 'yes'."),
+        ({"memory_retry": 1}, "must be a factor above 1"),
+        ({"launch_type": "fargate"}, "must be one of EC2, FARGATE, not 'fargate'"),
+        ({"service": "x" * 48}, "aws_batch.service: must be 1 to 47 letters"),
+        ({"resources": {"tag": {}}}, "aws_batch.resources.tag: is not a key that exists. Did you mean 'tags'?"),
+        ({"resources": {"default": {"timeout": 59}}}, "timeout: must be a whole number of seconds, at least 60,"),
+        ({"resources": {"default": {"attempts": 11}}}, "attempts: must be a whole number from 1 to 10, not 11."),
+        ({"resources": {"default": {"memory": 3}}}, "memory: must be a whole number of MiB, at least 4, not 3."),
+        ({"resources": {"default": {"vcpus": 0}}}, "default.vcpus: must be a number above 0, not 0."),
+        ({"resources": {"default": {"environment": {"AWS_BATCH_X": 1}}}}, "AWS Batch keeps names that begin"),
+        ({"resources": {"default": {"environment": {"a-b": 1}}}}, "'a-b', which can't name an environment variable"),
+        ({"resources": {"default": 3}}, "aws_batch.resources.default: must hold keys and values, not 3"),
+        ({"resources": {"nodes": {"scond": {}}}}, "no node is named 'scond'. Did you mean 'second'?"),
+        ({"resources": {"tags": {"erly": {}}}}, "no tag is named 'erly'. Did you mean 'early'?"),
+        ({"resources": {"namespaces": {"x": {}}}}, "no namespace is named 'x'. Remove it, or mend its name."),
+        ({"group_by": ["tag:erly"]}, "aws_batch.group_by: no node has the tag 'erly'. Did you mean 'early'?"),
+    ],
+)  # fmt: skip
+def test_the_configuration_is_read_strictly(make_project: Make, configuration: Any, message: str) -> None:
+    whole = {**CONFIGURATION, **configuration} if isinstance(configuration, dict) else configuration
+    if configuration == {"job_definition": "d"}:
+        whole = configuration
+    assert message in found(make_project, Sources(catalog=REMOTE_CHAIN, configuration=whole))
+
+
+def test_a_dataset_in_memory_between_nodes_is_fine_while_they_share_a_job(make_project: Make) -> None:
+    catalog = {name: config for name, config in REMOTE_CHAIN.items() if name != "middle"}
+    report = found(make_project, Sources(catalog=catalog))
+    assert re.fullmatch(r"warning: dataset 'middle': pipeline 'ending' can't run by itself: .*", report)
+
+
+def test_a_dataset_in_memory_between_jobs_is_lost(make_project: Make) -> None:
+    catalog = {name: config for name, config in REMOTE_CHAIN.items() if name != "middle"}
+    report = found(make_project, Sources(catalog=catalog, configuration=CONFIGURATION | {"group_by": []}))
+    assert report.splitlines()[0] == (
+        "dataset 'middle': passes from node 'first' to 'second' in memory, but aws_batch.group_by does not hold "
+        "'memory'. Add it to conf/aws_batch/catalog.yml, or add 'memory' to group_by to run both nodes in one job."
+    )
+
+
+def test_transcoding_through_memory_is_lost_even_within_one_job(make_project: Make) -> None:
+    registry = """
+    def register_pipelines():
+        return {"__default__": pipeline([
+            node(same, "params:x", "t@a", name="writes"), node(same, "t@b", "final", name="reads"),
+        ])}
+    """
+    catalog = {"t@a": pickled("s3://b/t"), "final": pickled("s3://b/f")}
+    report = found(make_project, Sources(registry, catalog))
+    assert "from node 'writes' to 'reads' as 't@a' and 't@b', of which 't@b' is not in the catalog" in report
+
+
+def test_a_dataset_on_this_machine_cannot_be_reached_by_jobs(make_project: Make) -> None:
+    report = found(make_project, Sources(catalog=REMOTE_CHAIN | {"raw": pickled("data/raw.pkl")}))
+    assert report.startswith(
+        "dataset 'raw': lies on this machine (data/raw.pkl), which jobs can't reach. Give it a path on S3"
+    )
+
+
+def test_a_free_input_that_nobody_makes_is_named_with_its_readers_and_what_it_resembles(make_project: Make) -> None:
+    registry = """
+    def register_pipelines():
+        return {"__default__": pipeline([node(pair, ["raw", "rwa"], "final", name="reads")])}
+    """
+    assert found(make_project, Sources(registry, REMOTE_CHAIN)) == (
+        "dataset 'rwa': is read by 'reads', but no node makes it and it is not in the catalog. "
+        "Add it to conf/aws_batch/catalog.yml. Did you mean 'raw'?"
+    )
+
+
+def test_a_dataset_type_that_cannot_be_loaded_is_reported_once(make_project: Make) -> None:
+    wrong = {"type": "pandas.CSVDataSets", "filepath": "s3://b/x"}
+    report = problems(make_project, Sources(catalog={"raw": wrong, "middle": wrong, "final": pickled("s3://b/f")}))
+    assert [problem.where for problem in report] == ["datasets 'middle', 'raw'"]
+    assert "CSVDataSets" in report[0].what
+
+
+@pytest.mark.parametrize(
+    ("resources", "message"),
+    [
+        ({"vcpus": 1, "memory": 2048}, ""),
+        ({"vcpus": 1, "memory": 2000}, "of 1 vCPU with 2000 MiB. The nearest that holds it is vcpus: 1, memory: 2048."),
+        ({"vcpus": 3, "memory": 3000}, "The nearest that holds it is vcpus: 4, memory: 8192."),
+        ({"vcpus": 1}, "Fargate needs vcpus and memory together."),
+        ({"vcpus": 1, "memory": 2048, "gpus": 1}, "Fargate has no GPUs."),
+        ({}, ""),
+    ],
+)  # fmt: skip
+def test_fargate_s_sizes_are_known(make_project: Make, resources: dict[str, Any], message: str) -> None:
+    report = found(make_project, configured(launch_type="FARGATE", resources={"default": resources}))
+    assert (message in report) if message else (report == "")
+
+
+def test_the_nearest_fargate_size_is_always_one_that_exists() -> None:
+    asked = [(cpus / 4, memory) for cpus in range(1, 140, 3) for memory in range(4, 260_000, 4999)]
+    assert [pair for pair in asked if not fargate.fits(*fargate.nearest(*pair))] == []
+
+
+def test_a_group_whose_names_fill_a_request_is_refused(make_project: Make) -> None:
+    registry = """
+    def register_pipelines():
+        nodes = [node(same, f"d{i}", f"d{i + 1}", name=f"{'long' * 20}_{i}") for i in range(400)]
+        return {"__default__": pipeline(nodes)}
+    """
+    report = found(make_project, Sources(registry, {"d0": pickled("s3://b/0")}))
+    assert "400 nodes share one job, and their names take" in report
+
+
+def test_a_secret_in_a_job_s_environment_is_warned_of(make_project: Make) -> None:
+    report = found(make_project, configured(resources={"nodes": {"first": {"environment": {"DB_PASSWORD": "x"}}}}))
+    assert report.startswith("warning: node 'first': 'DB_PASSWORD' in its environment looks like a secret")
+
+
+def test_names_that_kedro_run_cannot_take_matter_only_to_it(make_project: Make) -> None:
+    registry = """
+    def register_pipelines():
+        nodes = [node(same, "raw", "final", name="n")]
+        return {"__default__": pipeline(nodes, namespace="a b", inputs="raw", outputs="final")}
+    """
+    for command, count in (("job", 0), ("kedro-run", 1)):
+        sources = Sources(registry, REMOTE_CHAIN, CONFIGURATION | {"job_command": command})
+        assert len(problems(make_project, sources)) == count
+
+
+def test_a_project_without_nodes_is_no_run(make_project: Make) -> None:
+    registry = 'def register_pipelines():\n    return {"__default__": pipeline([])}\n'
+    assert "no pipeline has any nodes" in found(make_project, Sources(registry))

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from click.testing import CliRunner
+
+from kedro_aws_batch.cli import aws_batch
+from kedro_aws_batch.compile import digest
+
+from .project import REMOTE_CHAIN, Sources
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from click.testing import Result
+
+    Make = Callable[[Sources], Path]
+
+COMMANDS = ("compile", "check")
+
+
+@pytest.fixture
+def sound(make_project: Make, monkeypatch: pytest.MonkeyPatch) -> Path:
+    project = make_project(Sources(catalog=REMOTE_CHAIN))
+    monkeypatch.chdir(project)
+    return project
+
+
+def call(*words: str) -> Result:
+    return CliRunner().invoke(aws_batch, list(words))
+
+
+def test_check_of_a_sound_project_says_so(sound: Path) -> None:
+    result = call("check")
+    assert (result.exit_code, result.output) == (0, "2 nodes in 3 pipelines: no problems.\n")
+
+
+def test_check_lists_the_problems_and_exits_with_1(make_project: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(make_project(Sources(catalog=REMOTE_CHAIN, configuration={"job_queue": "q"})))
+    result = call("check")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == (
+        "Error: 1 problem to solve first:\n  1. parameters of 'aws_batch', aws_batch.job_definition: is missing. "
+        "Name the job definition to submit to.\n"
+    )
+
+
+def test_compile_writes_the_document_to_a_file(sound: Path) -> None:
+    result = call("compile", "--output", "build/graph.json")
+    document = json.loads((sound / "build/graph.json").read_text(encoding="utf-8"))
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert document["digest"] == digest(document)
+    assert [path.name for path in (sound / "build").iterdir()] == ["graph.json"]
+
+
+def test_compile_refuses_a_configuration_that_is_wrong(make_project: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = make_project(Sources(configuration={"job_queue": "q"}))
+    monkeypatch.chdir(project)
+    assert call("compile", "--output", "graph.json").exit_code == 1
+    assert not (project / "graph.json").exists()
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_an_environment_that_does_not_exist_is_one_sentence(sound: Path, command: str) -> None:
+    result = call(command, "--env", "aws_bach")
+    assert result.exit_code == 1
+    assert "Did you mean 'aws_batch'? There are: 'aws_batch', 'base', 'local'." in result.stderr
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_outside_of_a_project_a_sentence_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = call(command)
+    assert (result.exit_code, "is not in a Kedro project" in result.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_a_help_with_examples(command: str) -> None:
+    result = call(command, "--help")
+    assert result.exit_code == 0
+    assert "Examples:\n" in result.output
+
+
+def test_a_command_that_does_not_exist_is_a_usage_error_with_a_suggestion() -> None:
+    result = call("chekc")
+    assert (result.exit_code, "There is no command 'chekc'. Did you mean 'check'?" in result.output) == (2, True)
+
+
+def shell(project: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    return subprocess.run(words, cwd=project, env=environment, capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_stdout_holds_the_document_alone_whatever_the_project_prints(make_project: Make) -> None:
+    registry = """
+    print("imported")
+    def register_pipelines():
+        return {"__default__": pipeline([node(same, "raw", "final", name="n")])}
+    """
+    project = make_project(Sources(registry, REMOTE_CHAIN))
+    ended = shell(project, sys.executable, "-m", "kedro_aws_batch", "compile")
+    assert json.loads(ended.stdout)["nodes"][0]["name"] == "n"
+    assert "imported" in ended.stderr
+
+
+def test_kedro_finds_the_commands(sound: Path) -> None:
+    kedro = str(Path(sys.executable).parent / "kedro")
+    assert shell(sound, kedro, "aws-batch", "check").stdout.endswith("2 nodes in 3 pipelines: no problems.\n")
+
+
+def test_the_entry_point_imports_nothing_slow(tmp_path: Path) -> None:
+    heavy = [
+        "boto3",
+        "moto",
+        "rich.live",
+        "kedro.framework.session",
+        "kedro_aws_batch.local",
+        "kedro_aws_batch.compile",
+    ]
+    script = f"import sys, kedro_aws_batch.cli; print([name for name in {heavy} if name in sys.modules])"
+    assert shell(tmp_path, sys.executable, "-c", script).stdout == "[]\n"
