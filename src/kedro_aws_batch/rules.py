@@ -72,8 +72,12 @@ def share_identifier(value: Any) -> str | None:
 
 
 def memory_retry(value: Any) -> str | None:
-    """Refuse what is no factor by which a retry's memory may grow."""
-    return None if is_number(value) and 1 < value <= 16 else f"must be a factor above 1 (2 doubles), not {value!r}"
+    """Refuse what does not say by which factor the memory of a retry grows, and up to how many MiB."""
+    wanted = "must be like {factor: 2, max: 30000}: a factor above 1, and the most MiB"
+    if not isinstance(value, dict) or set(value) != {"factor", "max"}:
+        return f"{wanted}, not {value!r}"
+    fits = is_number(value["factor"]) and value["factor"] > 1 and whole(4)(value["max"]) is None
+    return None if fits else f"{wanted}, not {value!r}"
 
 
 def texts(value: Any) -> str | None:

@@ -1,0 +1,209 @@
+"""The service's functions, called by Lambda's Invoke: typed answers, and every failure as one sentence."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    NoRegionError,
+    PartialCredentialsError,
+    TokenRetrievalError,
+    UnauthorizedSSOTokenError,
+)
+
+from .errors import ServiceError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mypy_boto3_lambda import LambdaClient
+
+_CREDENTIALS = (NoCredentialsError, PartialCredentialsError, TokenRetrievalError, UnauthorizedSSOTokenError)
+_EXPIRED = ("ExpiredToken", "ExpiredTokenException", "UnrecognizedClientException", "InvalidSignatureException")
+_Answer = TypeVar("_Answer")
+
+ENDED = ("SUCCEEDED", "FAILED", "CANCELLED")
+
+
+@dataclass(frozen=True)
+class Started:
+    """What `start_run` answers."""
+
+    run_id: str
+    status: str
+    groups: int
+    nodes: int
+    resumed: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class GroupState:
+    """The nodes of one job, and how far the job is. Times are milliseconds since the epoch."""
+
+    index: int
+    nodes: tuple[str, ...]
+    status: str
+    parents: tuple[int, ...] = ()
+    attempt: int = 0
+    job_id: str | None = None
+    job_name: str | None = None
+    submitted_at: int | None = None
+    started_at: int | None = None
+    ended_at: int | None = None
+    exit_code: int | None = None
+    reason: str | None = None
+    log_stream: str | None = None
+    resources: Mapping[str, Any] = field(default_factory=dict)
+    job_definition: str | None = None
+
+    @property
+    def seconds(self) -> float | None:
+        """Return how long its job ran, if that is known."""
+        if self.started_at is None or self.ended_at is None:
+            return None
+        return max(0, self.ended_at - self.started_at) / 1000
+
+
+@dataclass(frozen=True)
+class RunState:
+    """A run, and all of its groups."""
+
+    run_id: str
+    status: str
+    groups_total: int
+    nodes_total: int
+    groups: tuple[GroupState, ...] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)
+    reason: str | None = None
+    settled: bool = False
+    environment: str | None = None
+    pipelines: tuple[str, ...] = ()
+    description: str | None = None
+    created_at: int | None = None
+    ended_at: int | None = None
+    now: int | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether its status is final. Jobs may still be winding down until it is settled."""
+        return self.status in ENDED
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """A run in a list."""
+
+    run_id: str
+    status: str
+    pipelines: tuple[str, ...] = ()
+    description: str | None = None
+    reason: str | None = None
+    groups_total: int = 0
+    nodes_total: int = 0
+    created_at: int | None = None
+    ended_at: int | None = None
+
+
+@dataclass(frozen=True)
+class Service:
+    """The functions of one deployed service, whose names begin with a prefix."""
+
+    prefix: str
+    lambda_client: LambdaClient
+
+    def start_run(self, request: Mapping[str, Any]) -> Started:
+        """Start a run. An ambiguous failure may have started it: give an idempotency_key to be sure."""
+        return _parse(Started, self._invoke("start_run", request))
+
+    def describe_run(self, run_id: str) -> RunState:
+        """Return the state of a run with its groups, however many pages those fill."""
+        answer = self._invoke("describe_run", {"run_id": run_id})
+        groups, page = list(answer["groups"]), answer.get("next_page")
+        while page is not None:
+            further = self._invoke("describe_run", {"run_id": run_id, "page": page})
+            groups += further["groups"]
+            page = further.get("next_page")
+        return _parse(RunState, {**answer, "groups": tuple(_parse(GroupState, group) for group in groups)})
+
+    def list_runs(self, status: str | None = None, limit: int | None = None) -> list[RunSummary]:
+        """Return runs, newest first."""
+        request = {"status": status, "limit": limit}
+        answer = self._invoke("list_runs", {key: value for key, value in request.items() if value is not None})
+        return [_parse(RunSummary, run) for run in answer["runs"]]
+
+    def cancel_run(self, run_id: str, reason: str | None = None) -> str:
+        """Cancel a run and return its status: that of a run that has ended stays what it is."""
+        request = {"run_id": run_id} if reason is None else {"run_id": run_id, "reason": reason}
+        return str(self._invoke("cancel_run", request)["status"])
+
+    def _invoke(self, function: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        name = f"{self.prefix}-{function}"
+        try:
+            answer = self.lambda_client.invoke(FunctionName=name, Payload=json.dumps(request).encode())
+            raw = answer["Payload"].read()
+        except (ClientError, BotoCoreError) as error:
+            raise ServiceError(_why(error, name)) from error
+        if answer.get("FunctionError"):
+            raise ServiceError(_crash(name, raw), "Failed")
+        return _result(name, raw)
+
+
+def _result(name: str, raw: bytes) -> dict[str, Any]:
+    try:
+        result = json.loads(raw)
+    except ValueError:
+        result = None
+    if not isinstance(result, dict):
+        raise ServiceError(
+            f"The function '{name}' answered {raw[:200]!r}, which is no answer of this service.", "Failed"
+        )
+    error = result.get("error")
+    if isinstance(error, dict):
+        raise ServiceError(str(error.get("message", error)), str(error.get("type", "Failed")))
+    return result
+
+
+def _crash(name: str, raw: bytes) -> str:
+    try:
+        crash = json.loads(raw)
+        what = f"{crash.get('errorType', 'an error')}: {crash.get('errorMessage', '')}"
+    except (ValueError, AttributeError):
+        what = raw[:500].decode(errors="replace")
+    return f"The function '{name}' failed with {what.strip()} Its log group /aws/lambda/{name} says more."
+
+
+def _why(error: ClientError | BotoCoreError, name: str) -> str:
+    if isinstance(error, _CREDENTIALS):
+        return f"There are no AWS credentials to call '{name}' with ({error}). Log in, or set AWS_PROFILE."
+    if isinstance(error, NoRegionError):
+        return f"No AWS Region is set to call '{name}' in. Set AWS_REGION, or a region in your profile."
+    if isinstance(error, EndpointConnectionError):
+        return f"AWS Lambda can't be reached to call '{name}': {error}"
+    if isinstance(error, ClientError):
+        return _refused(error.response["Error"].get("Code", ""), error.response["Error"].get("Message", ""), name)
+    return f"Calling '{name}' failed: {error}"
+
+
+def _refused(code: str, message: str, name: str) -> str:
+    if code == "ResourceNotFoundException":
+        return (
+            f"There is no function '{name}' in this account and Region. Deploy the service, or set aws_batch.service."
+        )
+    if code in ("AccessDeniedException", "AccessDenied"):
+        return f"You may not call '{name}': {message} Allow lambda:InvokeFunction on it."
+    if code in _EXPIRED:
+        return f"Your AWS credentials are not valid ({code}). Log in again."
+    return f"Calling '{name}' failed with {code}: {message}"
+
+
+def _parse(kind: type[_Answer], answer: Mapping[str, Any]) -> _Answer:
+    """Return a value of a dataclass; lists become tuples, and fields that a newer service adds are left out."""
+    known = {one.name for one in fields(kind)}  # type: ignore[arg-type]  # always a dataclass
+    values = {key: tuple(value) if isinstance(value, list) else value for key, value in answer.items() if key in known}
+    return kind(**values)
