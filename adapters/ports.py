@@ -57,11 +57,11 @@ class RunTable(Protocol):
     def listings(self, before: str | None, limit: int) -> Page:
         """Return run ids from the list of all runs, newest first."""
 
-    def put_plan(self, run_id: str, chunk: int, body: bytes, expires_at: int) -> None:
-        """Write one piece of a run's plan."""
+    def put_plan(self, run_id: str, piece: tuple[str, int], body: bytes, expires_at: int) -> None:
+        """Write one piece of a plan: the plan's digest and the piece's number."""
 
-    def get_plan(self, run_id: str) -> list[bytes]:
-        """Return the pieces of a run's plan, in order; none if there is no such run."""
+    def get_plan(self, run_id: str, digest: str) -> list[bytes]:
+        """Return the pieces of a plan, in order."""
 
     def put_run(self, run: Run) -> bool:
         """Create a run, unless it exists; return whether it did not."""

@@ -5,7 +5,7 @@ Its items, by partition key and sort key:
 | pk           | sk              | what                                                    | written            |
 |--------------|-----------------|---------------------------------------------------------|--------------------|
 | run#<run id> | status          | the run's status, request, counts of groups and nodes   | forward only       |
-| run#<run id> | plan#<chunk>    | the plan, compressed, in pieces of less than 400 KB     | once               |
+| run#<run id> | plan#<digest>#n | the plan, compressed, in pieces of less than 400 KB     | once               |
 | run#<run id> | shard#<index>   | number sets of 256 groups                               | by ADD only        |
 | run#<run id> | job#<group>#<n> | the job of an attempt                                   | once               |
 | run#<run id> | end#<group>#<n> | how the attempt ended                                   | once, or again     |
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 #: DynamoDB's limit on an item is 400 KB, names included.
-LARGEST_CHUNK = 350_000
+LARGEST_PIECE = 350_000
 _AS_JSON = frozenset({"request", "pipelines", "resumed"})
 _AS_SET = frozenset({"slots", "announced"})
 _write = TypeSerializer().serialize
@@ -91,15 +91,16 @@ class DynamoRunTable:
     def listings(self, before: str | None, limit: int) -> Page:
         return self._list("runs", before, forward=False, limit=limit)
 
-    def put_plan(self, run_id: str, chunk: int, body: bytes, expires_at: int) -> None:
-        item = {"pk": f"run#{run_id}", "sk": f"plan#{chunk:03d}", "body": body, "expires_at": expires_at}
+    def put_plan(self, run_id: str, piece: tuple[str, int], body: bytes, expires_at: int) -> None:
+        sort_key = f"plan#{piece[0]}#{piece[1]:03d}"
+        item = {"pk": f"run#{run_id}", "sk": sort_key, "body": body, "expires_at": expires_at}
         self._client.put_item(TableName=self._name, Item=_item(item))
 
-    def get_plan(self, run_id: str) -> list[bytes]:
+    def get_plan(self, run_id: str, digest: str) -> list[bytes]:
         chunks: list[bytes] = []
         start: Item | None = None
         while True:
-            items, start = self._query(f"run#{run_id}", "plan#", "plan#~", start)
+            items, start = self._query(f"run#{run_id}", f"plan#{digest}#", f"plan#{digest}#~", start)
             chunks += [bytes(item["body"]) for item in items]
             if start is None:
                 return chunks
@@ -248,7 +249,7 @@ class DynamoRunTable:
             return False
         return True
 
-    def _update(  # noqa: PLR0913 - one call of DynamoDB, spelled out
+    def _update(  # noqa: PLR0913, PLR0917 - one call of DynamoDB, spelled out
         self,
         pk: str,
         sk: str,

@@ -24,6 +24,7 @@ class Run:
     pipelines: tuple[str, ...]
     request: Mapping[str, Any]
     graph_digest: str
+    plan_digest: str  #: under which the plan is stored
     idempotency_key: str
     on_failure: str
     groups_total: int

@@ -1,0 +1,392 @@
+"""The one door to a run: every function goes through `Dispatcher.advance`.
+
+Theory of operation. A run's state is a status item that only moves forward, and shards of grow-only sets. An invocation
+
+1. **merges** the outcomes that it was given into their shards;
+2. **reads**, after all its writes, the status and the shards of whatever may have become ready. Of two invocations that
+   complete the same join each writes first and reads after, so at least one of them sees both;
+3. **decides** (`dag.decision`): end the run, submit the frontier, or wait;
+4. **claims** a slice of the frontier: what was not in the set before is ours and nobody else's;
+5. **submits** it;
+6. **records** the jobs and *then* reads the status. Whoever ends a run sets the status first and reads the shards
+   after. So of the two one always sees the other, and no job outlives its run;
+7. goes on from 3 until the frontier is empty, or time runs short: then a message has another invocation carry on.
+
+Called without outcomes, on any run at any moment, it does what is missing, or nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from adapters.ports import Accepted, Announcements, Clock, JobQueue, Messages, Rejected, RunTable
+from dag import decision
+from dag.errors import UnknownRunError
+from dag.plan import Plan, load_plan
+from dag.records import OUR_REASON, Job, Outcome, Run, slot
+from dag.shards import Mark, Shard, View, by_shard
+from dag.status import OnFailure, RunStatus
+from dag.submission import submission
+
+#: Jobs claimed at once: about a second of SubmitJob's quota of 50 a second. What an invocation that dies has claimed
+#: waits for reconcile, so a slice is kept small.
+SLICE = 50
+#: Seconds that a slice may need, throttled: with less left, another invocation carries on.
+RESERVE = 15.0
+_WRITE_AT_ONCE = 25  # BatchWriteItem
+_READ_AT_ONCE = 100  # BatchGetItem
+
+
+@dataclass(frozen=True)
+class Ports:
+    """The outside world, as an invocation has it."""
+
+    table: RunTable
+    queue: JobQueue
+    announcements: Announcements
+    messages: Messages
+    clock: Clock
+    retention: int  #: seconds that the table keeps a run
+    report: Callable[..., None]  #: one line of the log: a constant message, the rest in fields
+
+
+@dataclass
+class Account:
+    """What an invocation did to a run."""
+
+    run: Run | None = None
+    merged: int = 0
+    submitted: int = 0
+    terminated: int = 0
+    handed_over: bool = False
+
+
+class Plans:
+    """The plans that a process has read. They never change, so a warm function need not read one twice."""
+
+    def __init__(self, most: int = 8) -> None:
+        self._most = most
+        self._plans: dict[str, Plan] = {}
+
+    def get(self, table: RunTable, run_id: str) -> Plan:
+        """Return a run's plan. Raises UnknownRunError."""
+        if run_id not in self._plans:
+            run = table.get_run(run_id)
+            if run is None:
+                raise UnknownRunError(f"There is no run '{run_id}' (or the table has forgotten it).")
+            while len(self._plans) >= self._most:
+                del self._plans[next(iter(self._plans))]
+            self._plans[run_id] = load_plan(b"".join(table.get_plan(run_id, run.plan_digest)))
+        return self._plans[run_id]
+
+
+class Dispatcher:
+    """Advances runs. Keeps nothing between calls."""
+
+    def __init__(self, ports: Ports, plans: Plans) -> None:
+        self.ports = ports
+        self._plans = plans
+
+    def plan(self, run_id: str) -> Plan:
+        """Return a run's plan. Raises UnknownRunError."""
+        return self._plans.get(self.ports.table, run_id)
+
+    def advance(self, run_id: str, outcomes: Sequence[Outcome] = ()) -> Account:
+        """Merge the outcomes and do what a run needs; without outcomes, look at all of it. Raises UnknownRunError."""
+        return _Advance(self.ports, self.plan(run_id), full=not outcomes).go(outcomes)
+
+    def reconsider(self, run_id: str, outcomes: Sequence[Outcome]) -> Account:
+        """Merge the outcomes and look at the whole run, whatever they say."""
+        return _Advance(self.ports, self.plan(run_id), full=True).go(outcomes)
+
+    def view(self, run_id: str) -> View:
+        """Return all shards of a run, each read consistently."""
+        return read_all(self.ports.table, run_id)
+
+
+def read_all(table: RunTable, run_id: str) -> View:
+    """Return all shards of a run, page by page; each is consistent, and together they are sound."""
+    view = View()
+    after: int | None = None
+    while True:
+        shards, after = table.shards(run_id, after)
+        for shard in shards:
+            view.add(shard)
+        if after is None:
+            return view
+
+
+def read_jobs(table: RunTable, run_id: str, marks: Collection[Mark]) -> list[Job]:
+    """Return the recorded jobs of the given attempts."""
+    if not marks:
+        return []
+    found: list[Job] = []
+    after: Mark | None = None
+    while True:
+        jobs, after = table.jobs(run_id, min(marks).group, max(marks).group, after)
+        found += jobs
+        if after is None:
+            wanted = set(marks)
+            return [job for job in found if job.mark in wanted]
+
+
+@dataclass
+class _Advance:
+    """One invocation's work on one run."""
+
+    ports: Ports
+    plan: Plan
+    full: bool  #: look at the whole run, not only at what follows the outcomes
+    view: View = field(default_factory=View)
+    account: Account = field(default_factory=Account)
+    candidates: set[int] = field(default_factory=set)
+    causes: list[Outcome] = field(default_factory=list)  #: failures that we did not bring about
+
+    def go(self, outcomes: Sequence[Outcome]) -> Account:
+        run = self._merge(outcomes)
+        if run is None:
+            return self.account
+        self._read(run)
+        while not run.over:
+            failed = self._failed(run)
+            if failed and run.failure is None and self.plan.settings.on_failure is not OnFailure.ABORT:
+                run = self._flag_failure(run)
+            decided = decision.decide(self.plan, self.view, self.candidates, failed)
+            if isinstance(decided, decision.End):
+                run = self._end(run, decided.status)
+                break
+            if isinstance(decided, decision.Wait):
+                break
+            if self.ports.clock.left() < RESERVE:
+                self._hand_over()
+                break
+            claimed = self._claim(run, decided.frontier)
+            if claimed is None:
+                break
+            after = self._submit(claimed)
+            run = after or run
+        if run.over and (self.full or self.causes):
+            self._wind_up(run)
+        self.account.run = run
+        return self.account
+
+    def _merge(self, outcomes: Sequence[Outcome]) -> Run | None:
+        """Write the outcomes down, then return the run as it is after that: its places given back, its status fresh."""
+        table, run_id = self.ports.table, self.plan.run_id
+        known = [outcome for outcome in outcomes if outcome.mark.group < len(self.plan.groups)]
+        for start in range(0, len(known), _WRITE_AT_ONCE):
+            table.put_outcomes(run_id, known[start : start + _WRITE_AT_ONCE], self._expiry())
+        by_mark = {outcome.mark: outcome for outcome in known}
+        for shard, marks in by_shard(by_mark).items():
+            merged = table.add_marks(run_id, shard, self._numbers([by_mark[mark] for mark in marks]))
+            self.view = View({merged.index: merged})  # the last write's answer alone is younger than all writes
+        self.account.merged += len(by_mark)
+        self.causes += [o for o in known if not (o.succeeded or o.cancelled or self._retriable(o))]
+        self.candidates |= decision.candidates_after(self.plan, by_mark)
+        if self.plan.settings.max_workers is not None and by_mark:
+            return table.free_slots(run_id, [slot(mark) for mark in by_mark])
+        return table.get_run(run_id)
+
+    def _numbers(self, outcomes: Iterable[Outcome]) -> dict[str, list[int]]:
+        sets: dict[str, list[int]] = {}
+        for outcome in outcomes:
+            names = ["succeeded" if outcome.succeeded else "failed"]
+            if not outcome.never_submitted:
+                names.append("submitted")  # an event proves a submission
+            if outcome.cancelled:
+                names.append("cancelled")
+            if self._retriable(outcome):
+                names.append("retried")
+            for name in names:
+                sets.setdefault(name, []).append(outcome.mark.number)
+        return sets
+
+    def _retriable(self, outcome: Outcome) -> bool:
+        """Return whether the next attempt would get more memory than the one that ran out of it."""
+        if not outcome.out_of_memory or self.plan.settings.memory_retry is None:
+            return False
+        return self.plan.memory(outcome.mark.group, outcome.mark.attempt + 1) is not None
+
+    def _read(self, run: Run) -> None:
+        """Read what the decision needs, after all writes."""
+        narrow = not (self.full or self.causes or run.over or run.failure or self.plan.settings.max_workers)
+        if run.over and not (self.full or self.causes):
+            return
+        if not narrow:
+            self._read_everything()
+            return
+        wanted = decision.shards_to_read(self.plan, self.candidates)
+        if self._may_be_over():
+            wanted |= {Mark(sink).shard for sink in self.plan.sinks}
+        missing = sorted(wanted - self.view.shards.keys())
+        for start in range(0, len(missing), _READ_AT_ONCE):
+            for shard in self.ports.table.get_shards(self.plan.run_id, missing[start : start + _READ_AT_ONCE]):
+                self.view.add(shard)
+
+    def _may_be_over(self) -> bool:
+        """Return whether a sink is among what was merged, and no sink of its shard is known to be missing.
+
+        Whoever merges the last sink of a shard sees that shard whole; so only such an invocation needs to look further.
+        """
+        if not any(group in self.plan.sinks for group in self.candidates):
+            return False
+        return all(self.view.succeeded(sink) for sink in self.plan.sinks if Mark(sink).shard in self.view.shards)
+
+    def _read_everything(self) -> None:
+        self.view = read_all(self.ports.table, self.plan.run_id)
+        self.candidates = set(range(len(self.plan.groups)))
+        self.full = True
+
+    def _failed(self, run: Run) -> bool:
+        return run.failure is not None or bool(self.causes) or bool(self.view.failures())
+
+    def _flag_failure(self, run: Run) -> Run:
+        """Let all later invocations know that the run will fail; only then look at the whole of it.
+
+        An outcome that is merged before the flag is set is seen here; one that is merged after it sees the flag, and
+        looks at everything itself: so the last of them notices that the run is over.
+        """
+        why = self._why()
+        self.ports.table.flag_failure(run.run_id, why)
+        self._read_everything()
+        return replace(run, failure=why)
+
+    def _why(self) -> str:
+        """Return the reason of the run's failure: the first cause that we know of."""
+        causes = self.causes
+        if not causes and (failures := self.view.failures()):
+            ends, _ = self.ports.table.outcomes(self.plan.run_id, failures[0].group, failures[0].group, None)
+            causes = [end for end in ends if end.mark == failures[0]]
+        if not causes:
+            return "a job failed"
+        cause = causes[0]
+        code = f" (exit code {cause.exit_code})" if cause.exit_code is not None else ""
+        return f"{self.plan.groups[cause.mark.group].title} failed: {cause.reason}{code}"
+
+    def _end(self, run: Run, status: RunStatus) -> Run:
+        """Set the terminal status, unless somebody has, and return the run as it is then."""
+        reason = None if status is RunStatus.SUCCEEDED else run.failure or self._why()
+        table = self.ports.table
+        if table.end_run(self.plan.run_id, status, reason, self.ports.clock.now()):
+            self.ports.report("run ended", run_id=self.plan.run_id, status=status.value, reason=reason)
+        self.full = True
+        return table.get_run(self.plan.run_id) or run
+
+    def _wind_up(self, run: Run) -> None:
+        """Terminate what is in flight in a run that is over, and announce its end. Doing so twice is harmless."""
+        self._read_everything()
+        if in_flight := self.view.in_flight():
+            self._terminate(run, [job.job_id for job in read_jobs(self.ports.table, run.run_id, in_flight)])
+        if "end" not in run.announced:
+            announce(self.ports, self.plan, run, self.view)
+
+    def _terminate(self, run: Run, job_ids: Sequence[str]) -> None:
+        why = run.reason or "no reason given"
+        self.ports.queue.terminate(job_ids, f"{OUR_REASON}the run is {run.status.value}: {why}"[:400])
+        self.account.terminated += len(job_ids)
+
+    def _hand_over(self) -> None:
+        self.ports.messages.advance_later(self.plan.run_id)
+        self.account.handed_over = True
+
+    def _claim(self, run: Run, frontier: Sequence[Mark]) -> list[Mark] | None:
+        """Return the attempts of the frontier's next slice that are ours; None when there is no place for any."""
+        table, run_id = self.ports.table, self.plan.run_id
+        most = run.max_workers
+        wanted = list(frontier[:SLICE]) if most is None else self._with_places(run, frontier, most)
+        if wanted is None:
+            return None
+        ours: list[Mark] = []
+        lost: list[Mark] = []
+        for index, marks in by_shard(wanted).items():
+            before = table.claim(run_id, index, [mark.number for mark in marks])
+            ours += [mark for mark in marks if mark.number not in before.claimed]
+            lost += [mark for mark in marks if mark.number in before.claimed]
+            self.view.add(before.with_marks(claimed=[mark.number for mark in marks]))
+        if most is not None and (stale := [slot(mark) for mark in lost if self.view.ended(mark)]):
+            table.free_slots(run_id, stale)
+        return ours
+
+    def _with_places(self, run: Run, frontier: Sequence[Mark], most: int) -> list[Mark] | None:
+        """Return the next slice of the frontier for a run with `max_workers`, each with its place.
+
+        A place is taken before the claim and given back after the end. One that an invocation took and died with is as
+        good as ours: it belongs to the attempt, whoever claims that. None when all places are taken.
+        """
+        table = self.ports.table
+        while True:
+            if ended := [n for n in run.slots if self.view.ended(Mark(n % 1_000_000, n // 1_000_000))]:
+                run = table.free_slots(run.run_id, ended) or run
+            held = [mark for mark in frontier if slot(mark) in run.slots]
+            room = max(0, most - len(run.slots))
+            new = [mark for mark in frontier if slot(mark) not in run.slots][:room][:SLICE]
+            if not new or table.take_slots(run.run_id, [slot(mark) for mark in new], most):
+                return (held + new)[:SLICE] or None
+            fresh = table.get_run(run.run_id)
+            if fresh is None or fresh.over:
+                return None
+            run = fresh
+
+    def _submit(self, marks: Sequence[Mark]) -> Run | None:
+        """Submit claimed attempts, record the jobs, then see whether the run has ended meanwhile."""
+        table, run_id = self.ports.table, self.plan.run_id
+        if not marks:
+            return table.get_run(run_id)
+        answers = self.ports.queue.submit([submission(self.plan, mark) for mark in marks])
+        now = self.ports.clock.now()
+        jobs = [
+            Job(mark, answer.job_id, self.plan.job_name(*mark[:2]), now)
+            for mark, answer in zip(marks, answers, strict=True)
+            if isinstance(answer, Accepted)
+        ]
+        refused = [
+            Outcome(mark, succeeded=False, reason=f"Batch refused the job: {answer.reason}", never_submitted=False)
+            for mark, answer in zip(marks, answers, strict=True)
+            if isinstance(answer, Rejected)
+        ]
+        for shard in record(self.ports, run_id, jobs, self._expiry()):
+            self.view.add(shard)
+        self.account.submitted += len(jobs)
+        if refused:
+            run = self._merge(refused)
+            self._read_everything()
+        else:
+            run = table.get_run(run_id)
+        if run is not None and run.over and jobs:
+            self._terminate(run, [job.job_id for job in jobs])
+        return run
+
+    def _expiry(self) -> int:
+        return self.ports.clock.now() // 1000 + self.ports.retention
+
+
+def record(ports: Ports, run_id: str, jobs: Sequence[Job], expires_at: int) -> list[Shard]:
+    """Write jobs down, then mark their attempts submitted; return the shards as they are then."""
+    for start in range(0, len(jobs), _WRITE_AT_ONCE):
+        ports.table.put_jobs(run_id, jobs[start : start + _WRITE_AT_ONCE], expires_at)
+    return [
+        ports.table.add_marks(run_id, shard, {"submitted": [mark.number for mark in marks]})
+        for shard, marks in by_shard(job.mark for job in jobs).items()
+    ]
+
+
+def announce(ports: Ports, plan: Plan, run: Run, view: View) -> None:
+    """Publish the start of a running run or the end of one that is over, then write down that it was published."""
+    ports.announcements.announce(
+        {
+            "run_id": run.run_id,
+            "project": run.project,
+            "environment": run.environment,
+            "pipelines": list(run.pipelines),
+            "status": run.status.value,
+            "reason": run.reason,
+            "groups_total": run.groups_total,
+            "nodes_total": run.nodes_total,
+            "counts": decision.counts(plan, view, run.status),
+            "created_at": run.created_at,
+            "ended_at": run.ended_at,
+            "duration_ms": None if run.ended_at is None else run.ended_at - run.created_at,
+        }
+    )
+    ports.table.flag_announced(run.run_id, "end" if run.over else "start")

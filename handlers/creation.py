@@ -1,0 +1,164 @@
+"""How a run comes to be: refused before anything is written, or created once for each idempotency key."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from adapters.run_table import LARGEST_PIECE
+from dag.document import GraphDocument
+from dag.errors import InvalidRequestError, UnknownRunError
+from dag.jobs import run_id_at
+from dag.plan import Plan, dump_plan
+from dag.records import Run
+from dag.request import Allowed, Earlier, make_plan, resumed_request
+from dag.resume import Resumption
+from dag.submission import refuse_oversized
+from handlers.advance import Dispatcher, announce, read_all
+
+
+@dataclass(frozen=True)
+class Source:
+    """What runs are made of: the deployed graph, and what the deployment allows."""
+
+    document: GraphDocument
+    allowed: Allowed
+
+
+def start(dispatcher: Dispatcher, source: Source, request: Mapping[str, Any], key: str) -> Run:
+    """Create the run that a request means, or find the one that its key already means, and advance it.
+
+    Raises a DagError, with nothing written, for what can't be run.
+    """
+    run = _existing(dispatcher, request, key) or _create(dispatcher, source, request, key)
+    if "start" not in run.announced and not run.over:
+        announce(dispatcher.ports, dispatcher.plan(run.run_id), run, dispatcher.view(run.run_id))
+    dispatcher.advance(run.run_id)
+    return dispatcher.ports.table.get_run(run.run_id) or run
+
+
+def _existing(dispatcher: Dispatcher, request: Mapping[str, Any], key: str) -> Run | None:
+    run_id = dispatcher.ports.table.get_key(key)
+    run = dispatcher.ports.table.get_run(run_id) if run_id else None
+    if run is None or run.idempotency_key != key:
+        return None
+    if dict(run.request) != _own(request):
+        raise InvalidRequestError(
+            f"The idempotency key was used for another request, which started run {run.run_id}: use a new key."
+        )
+    return run
+
+
+def _own(request: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in request.items() if name not in ("idempotency_key", "graph_digest")}
+
+
+def _create(dispatcher: Dispatcher, source: Source, request: Mapping[str, Any], key: str) -> Run:
+    table, clock = dispatcher.ports.table, dispatcher.ports.clock
+    now = clock.now()
+    expires_at = now // 1000 + dispatcher.ports.retention
+    earlier = _earlier(dispatcher, request)
+    meant = resumed_request(request, earlier.request) if earlier else request
+    run_id = run_id_at(now)
+    make = _Maker(source, meant, earlier)
+    make(run_id)
+    if not table.put_key(key, run_id, expires_at):
+        run_id = table.get_key(key) or run_id
+    later = 0
+    while True:
+        plan, resumed = make(run_id)
+        run = _run(plan, resumed, source.document, _own(request), (key, now, expires_at, _digest(plan)))
+        _write_parts(dispatcher, plan, run)
+        if table.put_run(run):
+            dispatcher.ports.report(
+                "run created", run_id=run_id, groups=run.groups_total, nodes=run.nodes_total, pipelines=run.pipelines
+            )
+            return run
+        existing = table.get_run(run_id)
+        if existing is not None and existing.idempotency_key == key:
+            return existing
+        later += 1  # another run was made in the same millisecond
+        next_id = run_id_at(now, later)
+        run_id = next_id if table.move_key(key, next_id, instead=run_id) else table.get_key(key) or next_id
+
+
+@dataclass(frozen=True)
+class _Maker:
+    source: Source
+    request: Mapping[str, Any]
+    earlier: Earlier | None
+
+    def __call__(self, run_id: str) -> tuple[Plan, Resumption | None]:
+        plan, resumed = make_plan(self.source.document, self.request, run_id, self.source.allowed, self.earlier)
+        refuse_oversized(plan)
+        return plan, resumed
+
+
+def _earlier(dispatcher: Dispatcher, request: Mapping[str, Any]) -> Earlier | None:
+    if "resume_from" not in request:
+        return None
+    run = dispatcher.ports.table.get_run(request["resume_from"])
+    if run is None:
+        raise UnknownRunError(f"There is no run '{request['resume_from']}' to resume (or the table has forgotten it).")
+    if not run.over:
+        raise InvalidRequestError(f"Run {run.run_id} is still RUNNING: wait for its end, or cancel it, then resume it.")
+    plan = dispatcher.plan(run.run_id)
+    before = {**run.request, **({"params": plan.params} if plan.params else {})}
+    return Earlier(plan, read_all(dispatcher.ports.table, run.run_id), before)
+
+
+def _write_parts(dispatcher: Dispatcher, plan: Plan, run: Run) -> None:
+    """Write all that a run consists of but its status item, which makes it one."""
+    table = dispatcher.ports.table
+    table.put_active(run.run_id)
+    table.put_listing(run.run_id, run.expires_at)
+    packed = dump_plan(plan)
+    for number, begin in enumerate(range(0, len(packed), LARGEST_PIECE)):
+        piece = packed[begin : begin + LARGEST_PIECE]
+        table.put_plan(run.run_id, (run.plan_digest, number), piece, run.expires_at)
+
+
+def _digest(plan: Plan) -> str:
+    return hashlib.sha256(dump_plan(plan)).hexdigest()[:16]
+
+
+def _run(
+    plan: Plan,
+    resumed: Resumption | None,
+    document: GraphDocument,
+    request: Mapping[str, Any],
+    made: tuple[str, int, int, str],
+) -> Run:
+    key, now, expires_at, plan_digest = made
+    return Run(
+        plan.run_id,
+        plan.project,
+        plan.environment,
+        plan.pipelines,
+        request,
+        document.digest,
+        plan_digest,
+        key,
+        plan.settings.on_failure.value,
+        len(plan.groups),
+        plan.node_count,
+        now,
+        expires_at,
+        plan.settings.max_workers,
+        request.get("description"),
+        resumed=_resumed(resumed) if resumed else None,
+    )
+
+
+def _resumed(resumed: Resumption) -> Mapping[str, Any]:
+    """Return what a resumed run took over, cut to what fits an item; the plan has it whole."""
+    most = 200
+    again = dict(list(resumed.again.items())[:most])
+    return {
+        "from": resumed.source,
+        "reused": sorted(resumed.reused)[:most],
+        "reused_total": len(resumed.reused),
+        "again": again,
+    }

@@ -1,0 +1,137 @@
+"""What describe_run and list_runs tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from dag import decision
+from dag.plan import Plan
+from dag.records import Job, Outcome, Run
+from dag.shards import Mark, View
+from handlers.advance import Dispatcher, read_jobs
+
+#: Groups in a page: with all their details they stay under the 6 MB of a Lambda answer.
+PAGE = 1000
+_DESCRIBE_AT_ONCE = 100  # DescribeJobs
+#: Jobs in flight that are looked up for whether they are RUNNING; beyond that they count as SUBMITTED.
+_MOST_DESCRIBED = 1000
+_T = TypeVar("_T")
+
+
+def describe(dispatcher: Dispatcher, run: Run, first: int, limit: int) -> dict[str, Any]:
+    """Return a run's state, with the groups from `first`, at most `limit` of them."""
+    plan, view = dispatcher.plan(run.run_id), dispatcher.view(run.run_id)
+    last = min(first + min(limit, PAGE), len(plan.groups)) - 1
+    details = _in_flight_details(dispatcher, run.run_id, view)
+    running = {mark.group for mark, detail in details.items() if detail["status"] == "RUNNING"}
+    table = dispatcher.ports.table
+    jobs = _newest(_pages(lambda after: table.jobs(run.run_id, first, last, after)))
+    ends = _newest(_pages(lambda after: table.outcomes(run.run_id, first, last, after)))
+    groups = []
+    for index in range(first, last + 1):
+        status = decision.group_status(view, index, run.status, index in running)
+        attempt = view.newest_attempt(index) or 0
+        detail = details.get(Mark(index, attempt), {})
+        groups.append(_group(plan, Mark(index, attempt), status.value, (jobs.get(index), ends.get(index), detail)))
+    return {
+        **_summary(run),
+        "project": run.project,
+        "environment": run.environment,
+        "request": run.request,
+        "on_failure": run.on_failure,
+        "max_workers": run.max_workers,
+        "graph_digest": run.graph_digest,
+        "resumed": run.resumed,
+        "settled": run.over and view.accounted(),
+        "now": dispatcher.ports.clock.now(),
+        "counts": decision.counts(plan, view, run.status, running),
+        "groups": groups,
+        "next_page": str(last + 1) if last + 1 < len(plan.groups) else None,
+    }
+
+
+def listing(dispatcher: Dispatcher, status: str | None, limit: int) -> list[dict[str, Any]]:
+    """Return the newest runs, of a status if one is given."""
+    table = dispatcher.ports.table
+    found: list[Run] = []
+    before: str | None = None
+    while len(found) < limit:
+        page = table.listings(before, min(100, limit))
+        runs = [run for run in table.get_runs(page.run_ids) if status is None or run.status.value == status]
+        found += sorted(runs, key=lambda run: run.run_id, reverse=True)
+        before = page.next
+        if before is None:
+            break
+    return [_summary(run) for run in found[:limit]]
+
+
+def _summary(run: Run) -> dict[str, Any]:
+    return {
+        "run_id": run.run_id,
+        "status": run.status.value,
+        "reason": run.reason or run.failure,
+        "pipelines": list(run.pipelines),
+        "description": run.description,
+        "groups_total": run.groups_total,
+        "nodes_total": run.nodes_total,
+        "created_at": run.created_at,
+        "ended_at": run.ended_at,
+    }
+
+
+def _in_flight_details(dispatcher: Dispatcher, run_id: str, view: View) -> dict[Mark, Mapping[str, Any]]:
+    jobs = read_jobs(dispatcher.ports.table, run_id, view.in_flight()[:_MOST_DESCRIBED])
+    by_id = {job.job_id: job.mark for job in jobs}
+    ids = list(by_id)
+    found: dict[Mark, Mapping[str, Any]] = {}
+    for start in range(0, len(ids), _DESCRIBE_AT_ONCE):
+        for detail in dispatcher.ports.queue.describe(ids[start : start + _DESCRIBE_AT_ONCE]):
+            found[by_id[detail["jobId"]]] = detail
+    return found
+
+
+def _pages(read: Callable[[Mark | None], tuple[list[_T], Mark | None]]) -> list[_T]:
+    found: list[_T] = []
+    after: Mark | None = None
+    while True:
+        page, after = read(after)
+        found += page
+        if after is None:
+            return found
+
+
+_R = TypeVar("_R", Job, Outcome)
+
+
+def _newest(records: Sequence[_R]) -> dict[int, _R]:
+    """Return for each group the record of its newest attempt."""
+    return {record.mark.group: record for record in sorted(records, key=lambda record: record.mark)}
+
+
+def _group(
+    plan: Plan, mark: Mark, status: str, known: tuple[Job | None, Outcome | None, Mapping[str, Any]]
+) -> dict[str, Any]:
+    job, end, detail = known
+    if end is not None and end.mark != mark:
+        end = None
+    group = plan.groups[mark.group]
+    resources = dict(plan.resources(mark.group, mark.attempt))
+    return {
+        "index": mark.group,
+        "nodes": list(group.nodes),
+        "parents": list(group.parents),
+        "status": status,
+        "attempt": mark.attempt,
+        "job_id": (end and end.job_id) or (job.job_id if job else None),
+        "job_name": plan.job_name(mark.group, mark.attempt),
+        "submitted_at": job.submitted_at if job else None,
+        "started_at": end.started_at if end else detail.get("startedAt"),
+        "ended_at": end.ended_at if end else None,
+        "exit_code": end.exit_code if end else None,
+        "reason": end.reason if end else None,
+        "log_stream": end.log_stream if end else (detail.get("container") or {}).get("logStreamName"),
+        "job_definition": resources.pop("job_definition"),
+        "job_queue": resources.pop("job_queue"),
+        "resources": resources,
+    }

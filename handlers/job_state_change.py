@@ -1,0 +1,107 @@
+"""job_state_change: submits what has become ready, or ends the run, as jobs end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from dag.errors import UnknownRunError
+from dag.events import JobEnd, read_job
+from dag.jobs import is_run_id
+from handlers.advance import Dispatcher
+from handlers.service import Context, dispatcher, logger, metrics
+
+
+@logger.inject_lambda_context(clear_state=True)
+@metrics.log_metrics
+def handler(event: Any, context: Context) -> dict[str, Any]:
+    """Return the messages that are to be delivered again; the others are done with."""
+    failed = take(dispatcher(context), event["Records"])
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
+
+
+@dataclass
+class _Mail:
+    """What a batch of messages says of one run."""
+
+    ends: list[JobEnd] = field(default_factory=list)
+    message_ids: list[str] = field(default_factory=list)
+    carry_on: bool = False  #: a message from an invocation that ran out of time
+
+
+def take(speaker: Dispatcher, records: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Advance each run that the messages concern, once; return the ids of the messages that could not be handled.
+
+    One run's trouble is not another's. A message that is malformed or concerns no job of ours says so in one line of
+    the log and is done with: no number of deliveries would change it.
+    """
+    failed: list[str] = []
+    for run_id, mail in _sorted(records).items():
+        try:
+            _deliver(speaker, run_id, mail)
+        except UnknownRunError:
+            logger.warning("event of an unknown run", run_id=run_id, message_ids=mail.message_ids)
+        except Exception:  # noqa: BLE001 - the queue delivers again, and dead-letters in the end
+            logger.exception("run not advanced", run_id=run_id, message_ids=mail.message_ids)
+            failed += mail.message_ids
+    return failed
+
+
+def _deliver(speaker: Dispatcher, run_id: str, mail: _Mail) -> None:
+    project = speaker.plan(run_id).project
+    foreign = [end for end in mail.ends if end.name.project != project]
+    if foreign:
+        logger.warning("event of another project", run_id=run_id, project=foreign[0].name.project)
+    outcomes = [end.outcome for end in mail.ends if end.name.project == project]
+    if not outcomes and not mail.carry_on:
+        return
+    account = speaker.reconsider(run_id, outcomes) if mail.carry_on else speaker.advance(run_id, outcomes)
+    logger.info(
+        "run advanced",
+        run_id=run_id,
+        ended=account.merged,
+        submitted=account.submitted,
+        terminated=account.terminated,
+        handed_over=account.handed_over,
+    )
+    metrics.add_metric(name="JobsEnded", unit="Count", value=account.merged)
+    metrics.add_metric(name="JobsSubmitted", unit="Count", value=account.submitted)
+
+
+def _sorted(records: Iterable[Mapping[str, Any]]) -> dict[str, _Mail]:
+    mail: dict[str, _Mail] = {}
+    for record in records:
+        run_id, end = _read(record)
+        if run_id is None:
+            continue
+        entry = mail.setdefault(run_id, _Mail())
+        entry.message_ids.append(record["messageId"])
+        if end is None:
+            entry.carry_on = True
+        else:
+            entry.ends.append(end)
+    return mail
+
+
+def _read(record: Mapping[str, Any]) -> tuple[str | None, JobEnd | None]:
+    """Return the run that a message concerns, if it is for us, and the end that it tells, if it is an event."""
+    try:
+        body = json.loads(record["body"])
+        if "advance" in body:
+            run_id = body["advance"]["run_id"]
+            if not is_run_id(run_id):
+                raise ValueError(f"'{run_id}' is no run id")  # noqa: TRY301 - said in the log with the others
+            return run_id, None
+        detail = body["detail"]
+        end = read_job(detail)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        logger.error(
+            "malformed message", message_id=record["messageId"], why=repr(error), body=str(record["body"])[:500]
+        )
+        return None, None
+    if end is None:
+        logger.info("event of a foreign job", job_name=detail.get("jobName"), job_status=detail.get("status"))
+        return None, None
+    return end.name.run_id, end

@@ -1,0 +1,56 @@
+"""Checks requests against the schemas that users can read, and turns refusals into answers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import fastjsonschema
+
+from dag.errors import DagError, InvalidRequestError, did_you_mean
+from handlers.service import logger
+
+Answer = dict[str, Any]
+
+
+@cache
+def schema(function: str) -> dict[str, Any]:
+    """Return the JSON schema of a function's requests."""
+    text = Path(__file__).with_name("schemas").joinpath(f"{function}.json").read_text(encoding="utf-8")
+    return dict(json.loads(text))
+
+
+@cache
+def _validator(function: str) -> Callable[[Any], Any]:
+    return fastjsonschema.compile(schema(function), use_default=False)
+
+
+def check(function: str, request: Any) -> dict[str, Any]:
+    """Return a request that fits its schema; fields that are null count as absent. Raises InvalidRequestError."""
+    if not isinstance(request, dict):
+        raise InvalidRequestError(f"A request of {function} is a JSON object, not {type(request).__name__}.")
+    given = {name: value for name, value in request.items() if value is not None}
+    known = schema(function)["properties"]
+    for name in given:
+        if name not in known:
+            raise InvalidRequestError(
+                f"{function} has no field '{name}'.{did_you_mean(name, known)} It takes: {', '.join(known)}."
+            )
+    try:
+        _validator(function)(given)
+    except fastjsonschema.JsonSchemaValueException as error:
+        what = error.message.removeprefix("data.").removeprefix("data ")
+        raise InvalidRequestError(f"The request of {function} is not right: {what}.") from error
+    return given
+
+
+def answering(function: str, request: Any, act: Callable[[dict[str, Any]], Answer]) -> Answer:
+    """Return what `act` makes of a request, or the refusal as contract C5 has it."""
+    try:
+        return act(check(function, request))
+    except DagError as error:
+        logger.info("request refused", error=error.kind, error_message=str(error))
+        return {"error": {"type": error.kind, "message": str(error)}}

@@ -1,0 +1,29 @@
+"""start_run: creates a run of the deployed graph and submits its roots."""
+
+from typing import Any
+
+from handlers.creation import start
+from handlers.requests import Answer, answering
+from handlers.service import Context, dispatcher, logger, metrics, source
+
+
+@logger.inject_lambda_context(clear_state=True)
+@metrics.log_metrics
+def handler(event: Any, context: Context) -> Answer:
+    """Return {run_id, status, groups, nodes} of a new run, or of the one that the request's key already started."""
+
+    def act(request: dict[str, Any]) -> Answer:
+        # A retry of the same asynchronous invocation has its request id.
+        given = request.get("idempotency_key")
+        key = f"given:{given}" if given else f"invocation:{context.aws_request_id}"
+        run = start(dispatcher(context), source(), request, key)
+        metrics.add_metric(name="RunsStarted", unit="Count", value=1)
+        answer: Answer = {
+            "run_id": run.run_id,
+            "status": run.status.value,
+            "groups": run.groups_total,
+            "nodes": run.nodes_total,
+        }
+        return answer | ({"resumed": run.resumed} if run.resumed else {})
+
+    return answering("start_run", event, act)
