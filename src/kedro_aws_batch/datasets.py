@@ -37,7 +37,7 @@ def describe(project: Project, name: str, shared_paths: tuple[str, ...] = ()) ->
     instance = getattr(project.catalog, "_datasets", {}).get(name)
     if instance is not None:  # added by a hook
         return _shared(_of_instance(instance), project.path, shared_paths)
-    return _shared(_of_config(entry(project.catalog, name)), project.path, shared_paths)
+    return _shared(of_config(entry(project.catalog, name)), project.path, shared_paths)
 
 
 def entry(catalog: Any, name: str) -> Mapping[str, Any]:
@@ -56,12 +56,13 @@ def without_transcoding(name: str) -> str:
     return name.partition("@")[0]
 
 
-def _of_config(config: Mapping[str, Any]) -> Dataset:
+def of_config(config: Mapping[str, Any]) -> Dataset:
+    """Return what a dataset of this configuration is."""
     type_ = _type_name(config.get("type", "MemoryDataset"))
     versioned = bool(config.get("versioned")) or bool(getattr(_own_class(config), "versioned", False))
     inner = config.get("dataset")
     if type_.rpartition(".")[2] == "CachedDataset" and isinstance(inner, dict):  # it persists, whatever Kedro says
-        found = _of_config(inner)
+        found = of_config(inner)
         return Dataset(type_, found.location, versioned or found.versioned, found.path)
     if _in_memory(type_, config):
         return Dataset(type_, MEMORY, versioned=False)

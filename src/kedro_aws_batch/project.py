@@ -142,7 +142,7 @@ def _catalog(context: KedroContext) -> Any:
     """Return the catalog of the class that a run uses: `context.catalog` always takes Kedro's own."""
     from kedro.framework.project import settings  # noqa: PLC0415
 
-    with _silent("kedro.io.catalog_config_resolver"):
+    with silent("kedro.io.catalog_config_resolver"):
         return context._get_catalog(catalog_class=settings.DATA_CATALOG_CLASS)  # noqa: SLF001
 
 
@@ -153,6 +153,23 @@ def _parameters(context: KedroContext) -> dict[str, Any]:
         return dict(context.config_loader["parameters"])
     except MissingConfigException:
         return {}
+
+
+def catalog_of_plain_run(path: Path, conf_source: str | None = None) -> dict[str, Any]:
+    """Return the catalog's configuration in the environment of a plain `kedro run`, of a bootstrapped project."""
+    from kedro.config import MissingConfigException  # noqa: PLC0415
+    from kedro.framework.project import settings  # noqa: PLC0415
+
+    source = conf_source or str(path / settings.CONF_SOURCE)
+    with warnings.catch_warnings():
+        ignore_known_warnings()
+        loader = settings.CONFIG_LOADER_CLASS(conf_source=source, env=None, **settings.CONFIG_LOADER_ARGS)
+        try:
+            return dict(loader["catalog"])
+        except MissingConfigException:
+            return {}
+        except Exception as error:
+            raise ProjectError(_sentence(error, "base")) from error
 
 
 def _sentence(error: Exception, environment: str) -> str:
@@ -175,7 +192,8 @@ def _kedro_env(environment: str) -> Iterator[None]:
 
 
 @contextmanager
-def _silent(name: str) -> Iterator[None]:
+def silent(name: str) -> Iterator[None]:
+    """Keep a logger's warnings back."""
     logger = logging.getLogger(name)
     before = logger.level
     logger.setLevel(logging.ERROR)

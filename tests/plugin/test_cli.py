@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     Make = Callable[[Sources], Path]
 
-COMMANDS = ("compile", "check")
+COMMANDS = ("compile", "check", "run")
 
 
 @pytest.fixture

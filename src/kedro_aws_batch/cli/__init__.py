@@ -10,6 +10,7 @@ import click
 COMMANDS = {
     "compile": "Write the graph document that the service runs.",
     "check": "Find every reason why a run would fail on AWS Batch.",
+    "run": "Run pipelines on AWS Batch, or on this machine with --local.",
 }
 
 

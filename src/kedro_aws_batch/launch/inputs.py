@@ -1,0 +1,145 @@
+"""What a local run needs on the embedded S3 before it starts: the buckets, and the inputs that no node makes."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from kedro_aws_batch.datasets import is_parameter, without_transcoding
+from kedro_aws_batch.errors import ProjectError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+    from pathlib import Path
+
+    from mypy_boto3_s3 import S3Client
+
+    from kedro_aws_batch.compile import Compiled
+
+S3_PATH = re.compile(r"^s3[an]?://([^/]+)/*(.*)$")
+
+
+@dataclass(frozen=True)
+class Input:
+    """An input on S3, and the local file or folder that another environment of the project has for it."""
+
+    dataset: str
+    bucket: str
+    key: str
+    source: Path | None
+
+
+@dataclass(frozen=True)
+class Upload:
+    """One file to put in a bucket."""
+
+    bucket: str
+    key: str
+    file: Path
+
+
+@dataclass(frozen=True)
+class Uploaded:
+    """What was put on S3, and what was there already."""
+
+    files: int = 0
+    size: int = 0
+    unchanged: int = 0
+
+
+def buckets(compiled: Compiled) -> list[str]:
+    """Return the buckets that the datasets of the graph are in."""
+    matches = (S3_PATH.match(dataset.path or "") for dataset in compiled.datasets.values())
+    return sorted({match[1] for match in matches if match})
+
+
+def free_inputs(compiled: Compiled, sources: Mapping[str, Path]) -> list[Input]:
+    """Return the inputs on S3 that no node of any pipeline makes, each with its local source if there is one."""
+    made = {without_transcoding(name) for node in compiled.nodes for name in node.outputs}
+    read = {name for node in compiled.nodes for name in node.inputs if not is_parameter(name)}
+    found: dict[tuple[str, str], Input] = {}
+    for name in sorted(name for name in read if without_transcoding(name) not in made):
+        match = S3_PATH.match(compiled.datasets[name].path or "")
+        if match:
+            found.setdefault((match[1], match[2]), Input(name, match[1], match[2], sources.get(name)))
+    return list(found.values())
+
+
+def upload(s3: S3Client, inputs: Collection[Input], needed: Collection[str]) -> Uploaded:
+    """Put inputs in their buckets where they are not there already, as they are now.
+
+    Raises a ProjectError, before anything is put, that lists the needed inputs which are nowhere.
+    """
+    missing = [one for one in inputs if one.dataset in needed and not _is_somewhere(s3, one)]
+    if missing:
+        raise ProjectError(
+            "\n".join(["There are inputs that no node makes and that are nowhere:", *map(_nowhere, missing)])
+        )
+    files = size = unchanged = 0
+    for one in inputs:
+        for file in _files(one):
+            content = file.file.read_bytes()
+            if _etag(s3, file) == hashlib.md5(content, usedforsecurity=False).hexdigest():
+                unchanged += 1
+                continue
+            s3.put_object(Bucket=file.bucket, Key=file.key, Body=content)
+            files, size = files + 1, size + len(content)
+    return Uploaded(files, size, unchanged)
+
+
+def _is_somewhere(s3: S3Client, one: Input) -> bool:
+    if one.source is not None and one.source.exists():
+        return True
+    prefix = one.key.rstrip("/")
+    found = s3.list_objects_v2(Bucket=one.bucket, Prefix=prefix, MaxKeys=10).get("Contents", [])
+    return any(entry["Key"] == one.key or entry["Key"].startswith(f"{prefix}/") for entry in found)
+
+
+def _nowhere(one: Input) -> str:
+    place = f"s3://{one.bucket}/{one.key}"
+    if one.source is None:
+        return f"  '{one.dataset}' at {place}: name a local file for it in conf/base/catalog.yml, and it is uploaded."
+    return f"  '{one.dataset}' at {place}: its local file '{one.source}' does not exist."
+
+
+def _files(one: Input) -> Iterator[Upload]:
+    if one.source is None or not one.source.exists():
+        return
+    if one.source.is_file():
+        yield Upload(one.bucket, one.key, one.source)
+        return
+    for file in sorted(one.source.rglob("*")):
+        if file.is_file() and not file.name.startswith("."):
+            yield Upload(one.bucket, f"{one.key.rstrip('/')}/{file.relative_to(one.source).as_posix()}", file)
+
+
+def _etag(s3: S3Client, file: Upload) -> str | None:
+    try:
+        return s3.head_object(Bucket=file.bucket, Key=file.key)["ETag"].strip('"')
+    except ClientError:
+        return None
+
+
+def local_sources(project: Path, conf_source: str | None, names: Collection[str]) -> dict[str, Path]:
+    """Return the local paths that datasets have in the environment of a plain `kedro run`."""
+    from kedro.io.catalog_config_resolver import CatalogConfigResolver  # noqa: PLC0415
+
+    from kedro_aws_batch.datasets import LOCAL, of_config  # noqa: PLC0415
+    from kedro_aws_batch.project import catalog_of_plain_run, silent  # noqa: PLC0415
+
+    with silent("kedro.io.catalog_config_resolver"):
+        config = _without_credentials(catalog_of_plain_run(project, conf_source))
+        resolver = CatalogConfigResolver(config, None, {"{default}": {"type": "MemoryDataset"}})
+        found = {name: of_config(resolver.resolve_pattern(name)) for name in names}
+    paths = {name: dataset.path for name, dataset in found.items() if dataset.location == LOCAL and dataset.path}
+    return {name: project / re.sub(r"^(file|local)://", "", path) for name, path in paths.items()}
+
+
+def _without_credentials(config: Any) -> Any:
+    if isinstance(config, dict):
+        return {key: _without_credentials(value) for key, value in config.items() if key != "credentials"}
+    return config

@@ -1,0 +1,128 @@
+"""A run on this machine: the embedded AWS, with what the last run left, around the same service and the same jobs."""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from kedro_aws_batch.client import Service
+from kedro_aws_batch.compile import to_json
+from kedro_aws_batch.errors import ProjectError
+
+from . import state
+from .execution import Execution, start, watch
+from .files import write_atomically
+from .inputs import Uploaded, buckets, free_inputs, local_sources, upload
+from .outcome import Ending
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+    from pathlib import Path
+
+    from kedro_aws_batch.client import RunState
+    from kedro_aws_batch.compile import Compiled
+    from kedro_aws_batch.local import EmbeddedAws
+
+    from .progress import View
+
+INTERVAL = 0.2
+
+
+@dataclass(frozen=True)
+class LocalRun:
+    """A run to do on this machine."""
+
+    project: Path
+    compiled: Compiled
+    request: Mapping[str, Any]
+    #: What the run's pipelines read; other inputs may be missing.
+    needed: Collection[str]
+    resume: str
+    conf_source: str | None = None
+    fresh: bool = False
+
+
+def run_locally(run: LocalRun, view: View) -> int:
+    """Run on the embedded AWS and return the exit code. What it leaves on S3 and in the run table is kept."""
+    if run.fresh:
+        state.forget(run.project)
+    with _terminated_like_interrupted(), _embedded_aws(run) as aws:
+        state.load(run.project, aws.client)
+        for bucket in buckets(run.compiled):
+            state.create_bucket(aws.client("s3"), bucket)
+        _say(view, _upload_inputs(run, aws))
+        try:
+            return _execute(run, aws, view)
+        finally:
+            state.save(run.project, aws.client)
+
+
+def _execute(run: LocalRun, aws: EmbeddedAws, view: View) -> int:
+    logs = aws.client("logs")
+
+    def ending(ended: RunState) -> Ending:
+        place = state.save_logs(run.project, logs, ended)
+        return Ending(logs, os.path.relpath(place), run.resume.format(run_id=ended.run_id))
+
+    execution = Execution(Service(aws.service_prefix, aws.client("lambda")), view, INTERVAL, ending)
+    return watch(execution, start(execution, run.request))
+
+
+def _embedded_aws(run: LocalRun) -> EmbeddedAws:
+    try:
+        from kedro_aws_batch.local import EmbeddedAws, JobDefinitionSettings, service_root  # noqa: PLC0415
+    except ImportError as error:
+        raise ProjectError(f"Local runs need more packages ({error}): pip install 'kedro-aws-batch[local]'.") from error
+    document = state.folder(run.project) / "graph.json"
+    write_atomically(document, to_json(run.compiled.document).encode())
+    settings, nodes = run.compiled.document["run"], run.compiled.document["nodes"]
+    queues = {node["resources"].get("job_queue") for node in nodes} - {None, settings["job_queue"]}
+    definitions = {node["resources"].get("job_definition") for node in nodes} - {None}
+    vcpus = _vcpus(nodes)
+    return EmbeddedAws(
+        service=service_root(),
+        graph_document=document,
+        jobs_cwd=run.project,
+        job_queue=settings["job_queue"],
+        job_definition=settings["job_definition"],
+        job_queues=dict.fromkeys(sorted(queues), vcpus),
+        job_definitions={name: JobDefinitionSettings() for name in sorted(definitions)},
+        max_vcpus=vcpus,
+    )
+
+
+def _vcpus(nodes: Collection[Mapping[str, Any]]) -> int:
+    """Return the vCPUs that jobs share: this machine's, or what the largest job asks for if that is more."""
+    largest = max((node["resources"].get("vcpus", 1) for node in nodes), default=1)
+    return max(os.cpu_count() or 1, -int(-largest // 1))
+
+
+def _upload_inputs(run: LocalRun, aws: EmbeddedAws) -> Uploaded:
+    bare = free_inputs(run.compiled, {})
+    if not bare:
+        return Uploaded()
+    sources = local_sources(run.project, run.conf_source, [one.dataset for one in bare])
+    return upload(aws.client("s3"), free_inputs(run.compiled, sources), run.needed)
+
+
+def _say(view: View, uploaded: Uploaded) -> None:
+    if uploaded.files or uploaded.unchanged:
+        size, unchanged = f"{uploaded.size / 1e6:.1f} MB", f"{uploaded.unchanged} already there"
+        view.note(f"Inputs: {uploaded.files} files uploaded to the embedded S3 ({size}), {unchanged}")
+
+
+@contextmanager
+def _terminated_like_interrupted() -> Iterator[None]:
+    """Let SIGTERM do what Ctrl-C does, so that the run is cancelled and its state kept."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,85 @@
+"""How a run ended: totals, and for each failed job why, and what its log says last."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+if TYPE_CHECKING:
+    from kedro_aws_batch.client import GroupState, RunState
+
+    from .progress import View
+
+LOG_GROUP = "/aws/batch/job"
+TAIL = 20
+#: Failed jobs whose logs are shown; of the others, the names.
+SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Ending:
+    """Where the logs of a run's jobs are, and how to take it up again."""
+
+    logs: Any
+    place: str
+    resume: str
+
+
+def report(view: View, state: RunState, ending: Ending) -> None:
+    """Show how the run ended."""
+    if state.status != "SUCCEEDED":
+        _report_failures(view, state, ending)
+    counts = Counter(group.status for group in state.groups)
+    parts = [
+        f"{counts[status]} {status.lower()}"
+        for status in ("SUCCEEDED", "FAILED", "CANCELLED", "SKIPPED")
+        if counts[status]
+    ]
+    reused = state.counts.get("REUSED", 0)
+    parts += [f"{reused} reused"] if reused else []
+    took = (
+        ""
+        if state.created_at is None or state.ended_at is None
+        else f" in {(state.ended_at - state.created_at) / 1000:.1f} s"
+    )
+    colour = "green" if state.status == "SUCCEEDED" else "red"
+    view.note(f"Run {state.run_id} {state.status}{took}: {_jobs(state)}, {', '.join(parts) or 'none ran'}.", colour)
+    if ending.place:
+        view.note(f"Logs: {ending.place}")
+    if state.status != "SUCCEEDED":
+        view.note(f"To resume it: {ending.resume}")
+
+
+def _report_failures(view: View, state: RunState, ending: Ending) -> None:
+    failed = [group for group in state.groups if group.status == "FAILED"]
+    for group in failed[:SHOWN]:
+        code = "" if group.exit_code is None else f", exit code {group.exit_code}"
+        view.note(f"\n{', '.join(group.nodes)} FAILED: {group.reason or 'no reason given'}{code}", "red")
+        for line in tail(ending.logs, group):
+            view.note(f"  {line}")
+    if len(failed) > SHOWN:
+        view.note(f"\nFAILED too: {', '.join(group.nodes[0] for group in failed[SHOWN:])}", "red")
+    if not failed and state.reason:
+        view.note(f"\n{state.status}: {state.reason}", "yellow")
+    view.note("")
+
+
+def tail(logs: Any, group: GroupState) -> list[str]:
+    """Return the last lines of a job's log; what keeps them from being read is said in their place."""
+    if not group.log_stream:
+        return ["(no log: the job's container never started)"]
+    try:
+        page = logs.get_log_events(
+            logGroupName=LOG_GROUP, logStreamName=group.log_stream, limit=TAIL, startFromHead=False
+        )
+    except (ClientError, BotoCoreError) as error:
+        return [f"(its log can't be read: {error})"]
+    return [event["message"] for event in page["events"]]
+
+
+def _jobs(state: RunState) -> str:
+    nodes = f"{state.nodes_total} node{'' if state.nodes_total == 1 else 's'}"
+    return f"{nodes} in {state.groups_total} job{'' if state.groups_total == 1 else 's'}"

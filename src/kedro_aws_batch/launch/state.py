@@ -1,0 +1,149 @@
+"""What a local run leaves behind for the next: the objects on S3, the run table and the jobs' logs.
+
+It lies in `<project>/.kedro_aws_batch/local/`: each object once, by its ETag, under `objects/`; `index.json`, whose
+replacement is the moment at which a new state counts; the last runs' logs under `logs/`.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import shutil
+from typing import TYPE_CHECKING, Any
+
+from .files import write_atomically
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from kedro_aws_batch.client import GroupState, RunState
+
+FOLDER = ".kedro_aws_batch/local"
+FORMAT = 1
+KEPT_LOGS = 20
+
+
+def folder(project: Path) -> Path:
+    """Return where the state of a project's local runs lies."""
+    return project / FOLDER
+
+
+def forget(project: Path) -> None:
+    """Start from nothing."""
+    shutil.rmtree(folder(project), ignore_errors=True)
+
+
+def save(project: Path, client: Callable[..., Any]) -> None:
+    """Write down all buckets' objects and all tables' items, then drop what is no longer referred to."""
+    place = folder(project)
+    objects = {bucket: _save_bucket(place, client("s3"), bucket) for bucket in _buckets(client("s3"))}
+    tables = {name: list(_items(client("dynamodb"), name)) for name in client("dynamodb").list_tables()["TableNames"]}
+    index = {"format": FORMAT, "objects": objects, "tables": tables}
+    write_atomically(place / ".gitignore", b"*\n")
+    write_atomically(place / "index.json", json.dumps(index, default=_binary).encode())
+    kept = {etag for keys in objects.values() for etag in keys.values()}
+    for file in (place / "objects").glob("*"):
+        if file.name not in kept:
+            file.unlink()
+
+
+def load(project: Path, client: Callable[..., Any]) -> int:
+    """Put back what the last run left, buckets included, and return the number of objects."""
+    index = _index(folder(project))
+    s3, dynamodb = client("s3"), client("dynamodb")
+    for bucket, keys in index["objects"].items():
+        create_bucket(s3, bucket)
+        for key, etag in keys.items():
+            s3.put_object(Bucket=bucket, Key=key, Body=(folder(project) / "objects" / etag).read_bytes())
+    existing = dynamodb.list_tables()["TableNames"]
+    for table, items in index["tables"].items():
+        for item in items if table in existing else ():
+            dynamodb.put_item(TableName=table, Item=_with_bytes(item))
+    return sum(map(len, index["objects"].values()))
+
+
+def create_bucket(s3: Any, bucket: str) -> None:
+    """Create a bucket, unless there is one."""
+    if bucket not in _buckets(s3):
+        s3.create_bucket(Bucket=bucket)
+
+
+def save_logs(project: Path, logs: Any, state: RunState) -> Path:
+    """Write each job's log to a file, and return the folder; only the last runs' logs are kept."""
+    place = folder(project) / "logs"
+    for group in state.groups:
+        if group.log_stream:
+            text = "".join(f"{line}\n" for line in log_lines(logs, group))
+            write_atomically(place / state.run_id / f"{log_name(group)}.log", text.encode())
+    for old in sorted(place.iterdir() if place.is_dir() else ())[:-KEPT_LOGS]:
+        shutil.rmtree(old, ignore_errors=True)
+    return place / state.run_id
+
+
+def log_name(group: GroupState) -> str:
+    """Return a file name for a group's log: its index and its first node."""
+    return f"{group.index:04d}-{re.sub(r'[^A-Za-z0-9_.-]+', '-', group.nodes[0])[:80]}"
+
+
+def log_lines(logs: Any, group: GroupState) -> Iterable[str]:
+    """Yield a job's log, from its beginning."""
+    request = {"logGroupName": "/aws/batch/job", "logStreamName": group.log_stream, "startFromHead": True}
+    token = None
+    while True:
+        page = logs.get_log_events(**request, **({"nextToken": token} if token else {}))
+        yield from (event["message"] for event in page["events"])
+        if page["nextForwardToken"] == token or not page["events"]:
+            return
+        token = page["nextForwardToken"]
+
+
+def _save_bucket(place: Path, s3: Any, bucket: str) -> dict[str, str]:
+    found = {}
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+        for entry in page.get("Contents", []):
+            etag = found[entry["Key"]] = entry["ETag"].strip('"')
+            if not (place / "objects" / etag).exists():
+                write_atomically(
+                    place / "objects" / etag, s3.get_object(Bucket=bucket, Key=entry["Key"])["Body"].read()
+                )
+    return found
+
+
+def _buckets(s3: Any) -> list[str]:
+    return [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]
+
+
+def _items(dynamodb: Any, table: str) -> Iterable[dict[str, Any]]:
+    for page in dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True):
+        yield from page["Items"]
+
+
+def _index(place: Path) -> dict[str, Any]:
+    """Return the index, or an empty one if there is none that can be read: then a run starts from nothing."""
+    try:
+        index = json.loads((place / "index.json").read_bytes())
+    except (OSError, ValueError):
+        index = {}
+    sound = isinstance(index, dict) and index.get("format") == FORMAT
+    return index if sound else {"objects": {}, "tables": {}}
+
+
+def _binary(value: Any) -> str:
+    if isinstance(value, (bytes, bytearray)):
+        return base64.b64encode(value).decode()
+    raise TypeError(f"{type(value).__name__} in a table's item")
+
+
+def _with_bytes(value: Any) -> Any:
+    """Return an item with its binary attributes, which are typed `B` and `BS`, as bytes."""
+    if isinstance(value, list):
+        return [_with_bytes(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    if isinstance(value.get("B"), str):
+        return {"B": base64.b64decode(value["B"])}
+    if isinstance(value.get("BS"), list):
+        return {"BS": [base64.b64decode(one) for one in value["BS"]]}
+    return {key: _with_bytes(one) for key, one in value.items()}
