@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import boto3
 from botocore.config import Config
@@ -36,6 +36,14 @@ from kedro_aws_batch.local.queues import AtomicSqsBackend
 from kedro_aws_batch.local.template import read_service
 
 if TYPE_CHECKING:
+    from mypy_boto3_batch import BatchClient
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
+
     from kedro_aws_batch.local.batch.jobs import Json
 
 #: moto's state is the process's, so there can be one embedded AWS in it.
@@ -119,6 +127,23 @@ class EmbeddedAws:
         """What a process needs in its environment to use it."""
         return self._started.place.environment
 
+    if TYPE_CHECKING:
+        # The stubs are there in development only.
+        @overload
+        def client(self, service: Literal["batch"]) -> BatchClient: ...
+        @overload
+        def client(self, service: Literal["dynamodb"]) -> DynamoDBClient: ...
+        @overload
+        def client(self, service: Literal["events"]) -> EventBridgeClient: ...
+        @overload
+        def client(self, service: Literal["lambda"]) -> LambdaClient: ...
+        @overload
+        def client(self, service: Literal["logs"]) -> CloudWatchLogsClient: ...
+        @overload
+        def client(self, service: Literal["s3"]) -> S3Client: ...
+        @overload
+        def client(self, service: Literal["sqs"]) -> SQSClient: ...
+
     def client(self, service: str) -> Any:
         """Return a boto3 client of it, closed when it ends."""
         return self._started.client(service)
@@ -126,6 +151,10 @@ class EmbeddedAws:
     def function_name(self, key: str) -> str:
         """Return the name of the function that has this key in serverless.yml."""
         return f"{self.service_prefix}-{key}"
+
+    def fire(self, rule: str) -> None:
+        """Let a rule that has a schedule fire now, and again by its schedule."""
+        self._started.bus.fire(rule)
 
     @property
     def _started(self) -> _Running:
@@ -178,9 +207,9 @@ class _Running:
         logs = Logs(self.place)
         self.functions = Functions(self.place, self._processes, logs, settings.max_instances)
         self._asynchronous = AsyncInvoker(self.functions, self._alarms, settings.async_retry_delays)
-        self._bus = EventBus(self.place, self._alarms, lambda arn, body: _ignore(self._asynchronous.invoke(arn, body)))
+        self.bus = EventBus(self.place, self._alarms, lambda arn, body: _ignore(self._asynchronous.invoke(arn, body)))
         self._mappings = Mappings(self.place, self.functions)
-        DeliveringEventsBackend.bus, MappedLambdaBackend.mappings = self._bus, self._mappings
+        DeliveringEventsBackend.bus, MappedLambdaBackend.mappings = self.bus, self._mappings
         launch = Launcher(self.place, settings.jobs_cwd, settings.job_environment)
         self._engine = Engine(
             Surroundings(
@@ -211,7 +240,7 @@ class _Running:
         self._engine.join()
         self._asynchronous.join()
         self._mappings.join()
-        self._bus.stop()
+        self.bus.stop()
         for client in self._clients.values():
             client.close()
         self._server.stop()
@@ -221,8 +250,8 @@ class _Running:
     def _answer(self, request: Request) -> Response:
         return Response(503) if self._gateway is None else self._gateway(request)
 
-    def _publish_job(self, detail: Json) -> None:
-        self._bus.publish(new_event("aws.batch", "Batch Job State Change", detail, (detail["jobArn"],)))
+    def _publish_job(self, detail_type: str, detail: Json) -> None:
+        self.bus.publish(new_event("aws.batch", detail_type, detail, (detail["jobArn"],)))
 
 
 def _ignore(_: object) -> None:

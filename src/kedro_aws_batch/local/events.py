@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import queue
+import re
 import threading
 import time
 import uuid
@@ -19,7 +20,6 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from moto.events.models import EventPattern, EventsBackend, Rule, events_backends
-from moto.events.utils import EventTemplateParser
 from moto.sqs.models import sqs_backends
 
 from kedro_aws_batch.local.schedules import next_time
@@ -96,6 +96,10 @@ class EventBus:
             due = next_time(rule.scheduled_expression, time.time())
             self._schedules[rule.arn] = self._alarms.after(max(0.0, due - time.time()), lambda: self._fire(rule))
 
+    def fire(self, name: str) -> None:
+        """Let a rule of the default bus that has a schedule fire now."""
+        self._fire(self._rules("default")[name])
+
     def _fire(self, rule: Rule) -> None:
         if self._rules("default").get(rule.name) is not rule:
             return  # deleted, or replaced by another that has an alarm of its own
@@ -146,13 +150,29 @@ def target_input(target: Json, message: Json) -> str:
     if target.get("Input"):
         return str(target["Input"])
     if transformer := target.get("InputTransformer"):
-        template, paths = transformer["InputTemplate"], transformer.get("InputPathsMap", {})
-        transformed = EventTemplateParser.parse(template, paths, message)  # type: ignore[arg-type]  # moto's TypedDict
-        return transformed if isinstance(transformed, str) else json.dumps(transformed)
+        return _transform(transformer, message)
+    return json.dumps(_part(message, target.get("InputPath") or "$"), separators=(",", ":"))
+
+
+def _part(message: Json, path: str) -> Any:
     part: Any = message
-    for key in [key for key in (target.get("InputPath") or "$").split(".")[1:] if key]:
-        part = part[key]
-    return json.dumps(part, separators=(",", ":"))
+    for key in path.split(".")[1:]:
+        part = part.get(key) if isinstance(part, dict) else None
+    return part
+
+
+def _transform(transformer: Json, message: Json) -> str:
+    """Fill in a template: raw text within a string, JSON elsewhere (moto takes it for text everywhere)."""
+    template = str(transformer["InputTemplate"])
+    values = {name: _part(message, path) for name, path in transformer.get("InputPathsMap", {}).items()}
+    values["aws.events.event.json"] = message
+
+    def fill(match: re.Match[str]) -> str:
+        value = values[match[1]]
+        within_string = template.count('"', 0, match.start()) % 2
+        return value if within_string and isinstance(value, str) else json.dumps(value)
+
+    return re.sub(f"<({'|'.join(map(re.escape, values))})>", fill, template)
 
 
 class DeliveringEventsBackend(EventsBackend):

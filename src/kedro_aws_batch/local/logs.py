@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from moto.logs.exceptions import ResourceNotFoundException
 from moto.logs.models import logs_backends
 
 if TYPE_CHECKING:
@@ -35,7 +37,8 @@ class Logs:
         now = int(time.time() * 1000)
         events = [{"timestamp": now, "message": line or " "} for line in lines]
         if events:
-            with self._lock:
+            # Who deletes the group of something that runs loses what it says, and nothing more.
+            with self._lock, contextlib.suppress(ResourceNotFoundException):
                 self._backend.put_log_events(group, stream, events)
 
     def pump(self, source: BinaryIO, group: str, stream: str) -> None:

@@ -6,6 +6,7 @@ each batch to a thread of its own, at most MaximumConcurrency of them.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import threading
@@ -13,6 +14,7 @@ import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from moto.awslambda.models import EventSourceMapping, LambdaBackend
+from moto.sqs.exceptions import QueueDoesNotExist
 from moto.sqs.models import sqs_backends
 
 from kedro_aws_batch.local.errors import ApiError, EmbeddedAwsError
@@ -58,6 +60,10 @@ class Mapping:
             thread.join(timeout=5)
 
     def _run(self) -> None:
+        with contextlib.suppress(QueueDoesNotExist):  # whoever deletes the queue ends the mapping
+            self._read()
+
+    def _read(self) -> None:
         while (batch := self._next_batch()) is not None:
             thread = threading.Thread(target=self._handle, args=(batch,), name=f"batch {self._queue_name}", daemon=True)
             with arrivals:

@@ -169,6 +169,7 @@ class Provisioner:
             MemorySize=declared.memory,
             Environment={"Variables": {**environment, **self._deployment.environment}},
         )
+        self._client("logs").create_log_group(logGroupName=f"/aws/lambda/{name}")
         for number, event in enumerate(declared.events):
             self._event(declared.key, name, created["FunctionArn"], {**event, "number": number})
         return name
@@ -198,19 +199,29 @@ class Provisioner:
 
     def _schedule(self, rule: str, arn: str, declared: Json | str) -> None:
         settings: Json = {"rate": declared} if isinstance(declared, str) else dict(declared)
-        enabled, payload = settings.pop("enabled", True), settings.pop("input", None)
         rates, description = settings.pop("rate"), settings.pop("description", "")
+        state = "ENABLED" if settings.pop("enabled", True) else "DISABLED"
+        target: Json = {"Id": "function", "Arn": arn, **_target_input(settings)}
         if settings:
             raise TemplateError(f"The schedule of {arn} has options that are not known here: {', '.join(settings)}.")
         client = self._client("events")
         for number, rate in enumerate([rates] if isinstance(rates, str) else rates):
             name = f"{rule}-{number}"
-            state = "ENABLED" if enabled else "DISABLED"
             client.put_rule(Name=name, ScheduleExpression=rate, State=state, Description=description)
-            target: Json = {"Id": "function", "Arn": arn}
-            if payload is not None:
-                target["Input"] = json.dumps(payload)
             client.put_targets(Rule=name, Targets=[target])
+
+
+def _target_input(settings: Json) -> Json:
+    """Take what a schedule says of its input out of its settings, and return it as EventBridge takes it."""
+    target: Json = {}
+    if (payload := settings.pop("input", None)) is not None:
+        target["Input"] = json.dumps(payload)
+    if path := settings.pop("inputPath", None):
+        target["InputPath"] = path
+    if transformer := settings.pop("inputTransformer", None):
+        paths, template = transformer.get("inputPathsMap", {}), transformer["inputTemplate"]
+        target["InputTransformer"] = {"InputPathsMap": paths, "InputTemplate": template}
+    return target
 
 
 def _attribute(value: Any) -> str:

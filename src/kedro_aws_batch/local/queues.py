@@ -61,12 +61,20 @@ class AtomicSqsBackend(SQSBackend):
         deadline = time.monotonic() + int(wait_seconds_timeout or 0)
         with arrivals:
             while True:
-                found = super().receive_message(queue_name, count, 0, visibility_timeout, message_attribute_names)
+                found = self._receive_now(queue_name, count, visibility_timeout, message_attribute_names)
                 left = deadline - time.monotonic()
                 if found or left <= 0:
                     return found
                 due = seconds_until_visible(self.get_queue(queue_name))
                 arrivals.wait(left if due is None else min(left, due))
+
+    def _receive_now(self, name: str, count: int, visibility_timeout: int, wanted: list[str] | None) -> list[Message]:
+        queue = self.get_queue(name)
+        before = len(queue._messages)  # noqa: SLF001
+        found = super().receive_message(name, count, 0, visibility_timeout, wanted)
+        if len(queue._messages) < before:  # noqa: SLF001 - some went to the dead-letter queue
+            arrivals.notify_all()
+        return found
 
 
 def seconds_until_visible(queue: Queue) -> float | None:

@@ -76,8 +76,10 @@ class BatchApi:
             jobs = [job for job in jobs if _passes(job, filters)]
         else:
             # Batch ignores jobStatus where there are filters, and lists RUNNING where there is neither.
-            status = Status(request.get("jobStatus") or Status.RUNNING)
-            jobs = [job for job in jobs if job.status is status]
+            status = request.get("jobStatus") or Status.RUNNING.value
+            if status not in {each.value for each in Status}:
+                raise ClientException(f"jobStatus is not one of {', '.join(each.value for each in Status)}: {status}")
+            jobs = [job for job in jobs if job.status.value == status]
         start = int(request.get("nextToken") or 0)
         end = start + min(int(request.get("maxResults") or _PAGE), _PAGE)
         answer: Json = {"jobSummaryList": [job.summarise() for job in jobs[start:end]]}

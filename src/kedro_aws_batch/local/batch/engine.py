@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 EXITED = "Essential container in task exited"
 TIMED_OUT = "Job attempt duration exceeded timeout"
 DEPENDENCY_FAILED = "Dependent Job failed"
+TOO_LARGE = (
+    "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE - "
+    "CE(s) associated with the job queue cannot meet the CPU requirement of the job."
+)
 
 
 @dataclass(frozen=True)
@@ -43,8 +47,8 @@ class Surroundings:
     processes: Processes
     alarms: Alarms
     logs: Logs
-    #: Takes the detail of a state-change event.
-    publish: Callable[[Json], None]
+    #: Takes the detail type and the detail of an event.
+    publish: Callable[[str, Json], None]
     #: Makes the command, environment and directory of an attempt.
     launch: Callable[[Job, Attempt], Launch]
     #: From SIGTERM to SIGKILL, in seconds.
@@ -166,7 +170,7 @@ class Engine:
             job.stopped_at = _now()
             self._runnable[job.spec.queue.arn].pop(job.job_id, None)
             self._ended.append(job)
-        self._around.publish(job.event())
+        self._around.publish("Batch Job State Change", job.event())
 
     def _settle(self) -> None:
         """Do what follows from jobs' ends, and start what there is room for. Chains may be long: no recursion."""
@@ -201,15 +205,23 @@ class Engine:
                 job = next(iter(waiting.values()))
                 environment = self._room(queue, job.spec.vcpus)
                 if environment is None:
+                    self._say_why_blocked(queue, job)
                     break
                 del waiting[job.job_id]
                 self._start(job, environment)
 
     def _room(self, queue: JobQueue, vcpus: float) -> ComputeEnvironment | None:
         for environment in queue.environments:
-            if self._used[environment.arn] + vcpus <= float(environment.compute_resources["maxvCpus"]) + 1e-9:
+            if self._used[environment.arn] + vcpus <= _max_vcpus(environment) + 1e-9:
                 return environment
         return None
+
+    def _say_why_blocked(self, queue: JobQueue, job: Job) -> None:
+        """Tell, once, that the queue's head can never start. Batch takes some minutes to find out."""
+        largest = max((_max_vcpus(each) for each in queue.environments), default=0)
+        if job.spec.vcpus > largest and job.status_reason != TOO_LARGE:
+            job.status_reason = TOO_LARGE
+            self._around.publish("Batch Job Queue Blocked", job.event())
 
     def _start(self, job: Job, environment: ComputeEnvironment) -> None:
         self._used[environment.arn] += job.spec.vcpus
@@ -294,6 +306,10 @@ def _dependency(dependency: Json, job: Job) -> str | None:
     if kind == "SEQUENTIAL" and job.parent is not None:
         return f"{job.parent.job_id}:{job.index - 1}" if job.index else None
     return f"{job_id}:{job.index}" if kind == "N_TO_N" else job_id
+
+
+def _max_vcpus(environment: ComputeEnvironment) -> float:
+    return float(environment.compute_resources["maxvCpus"])
 
 
 def _now() -> int:

@@ -1,0 +1,143 @@
+"""Which service is provisioned, and what of it is understood."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from kedro_aws_batch.local import EmbeddedAws, TemplateError, service_root
+from kedro_aws_batch.local.template import Resolver, read_service
+
+from .support import write_service
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HANDLER = {"look": "import os\n\ndef handler(event, context):\n    return dict(os.environ)\n"}
+
+
+def resolver() -> Resolver:
+    resources = {"Queue": ("https://queue", {"Arn": "arn:queue"})}
+    return Resolver({"Names": ["a", "b"], "AWS::Region": "us-east-1"}, lambda name: resources[name])
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ({"Ref": "Queue"}, "https://queue"),
+        ({"Ref": "Names"}, ["a", "b"]),
+        ({"Fn::GetAtt": ["Queue", "Arn"]}, "arn:queue"),
+        ({"Fn::GetAtt": "Queue.Arn"}, "arn:queue"),
+        ({"Fn::Join": [",", {"Ref": "Names"}]}, "a,b"),
+        ({"Fn::Sub": "${Queue.Arn}/${AWS::Region}/${!kept}"}, "arn:queue/us-east-1/${kept}"),
+        ({"Fn::Sub": ["${x}-${Queue}", {"x": {"Ref": "AWS::Region"}}]}, "us-east-1-https://queue"),
+        ({"Fn::Select": [1, {"Ref": "Names"}]}, "b"),
+        ({"Fn::Split": ["-", "x-y"]}, ["x", "y"]),
+        ({"a": [{"Ref": "Queue"}, 1, True, None]}, {"a": ["https://queue", 1, True, None]}),
+    ],
+)
+def test_an_intrinsic_function_is_evaluated(value: Any, expected: Any) -> None:
+    assert resolver().resolve(value) == expected
+
+
+@pytest.mark.parametrize("value", [{"Fn::If": ["a", 1, 2]}, "${self:service}", {"Fn::GetAtt": ["Queue", "Color"]}])
+def test_what_is_not_understood_is_an_error(value: Any) -> None:
+    with pytest.raises(TemplateError):
+        resolver().resolve(value)
+
+
+def test_resources_that_refer_to_each_other_are_an_error_with_the_cycle() -> None:
+    resources = {"A": {"Ref": "B"}, "B": {"Ref": "A"}}
+
+    def make(name: str) -> tuple[str, dict[str, Any]]:
+        return str(circular.resolve(resources[name])), {}
+
+    circular = Resolver({}, make)
+
+    with pytest.raises(TemplateError, match="A → B → A"):
+        circular.resolve({"Ref": "A"})
+
+
+def test_includes_and_defaults_are_followed(tmp_path: Path) -> None:
+    root = write_service(
+        tmp_path / "service",
+        HANDLER,
+        provider={"name": "aws", "environment": {"LEVEL": "INFO", "OWN": "no"}},
+        functions={"look": {"handler": "handlers/look.handler", "environment": {"OWN": "yes"}}},
+        resources=["${file(resources/queue.yml)}"],
+    )
+    (root / "resources").mkdir()
+    (root / "resources/queue.yml").write_text("Resources:\n  Queue: {Type: 'AWS::SQS::Queue'}\n")
+
+    service = read_service(root)
+
+    assert list(service.resources) == ["Queue"]
+    (function,) = service.functions
+    assert (function.timeout, function.memory) == (6, 1024)
+    assert function.environment == {"LEVEL": "INFO", "OWN": "yes"}
+
+
+@pytest.mark.parametrize(
+    ("resource", "message"),
+    [
+        ({"Type": "AWS::StepFunctions::StateMachine"}, "StateMachine, which the embedded AWS does not know"),
+        ({"Type": "AWS::SQS::Queue", "Condition": "IsProduction"}, "condition"),
+    ],
+)
+def test_a_resource_that_is_not_known_is_an_error(tmp_path: Path, resource: Any, message: str) -> None:
+    root = write_service(tmp_path / "service", HANDLER, resources={"Resources": {"Odd": resource}})
+
+    with pytest.raises(TemplateError, match=message), EmbeddedAws(service=root):
+        pass
+
+
+def test_a_parameter_without_a_value_is_an_error(tmp_path: Path) -> None:
+    parameters = {"Parameters": {"Topic": {"Type": "String"}, "Level": {"Type": "String", "Default": "INFO"}}}
+    root = write_service(tmp_path / "service", HANDLER, resources=parameters)
+
+    with pytest.raises(TemplateError, match="no value: Topic"), EmbeddedAws(service=root):
+        pass
+
+
+def test_parameters_follow_from_queues_and_definitions_and_can_be_given(tmp_path: Path) -> None:
+    names = ("JobQueues", "JobQueueArns", "JobDefinitions", "Mine")
+    root = write_service(
+        tmp_path / "service",
+        HANDLER,
+        provider={"name": "aws", "environment": {name: {"Fn::Join": [",", {"Ref": name}]} for name in names}},
+        resources={"Parameters": {name: {"Type": "CommaDelimitedList"} for name in names}},
+    )
+
+    with EmbeddedAws(
+        service=root, job_queue="q", job_definition="d", job_queues={"big": 64}, parameters={"Mine": "x, y"}
+    ) as aws:
+        answer = aws.client("lambda").invoke(FunctionName=aws.function_name("look"))
+        seen = json.loads(answer["Payload"].read())
+
+    queue_arn = "arn:aws:batch:us-east-1:123456789012:job-queue/"
+    assert {name: seen[name] for name in names} == {
+        "JobQueues": "q,big",
+        "JobQueueArns": f"{queue_arn}q,{queue_arn}big",
+        "JobDefinitions": "d",
+        "Mine": "x,y",
+    }
+
+
+def test_the_service_of_this_checkout_is_found_and_provisioned() -> None:
+    root = service_root()
+
+    with EmbeddedAws(service=root) as aws:
+        functions = {each["FunctionName"] for each in aws.client("lambda").list_functions()["Functions"]}
+        mappings = aws.client("lambda").list_event_source_mappings()["EventSourceMappings"]
+        rules = aws.client("events").list_rules()["Rules"]
+        tables = aws.client("dynamodb").list_tables()["TableNames"]
+
+    assert {aws.function_name(each) for each in ("start_run", "job_state_change", "reconcile")} <= functions
+    assert [mapping["FunctionResponseTypes"] for mapping in mappings] == [["ReportBatchItemFailures"]]
+    assert tables == ["kedro-aws-batch-local-RunTable"]
+    patterns = [json.loads(rule["EventPattern"]) for rule in rules if "EventPattern" in rule]
+    queue_arn = f"arn:aws:batch:us-east-1:123456789012:job-queue/{aws.job_queue}"
+    assert [pattern["detail"]["jobQueue"] for pattern in patterns] == [[queue_arn]]
+    assert [rule["ScheduleExpression"] for rule in rules if "ScheduleExpression" in rule] == ["rate(1 minute)"]
