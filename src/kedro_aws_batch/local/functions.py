@@ -45,7 +45,7 @@ class Functions:
         self._count: dict[str, int] = defaultdict(int)
         self._stopping = False
         self._extracted: dict[str, Path] = {}
-        self._directory = tempfile.TemporaryDirectory(prefix="kedro-aws-batch-functions-")
+        self._directory: tempfile.TemporaryDirectory[str] | None = None
         #: Directories that hold functions' code, by the functions' names, in place of the zips that they were made of.
         self.code_locations: dict[str, Path] = {}
 
@@ -89,7 +89,8 @@ class Functions:
             instance.kill()
         for instance in idle:
             instance.join()
-        self._directory.cleanup()
+        if self._directory is not None:
+            self._directory.cleanup()
 
     def _take(self, function: FunctionSettings) -> Instance:
         with self._changed:
@@ -138,6 +139,8 @@ class Functions:
             return location
         digest = function.code_sha_256
         with self._changed:
+            if self._directory is None:
+                self._directory = tempfile.TemporaryDirectory(prefix="kedro-aws-batch-functions-")
             if digest not in self._extracted:
                 target = Path(self._directory.name) / f"{name}-{len(self._extracted)}"
                 with zipfile.ZipFile(io.BytesIO(function.code_bytes)) as archive:

@@ -88,9 +88,9 @@ class Attempt:
         known = {"exitCode": self.exit_code, "reason": self.reason, "logStreamName": self.log_stream}
         return {key: value for key, value in known.items() if value is not None}
 
-    def describe(self, place: str) -> Json:
-        """Return the attempt as DescribeJobs lists it, once it has ended."""
-        container = {"containerInstanceArn": place, "taskArn": place, **self.container, "networkInterfaces": []}
+    def describe(self, job_arn: str) -> Json:
+        """Return the attempt as DescribeJobs lists it, once it has ended. There is no ECS task: the job stands for it."""
+        container = {"containerInstanceArn": job_arn, "taskArn": job_arn, **self.container, "networkInterfaces": []}
         return {
             "container": container,
             "startedAt": self.started_at,
