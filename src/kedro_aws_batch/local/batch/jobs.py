@@ -89,7 +89,7 @@ class Attempt:
         return {key: value for key, value in known.items() if value is not None}
 
     def describe(self, job_arn: str) -> Json:
-        """Return the attempt as DescribeJobs lists it, once it has ended. There is no ECS task: the job stands for it."""
+        """Return an attempt that has ended as DescribeJobs lists it. There is no ECS task: the job stands for it."""
         container = {"containerInstanceArn": job_arn, "taskArn": job_arn, **self.container, "networkInterfaces": []}
         return {
             "container": container,
