@@ -12,7 +12,7 @@ from tests.examples.project import copy_spaceflights, run_python
 
 @pytest.fixture(scope="session")
 def spaceflights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Return what Kedro makes of the example: its pipelines, nodes, and datasets by environment."""
+    """Return what Kedro makes of the example: its pipelines, its nodes, and what is in its environments."""
     project = copy_spaceflights(tmp_path_factory.mktemp("described"))
     description = run_python(project, Path(__file__).with_name("describe.py"), "base", "aws_batch")
     return dict(json.loads(description))

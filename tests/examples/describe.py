@@ -11,7 +11,7 @@ from kedro.pipeline.node import Node
 
 
 def main() -> None:
-    """Describe the pipelines, and where the datasets lie in the environments on the command line."""
+    """Describe the pipelines, and what the environments on the command line make of their datasets and parameters."""
     bootstrap_project(Path.cwd())
     from kedro.framework.project import pipelines  # noqa: PLC0415
 
@@ -20,7 +20,7 @@ def main() -> None:
     description = {
         "pipelines": {name: [node.name for node in pipeline.nodes] for name, pipeline in pipelines.items()},
         "nodes": [_describe(node) for node in nodes],
-        "datasets": {environment: _find_datasets(environment, sorted(names)) for environment in sys.argv[1:]},
+        "environments": {environment: _open(environment, sorted(names)) for environment in sys.argv[1:]},
     }
     sys.stdout.write(json.dumps(description))
 
@@ -36,15 +36,16 @@ def _describe(node: Node) -> dict[str, Any]:
     }
 
 
-def _find_datasets(environment: str, names: list[str]) -> dict[str, Any]:
-    """Return the catalog's entry for each dataset: patterns resolved, paths below the project, empty where none is."""
-    session: Any = KedroSession.create(env=environment)
+def _open(environment: str, names: list[str]) -> dict[str, Any]:
+    """Return the parameters, one of them given at run time, and the catalog's entry for each dataset."""
+    session: Any = KedroSession.create(env=environment, runtime_params={"split": {"test_share": 0.5}})
     with session:
-        catalog = session.load_context().catalog
-        return {name: _entry(catalog, name) for name in names}
+        context = session.load_context()
+        return {"parameters": context.params, "datasets": {name: _entry(context.catalog, name) for name in names}}
 
 
 def _entry(catalog: Any, name: str) -> dict[str, Any]:
+    """Return a dataset's entry: patterns resolved, paths below the project, empty where there is none."""
     entry: dict[str, Any] | None = catalog._lazy_datasets[name].config if name in catalog._lazy_datasets else None
     entry = entry or catalog.config_resolver.resolve_pattern(name)
     return entry | {"filepath": entry["filepath"].removeprefix(f"{Path.cwd()}/")} if "filepath" in entry else entry

@@ -48,7 +48,7 @@ def test_three_nodes_wait_for_nothing(spaceflights: dict[str, Any]) -> None:
 
 
 def test_on_aws_every_dataset_lies_on_s3_where_it_lies_here_under_data(spaceflights: dict[str, Any]) -> None:
-    local, remote = spaceflights["datasets"]["base"], spaceflights["datasets"]["aws_batch"]
+    local, remote = (spaceflights["environments"][name]["datasets"] for name in ("base", "aws_batch"))
 
     def moved(entry: dict[str, Any]) -> dict[str, Any]:
         assert entry["filepath"].startswith("data/")
@@ -61,6 +61,17 @@ def test_on_aws_every_dataset_lies_on_s3_where_it_lies_here_under_data(spaceflig
         "active_metrics",
         "candidate_metrics",
     }
+
+
+def test_a_parameter_given_at_run_time_leaves_its_neighbours_alone_in_both_environments(
+    spaceflights: dict[str, Any],
+) -> None:
+    local, remote = (spaceflights["environments"][name]["parameters"] for name in ("base", "aws_batch"))
+
+    assert remote.pop("aws_batch")["job_queue"] == "spaceflights_queue"
+    assert remote == local
+    assert sorted(local["split"]) == ["features", "seed", "target", "test_share"]
+    assert local["split"]["test_share"] == 0.5
 
 
 def test_two_runs_make_the_same_bytes_in_whole_or_pipeline_by_pipeline(
