@@ -11,7 +11,7 @@ import random
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -24,32 +24,34 @@ if TYPE_CHECKING:
 
 #: SubmitJob: 50 a second per account and Region, not adjustable. One invocation never asks for more.
 SUBMITS_A_SECOND = 50
-_AT_ONCE = 8
 _LONGEST_PAUSE = 5.0
 _THROTTLED = frozenset({"TooManyRequestsException", "ThrottlingException", "Throttling", "RequestLimitExceeded"})
 _BAD_REQUEST = 400
 _SERVER_ERROR = 500
+_T = TypeVar("_T")
+_R = TypeVar("_R")
 
 
 class BatchJobQueue:
     """The job queue; see `adapters.ports.JobQueue` for what each method promises.
 
-    `submitter` must be a client that makes no retries of its own; `sleep` and `clock` are the invocation's.
+    Of the two clients the first submits, and must make no retries of its own. `clock` and `sleep` are the invocation's;
+    `at_once` is how many requests may be under way at a time.
     """
 
     def __init__(
-        self, submitter: BatchClient, client: BatchClient, clock: Clock, sleep: Callable[[float], None]
+        self,
+        clients: tuple[BatchClient, BatchClient],
+        clock: Clock,
+        sleep: Callable[[float], None],
+        at_once: int = 8,
     ) -> None:
-        self._submitter = submitter
-        self._client = client
-        self._clock = clock
+        self._submitter, self._client = clients
+        self._at_once = at_once
         self._limiter = Limiter(SUBMITS_A_SECOND, clock, sleep)
 
     def submit(self, submissions: Sequence[Submission]) -> list[Answer]:
-        if len(submissions) == 1:
-            return [self._submit_one(submissions[0])]
-        with ThreadPoolExecutor(min(_AT_ONCE, max(1, len(submissions)))) as pool:
-            return list(pool.map(self._submit_one, submissions))
+        return self._each(self._submit_one, submissions)
 
     def _submit_one(self, submission: Submission) -> Answer:
         while self._limiter.wait():
@@ -85,8 +87,14 @@ class BatchJobQueue:
             token = {"nextToken": answer["nextToken"]}
 
     def terminate(self, job_ids: Sequence[str], reason: str) -> None:
-        with ThreadPoolExecutor(min(_AT_ONCE, max(1, len(job_ids)))) as pool:
-            list(pool.map(lambda job_id: self._client.terminate_job(jobId=job_id, reason=reason), job_ids))
+        self._each(lambda job_id: self._client.terminate_job(jobId=job_id, reason=reason), job_ids)
+
+    def _each(self, act: Callable[[_T], _R], items: Sequence[_T]) -> list[_R]:
+        threads = min(self._at_once, len(items))
+        if threads <= 1:
+            return [act(item) for item in items]
+        with ThreadPoolExecutor(threads) as pool:
+            return list(pool.map(act, items))
 
 
 class Limiter:

@@ -18,8 +18,19 @@ from handlers.service import Context, dispatcher, logger, metrics
 @metrics.log_metrics
 def handler(event: Any, context: Context) -> dict[str, Any]:
     """Return the messages that are to be delivered again; the others are done with."""
-    failed = take(dispatcher(context), event["Records"])
-    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
+    taken = take(dispatcher(context), event["Records"])
+    metrics.add_metric(name="JobsEnded", unit="Count", value=taken.ended)
+    metrics.add_metric(name="JobsSubmitted", unit="Count", value=taken.submitted)
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in taken.failed]}
+
+
+@dataclass
+class Taken:
+    """What became of a batch of messages."""
+
+    failed: list[str] = field(default_factory=list)  #: ids of the messages that could not be handled
+    ended: int = 0
+    submitted: int = 0
 
 
 @dataclass
@@ -31,25 +42,25 @@ class _Mail:
     carry_on: bool = False  #: a message from an invocation that ran out of time
 
 
-def take(speaker: Dispatcher, records: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Advance each run that the messages concern, once; return the ids of the messages that could not be handled.
+def take(speaker: Dispatcher, records: Iterable[Mapping[str, Any]]) -> Taken:
+    """Advance each run that the messages concern, once.
 
     One run's trouble is not another's. A message that is malformed or concerns no job of ours says so in one line of
     the log and is done with: no number of deliveries would change it.
     """
-    failed: list[str] = []
+    taken = Taken()
     for run_id, mail in _sorted(records).items():
         try:
-            _deliver(speaker, run_id, mail)
+            _deliver(speaker, run_id, mail, taken)
         except UnknownRunError:
             logger.warning("event of an unknown run", run_id=run_id, message_ids=mail.message_ids)
         except Exception:  # noqa: BLE001 - the queue delivers again, and dead-letters in the end
             logger.exception("run not advanced", run_id=run_id, message_ids=mail.message_ids)
-            failed += mail.message_ids
-    return failed
+            taken.failed += mail.message_ids
+    return taken
 
 
-def _deliver(speaker: Dispatcher, run_id: str, mail: _Mail) -> None:
+def _deliver(speaker: Dispatcher, run_id: str, mail: _Mail, taken: Taken) -> None:
     project = speaker.plan(run_id).project
     foreign = [end for end in mail.ends if end.name.project != project]
     if foreign:
@@ -58,7 +69,9 @@ def _deliver(speaker: Dispatcher, run_id: str, mail: _Mail) -> None:
     if not outcomes and not mail.carry_on:
         return
     account = speaker.reconsider(run_id, outcomes) if mail.carry_on else speaker.advance(run_id, outcomes)
-    logger.info(
+    taken.ended += account.merged
+    taken.submitted += account.submitted
+    speaker.ports.report(
         "run advanced",
         run_id=run_id,
         ended=account.merged,
@@ -66,8 +79,6 @@ def _deliver(speaker: Dispatcher, run_id: str, mail: _Mail) -> None:
         terminated=account.terminated,
         handed_over=account.handed_over,
     )
-    metrics.add_metric(name="JobsEnded", unit="Count", value=account.merged)
-    metrics.add_metric(name="JobsSubmitted", unit="Count", value=account.submitted)
 
 
 def _sorted(records: Iterable[Mapping[str, Any]]) -> dict[str, _Mail]:

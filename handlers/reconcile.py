@@ -12,7 +12,9 @@ from handlers.service import Context, dispatcher, lifetime, logger, metrics
 @metrics.log_metrics
 def handler(event: Any, context: Context) -> Answer:  # noqa: ARG001 - Lambda's signature
     """Return {runs, repaired}: how many open runs were looked at, and how many things were put right."""
-    return reconcile(dispatcher(context), lifetime())
+    answer = reconcile(dispatcher(context), lifetime())
+    metrics.add_metric(name="Repairs", unit="Count", value=answer["repaired"])
+    return answer
 
 
 def reconcile(speaker: Dispatcher, lifetime_ms: int) -> Answer:
@@ -36,8 +38,6 @@ def reconcile(speaker: Dispatcher, lifetime_ms: int) -> Answer:
         repaired += repairs.events + repairs.claims
         if repairs.events or repairs.claims:
             logger.warning("run repaired", run_id=run_id, lost_events=repairs.events, lost_claims=repairs.claims)
-    if repaired:
-        metrics.add_metric(name="Repairs", unit="Count", value=repaired)
     if failed is not None:
         raise failed
     return {"runs": looked_at, "repaired": repaired}

@@ -70,7 +70,7 @@ def dispatcher(context: Context) -> Dispatcher:
     return Dispatcher(
         Ports(
             DynamoRunTable(_client("dynamodb"), os.environ["RUN_TABLE"]),
-            BatchJobQueue(submitter, _client("batch"), clock, time.sleep),
+            BatchJobQueue((submitter, _client("batch")), clock, time.sleep),
             EventBusAnnouncements(_client("events"), os.environ["EVENT_BUS"]),
             SqsMessages(_client("sqs"), os.environ["EVENTS_QUEUE_URL"]),
             clock,

@@ -1,0 +1,158 @@
+"""AWS Batch in virtual time, as boto3's client shows it to the real adapter."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+from botocore.exceptions import ClientError, ReadTimeoutError
+
+
+@dataclass
+class SimulatedJob:
+    """A job, and what it will come to."""
+
+    job_id: str
+    name: str
+    queue: str
+    accepted_at: int
+    lasts: int  #: ms from its acceptance to its end
+    exit_code: int
+    memory: int | None
+    ended_at: int | None = None
+    reason: str | None = None
+
+    @property
+    def over(self) -> bool:
+        """Return whether it has ended."""
+        return self.ended_at is not None
+
+    @property
+    def succeeded(self) -> bool:
+        """Return whether it has ended well."""
+        return self.over and self.reason is None and self.exit_code == 0
+
+    def detail(self) -> dict[str, Any]:
+        """Return what DescribeJobs says of it, and events too."""
+        status = "RUNNING" if not self.over else "SUCCEEDED" if self.succeeded else "FAILED"
+        detail: dict[str, Any] = {
+            "jobId": self.job_id,
+            "jobName": self.name,
+            "status": status,
+            "createdAt": self.accepted_at,
+            "startedAt": self.accepted_at,
+            "attempts": [],
+            "container": {},
+        }
+        if self.over:
+            detail["stoppedAt"] = self.ended_at
+            detail["container"] = {"logStreamName": f"log/{self.job_id}"}
+            if self.reason is None:
+                detail["container"]["exitCode"] = self.exit_code
+            detail["statusReason"] = self.reason or "Essential container in task exited"
+        return detail
+
+
+@dataclass
+class Faults:
+    """How often what goes wrong, as probabilities of a call or a message."""
+
+    throttled: float = 0.0
+    lost_before: float = 0.0  #: SubmitJob was not accepted, and nobody can tell
+    lost_after: float = 0.0  #: SubmitJob was accepted, and nobody can tell
+    job_fails: float = 0.0
+    out_of_memory: float = 0.0
+    lose_event: float = 0.0
+    repeat_event: float = 0.0
+    crash: float = 0.0  #: at any single call
+    stale_list: float = 0.0  #: ListJobs does not show a job yet
+    on: bool = field(default=True)
+
+
+class SimulatedBatch:
+    """The calls of Batch's client that the adapter makes; `call` is told of each before it takes effect."""
+
+    def __init__(
+        self,
+        rng: random.Random,
+        now: Callable[[], int],
+        call: Callable[[str], None],
+        hear: Callable[[str, SimulatedJob], None],
+        faults: Faults,
+    ) -> None:
+        self.jobs: dict[str, SimulatedJob] = {}
+        self.counts: dict[str, int] = {}
+        self._rng = rng
+        self._now = now
+        self._called = call
+        self._hear = hear
+        self._faults = faults
+
+    def submit_job(self, **request: Any) -> dict[str, str]:
+        self._call("SubmitJob")
+        if self._happens(self._faults.throttled):
+            _refuse("TooManyRequestsException", 429)
+        if self._happens(self._faults.lost_before):
+            raise ReadTimeoutError(endpoint_url="batch")
+        job = self._accept(request)
+        self._hear("accepted", job)
+        if self._happens(self._faults.lost_after):
+            raise ReadTimeoutError(endpoint_url="batch")
+        return {"jobId": job.job_id, "jobName": job.name}
+
+    def _accept(self, request: Mapping[str, Any]) -> SimulatedJob:
+        needs = {need["type"]: need["value"] for need in request["containerOverrides"].get("resourceRequirements", ())}
+        exit_code = 0
+        if self._happens(self._faults.job_fails):
+            exit_code = 1
+        elif self._happens(self._faults.out_of_memory):
+            exit_code = 137
+        job = SimulatedJob(
+            f"job-{len(self.jobs)}",
+            request["jobName"],
+            request["jobQueue"],
+            self._now(),
+            self._rng.choice((0, 10, 1_000, 20_000, 200_000)) + self._rng.randrange(1_000),
+            exit_code,
+            int(needs["MEMORY"]) if "MEMORY" in needs else None,
+        )
+        self.jobs[job.job_id] = job
+        return job
+
+    def describe_jobs(self, jobs: Sequence[str]) -> dict[str, Any]:
+        self._call("DescribeJobs")
+        assert len(jobs) <= 100, "DescribeJobs takes at most 100 ids"
+        return {"jobs": [self.jobs[job_id].detail() for job_id in jobs if job_id in self.jobs]}
+
+    def list_jobs(self, **request: Any) -> dict[str, Any]:
+        self._call("ListJobs")
+        (wanted,) = request["filters"][0]["values"]
+        seen = self._now() - (30_000 if self._happens(self._faults.stale_list) else 0)
+        found = [job for job in self.jobs.values() if job.name == wanted and job.accepted_at <= seen]
+        return {"jobSummaryList": [{"jobId": job.job_id, "jobName": job.name} for job in found]}
+
+    def terminate_job(self, **request: str) -> dict[str, str]:
+        self._call("TerminateJob")
+        job = self.jobs[request["jobId"]]
+        if not job.over:
+            self.end(job, request["reason"])
+        return {}
+
+    def end(self, job: SimulatedJob, reason: str | None = None) -> None:
+        """End a job, because its time has come or for a reason given."""
+        job.ended_at, job.reason = self._now(), reason
+        self._hear("ended", job)
+
+    def _call(self, name: str) -> None:
+        self.counts[name] = self.counts.get(name, 0) + 1
+        self._called(name)
+
+    def _happens(self, probability: float) -> bool:
+        return self._faults.on and probability > 0 and self._rng.random() < probability
+
+
+def _refuse(code: str, status: int) -> NoReturn:
+    answer: Any = {"Error": {"Code": code, "Message": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    raise ClientError(answer, "SubmitJob")

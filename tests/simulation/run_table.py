@@ -1,0 +1,195 @@
+"""The run table in memory: what each method promises, without DynamoDB."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+
+from adapters.ports import Page
+from dag.records import Job, Outcome, Run
+from dag.shards import SETS, Mark, Shard
+from dag.status import RunStatus
+
+
+class MemoryRunTable:
+    """A run table that every invocation shares; `call` is told of each call, by name, before it takes effect."""
+
+    def __init__(self, call: Callable[[str], None] = lambda name: None, page_size: int = 1000) -> None:
+        self._call = call
+        self._page_size = page_size
+        self._keys: dict[str, str] = {}
+        self._active: set[str] = set()
+        self._suspects: dict[str, dict[str, int]] = {}
+        self._listings: set[str] = set()
+        self._plans: dict[tuple[str, str], dict[int, bytes]] = {}
+        self._runs: dict[str, Run] = {}
+        self._shards: dict[str, dict[int, Shard]] = {}
+        self._jobs: dict[str, dict[Mark, Job]] = {}
+        self._outcomes: dict[str, dict[Mark, Outcome]] = {}
+
+    def put_key(self, key: str, run_id: str, expires_at: int) -> bool:
+        self._call("put_key")
+        return self._keys.setdefault(key, run_id) is run_id
+
+    def get_key(self, key: str) -> str | None:
+        self._call("get_key")
+        return self._keys.get(key)
+
+    def move_key(self, key: str, run_id: str, instead: str) -> bool:
+        self._call("move_key")
+        if self._keys.get(key) != instead:
+            return False
+        self._keys[key] = run_id
+        return True
+
+    def put_active(self, run_id: str) -> None:
+        self._call("put_active")
+        self._active.add(run_id)
+
+    def delete_active(self, run_id: str) -> None:
+        self._call("delete_active")
+        self._active.discard(run_id)
+
+    def active(self, after: str | None) -> Page:
+        self._call("active")
+        return self._page(sorted(run_id for run_id in self._active if after is None or run_id > after), 100)
+
+    def get_suspects(self, run_id: str) -> Mapping[str, int]:
+        self._call("get_suspects")
+        return dict(self._suspects.get(run_id, {}))
+
+    def put_suspects(self, run_id: str, suspects: Mapping[str, int]) -> None:
+        self._call("put_suspects")
+        self._suspects[run_id] = dict(suspects)
+
+    def put_listing(self, run_id: str, expires_at: int) -> None:
+        self._call("put_listing")
+        self._listings.add(run_id)
+
+    def listings(self, before: str | None, limit: int) -> Page:
+        self._call("listings")
+        newest_first = sorted(self._listings, reverse=True)
+        return self._page([run_id for run_id in newest_first if before is None or run_id < before], limit)
+
+    def put_plan(self, run_id: str, piece: tuple[str, int], body: bytes, expires_at: int) -> None:
+        self._call("put_plan")
+        self._plans.setdefault((run_id, piece[0]), {})[piece[1]] = body
+
+    def get_plan(self, run_id: str, digest: str) -> list[bytes]:
+        self._call("get_plan")
+        return [body for _, body in sorted(self._plans.get((run_id, digest), {}).items())]
+
+    def put_run(self, run: Run) -> bool:
+        self._call("put_run")
+        return self._runs.setdefault(run.run_id, run) is run
+
+    def get_run(self, run_id: str) -> Run | None:
+        self._call("get_run")
+        return self._runs.get(run_id)
+
+    def get_runs(self, run_ids: Sequence[str]) -> list[Run]:
+        self._call("get_runs")
+        return [self._runs[run_id] for run_id in run_ids if run_id in self._runs]
+
+    def end_run(self, run_id: str, status: RunStatus, reason: str | None, at: int) -> bool:
+        self._call("end_run")
+        if self._runs[run_id].over:
+            return False
+        self._runs[run_id] = replace(self._runs[run_id], status=status, reason=reason, ended_at=at)
+        return True
+
+    def flag_failure(self, run_id: str, reason: str) -> None:
+        self._call("flag_failure")
+        run = self._runs[run_id]
+        if not run.over and run.failure is None:
+            self._runs[run_id] = replace(run, failure=reason)
+
+    def flag_announced(self, run_id: str, what: str) -> None:
+        self._call("flag_announced")
+        run = self._runs[run_id]
+        self._runs[run_id] = replace(run, announced=run.announced | {what})
+
+    def take_slots(self, run_id: str, slots: Collection[int], most: int) -> bool:
+        self._call("take_slots")
+        run = self._runs[run_id]
+        if run.over or len(run.slots) > most - len(slots):
+            return False
+        self._runs[run_id] = replace(run, slots=run.slots | set(slots))
+        return True
+
+    def free_slots(self, run_id: str, slots: Collection[int]) -> Run | None:
+        self._call("free_slots")
+        run = self._runs.get(run_id)
+        if run is not None:
+            self._runs[run_id] = run = replace(run, slots=run.slots - set(slots))
+        return run
+
+    def add_marks(self, run_id: str, shard: int, marks: Mapping[str, Collection[int]]) -> Shard:
+        self._call("add_marks")
+        return self._add(run_id, shard, marks)
+
+    def claim(self, run_id: str, shard: int, numbers: Collection[int]) -> Shard:
+        self._call("claim")
+        before = self._shard(run_id, shard)
+        self._add(run_id, shard, {"claimed": numbers})
+        return before
+
+    def take_over(self, run_id: str, shard: int, number: int) -> bool:
+        self._call("take_over")
+        if number in self._shard(run_id, shard).claimed:
+            return False
+        self._add(run_id, shard, {"claimed": [number]})
+        return True
+
+    def shards(self, run_id: str, after: int | None) -> tuple[list[Shard], int | None]:
+        self._call("shards")
+        known = self._shards.get(run_id, {})
+        left = [known[index] for index in sorted(known) if after is None or index > after]
+        page = left[: self._page_size]
+        return page, (page[-1].index if len(left) > len(page) else None)
+
+    def get_shards(self, run_id: str, indices: Collection[int]) -> list[Shard]:
+        self._call("get_shards")
+        known = self._shards.get(run_id, {})
+        return [known[index] for index in indices if index in known]
+
+    def put_jobs(self, run_id: str, jobs: Sequence[Job], expires_at: int) -> None:
+        self._call("put_jobs")
+        self._jobs.setdefault(run_id, {}).update({job.mark: job for job in jobs})
+
+    def jobs(self, run_id: str, first: int, last: int, after: Mark | None) -> tuple[list[Job], Mark | None]:
+        self._call("jobs")
+        known = self._jobs.get(run_id, {})
+        marks, more = self._range(known, first, last, after)
+        return [known[mark] for mark in marks], more
+
+    def put_outcomes(self, run_id: str, outcomes: Sequence[Outcome], expires_at: int) -> None:
+        self._call("put_outcomes")
+        self._outcomes.setdefault(run_id, {}).update({outcome.mark: outcome for outcome in outcomes})
+
+    def outcomes(self, run_id: str, first: int, last: int, after: Mark | None) -> tuple[list[Outcome], Mark | None]:
+        self._call("outcomes")
+        known = self._outcomes.get(run_id, {})
+        marks, more = self._range(known, first, last, after)
+        return [known[mark] for mark in marks], more
+
+    def _range(
+        self, known: Mapping[Mark, object], first: int, last: int, after: Mark | None
+    ) -> tuple[list[Mark], Mark | None]:
+        left = sorted(mark for mark in known if first <= mark.group <= last and (after is None or mark > after))
+        page = left[: self._page_size]
+        return page, (page[-1] if len(left) > len(page) else None)
+
+    def _page(self, run_ids: list[str], limit: int) -> Page:
+        page = run_ids[:limit]
+        return Page(page, page[-1] if len(run_ids) > len(page) else None)
+
+    def _shard(self, run_id: str, index: int) -> Shard:
+        return self._shards.setdefault(run_id, {}).get(index) or Shard(index)
+
+    def _add(self, run_id: str, index: int, marks: Mapping[str, Collection[int]]) -> Shard:
+        unknown = set(marks) - set(SETS)
+        assert not unknown, unknown
+        shard = self._shard(run_id, index).with_marks(**marks)
+        self._shards[run_id][index] = shard
+        return shard

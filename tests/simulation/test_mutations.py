@@ -1,0 +1,166 @@
+"""The design broken on purpose, one guard at a time: the simulation must notice each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from botocore.exceptions import BotoCoreError, ClientError
+
+import dag.decision
+import handlers.advance
+from adapters.job_queue import BatchJobQueue
+from adapters.ports import Accepted, Answer
+from dag.plan import Plan
+from dag.records import Outcome, Run
+from dag.shards import Mark, Shard, View
+from dag.submission import Submission
+from tests.simulation.run_table import MemoryRunTable
+from tests.simulation.scenarios import build, build_fair, play
+from tests.simulation.world import World
+
+_SEEDS = 1500
+
+
+def _noticed(build: Callable[[int], World] = build) -> str | None:
+    """Return what the first seed that notices says, or None if none does."""
+    for seed in range(_SEEDS):
+        try:
+            play(seed, build)
+        except Exception as error:
+            return f"seed {seed}: {error!r}"
+    return None
+
+
+def test_unbroken_nothing_is_noticed() -> None:
+    assert _noticed() is None
+
+
+def test_overwriting_instead_of_adding_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def overwrite(table: MemoryRunTable, run_id: str, index: int, marks: Mapping[str, Collection[int]]) -> Shard:
+        sets = {name: frozenset(numbers) for name, numbers in marks.items()}
+        shard = replace(table._shard(run_id, index), **sets)  # type: ignore[arg-type]
+        table._shards[run_id][index] = shard
+        return shard
+
+    monkeypatch.setattr(MemoryRunTable, "_add", overwrite)
+    assert _noticed() is not None
+
+
+def test_counting_parents_instead_of_deriving_them_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    counters: dict[tuple[str, int], int] = {}
+    merge = handlers.advance._Advance._merge
+
+    def count(self: Any, outcomes: Sequence[Outcome]) -> Run | None:
+        for outcome in outcomes:
+            for child in self.plan.children[outcome.mark.group] if outcome.succeeded else ():
+                key = (self.plan.run_id, child)
+                counters[key] = counters.get(key, 0) + 1
+        return merge(self, outcomes)
+
+    def by_count(plan: Plan, view: View, candidates: Iterable[int]) -> list[Mark]:
+        return [
+            Mark(group)
+            for group in candidates
+            if view.next_attempt(group) == 0
+            and counters.get((plan.run_id, group), 0) >= len(plan.groups[group].parents)
+        ]
+
+    monkeypatch.setattr(handlers.advance._Advance, "_merge", count)
+    monkeypatch.setattr(dag.decision, "frontier", by_count)
+
+    def fresh(seed: int) -> World:
+        counters.clear()
+        return build(seed)
+
+    assert _noticed(fresh) is not None
+
+
+def test_retrying_submit_job_blindly_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def blind(self: BatchJobQueue, submission: Submission) -> Answer:
+        while True:
+            try:
+                return Accepted(self._submitter.submit_job(**submission.request)["jobId"])
+            except (BotoCoreError, ClientError):
+                self._limiter._sleep(1)
+
+    monkeypatch.setattr(BatchJobQueue, "_submit_one", blind)
+    assert _noticed() is not None
+
+
+def test_reading_the_status_before_recording_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    submit = handlers.advance._Advance._submit
+
+    class Early:
+        """A table that reads the status before the jobs are recorded, and shows that afterwards."""
+
+        def __init__(self, table: Any) -> None:
+            self.table = table
+            self.seen: Run | None = None
+
+        def put_jobs(self, run_id: str, *arguments: Any) -> None:
+            self.seen = self.table.get_run(run_id)
+            self.table.put_jobs(run_id, *arguments)
+
+        def get_run(self, run_id: str) -> Run | None:
+            return self.seen or self.table.get_run(run_id)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.table, name)
+
+    def early(self: Any, marks: Sequence[Mark]) -> Run | None:
+        ports = self.ports
+        self.ports = replace(ports, table=Early(ports.table))
+        try:
+            return submit(self, marks)
+        finally:
+            self.ports = ports
+
+    assert _noticed(build_fair) is None
+    monkeypatch.setattr(handlers.advance._Advance, "_submit", early)
+    assert _noticed(build_fair) is not None
+
+
+def test_taking_a_claim_over_without_its_condition_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unconditional(self: MemoryRunTable, run_id: str, shard: int, number: int) -> bool:
+        self._call("take_over")
+        self._add(run_id, shard, {"claimed": [number]})
+        return True
+
+    def twice(seed: int) -> World:
+        world = build(seed)
+        world.later(1_000, world.reconcile_every_minute)
+        world.later(1_001, world.reconcile_every_minute)
+        return world
+
+    assert _noticed(twice) is None
+    monkeypatch.setattr(MemoryRunTable, "take_over", unconditional)
+    assert _noticed(twice) is not None
+
+
+def test_claims_that_everybody_wins_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    claim = MemoryRunTable.claim
+
+    def generous(self: MemoryRunTable, run_id: str, shard: int, numbers: Collection[int]) -> Shard:
+        before = claim(self, run_id, shard, numbers)
+        return replace(before, claimed=before.claimed - frozenset(numbers))
+
+    monkeypatch.setattr(MemoryRunTable, "claim", generous)
+    assert _noticed() is not None
+
+
+def test_trusting_what_was_read_before_the_last_write_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stale(self: Any, run: Run) -> None:
+        """Read nothing after the merge."""
+        if self.full or self.causes or run.over or run.failure or self.plan.settings.max_workers:
+            self._read_everything()
+
+    monkeypatch.setattr(handlers.advance._Advance, "_read", stale)
+    assert _noticed(build_fair) is not None
+
+
+def test_going_without_reconcile_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(World, "reconcile_every_minute", lambda self: None)
+    assert _noticed() is not None
