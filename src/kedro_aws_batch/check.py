@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from . import fargate
 from .datasets import LOCAL, MEMORY, entry, is_parameter, without_transcoding
-from .errors import did_you_mean, listed
 from .problems import Problem
+from .wording import did_you_mean, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -32,6 +32,7 @@ def check(project: Project, compiled: Compiled) -> list[Problem]:
         *compiled.problems,
         *_size(compiled.nodes),
         *_unknown_names(project, compiled),
+        *_groups_that_disagree(compiled),
         *_impossible_sizes(compiled),
         *_secrets(compiled),
         *_datasets_that_jobs_cannot_reach(project, compiled),
@@ -78,21 +79,38 @@ def _unknown_names(project: Project, compiled: Compiled) -> Iterator[Problem]:
             )
 
 
+def _groups_that_disagree(compiled: Compiled) -> Iterator[Problem]:
+    """Tell which nodes share a job and want different ones; of vcpus, memory and gpus a job gets the most of any."""
+    for nodes in _groups(compiled):
+        wanted = [compiled.configuration.resources.of(node) for node in nodes]
+        for key in ("job_definition", "job_queue", "share_identifier"):
+            values = sorted({resources[key] for resources in wanted if key in resources})
+            if len(values) > 1:
+                what = f"share a job (data in memory, or group_by), but their {key} differs: {listed(values)}."
+                yield Problem(
+                    f"nodes {listed(node.name for node in nodes)}",
+                    what,
+                    "Set one, or add what they pass to the catalog.",
+                )
+
+
 def _impossible_sizes(compiled: Compiled) -> Iterator[Problem]:
     """Tell what Fargate can't run, one problem for each size, naming the nodes that ask for it."""
     if compiled.configuration.run["launch_type"] != "FARGATE":
         return
     asking: dict[tuple[Any, Any, Any], list[str]] = defaultdict(list)
-    for node in compiled.document["nodes"]:
-        asked = node["resources"]
-        asking[asked.get("vcpus"), asked.get("memory"), asked.get("gpus")].append(node["name"])
+    for nodes in _groups(compiled):
+        asked = [compiled.configuration.resources.of(node) for node in nodes]
+        sizes = (max((one[key] for one in asked if key in one), default=None) for key in ("vcpus", "memory", "gpus"))
+        vcpus, memory, gpus = sizes
+        asking[vcpus, memory, gpus] += [node.name for node in nodes]
     for (vcpus, memory, gpus), names in asking.items():
         where = f"node{'s' if len(names) > 1 else ''} {listed(names)}"
         if gpus:
             yield Problem(where, "Fargate has no GPUs.", "Use launch_type EC2, or ask for none.")
         if (vcpus is None) != (memory is None):
             yield Problem(
-                where, "Fargate needs vcpus and memory together.", "Set both, or leave both to the job definition."
+                where, "Fargate needs vcpus and memory together.", "Set both, or leave both to the definition."
             )
         elif vcpus is not None and not fargate.fits(vcpus, memory):
             near = fargate.nearest(vcpus, memory)

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from . import rules
-from .errors import did_you_mean
 from .problems import Problem
+from .wording import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

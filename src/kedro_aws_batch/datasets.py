@@ -10,6 +10,8 @@ from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from .quiet import silent
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -43,7 +45,10 @@ def describe(project: Project, name: str, shared_paths: tuple[str, ...] = ()) ->
 def entry(catalog: Any, name: str) -> Mapping[str, Any]:
     """Return the configuration of a dataset, patterns resolved. It may hold secrets."""
     lazy = getattr(catalog, "_lazy_datasets", {}).get(name)
-    return lazy.config if lazy is not None else catalog.config_resolver.resolve_pattern(name)  # type: ignore[no-any-return]
+    if lazy is not None:
+        return lazy.config  # type: ignore[no-any-return]
+    with silent("kedro.io.catalog_config_resolver"):  # which warns of each name that a catch-all pattern takes
+        return catalog.config_resolver.resolve_pattern(name)  # type: ignore[no-any-return]
 
 
 def is_parameter(name: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import warnings
 from contextlib import contextmanager
@@ -10,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .errors import ProjectError, did_you_mean, listed
+from .errors import ProjectError
+from .wording import did_you_mean, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -142,8 +142,7 @@ def _catalog(context: KedroContext) -> Any:
     """Return the catalog of the class that a run uses: `context.catalog` always takes Kedro's own."""
     from kedro.framework.project import settings  # noqa: PLC0415
 
-    with silent("kedro.io.catalog_config_resolver"):
-        return context._get_catalog(catalog_class=settings.DATA_CATALOG_CLASS)  # noqa: SLF001
+    return context._get_catalog(catalog_class=settings.DATA_CATALOG_CLASS)  # noqa: SLF001
 
 
 def _parameters(context: KedroContext) -> dict[str, Any]:
@@ -189,15 +188,3 @@ def _kedro_env(environment: str) -> Iterator[None]:
             del os.environ["KEDRO_ENV"]
         else:
             os.environ["KEDRO_ENV"] = before
-
-
-@contextmanager
-def silent(name: str) -> Iterator[None]:
-    """Keep a logger's warnings back."""
-    logger = logging.getLogger(name)
-    before = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(before)

@@ -28,6 +28,18 @@ def stdout_kept_clean() -> Iterator[None]:
             handler.setStream(sys.stdout)
 
 
+@contextmanager
+def silent(name: str) -> Iterator[None]:
+    """Keep a logger's warnings back."""
+    logger = logging.getLogger(name)
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
 def _handlers_on_stdout() -> list[logging.StreamHandler[Any]]:
     loggers = [
         logging.root,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from .errors import did_you_mean
+from .wording import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

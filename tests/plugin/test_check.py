@@ -164,6 +164,22 @@ def test_fargate_s_sizes_are_known(make_project: Make, resources: dict[str, Any]
     assert (message in report) if message else (report == "")
 
 
+def test_nodes_that_share_a_job_must_want_the_same_one(make_project: Make) -> None:
+    catalog = {name: config for name, config in REMOTE_CHAIN.items() if name != "middle"}
+    resources = {"nodes": {"first": {"job_definition": "one"}, "second": {"job_definition": "two"}}}
+    report = found(make_project, Sources(catalog=catalog, configuration=CONFIGURATION | {"resources": resources}))
+    assert report.startswith("nodes 'first', 'second': share a job")
+    assert "but their job_definition differs: 'one', 'two'." in report
+
+
+def test_fargate_s_size_is_that_of_all_nodes_of_a_job(make_project: Make) -> None:
+    catalog = {name: config for name, config in REMOTE_CHAIN.items() if name != "middle"}
+    nodes = {"first": {"vcpus": 8, "memory": 16384}, "second": {"vcpus": 4, "memory": 30720}}
+    more = {"launch_type": "FARGATE", "resources": {"nodes": nodes}}
+    report = found(make_project, Sources(catalog=catalog, configuration=CONFIGURATION | more))
+    assert "no size of 8 vCPU with 30720 MiB. The nearest that holds it is vcpus: 8, memory: 32768." in report
+
+
 def test_the_nearest_fargate_size_is_always_one_that_exists() -> None:
     asked = [(cpus / 4, memory) for cpus in range(1, 140, 3) for memory in range(4, 260_000, 4999)]
     assert [pair for pair in asked if not fargate.fits(*fargate.nearest(*pair))] == []

@@ -92,6 +92,30 @@ def test_a_command_that_does_not_exist_is_a_usage_error_with_a_suggestion() -> N
     assert (result.exit_code, "There is no command 'chekc'. Did you mean 'check'?" in result.output) == (2, True)
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--pipelines=__defualt__"], "There is no pipeline '__defualt__'. Did you mean '__default__'?"),
+        (["--nodes=frist"], "There is no node 'frist'. Did you mean 'first'?"),
+        (["--pipelines=opening", "--from-nodes=second"], "There is no node 'second'. There are: 'first'."),
+        (["--tags=x"], "There is no tag 'x'. There are: 'early'."),
+        (["--namespaces=x"], "There is no namespace 'x'."),
+        (["--to-outputs=finale"], "There is no dataset 'finale'. Did you mean 'final'?"),
+    ],
+)
+def test_a_name_that_the_project_does_not_have_is_refused(sound: Path, words: list[str], message: str) -> None:
+    result = call("run", "--local", *words)
+    assert (result.exit_code, result.stderr) == (1, f"Error: {message}\n")
+    assert not (sound / ".kedro_aws_batch").exists()
+
+
+def test_a_project_with_problems_is_not_run(make_project: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(make_project(Sources(catalog={"raw": {"type": "pickle.PickleDataset", "filepath": "data/raw"}})))
+    result = call("run", "--local")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "1. dataset 'raw': lies on this machine" in result.stderr
+
+
 def shell(project: Path, *words: str) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     return subprocess.run(words, cwd=project, env=environment, capture_output=True, text=True, check=False, timeout=60)

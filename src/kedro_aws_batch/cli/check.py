@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from kedro_aws_batch.quiet import stdout_kept_clean
+from kedro_aws_batch.wording import counted
 
 from .options import conf_source_option, environment_option, refuse
 
@@ -30,8 +31,4 @@ def command(environment: str, conf_source: str | None) -> None:
         problems = check(project, compiled)
     refuse(problems)
     pipelines = len(project.pipelines)
-    click.echo(f"{_count(len(compiled.nodes), 'node')} in {_count(pipelines, 'pipeline')}: no problems.")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+    click.echo(f"{counted(len(compiled.nodes), 'node')} in {counted(pipelines, 'pipeline')}: no problems.")

@@ -8,6 +8,7 @@ import click
 
 from kedro_aws_batch.launch.files import write_atomically
 from kedro_aws_batch.quiet import stdout_kept_clean
+from kedro_aws_batch.wording import counted
 
 from .options import conf_source_option, environment_option, refuse
 
@@ -38,4 +39,4 @@ def command(environment: str, output: Path | None, conf_source: str | None) -> N
         click.echo(text, nl=False)
         return
     write_atomically(output, text.encode())
-    click.echo(f"{output}: {len(compiled.nodes)} nodes, {compiled.document['digest']}", err=True)
+    click.echo(f"{output}: {counted(len(compiled.nodes), 'node')}, {compiled.document['digest']}", err=True)

@@ -8,6 +8,7 @@ import click
 
 from kedro_aws_batch.errors import KedroAwsBatchError
 from kedro_aws_batch.problems import errors
+from kedro_aws_batch.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,9 +22,8 @@ class ProblemsFoundError(KedroAwsBatchError):
     """A run would fail; the message lists why."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        count = len(problems)
         lines = "\n".join(f"  {number}. {problem}" for number, problem in enumerate(problems, start=1))
-        super().__init__(f"{count} problem{'s' if count > 1 else ''} to solve first:\n{lines}")
+        super().__init__(f"{counted(len(problems), 'problem')} to solve first:\n{lines}")
         self.problems = tuple(problems)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from kedro.framework.cli.utils import _split_params, split_node_names, split_string
 
+from kedro_aws_batch.launch.execution import INTERRUPTED
 from kedro_aws_batch.launch.local import LocalRun, run_locally
 from kedro_aws_batch.launch.progress import View, stdout_console
 from kedro_aws_batch.launch.remote import run_on_aws
@@ -68,11 +69,20 @@ def command(local: bool, fresh: bool, environment: str, wait: bool, conf_source:
     view = View(stdout_console())
     if not local:
         request["graph_digest"] = compiled.document["digest"]
-        raise SystemExit(run_on_aws(compiled.configuration.service, request, _resume(environment), view, wait))
+        service, resume = compiled.configuration.service, _resume(environment)
+        raise SystemExit(_interruptible(lambda: run_on_aws(service, request, resume, view, wait)))
     needed = inputs_of(selection, compiled)
-    resume = _resume(environment, "--local")
-    run = LocalRun(project.path, compiled, request, needed, resume, conf_source, fresh)
-    raise SystemExit(run_locally(run, view))
+    run = LocalRun(project.path, compiled, request, needed, _resume(environment, "--local"), conf_source, fresh)
+    raise SystemExit(_interruptible(lambda: run_locally(run, view)))
+
+
+def _interruptible(run: Callable[[], int]) -> int:
+    """Return an exit code, 130 when interrupted before there was a run to cancel, or twice."""
+    try:
+        return run()
+    except KeyboardInterrupt:
+        click.echo("Interrupted.", err=True)
+        return INTERRUPTED
 
 
 def _prepare(opening: Opening, selection: Selection) -> tuple[Project, Compiled]:

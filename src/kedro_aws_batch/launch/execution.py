@@ -7,6 +7,8 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from kedro_aws_batch.wording import counted
+
 from .outcome import report
 from .progress import follow, has_ended
 
@@ -37,8 +39,8 @@ class Execution:
 def start(execution: Execution, request: Mapping[str, Any]) -> Started:
     """Start a run, once, whatever is retried, and say what it is."""
     started = execution.service.start_run({"idempotency_key": uuid.uuid4().hex, **request})
-    nodes, groups = (f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in _sizes(started))
-    execution.view.note(f"Run {started.run_id}: {nodes} in {groups}")
+    size = f"{counted(started.nodes, 'node')} in {counted(started.groups, 'job')}"
+    execution.view.note(f"Run {started.run_id}: {size}")
     for node, why in ((started.resumed or {}).get("again") or {}).items():
         execution.view.note(f"  again: {node} ({why})", "dim")
     return started
@@ -67,7 +69,3 @@ def _cancel(execution: Execution, run_id: str) -> int:
     state = follow(execution.service, run_id, execution.view, execution.interval, until)
     report(execution.view, state, execution.ending(state))
     return INTERRUPTED
-
-
-def _sizes(started: Started) -> tuple[tuple[int, str], tuple[int, str]]:
-    return (started.nodes, "node"), (started.groups, "job")

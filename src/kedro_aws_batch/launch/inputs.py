@@ -129,7 +129,8 @@ def local_sources(project: Path, conf_source: str | None, names: Collection[str]
     from kedro.io.catalog_config_resolver import CatalogConfigResolver  # noqa: PLC0415
 
     from kedro_aws_batch.datasets import LOCAL, of_config  # noqa: PLC0415
-    from kedro_aws_batch.project import catalog_of_plain_run, silent  # noqa: PLC0415
+    from kedro_aws_batch.project import catalog_of_plain_run  # noqa: PLC0415
+    from kedro_aws_batch.quiet import silent  # noqa: PLC0415
 
     with silent("kedro.io.catalog_config_resolver"):
         config = _without_credentials(catalog_of_plain_run(project, conf_source))

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from kedro_aws_batch.client import Service
 from kedro_aws_batch.compile import to_json
-from kedro_aws_batch.errors import ProjectError
+from kedro_aws_batch.errors import ProjectError, ServiceError
+from kedro_aws_batch.wording import counted
 
 from . import state
 from .execution import Execution, start, watch
@@ -47,17 +48,28 @@ class LocalRun:
 
 def run_locally(run: LocalRun, view: View) -> int:
     """Run on the embedded AWS and return the exit code. What it leaves on S3 and in the run table is kept."""
+    try:
+        from kedro_aws_batch.local import EmbeddedAwsError  # noqa: PLC0415
+    except ImportError as error:
+        raise ProjectError(f"Local runs need more packages ({error}): pip install 'kedro-aws-batch[local]'.") from error
     if run.fresh:
         state.forget(run.project)
-    with _terminated_like_interrupted(), _embedded_aws(run) as aws:
-        state.load(run.project, aws.client)
-        for bucket in buckets(run.compiled):
-            state.create_bucket(aws.client("s3"), bucket)
-        _say(view, _upload_inputs(run, aws))
-        try:
-            return _execute(run, aws, view)
-        finally:
-            state.save(run.project, aws.client)
+    try:
+        with _terminated_like_interrupted(), _embedded_aws(run) as aws:
+            return _run(run, aws, view)
+    except EmbeddedAwsError as error:
+        raise ServiceError(str(error), "Failed") from error
+
+
+def _run(run: LocalRun, aws: EmbeddedAws, view: View) -> int:
+    state.load(run.project, aws.client)
+    for bucket in buckets(run.compiled):
+        state.create_bucket(aws.client("s3"), bucket)
+    _say(view, _upload_inputs(run, aws))
+    try:
+        return _execute(run, aws, view)
+    finally:
+        state.save(run.project, aws.client)
 
 
 def _execute(run: LocalRun, aws: EmbeddedAws, view: View) -> int:
@@ -72,10 +84,8 @@ def _execute(run: LocalRun, aws: EmbeddedAws, view: View) -> int:
 
 
 def _embedded_aws(run: LocalRun) -> EmbeddedAws:
-    try:
-        from kedro_aws_batch.local import EmbeddedAws, JobDefinitionSettings, service_root  # noqa: PLC0415
-    except ImportError as error:
-        raise ProjectError(f"Local runs need more packages ({error}): pip install 'kedro-aws-batch[local]'.") from error
+    from kedro_aws_batch.local import EmbeddedAws, JobDefinitionSettings, service_root  # noqa: PLC0415
+
     document = state.folder(run.project) / "graph.json"
     write_atomically(document, to_json(run.compiled.document).encode())
     settings, nodes = run.compiled.document["run"], run.compiled.document["nodes"]
@@ -111,7 +121,7 @@ def _upload_inputs(run: LocalRun, aws: EmbeddedAws) -> Uploaded:
 def _say(view: View, uploaded: Uploaded) -> None:
     if uploaded.files or uploaded.unchanged:
         size, unchanged = f"{uploaded.size / 1e6:.1f} MB", f"{uploaded.unchanged} already there"
-        view.note(f"Inputs: {uploaded.files} files uploaded to the embedded S3 ({size}), {unchanged}")
+        view.note(f"Inputs: {counted(uploaded.files, 'file')} uploaded to the embedded S3 ({size}), {unchanged}")
 
 
 @contextmanager

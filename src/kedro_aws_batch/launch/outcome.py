@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from kedro_aws_batch.wording import counted
+
 if TYPE_CHECKING:
     from kedro_aws_batch.client import GroupState, RunState
 
@@ -81,5 +83,4 @@ def tail(logs: Any, group: GroupState) -> list[str]:
 
 
 def _jobs(state: RunState) -> str:
-    nodes = f"{state.nodes_total} node{'' if state.nodes_total == 1 else 's'}"
-    return f"{nodes} in {state.groups_total} job{'' if state.groups_total == 1 else 's'}"
+    return f"{counted(state.nodes_total, 'node')} in {counted(state.groups_total, 'job')}"

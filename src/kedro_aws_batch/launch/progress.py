@@ -52,7 +52,7 @@ class View:
     def show(self, state: RunState) -> None:
         """Add what has ended since the last time."""
         ended = [group for group in state.groups if group.status in ("SUCCEEDED", "FAILED", "CANCELLED")]
-        for group in sorted(ended, key=lambda group: (group.ended_at or 0, group.index)):
+        for group in sorted(ended, key=lambda group: (group.ended_at or float("inf"), group.index)):
             if group.index not in self._shown:
                 self._shown.add(group.index)
                 self._print(_line(group))

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from kedro_aws_batch.datasets import is_parameter, without_transcoding
-from kedro_aws_batch.errors import ProjectError, did_you_mean, listed
+from kedro_aws_batch.errors import ProjectError
+from kedro_aws_batch.wording import did_you_mean, listed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import io
+import time
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, cast
+
+import boto3
+import pytest
+from moto import mock_aws
+from rich.console import Console
+
+from kedro_aws_batch.client import GroupState, RunState, Service, Started
+from kedro_aws_batch.errors import ServiceError
+from kedro_aws_batch.launch.execution import Execution, start, watch
+from kedro_aws_batch.launch.outcome import Ending
+from kedro_aws_batch.launch.progress import View
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+RUNNING = RunState("r", "RUNNING", 3, 4, created_at=1000)
+WAITING = tuple(GroupState(index, (f"node_{index}",), "WAITING") for index in range(3))
+DONE = replace(WAITING[0], status="SUCCEEDED", started_at=1000, ended_at=2500)
+FAILED = replace(
+    WAITING[1],
+    status="FAILED",
+    nodes=("bad [one]", "worse"),
+    reason="OutOfMemoryError",
+    exit_code=137,
+    attempt=1,
+    log_stream="s",
+)
+STARTED = Started("r", "RUNNING", 3, 4)
+
+
+@dataclass
+class ScriptedService:
+    """Answers one state after the other, the last one for ever; an exception is raised instead."""
+
+    states: list[RunState | BaseException]
+    calls: list[Any] = field(default_factory=list)
+
+    def start_run(self, request: dict[str, Any]) -> Started:
+        self.calls.append(("start", request))
+        return STARTED
+
+    def describe_run(self, run_id: str) -> RunState:
+        state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
+        if isinstance(state, BaseException):
+            raise state
+        return state
+
+    def cancel_run(self, run_id: str, reason: str) -> str:
+        self.calls.append(("cancel", run_id, reason))
+        return "CANCELLED"
+
+
+@pytest.fixture
+def logs() -> Iterator[Any]:
+    with mock_aws():
+        client = boto3.client("logs", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")  # noqa: S106
+        client.create_log_group(logGroupName="/aws/batch/job")
+        client.create_log_stream(logGroupName="/aws/batch/job", logStreamName="s")
+        now = int(time.time() * 1000) - 100
+        events = [{"timestamp": now + number, "message": f"line {number}"} for number in range(30)]
+        client.put_log_events(logGroupName="/aws/batch/job", logStreamName="s", logEvents=cast("Any", events))
+        yield client
+
+
+def execution(*states: RunState | BaseException, logs: Any = None) -> tuple[Execution, ScriptedService, io.StringIO]:
+    output, service = io.StringIO(), ScriptedService(list(states))
+    view = View(Console(file=output, width=60, force_terminal=False))
+    ending = Ending(logs, "the logs", "resume r")
+    return Execution(cast("Service", service), view, 0, lambda _: ending), service, output
+
+
+def test_a_start_has_a_key_of_its_own_so_that_a_retried_request_starts_one_run() -> None:
+    running, service, output = execution(RUNNING)
+    start(running, {"tags": ["x"]})
+    start(running, {"tags": ["x"]})
+    requests = [call[1] for call in service.calls]
+    assert [request["tags"] for request in requests] == [["x"], ["x"]]
+    assert len({request["idempotency_key"] for request in requests}) == 2
+    assert output.getvalue().splitlines()[0] == "Run r: 4 nodes in 3 jobs"
+
+
+def test_each_job_has_a_line_once_it_has_ended_and_a_success_exits_with_0() -> None:
+    all_done = tuple(replace(DONE, index=index, nodes=group.nodes) for index, group in enumerate(WAITING))
+    states = [
+        replace(RUNNING, groups=WAITING),
+        replace(RUNNING, groups=(DONE, *WAITING[1:])),
+        replace(RUNNING, status="SUCCEEDED", groups=all_done, settled=True, ended_at=4500),
+    ]
+    running, _, output = execution(*states)
+    assert watch(running, STARTED) == 0
+    assert output.getvalue().splitlines() == [
+        "SUCCEEDED     1.5 s  node_0",
+        "SUCCEEDED     1.5 s  node_1",
+        "SUCCEEDED     1.5 s  node_2",
+        "Run r SUCCEEDED in 3.5 s: 4 nodes in 3 jobs, 3 succeeded.",
+        "Logs: the logs",
+    ]
+
+
+def test_a_failure_shows_its_reason_the_end_of_its_log_and_how_to_resume(logs: Any) -> None:
+    groups = (DONE, FAILED, replace(WAITING[2], status="SKIPPED"))
+    running, _, output = execution(replace(RUNNING, status="FAILED", groups=groups, settled=True), logs=logs)
+    assert watch(running, STARTED) == 1
+    assert output.getvalue().splitlines() == [
+        "SUCCEEDED     1.5 s  node_0",
+        "FAILED               bad [one], worse (attempt 2)",
+        "",
+        "bad [one], worse FAILED: OutOfMemoryError, exit code 137",
+        *[f"  line {number}" for number in range(10, 30)],
+        "",
+        "Run r FAILED: 4 nodes in 3 jobs, 1 succeeded, 1 failed, 1 skipped.",
+        "Logs: the logs",
+        "To resume it: resume r",
+    ]
+
+
+def test_a_job_without_a_log_or_with_one_that_is_gone_is_reported_all_the_same(logs: Any) -> None:
+    for stream, message in ((None, "(no log: the job's container never started)"), ("gone", "(its log can't be read:")):
+        groups = (replace(FAILED, log_stream=stream),)
+        running, _, output = execution(replace(RUNNING, status="FAILED", groups=groups, settled=True), logs=logs)
+        assert watch(running, STARTED) == 1
+        assert f"  {message}" in output.getvalue()
+
+
+def test_a_run_whose_jobs_still_wind_down_is_waited_for() -> None:
+    winding_down = replace(RUNNING, status="FAILED", groups=(replace(DONE, status="RUNNING"),))
+    settled = replace(winding_down, groups=(replace(DONE, status="CANCELLED"),), settled=True)
+    running, _, output = execution(winding_down, settled)
+    assert watch(running, STARTED) == 1
+    assert "CANCELLED" in output.getvalue().splitlines()[0]
+
+
+def test_an_interruption_cancels_and_waits_until_the_run_has_settled() -> None:
+    cancelled = replace(RUNNING, status="CANCELLED", groups=(replace(DONE, status="RUNNING"),))
+    settled = replace(cancelled, settled=True)
+    running, service, output = execution(replace(RUNNING, groups=WAITING), KeyboardInterrupt(), cancelled, settled)
+    assert watch(running, STARTED) == 130
+    assert service.calls == [("cancel", "r", "interrupted at the command line")]
+    assert "Run r CANCELLED" in output.getvalue()
+
+
+def test_a_network_that_comes_and_goes_does_not_end_the_watch() -> None:
+    lost = ServiceError("no network")
+    ended = replace(RUNNING, status="SUCCEEDED", settled=True)
+    assert watch(execution(lost, lost, ended)[0], STARTED) == 0
+    with pytest.raises(ServiceError, match="no network"):
+        watch(execution(lost)[0], STARTED)
+    with pytest.raises(ServiceError, match="forgotten"):
+        watch(execution(ServiceError("forgotten", "UnknownRun"), ended)[0], STARTED)

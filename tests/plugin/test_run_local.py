@@ -1,0 +1,115 @@
+"""`kedro aws-batch run --local` as a user calls it: the embedded AWS, the service and the jobs, all of them real."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .project import REMOTE_CHAIN, Sources, pickled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Make = Callable[[Sources], Path]
+
+REGISTRY = """
+import time
+from pathlib import Path
+
+def second(x, way):
+    if way == "fail":
+        raise RuntimeError("it went wrong")
+    if way == "sleep":
+        Path("sleeping").touch()
+        time.sleep(300)
+    return x * 2
+
+def register_pipelines():
+    return {"__default__": pipeline([
+        node(same, "raw", "middle", name="first"), node(second, ["middle", "params:way"], "final", name="second"),
+    ])}
+"""
+
+
+def chain(make_project: Make, way: str, raw: Any = 21) -> Path:
+    base = {"raw": pickled("data/raw.pkl")}
+    project = make_project(Sources(REGISTRY, REMOTE_CHAIN, parameters={"way": way}, base_catalog=base))
+    if raw is not None:
+        (project / "data").mkdir()
+        (project / "data/raw.pkl").write_bytes(pickle.dumps(raw))
+    return project
+
+
+def command(*words: str) -> list[str]:
+    return [sys.executable, "-m", "kedro_aws_batch", "run", "--local", *words]
+
+
+def surroundings() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+
+
+def run(project: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(*words), cwd=project, env=surroundings(), capture_output=True, text=True, check=False, timeout=120
+    )
+
+
+def stored(project: Path) -> dict[str, Any]:
+    """Return what lies on the embedded S3 of a project between two runs."""
+    place = project / ".kedro_aws_batch/local"
+    objects = json.loads((place / "index.json").read_text())["objects"]["bucket"]
+    return {key: pickle.loads((place / "objects" / etag).read_bytes()) for key, etag in objects.items()}  # noqa: S301
+
+
+def test_a_failed_run_says_why_and_is_resumed_once_the_project_is_mended(make_project: Make) -> None:
+    project = chain(make_project, "fail")
+    failed = run(project)
+    run_id = re.search(r"^Run (\S+): 2 nodes in 2 jobs$", failed.stdout, re.MULTILINE)[1]  # type: ignore[index]
+    assert failed.returncode == 1, failed.stdout + failed.stderr
+    assert "Inputs: 1 file uploaded to the embedded S3" in failed.stdout
+    assert re.search(r"^SUCCEEDED +[\d.]+ s +first$", failed.stdout, re.MULTILINE)
+    assert re.search(r"^second FAILED: .*, exit code 1$", failed.stdout, re.MULTILINE)
+    assert "  RuntimeError: it went wrong\n" in failed.stdout
+    assert f"To resume it: kedro aws-batch run --local --resume-from={run_id}\n" in failed.stdout
+    assert stored(project) == {"raw.pkl": 21, f"middle.pkl/{run_id}/middle.pkl": 21}
+
+    registry = next(project.glob("src/*/pipeline_registry.py"))
+    registry.write_text(registry.read_text().replace("it went wrong", "").replace('way == "fail"', "False"))
+    resumed = run(project, f"--resume-from={run_id}")
+    assert resumed.returncode == 0, resumed.stdout + resumed.stderr
+    assert "0 files uploaded to the embedded S3 (0.0 MB), 1 already there" in resumed.stdout
+    assert re.findall(r"^SUCCEEDED +[\d.]+ s +(\w+)$", resumed.stdout, re.MULTILINE) == ["second"]
+    new = re.search(r"^Run (\S+): 1 node in 1 job$", resumed.stdout, re.MULTILINE)[1]  # type: ignore[index]
+    assert stored(project)[f"final.pkl/{new}/final.pkl"] == 42
+    assert "it went wrong" in (project / f".kedro_aws_batch/local/logs/{run_id}/0001-second.log").read_text()
+
+
+def test_an_interruption_cancels_the_run_and_keeps_what_it_did(make_project: Make) -> None:
+    project = chain(make_project, "sleep")
+    with subprocess.Popen(command(), cwd=project, env=surroundings(), stdout=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + 60
+        while not (project / "sleeping").exists() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=90)
+    assert process.returncode == 130, output
+    assert "Interrupted: cancelling the run…" in output
+    assert re.search(r"^CANCELLED .* second$", output, re.MULTILINE)
+    assert re.search(r"^Run \S+ CANCELLED in .*: 2 nodes in 2 jobs, 1 succeeded, 1 cancelled\.$", output, re.MULTILINE)
+    assert sorted(stored(project)) == [next(key for key in stored(project) if "middle" in key), "raw.pkl"]
+
+
+def test_an_input_that_is_nowhere_is_named_before_the_run_is_started(make_project: Make) -> None:
+    project = chain(make_project, "", raw=None)
+    ended = run(project)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert f"'raw' at s3://bucket/raw.pkl: its local file '{project / 'data/raw.pkl'}' does not exist." in ended.stderr
+    assert not (project / ".kedro_aws_batch/local/index.json").exists()
