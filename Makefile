@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Node is for tests only: a second DynamoDB, and the deployment. On CI it must be there; elsewhere those tests skip.
+NODE_READY := $(if $(CI)$(shell command -v npm 2>/dev/null),node_modules/.ready)
 UV := 0.13.9
 WORKERS ?= 2
 
@@ -24,13 +26,18 @@ $(READY): pyproject.toml constraints.txt hatch_build.py
 	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --compile-bytecode --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
+node_modules/.ready: package.json package-lock.json .npmrc
+	@command -v npm >/dev/null || { echo "Tests need Node 20 or newer and npm, and CI may not skip those. Install them (https://nodejs.org) or unset CI."; exit 1; }
+	@echo "Installing into node_modules, once (about ten seconds)…"
+	@if npm ci --loglevel=error; then touch $@; elif [ -n "$(CI)" ]; then exit 1; else echo "npm ci failed: the tests that need it are skipped."; fi
+
 demo: $(READY)  ## Run the example pipeline, distributed, on the embedded AWS
 	@cd examples/spaceflights && PATH="$(CURDIR)/$(BIN):$$PATH" ./demo
 
-test: $(READY)  ## Run the tests (under ten minutes on two cores)
+test: $(READY) $(NODE_READY)  ## Run the tests (under ten minutes on two cores)
 	@$(BIN)/python -m pytest -n $(WORKERS) -m 'not long'
 
-test-long: $(READY)  ## Run the long simulations and soak tests (under twenty minutes)
+test-long: $(READY) $(NODE_READY)  ## Run the long simulations and soak tests (under twenty minutes)
 	@$(BIN)/python -m pytest -n $(WORKERS) -m long
 
 check: $(READY)  ## Lint, types and import rules: what CI checks
@@ -50,4 +57,4 @@ lock: $(READY)  ## Pin every version of the development environment again
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.10 --all-extras --no-header --no-annotate --no-emit-package kedro-aws-batch pyproject.toml --output-file constraints.txt
 
 clean:  ## Remove the environment and everything that was built
-	@rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@rm -rf $(VENV) node_modules dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
