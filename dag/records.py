@@ -22,7 +22,8 @@ class Run:
     project: str
     environment: str
     pipelines: tuple[str, ...]
-    request: Mapping[str, Any]
+    request: Mapping[str, Any]  #: as it was meant: with what a resumed run has of the one before
+    request_digest: str  #: of what was asked, by which the key of another request is noticed
     graph_digest: str
     plan_digest: str  #: under which the plan is stored
     idempotency_key: str

@@ -297,16 +297,14 @@ class _Advance:
         wanted = list(frontier[:SLICE]) if most is None else self._with_places(run, frontier, most)
         if wanted is None:
             return None
-        ours: list[Mark] = []
-        lost: list[Mark] = []
+        lost: set[Mark] = set()
         for index, marks in by_shard(wanted).items():
             before = table.claim(run_id, index, [mark.number for mark in marks])
-            ours += [mark for mark in marks if mark.number not in before.claimed]
-            lost += [mark for mark in marks if mark.number in before.claimed]
+            lost.update(mark for mark in marks if mark.number in before.claimed)
             self.view.add(before.with_marks(claimed=[mark.number for mark in marks]))
         if most is not None and (stale := [slot(mark) for mark in lost if self.view.ended(mark)]):
             table.free_slots(run_id, stale)
-        return ours
+        return [mark for mark in wanted if mark not in lost]
 
     def _with_places(self, run: Run, frontier: Sequence[Mark], most: int) -> list[Mark] | None:
         """Return the next slice of the frontier for a run with `max_workers`, each with its place.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -44,7 +45,7 @@ def _existing(dispatcher: Dispatcher, request: Mapping[str, Any], key: str) -> R
     run = dispatcher.ports.table.get_run(run_id) if run_id else None
     if run is None or run.idempotency_key != key:
         return None
-    if dict(run.request) != _own(request):
+    if run.request_digest != _fingerprint(request):
         raise InvalidRequestError(
             f"The idempotency key was used for another request, which started run {run.run_id}: use a new key."
         )
@@ -53,6 +54,10 @@ def _existing(dispatcher: Dispatcher, request: Mapping[str, Any], key: str) -> R
 
 def _own(request: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in request.items() if name not in ("idempotency_key", "graph_digest")}
+
+
+def _fingerprint(request: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(_own(request), sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _create(dispatcher: Dispatcher, source: Source, request: Mapping[str, Any], key: str) -> Run:
@@ -69,7 +74,8 @@ def _create(dispatcher: Dispatcher, source: Source, request: Mapping[str, Any], 
     later = 0
     while True:
         plan, resumed = make(run_id)
-        run = _run(plan, resumed, source.document, _own(request), (key, now, expires_at, _digest(plan)))
+        asked = (_own(meant), _fingerprint(request))
+        run = _run(plan, resumed, source.document, asked, (key, now, expires_at, _digest(plan)))
         _write_parts(dispatcher, plan, run)
         if table.put_run(run):
             dispatcher.ports.report(
@@ -104,9 +110,7 @@ def _earlier(dispatcher: Dispatcher, request: Mapping[str, Any]) -> Earlier | No
         raise UnknownRunError(f"There is no run '{request['resume_from']}' to resume (or the table has forgotten it).")
     if not run.over:
         raise InvalidRequestError(f"Run {run.run_id} is still RUNNING: wait for its end, or cancel it, then resume it.")
-    plan = dispatcher.plan(run.run_id)
-    before = {**run.request, **({"params": plan.params} if plan.params else {})}
-    return Earlier(plan, read_all(dispatcher.ports.table, run.run_id), before)
+    return Earlier(dispatcher.plan(run.run_id), read_all(dispatcher.ports.table, run.run_id), run.request)
 
 
 def _write_parts(dispatcher: Dispatcher, plan: Plan, run: Run) -> None:
@@ -128,16 +132,17 @@ def _run(
     plan: Plan,
     resumed: Resumption | None,
     document: GraphDocument,
-    request: Mapping[str, Any],
+    asked: tuple[Mapping[str, Any], str],
     made: tuple[str, int, int, str],
 ) -> Run:
-    key, now, expires_at, plan_digest = made
+    (request, request_digest), (key, now, expires_at, plan_digest) = asked, made
     return Run(
         plan.run_id,
         plan.project,
         plan.environment,
         plan.pipelines,
         request,
+        request_digest,
         document.digest,
         plan_digest,
         key,

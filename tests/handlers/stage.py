@@ -1,0 +1,169 @@
+"""A stage for one run, without concurrency: jobs end when the test says so, events arrive when the test delivers them."""
+
+from __future__ import annotations
+
+import copy
+import json
+import random
+from collections.abc import Mapping
+from typing import Any
+
+from adapters.job_queue import BatchJobQueue
+from dag.decision import group_status
+from dag.document import GraphDocument
+from dag.jobs import read_job_name
+from dag.records import Run
+from dag.request import Allowed
+from handlers.advance import Account, Dispatcher, Plans, Ports
+from handlers.creation import Source, start
+from handlers.description import describe
+from handlers.job_state_change import Taken, take
+from handlers.reconcile import reconcile
+from tests.simulation.batch import Faults, SimulatedBatch, SimulatedJob
+from tests.simulation.graphs import DEFINITION, QUEUE
+from tests.simulation.run_table import MemoryRunTable
+
+LIFETIME = 120_000
+START = 1_700_000_000_000
+
+
+class Stage:
+    """The service's functions on a table and a Batch that do nothing by themselves."""
+
+    def __init__(self, document: GraphDocument) -> None:
+        self.document = document
+        self.now = START
+        self.left = 60.0
+        self.faults = Faults()
+        self.table = MemoryRunTable(self._call)
+        self.batch = SimulatedBatch(random.Random(0), lambda: self.now, self._call, lambda what, job: None, self.faults)
+        self.announced: list[Mapping[str, Any]] = []
+        self.handed_over: list[str] = []
+        self.calls: dict[str, int] = {}
+        self.run_id = ""
+        self._plans = Plans()
+
+    def _call(self, name: str) -> None:
+        self.calls[name] = self.calls.get(name, 0) + 1
+
+    @property
+    def dispatcher(self) -> Dispatcher:
+        """Return a dispatcher, as a new invocation has it."""
+        client: Any = self.batch
+        queue = BatchJobQueue((client, client), _Clock(self), self._sleep, at_once=1)
+        return Dispatcher(Ports(self.table, queue, self, self, _Clock(self), 86_400, _silent), self._plans)
+
+    def _sleep(self, seconds: float) -> None:
+        self.now += int(seconds * 1000) + 1
+        self.left -= seconds
+
+    def announce(self, detail: Mapping[str, Any]) -> None:
+        """Take an announcement."""
+        self.announced.append(detail)
+
+    def advance_later(self, run_id: str) -> None:
+        """Take a message of an invocation that ran out of time."""
+        self.handed_over.append(run_id)
+
+    def start(self, key: str = "given:1", **request: Any) -> Run:
+        """Start a run, which becomes the stage's own."""
+        source = Source(self.document, Allowed([QUEUE], [DEFINITION]))
+        run = start(self.dispatcher, source, request, key)
+        self.run_id = run.run_id
+        self.now += 1
+        return run
+
+    def advance(self) -> Account:
+        """Advance the run without outcomes."""
+        return self.dispatcher.advance(self.run_id)
+
+    def reconcile(self, later: int = 0) -> Mapping[str, Any]:
+        """Reconcile so many ms from now."""
+        self.now += later
+        return reconcile(self.dispatcher, LIFETIME)
+
+    def job(self, group: int) -> SimulatedJob:
+        """Return the newest job of a group."""
+        return [job for job in self.batch.jobs.values() if self.group(job) == group and self._own(job)][-1]
+
+    def group(self, job: SimulatedJob) -> int:
+        """Return the group that a job runs."""
+        name = read_job_name(job.name)
+        assert name is not None
+        return name.group
+
+    def _own(self, job: SimulatedJob) -> bool:
+        name = read_job_name(job.name)
+        return name is not None and name.run_id == self.run_id
+
+    def submitted(self) -> list[int]:
+        """Return the groups whose jobs were submitted in this run, in order."""
+        return [self.group(job) for job in self.batch.jobs.values() if self._own(job)]
+
+    def end(self, group: int, exit_code: int = 0, reason: str | None = None) -> SimulatedJob:
+        """End the newest job of a group, without telling anybody."""
+        job = self.job(group)
+        job.exit_code = exit_code
+        self.now += 1
+        self.batch.end(job, reason)
+        return job
+
+    def deliver(self, *jobs: SimulatedJob) -> Taken:
+        """Deliver the events of jobs that have ended, as one batch."""
+        records = [
+            {"messageId": f"m{number}", "body": json.dumps({"detail": job.detail()})} for number, job in enumerate(jobs)
+        ]
+        return take(self.dispatcher, records)
+
+    def finish(self, group: int, exit_code: int = 0) -> None:
+        """End the newest job of a group and deliver its event."""
+        self.deliver(self.end(group, exit_code))
+
+    def finish_all(self) -> None:
+        """Let all jobs succeed as they come."""
+        while alive := [job for job in self.batch.jobs.values() if not job.over and self._own(job)]:
+            self.finish(self.group(alive[0]))
+
+    @property
+    def run(self) -> Run:
+        """Return the run as the table has it."""
+        return self.table._runs[self.run_id]
+
+    def statuses(self) -> list[str]:
+        """Return what has become of each group, the difference between SUBMITTED and RUNNING left out."""
+        view = self.dispatcher.view(self.run_id)
+        return [group_status(view, group, self.run.status).value for group in range(self.run.groups_total)]
+
+    def described(self, first: int = 0, limit: int = 1000) -> dict[str, Any]:
+        """Return the answer of describe_run."""
+        return describe(self.dispatcher, self.run, first, limit)
+
+    def fork(self) -> Stage:
+        """Return a stage in the same state, which goes its own way from here."""
+        other = Stage(self.document)
+        other.now, other.run_id, other._plans = self.now, self.run_id, self._plans
+        other.announced = list(self.announced)
+        for name, value in vars(self.table).items():
+            if isinstance(value, dict):
+                setattr(other.table, name, {k: copy.copy(v) for k, v in value.items()})
+            elif isinstance(value, set):
+                setattr(other.table, name, set(value))
+        other.batch.jobs = {job_id: copy.copy(job) for job_id, job in self.batch.jobs.items()}
+        return other
+
+
+class _Clock:
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+
+    def now(self) -> int:
+        """Return the stage's time."""
+        return self._stage.now
+
+    def left(self) -> float:
+        """Return the seconds that the stage gives an invocation."""
+        return self._stage.left
+
+
+def _silent(message: str, **fields: object) -> None:
+    """Report nothing."""

@@ -1,0 +1,134 @@
+"""How runs are made: once for each key, resumed from what was done, refused before anything is written."""
+
+from __future__ import annotations
+
+import pytest
+
+from dag.document import MOST_GROUPS, Dataset, GraphDocument, Node
+from dag.errors import DagError, InvalidRequestError, RunTooLargeError, UnknownRunError
+from tests.handlers.stage import START, Stage
+from tests.simulation.graphs import chain, document
+
+
+def test_the_same_key_is_the_same_run() -> None:
+    stage = Stage(document(chain(2)))
+    assert stage.start(key="given:a").run_id == stage.start(key="given:a").run_id
+    assert (stage.submitted(), len(stage.table._runs)) == ([0], 1)
+
+
+def test_another_key_in_the_same_millisecond_is_another_run() -> None:
+    stage = Stage(document(chain(1)))
+    first = stage.start(key="given:a").run_id
+    stage.now = START
+    assert stage.start(key="given:b").run_id > first
+    assert len(stage.table._runs) == 2
+
+
+def test_a_key_used_for_another_request_is_refused() -> None:
+    stage = Stage(document(chain(2)))
+    stage.start(key="given:a")
+    with pytest.raises(InvalidRequestError, match="key was used for another request, which started run 2023"):
+        stage.start(key="given:a", nodes=["n0"])
+
+
+@pytest.mark.parametrize(
+    ("request_", "says"),
+    [
+        ({"pipeline": "__defualt__"}, "no pipeline '__defualt__' in the deployed graph. Did you mean '__default__'?"),
+        ({"nodes": ["n7"]}, r"does not contain nodes named \['n7'\]"),
+        ({"resume_from": "2026-01-01T00.00.00.000Z"}, "There is no run"),
+        ({"params": {"aws_batch": {"job_queue": "quue"}}}, "does not allow .*Did you mean 'queue'?"),
+        ({"params": {"x": "y" * 40_000}}, r"request of 4\d,\d{3} bytes, and SubmitJob accepts 30,464"),
+        ({"graph_digest": "sha256:1"}, "The deployed graph is sha256:0"),
+    ],
+)
+def test_what_cannot_be_run_is_refused_with_nothing_written(request_: dict[str, object], says: str) -> None:
+    stage = Stage(document(chain(2)))
+    with pytest.raises(DagError, match=says):
+        stage.start(**request_)
+    assert (stage.table._keys, stage.table._active, stage.table._plans, stage.batch.jobs) == ({}, set(), {}, {})
+
+
+def test_more_groups_than_a_run_may_have_are_refused_clearly() -> None:
+    stage = Stage(document([[] for _ in range(MOST_GROUPS + 1)]))
+    with pytest.raises(RunTooLargeError, match="100,001 groups; 100,000 is the most"):
+        stage.start()
+
+
+def test_a_resumed_run_does_only_what_was_not_done() -> None:
+    stage = Stage(document([[], [0], [1], [0]]))
+    first = stage.start(on_failure="drain").run_id
+    stage.finish(0)
+    stage.finish(1, exit_code=1)
+    stage.finish(2)
+    assert stage.run.status.value == "FAILED"
+    second = stage.start(key="given:2", resume_from=first)
+    assert second.resumed == {
+        "from": first,
+        "reused": ["n0", "n3"],
+        "reused_total": 2,
+        "again": {"n1": "it has not succeeded", "n2": "it has not succeeded"},
+    }
+    stage.finish_all()
+    assert (stage.run.status.value, stage.run.nodes_total) == ("SUCCEEDED", 2)
+
+
+def test_what_is_taken_over_is_loaded_at_the_version_of_the_run_that_wrote_it_through_several_resumes() -> None:
+    names = [("a", (), ("x",)), ("b", ("x",), ("y",)), ("c", ("x", "y"), ("z",))]
+    nodes = tuple(Node(name, name, None, frozenset(), ins, outs, {}) for name, ins, outs in names)
+    datasets = {name: Dataset("pickle", "remote", versioned=True) for name in "xyz"}
+    base = document([])
+    stage = Stage(
+        GraphDocument("sha256:0", "project", "aws_batch", nodes, {"__default__": (0, 1, 2)}, datasets, base.run)
+    )
+    first = stage.start().run_id
+    stage.finish(0)
+    stage.finish(1, exit_code=1)
+    second = stage.start(key="given:2", resume_from=first).run_id
+    stage.finish(0)
+    stage.finish(1, exit_code=1)
+    third = stage.start(key="given:3", resume_from=second).run_id
+    plan = stage.dispatcher.plan(third)
+    assert [(group.nodes, dict(group.load_versions)) for group in plan.groups] == [(("c",), {"x": first, "y": second})]
+
+
+def test_a_run_that_still_goes_on_cannot_be_resumed() -> None:
+    stage = Stage(document(chain(2)))
+    first = stage.start().run_id
+    with pytest.raises(InvalidRequestError, match="still RUNNING: wait for its end, or cancel it"):
+        stage.start(key="given:2", resume_from=first)
+
+
+def test_a_run_that_has_done_everything_leaves_nothing_to_resume() -> None:
+    stage = Stage(document(chain(2)))
+    first = stage.start().run_id
+    stage.finish_all()
+    with pytest.raises(InvalidRequestError, match="nothing to resume"):
+        stage.start(key="given:2", resume_from=first)
+
+
+def test_a_resumed_run_keeps_the_selection_and_the_parameters_of_the_first() -> None:
+    stage = Stage(document(chain(4)))
+    first = stage.start(to_nodes=["n2"], params={"rate": 0.1}).run_id
+    stage.finish(0)
+    stage.finish(1, exit_code=1)
+    second = stage.start(key="given:2", resume_from=first)
+    plan = stage.dispatcher.plan(second.run_id)
+    assert [group.nodes for group in plan.groups] == [("n1",), ("n2",)]
+    assert plan.params == {"rate": 0.1}
+
+
+def test_the_selection_is_kept_through_several_resumes() -> None:
+    stage = Stage(document(chain(4)))
+    first = stage.start(to_nodes=["n2"]).run_id
+    stage.finish(0, exit_code=1)
+    second = stage.start(key="given:2", resume_from=first).run_id
+    stage.finish(0, exit_code=1)
+    third = stage.start(key="given:3", resume_from=second).run_id
+    plan = stage.dispatcher.plan(third)
+    assert [group.nodes for group in plan.groups] == [("n0",), ("n1",), ("n2",)]
+
+
+def test_an_unknown_run_cannot_be_resumed() -> None:
+    with pytest.raises(UnknownRunError):
+        Stage(document(chain(1))).start(resume_from="2026-01-01T00.00.00.000Z")

@@ -1,0 +1,68 @@
+"""What describe_run and list_runs tell."""
+
+from __future__ import annotations
+
+from handlers.description import listing
+from tests.handlers.stage import Stage
+from tests.simulation.graphs import chain, document
+
+
+def test_a_group_is_described_with_its_job_its_times_and_its_end() -> None:
+    stage = Stage(document(chain(2)))
+    stage.start(description="nightly")
+    stage.finish(0, exit_code=2)
+    told = stage.described()
+    job = stage.job(0)
+    assert told["groups"][0] == {
+        "index": 0,
+        "nodes": ["n0"],
+        "parents": [],
+        "status": "FAILED",
+        "attempt": 0,
+        "job_id": job.job_id,
+        "job_name": job.name,
+        "submitted_at": job.accepted_at,
+        "started_at": job.accepted_at,
+        "ended_at": job.ended_at,
+        "exit_code": 2,
+        "reason": "Essential container in task exited",
+        "log_stream": f"log/{job.job_id}",
+        "job_definition": "definition",
+        "job_queue": "queue",
+        "resources": {"memory": 1000, "vcpus": 1},
+    }
+    assert (told["description"], told["status"], told["counts"]["SKIPPED"]) == ("nightly", "FAILED", 1)
+
+
+def test_a_run_is_settled_once_all_its_jobs_are_known_to_have_ended() -> None:
+    stage = Stage(document([[], []]))
+    stage.start()
+    stage.finish(0, exit_code=1)
+    assert stage.described()["settled"] is False
+    stage.deliver(stage.job(1))
+    assert stage.described()["settled"] is True
+
+
+def test_a_job_that_batch_calls_running_is_running() -> None:
+    stage = Stage(document(chain(2)))
+    stage.start()
+    assert [group["status"] for group in stage.described()["groups"]] == ["RUNNING", "WAITING"]
+
+
+def test_groups_come_page_by_page_and_counts_are_of_the_whole_run() -> None:
+    stage = Stage(document([[] for _ in range(25)]))
+    stage.start()
+    pages = [stage.described(first, 10) for first in (0, 10, 20)]
+    assert [page["next_page"] for page in pages] == ["10", "20", None]
+    assert [group["index"] for page in pages for group in page["groups"]] == list(range(25))
+    assert all(page["counts"]["RUNNING"] == 25 for page in pages)
+
+
+def test_runs_are_listed_newest_first_and_by_status() -> None:
+    stage = Stage(document(chain(1)))
+    first = stage.start(key="given:1").run_id
+    stage.finish_all()
+    second = stage.start(key="given:2").run_id
+    assert [run["run_id"] for run in listing(stage.dispatcher, None, 20)] == [second, first]
+    assert [run["run_id"] for run in listing(stage.dispatcher, "SUCCEEDED", 20)] == [first]
+    assert [run["run_id"] for run in listing(stage.dispatcher, None, 1)] == [second]

@@ -1,0 +1,172 @@
+"""What reconcile puts right, and that it does nothing where nothing is wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from adapters.ports import Unknown
+from dag.records import Job
+from dag.shards import Mark
+from dag.status import RunStatus
+from handlers.recovery import in_turn
+from tests.handlers.stage import LIFETIME, Stage
+from tests.simulation.graphs import QUEUE, chain, document
+
+
+def test_with_no_run_open_it_makes_one_call() -> None:
+    stage = Stage(document(chain(1)))
+    assert stage.reconcile() == {"runs": 0, "repaired": 0}
+    assert (stage.calls, stage.batch.counts) == ({"active": 1}, {})
+
+
+def test_a_lost_event_is_made_good() -> None:
+    stage = Stage(document(chain(2)))
+    stage.start()
+    stage.end(0)
+    assert stage.reconcile() == {"runs": 1, "repaired": 1}
+    assert stage.submitted() == [0, 1]
+
+
+def test_a_run_whose_last_event_was_lost_ends() -> None:
+    stage = Stage(document(chain(1)))
+    stage.start()
+    stage.end(0)
+    stage.reconcile()
+    assert (stage.run.status.value, stage.table._active) == ("SUCCEEDED", set())
+
+
+def test_a_claim_is_left_alone_while_its_owner_may_live() -> None:
+    stage = _with_a_lost_submitter()
+    stage.reconcile()
+    stage.reconcile(later=LIFETIME)
+    assert stage.submitted() == []
+
+
+def test_a_claim_whose_owner_is_lost_is_submitted_once() -> None:
+    stage = _with_a_lost_submitter()
+    stage.reconcile()
+    stage.reconcile(later=LIFETIME + 1)
+    stage.reconcile(later=LIFETIME + 1)
+    assert stage.submitted() == [0]
+
+
+def test_a_job_that_was_accepted_without_an_answer_is_adopted() -> None:
+    stage = Stage(document(chain(2)))
+    stage.faults.lost_after = 1.0
+    stage.start()
+    stage.faults.lost_after = 0.0
+    stage.reconcile()
+    stage.reconcile(later=LIFETIME + 1)
+    assert stage.submitted() == [0]
+    assert stage.described()["groups"][0]["job_id"] == stage.job(0).job_id
+    stage.finish(0)
+    assert stage.submitted() == [0, 1]
+
+
+def test_a_claim_of_a_cancelled_run_is_accounted_for_as_never_submitted() -> None:
+    stage = _with_a_lost_submitter()
+    stage.reconcile()
+    stage.table.end_run(stage.run_id, RunStatus.CANCELLED, "enough", stage.now)
+    stage.reconcile(later=LIFETIME + 1)
+    assert (stage.submitted(), stage.statuses(), stage.table._active) == ([], ["SKIPPED", "SKIPPED"], set())
+
+
+def test_a_job_adopted_in_a_cancelled_run_is_terminated() -> None:
+    stage = Stage(document(chain(2)))
+    stage.faults.lost_after = 1.0
+    stage.start()
+    stage.faults.lost_after = 0.0
+    stage.reconcile()
+    stage.table.end_run(stage.run_id, RunStatus.CANCELLED, "enough", stage.now)
+    stage.reconcile(later=LIFETIME + 1)
+    assert stage.job(0).over
+    stage.reconcile()
+    assert (stage.statuses(), stage.table._active) == (["CANCELLED", "SKIPPED"], set())
+
+
+def test_a_lost_aborter_is_made_good() -> None:
+    stage = Stage(document([[], []]))
+    stage.start()
+    stage.table.end_run(stage.run_id, RunStatus.FAILED, "n0 failed", stage.now)
+    stage.reconcile()
+    assert all(job.over for job in stage.batch.jobs.values())
+
+
+def test_an_end_that_was_not_announced_is() -> None:
+    stage = Stage(document(chain(1)))
+    stage.start()
+    stage.table.add_marks(stage.run_id, 0, {"succeeded": [0]})
+    stage.table.end_run(stage.run_id, RunStatus.SUCCEEDED, None, stage.now)
+    stage.end(0)
+    stage.reconcile()
+    assert [detail["status"] for detail in stage.announced] == ["RUNNING", "SUCCEEDED"]
+
+
+def test_a_job_that_batch_has_forgotten_fails_its_run() -> None:
+    stage = Stage(document(chain(1)))
+    stage.start()
+    stage.batch.jobs.clear()
+    stage.reconcile(later=1_000)
+    assert stage.run.status.value == "RUNNING"
+    stage.reconcile(later=3_600_000)
+    assert (stage.run.reason or "").startswith("n0 failed: Batch no longer knows the job")
+
+
+def test_an_entry_of_a_run_that_was_never_made_is_dropped() -> None:
+    stage = Stage(document(chain(1)))
+    stage.table.put_active("2026-01-01T00.00.00.000Z")
+    stage.reconcile()
+    assert stage.table._active
+    stage.reconcile(later=LIFETIME + 1)
+    assert not stage.table._active
+
+
+def test_jobs_are_described_a_hundred_at_a_time() -> None:
+    stage = Stage(document([[] for _ in range(250)]))
+    stage.start()
+    stage.reconcile()
+    assert stage.batch.counts["DescribeJobs"] == 3
+
+
+def test_one_run_that_cannot_be_recovered_does_not_keep_the_others_waiting() -> None:
+    stage = Stage(document(chain(1)))
+    first = stage.start(key="given:1").run_id
+    stage.start(key="given:2")
+    stage.end(0)
+    get_run = stage.table.get_run
+
+    def broken(run_id: str) -> Any:
+        if run_id == first:
+            raise RuntimeError("the table is on fire")
+        return get_run(run_id)
+
+    stage.table.get_run = broken  # type: ignore[method-assign]
+    with pytest.raises(RuntimeError, match="on fire"):
+        stage.reconcile()
+    assert stage.run.status.value == "SUCCEEDED"
+
+
+def test_no_run_is_starved_when_time_runs_short() -> None:
+    runs = [f"run {number}" for number in range(7)]
+    first = {in_turn(runs, minute * 60_000)[0] for minute in range(7)}
+    assert first == set(runs)
+    assert sorted(in_turn(runs, 0)) == runs
+
+
+def _with_a_lost_submitter() -> Stage:
+    """Return a stage whose first group was claimed by an invocation that died before it submitted."""
+    stage = Stage(document(chain(2)))
+    stage.faults.lost_before = 1.0
+    stage.start()
+    stage.faults.lost_before = 0.0
+    assert stage.submitted() == []
+    return stage
+
+
+def test_the_lost_submitter_of_these_tests_is_one() -> None:
+    stage = _with_a_lost_submitter()
+    assert stage.dispatcher.view(stage.run_id).open_claims() == [Mark(0)]
+    assert Unknown() != Job(Mark(0), "j", "n", 0)
+    assert stage.dispatcher.ports.queue.find(QUEUE, "n") == []
