@@ -1,0 +1,242 @@
+"""What the acceptance tests have in common: graph documents, projects of stand-in jobs, and looks at what is left."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kedro_aws_batch.client import RunState, Service, Started
+from kedro_aws_batch.local import EmbeddedAws, service_root
+from tests.local.support import alive
+
+Json = dict[str, Any]
+
+ENDED = ("SUCCEEDED", "FAILED", "CANCELLED")
+
+
+@dataclass(frozen=True)
+class Node:
+    """A node, and how its stand-in behaves."""
+
+    after: Sequence[str] = ()
+    seconds: float = 0
+    #: Exit codes of its first, second … time; then it succeeds.
+    exits: Sequence[int] = ()
+    resources: Mapping[str, Any] = field(default_factory=dict)
+
+
+Shape = Mapping[str, Node]
+
+
+def layers(*widths: int) -> dict[str, Node]:
+    """Return layers of nodes: each reads two of the layer before, a layer's only node all of it."""
+    shape: dict[str, Node] = {}
+    above: list[str] = []
+    for depth, width in enumerate(widths):
+        names = [f"n{depth}_{place}" for place in range(width)]
+        for place, name in enumerate(names):
+            some = sorted({above[place % len(above)], above[(place + 1) % len(above)]}) if above else []
+            shape[name] = Node(after=above if width == 1 else some)
+        above = names
+    return shape
+
+
+def graph_document(pipelines: Mapping[str, Shape], **run: Any) -> Json:
+    """Return a graph document as docs/contracts.md has it; a pipeline's nodes must come after those they read."""
+    nodes: list[Json] = []
+    members: dict[str, list[int]] = {}
+    for pipeline, shape in pipelines.items():
+        members[pipeline] = list(range(len(nodes), len(nodes) + len(shape)))
+        nodes += [_node(name, node) for name, node in shape.items()]
+    defaults = {
+        "job_queue": "embedded_queue",
+        "job_definition": "embedded_definition",
+        "job_command": "job",
+        "max_workers": None,
+        "group_by": ["memory"],
+        "array_jobs": False,
+        "on_failure": "abort",
+        "memory_retry": None,
+        "launch_type": "EC2",
+    }
+    entry = {"type": "pickle.PickleDataset", "location": "remote", "versioned": False}
+    document = {
+        "format": 1,
+        "project": "stand_in",
+        "package": "stand_in",
+        "kedro_version": "1.7.0",
+        "environment": "aws_batch",
+        "nodes": nodes,
+        "pipelines": members,
+        "datasets": {name: entry for node in nodes for name in node["outputs"]},
+        "run": {**defaults, **run},
+    }
+    canonical = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return {**document, "digest": "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()}
+
+
+def _node(name: str, node: Node) -> Json:
+    inputs, output = [f"{above}_data" for above in node.after], f"{name}_data"
+    behaviour = {"seconds": node.seconds, "exits": list(node.exits)}
+    return {
+        "name": name,
+        "str": f"{name}: {name}([{';'.join(inputs)}]) -> [{output}]",
+        "namespace": None,
+        "tags": [],
+        "inputs": inputs,
+        "outputs": [output],
+        # A small share of a vCPU: what the stand-ins wait for must not be the embedded queue.
+        "resources": {"vcpus": 0.25, "memory": 1000, "environment": {"STAND_IN": json.dumps(behaviour)}}
+        | dict(node.resources),
+    }
+
+
+@dataclass(frozen=True)
+class Project:
+    """A directory in which stand-in jobs run, and the graph document of what they are."""
+
+    root: Path
+    document: Json
+
+    @property
+    def graph(self) -> Path:
+        """The file that start_run reads."""
+        return self.root / "graph.json"
+
+    def traces(self, run_id: str, what: str = "begun") -> list[Json]:
+        """Return the traces of a run's nodes, in the order in which they were left."""
+        return [line for line in self.all_traces() if (line["run_id"], line["what"]) == (run_id, what)]
+
+    def all_traces(self) -> list[Json]:
+        """Return all that jobs left behind; one may be writing just now."""
+        file = self.root / "jobs/traces.jsonl"
+        text = file.read_text(encoding="utf-8") if file.exists() else ""
+        return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
+
+    def ran(self, run_id: str) -> Counter[str]:
+        """Return how often each node began in a run."""
+        return Counter(line["node"] for line in self.traces(run_id))
+
+    def aws(self, **settings: Any) -> EmbeddedAws:
+        """Return an embedded AWS with the service of this checkout, in which this project's jobs run."""
+        return EmbeddedAws(
+            service=service_root(),
+            graph_document=self.graph,
+            jobs_cwd=self.root / "jobs",
+            **{"stop_timeout": 2, "exit_grace": 0.2, "async_retry_delays": (), **settings},
+        )
+
+
+def make_project(root: Path, pipelines: Mapping[str, Shape], **run: Any) -> Project:
+    """Write the graph document, and the stand-in where `python -m kedro_aws_batch.job` finds it."""
+    package = root / "jobs/kedro_aws_batch"
+    package.mkdir(parents=True)
+    package.joinpath("__init__.py").touch()
+    shutil.copyfile(Path(__file__).with_name("stand_in.py"), package / "job.py")
+    project = Project(root, graph_document(pipelines, **run))
+    project.graph.write_text(json.dumps(project.document), encoding="utf-8")
+    return project
+
+
+def service(aws: EmbeddedAws) -> Service:
+    return Service(aws.service_prefix, aws.client("lambda"))
+
+
+def finished(aws: EmbeddedAws, started: Started, seconds: float = 60) -> RunState:
+    """Return a run's state once its status is final."""
+    return _described(aws, started.run_id, seconds, lambda state: state.ended)
+
+
+def settled(aws: EmbeddedAws, run_id: str, seconds: float = 60) -> RunState:
+    """Return a run's state once nothing of it is in flight."""
+    return _described(aws, run_id, seconds, lambda state: state.settled)
+
+
+def _described(aws: EmbeddedAws, run_id: str, seconds: float, fits: Callable[[RunState], bool]) -> RunState:
+    deadline = time.monotonic() + seconds
+    while not fits(state := service(aws).describe_run(run_id)):
+        assert time.monotonic() < deadline, f"after {seconds} s run {run_id} is {state}"
+        time.sleep(0.1)  # each look costs as much as a link of a chain of jobs
+    return state
+
+
+def statuses(state: RunState) -> dict[str, str]:
+    """Return what has become of each node."""
+    return {node: group.status for group in state.groups for node in group.nodes}
+
+
+def queue_url(aws: EmbeddedAws, name: str) -> str:
+    """Return the URL of one of the service's queues, by its name in resources/events.yml."""
+    return str(aws.client("sqs").get_queue_url(QueueName=f"{aws.service_prefix}-{name}")["QueueUrl"])
+
+
+def messages_in(aws: EmbeddedAws, name: str) -> int:
+    """Return how many messages a queue has, received ones that may come again included."""
+    kinds = ("", "NotVisible", "Delayed")
+    names: Any = [f"ApproximateNumberOfMessages{kind}" for kind in kinds]
+    answer = aws.client("sqs").get_queue_attributes(QueueUrl=queue_url(aws, name), AttributeNames=names)
+    return sum(int(answer["Attributes"][each]) for each in names)
+
+
+def open_runs(aws: EmbeddedAws) -> list[str]:
+    """Return the runs on the list that reconcile goes through."""
+    answer = aws.client("dynamodb").query(
+        TableName=f"{aws.service_prefix}-RunTable",
+        KeyConditionExpression="pk = :pk",
+        ExpressionAttributeValues={":pk": {"S": "active"}},
+        ConsistentRead=True,
+    )
+    return [item["sk"]["S"] for item in answer["Items"]]
+
+
+def reconcile(aws: EmbeddedAws) -> None:
+    """Let the service's schedule fire now."""
+    (rule,) = (rule["Name"] for rule in aws.client("events").list_rules()["Rules"] if "ScheduleExpression" in rule)
+    aws.fire(rule)
+
+
+@contextlib.contextmanager
+def reconciling(aws: EmbeddedAws, every: float) -> Iterator[None]:
+    """Let the schedule fire every so many seconds rather than every minute."""
+    stopping = threading.Event()
+
+    def fire() -> None:
+        while not stopping.wait(every):
+            reconcile(aws)
+
+    thread = threading.Thread(target=fire, name="reconciling")
+    thread.start()
+    try:
+        yield
+    finally:
+        stopping.set()
+        thread.join()
+
+
+def function_pids() -> list[int]:
+    """Return the processes that run the embedded AWS's functions, all of them children of this one."""
+    listed = subprocess.run(
+        ["ps", "-A", "-ww", "-o", "pid=,ppid=,stat=,command="], capture_output=True, text=True, check=True
+    )
+    rows = [line.split(None, 3) for line in listed.stdout.splitlines()]
+    return [
+        int(row[0])
+        for row in rows
+        if len(row) == 4 and int(row[1]) == os.getpid() and "Z" not in row[2] and row[3].endswith("bootstrap.py")
+    ]
+
+
+def left_alive(project: Project, functions: Sequence[int]) -> list[int]:
+    """Return which of the jobs' and the functions' processes still run."""
+    return [pid for pid in {*functions, *(line["pid"] for line in project.all_traces())} if alive(pid)]

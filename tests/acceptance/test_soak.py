@@ -1,0 +1,48 @@
+"""Run after run on one embedded AWS: each does all of its nodes once, and leaves nothing behind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.local.support import until
+
+from .support import (
+    finished,
+    function_pids,
+    layers,
+    left_alive,
+    make_project,
+    messages_in,
+    open_runs,
+    reconcile,
+    service,
+)
+
+SHAPE = layers(2, 6, 7, 1, 5, 6, 2, 1)
+
+
+@pytest.mark.parametrize("runs", [3, pytest.param(20, marks=pytest.mark.long)])
+def test_runs_in_a_row_do_every_node_once_and_leave_nothing_behind(tmp_path: Path, runs: int) -> None:
+    project = make_project(tmp_path, {"__default__": SHAPE})
+    assert len(SHAPE) == 30
+
+    with project.aws() as aws:
+        run_ids = []
+        for _ in range(runs):
+            started = service(aws).start_run({})
+            state = finished(aws, started)
+            assert (state.status, state.counts["SUCCEEDED"]) == ("SUCCEEDED", 30)
+            run_ids.append(started.run_id)
+        assert {run_id: project.ran(run_id) for run_id in run_ids} == dict.fromkeys(run_ids, dict.fromkeys(SHAPE, 1))
+        assert len(project.all_traces()) == 2 * 30 * runs
+
+        until(lambda: messages_in(aws, "EventsQueue") == 0)
+        reconcile(aws)
+        until(lambda: open_runs(aws) == [])
+        assert messages_in(aws, "DeadLetterQueue") == 0
+        functions = function_pids()
+        assert functions
+
+    assert left_alive(project, functions) == []
