@@ -1,4 +1,4 @@
-"""A stage for one run, without concurrency: jobs end when the test says so, events arrive when the test delivers them."""
+"""A stage for one run, without concurrency: jobs end and events arrive when the test says so."""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -236,7 +238,8 @@ def test_advancing_without_outcomes_never_submits_a_group_twice(
     parents: list[list[int]], policy: str, workers: int | None, choices: list[tuple[int, str]]
 ) -> None:
     stage = Stage(document(parents))
-    stage.start(on_failure=policy, **({} if workers is None else {"max_workers": workers}))
+    limits: dict[str, Any] = {} if workers is None else {"max_workers": workers}
+    stage.start(on_failure=policy, **limits)
     for number, what in choices:
         jobs = list(stage.batch.jobs.values())
         alive = [job for job in jobs if not job.over]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from dag.document import MOST_GROUPS, Dataset, GraphDocument, Node
@@ -42,7 +44,7 @@ def test_a_key_used_for_another_request_is_refused() -> None:
         ({"graph_digest": "sha256:1"}, "The deployed graph is sha256:0"),
     ],
 )
-def test_what_cannot_be_run_is_refused_with_nothing_written(request_: dict[str, object], says: str) -> None:
+def test_what_cannot_be_run_is_refused_with_nothing_written(request_: dict[str, Any], says: str) -> None:
     stage = Stage(document(chain(2)))
     with pytest.raises(DagError, match=says):
         stage.start(**request_)

@@ -60,7 +60,7 @@ def test_a_run_in_trouble_fails_its_own_messages_alone() -> None:
             raise RuntimeError("no")
         return add_marks(run_id, *arguments)
 
-    stage.table.add_marks = broken  # type: ignore[method-assign]
+    stage.table.add_marks = broken  # type: ignore[method-assign, assignment]
     taken = take(stage.dispatcher, [_record({"detail": ours.detail()}, "a"), _record({"detail": others.detail()}, "b")])
     assert taken.failed == ["a"]
     assert stage.submitted() == [0, 1]

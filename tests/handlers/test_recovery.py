@@ -6,8 +6,6 @@ from typing import Any
 
 import pytest
 
-from adapters.ports import Unknown
-from dag.records import Job
 from dag.shards import Mark
 from dag.status import RunStatus
 from handlers.recovery import in_turn
@@ -168,5 +166,4 @@ def _with_a_lost_submitter() -> Stage:
 def test_the_lost_submitter_of_these_tests_is_one() -> None:
     stage = _with_a_lost_submitter()
     assert stage.dispatcher.view(stage.run_id).open_claims() == [Mark(0)]
-    assert Unknown() != Job(Mark(0), "j", "n", 0)
     assert stage.dispatcher.ports.queue.find(QUEUE, "n") == []
