@@ -109,6 +109,11 @@ def test_a_name_that_the_project_does_not_have_is_refused(sound: Path, words: li
     assert not (sound / ".kedro_aws_batch").exists()
 
 
+@pytest.mark.parametrize("words", [["--fresh"], ["--local", "--fresh", "--resume-from=x"], ["--max-workers=0"]])
+def test_options_that_contradict_each_other_or_make_no_sense_are_usage_errors(sound: Path, words: list[str]) -> None:
+    assert call("run", *words).exit_code == 2
+
+
 def test_a_project_with_problems_is_not_run(make_project: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(make_project(Sources(catalog={"raw": {"type": "pickle.PickleDataset", "filepath": "data/raw"}})))
     result = call("run", "--local")

@@ -62,6 +62,8 @@ def command(local: bool, fresh: bool, environment: str, wait: bool, conf_source:
       kedro aws-batch run --local --resume-from=2026-11-22T13.11.00.123Z
       kedro aws-batch run --pipelines=data_science --no-wait
     """
+    if fresh and (not local or given["resume_from"]):
+        raise click.UsageError("--fresh forgets earlier local runs: it goes with --local, and not with --resume-from.")
     selection = Selection(**{name: _frozen(given.pop(name)) for name in Selection.__dataclass_fields__})
     request = {**selection.request(), **{key: value for key, value in given.items() if value is not None}}
     source = Opening(environment, params=selection.params if local else None, conf_source=conf_source)
