@@ -1,0 +1,167 @@
+"""What a user installs: the wheel holds the service and nothing else, and works outside the checkout."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from email.message import Message
+from email.parser import HeaderParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import kedro_aws_batch
+
+from .support import layers, make_project
+
+ROOT = Path(__file__).parents[2]
+VERSION = kedro_aws_batch.__version__
+SERVICE = ("adapters", "dag", "handlers", "resources")
+
+# What a user's program may do, in an environment that knows nothing of the checkout.
+PROGRAM = """
+import importlib.util, json, sys, time
+from pathlib import Path
+import kedro_aws_batch
+from kedro_aws_batch.client import Service
+from kedro_aws_batch.local import EmbeddedAws, service_root
+
+project = Path(sys.argv[1])
+seen = {
+    "package": kedro_aws_batch.__file__,
+    "service_root": str(service_root()),
+    "found": [name for name in ("adapters", "dag", "handlers") if importlib.util.find_spec(name)],
+}
+with EmbeddedAws(service=service_root(), graph_document=project / "graph.json", jobs_cwd=project / "jobs") as aws:
+    service = Service(aws.service_prefix, aws.client("lambda"))
+    run_id = service.start_run({}).run_id
+    while not (state := service.describe_run(run_id)).ended:
+        time.sleep(0.1)
+print(json.dumps({**seen, "run_id": run_id, "status": state.status, "counts": state.counts}))
+"""
+
+
+def run(*command: str | Path, cwd: Path) -> str:
+    """Return what a command prints, told nothing of this environment."""
+    ours = {"VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE"}
+    environment = {name: value for name, value in os.environ.items() if name not in ours}
+    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{command} said:\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built from the checkout by its own build system, with what is installed here."""
+    directory = tmp_path_factory.mktemp("dist")
+    build = (sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", directory, ROOT)
+    run(*build, cwd=directory)
+    (built,) = directory.iterdir()
+    return built
+
+
+@pytest.fixture(scope="module")
+def members(wheel: Path) -> Iterator[zipfile.ZipFile]:
+    with zipfile.ZipFile(wheel) as archive:
+        yield archive
+
+
+def metadata(members: zipfile.ZipFile) -> Message:
+    return HeaderParser().parsestr(members.read(f"kedro_aws_batch-{VERSION}.dist-info/METADATA").decode())
+
+
+def source_files(folder: Path) -> set[str]:
+    """Return what a folder of the checkout holds that is not made by running it."""
+    files = (file for file in folder.rglob("*") if file.is_file() and "__pycache__" not in file.parts)
+    return {file.relative_to(folder).as_posix() for file in files}
+
+
+def test_the_wheel_holds_the_package_and_the_service_within_it_and_nothing_else(members: zipfile.ZipFile) -> None:
+    package = {f"kedro_aws_batch/{name}" for name in source_files(ROOT / "src/kedro_aws_batch")}
+    service = {f"{folder}/{name}" for folder in SERVICE for name in source_files(ROOT / folder)}
+    service |= {"requirements.txt", "serverless.yml"}
+    installed = {"METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE"}
+
+    assert set(members.namelist()) == {
+        *package,
+        *(f"kedro_aws_batch/_service/{name}" for name in service),
+        *(f"kedro_aws_batch-{VERSION}.dist-info/{name}" for name in installed),
+    }
+
+
+def test_the_service_is_carried_as_it_is(members: zipfile.ZipFile) -> None:
+    for folder in SERVICE:
+        for name in source_files(ROOT / folder):
+            assert members.read(f"kedro_aws_batch/_service/{folder}/{name}") == (ROOT / folder / name).read_bytes()
+
+
+def test_the_metadata_says_what_is_installed_with_it(wheel: Path, members: zipfile.ZipFile) -> None:
+    described = metadata(members)
+    wanted = [each for each in described.get_all("Requires-Dist", []) if "extra ==" not in each]
+
+    assert wheel.name == f"kedro_aws_batch-{VERSION}-py3-none-any.whl"
+    assert {name: described[name] for name in ("Name", "Version", "Requires-Python", "License-Expression")} == {
+        "Name": "kedro-aws-batch",
+        "Version": VERSION,
+        "Requires-Python": ">=3.10",
+        "License-Expression": "Apache-2.0",
+    }
+    assert sorted(each.split(">")[0].split("<")[0] for each in wanted) == ["boto3", "kedro", "rich"]
+    assert {"local", "dev"} == set(described.get_all("Provides-Extra", []))
+    assert "Framework :: Kedro" in described.get_all("Classifier", [])
+    assert described.get("Description-Content-Type", "text/markdown") == "text/markdown"
+    assert str(described.get_payload()).strip() == (ROOT / "README.md").read_text(encoding="utf-8").strip()
+
+
+def test_kedro_finds_the_commands_by_the_entry_point(members: zipfile.ZipFile) -> None:
+    lines = members.read(f"kedro_aws_batch-{VERSION}.dist-info/entry_points.txt").decode().split("\n")
+
+    assert lines[:2] == ["[kedro.project_commands]", "aws_batch = kedro_aws_batch.cli:commands"]
+
+
+def install(wheel: Path, extras: str, directory: Path) -> Path:
+    """Return the Python of a new environment that has the wheel, and the pinned versions of what it needs."""
+    uv = Path(sys.executable).with_name("uv")
+    tool = uv if uv.exists() else Path(shutil.which("uv") or pytest.fail("uv, which `make` installs, was not found"))
+    run(tool, "venv", "--quiet", "--python", sys.executable, directory / "venv", cwd=directory)
+    installed = directory / "venv/bin/python"
+    command = (tool, "pip", "install", "--quiet", "--python", installed, "--constraint", ROOT / "constraints.txt")
+    try:
+        run(*command, "--offline", f"{wheel}{extras}", cwd=directory)
+    except AssertionError:  # the cache was filled by `make`; should it have been emptied since, the network has it
+        run(*command, f"{wheel}{extras}", cwd=directory)
+    return installed
+
+
+def test_the_installed_wheel_runs_a_pipeline_outside_the_checkout(wheel: Path, tmp_path: Path) -> None:
+    python = install(wheel, "[local]", tmp_path)
+    project = make_project(tmp_path / "project", {"__default__": layers(1, 3, 1)})
+    (tmp_path / "program.py").write_text(PROGRAM, encoding="utf-8")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+
+    seen: dict[str, Any] = json.loads(run(python, tmp_path / "program.py", project.root, cwd=elsewhere))
+
+    package = Path(seen["package"]).parent
+    assert package.is_relative_to(tmp_path / "venv")
+    assert seen["service_root"] == str(package / "_service")
+    assert seen["found"] == []
+    assert (seen["status"], seen["counts"]["SUCCEEDED"]) == ("SUCCEEDED", 5)
+    assert project.ran(seen["run_id"]) == dict.fromkeys(layers(1, 3, 1), 1)
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_the_commands_and_the_job_need_no_extra(wheel: Path, tmp_path: Path) -> None:
+    """An image for AWS Batch has the plugin without `local`."""
+    python = install(wheel, "", tmp_path)
+
+    run(python, "-c", "import kedro_aws_batch.cli, kedro_aws_batch.job, kedro_aws_batch.session", cwd=tmp_path)
+    missing = run(python, "-c", "import importlib.util; print(importlib.util.find_spec('moto'))", cwd=tmp_path)
+
+    assert missing.strip() == "None"
