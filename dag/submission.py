@@ -59,14 +59,22 @@ def submission(plan: Plan, mark: Mark) -> Submission:
 
 def refuse_oversized(plan: Plan) -> None:
     """Raise InvalidRequestError when a group's job could not be submitted, so that nothing is started."""
-    for index, group in enumerate(plan.groups):
-        size = len(json.dumps(submission(plan, Mark(index)).request).encode())
-        if size > LARGEST_REQUEST:
-            raise InvalidRequestError(
-                f"The job of group '{group.title}' would be a request of {size:,} bytes, and SubmitJob accepts "
-                f"{LARGEST_REQUEST:,}. Its run parameters take {len(json.dumps(plan.params)):,} of them: "
-                "put large values in conf/, or run fewer nodes in one group."
-            )
+    largest = max(range(len(plan.groups)), key=lambda index: _weight(plan.groups[index]))
+    size = len(json.dumps(submission(plan, Mark(largest)).request).encode())
+    if size > LARGEST_REQUEST:
+        raise InvalidRequestError(
+            f"The job of group '{plan.groups[largest].title}' would be a request of {size:,} bytes, and SubmitJob accepts "
+            f"{LARGEST_REQUEST:,}. The run's parameters take {len(json.dumps(plan.params)):,} of them: "
+            "put large values in conf/, or run fewer nodes in one group."
+        )
+    if plan.settings.job_command == "kedro-run":
+        for group in plan.groups:
+            kedro_run(plan, group)
+
+
+def _weight(group: Group) -> int:
+    """Return the size of what differs between the requests of two groups."""
+    return len(json.dumps([json.dumps([group.nodes, group.load_versions]), group.resources]))
 
 
 def retry_strategy(attempts: int) -> Mapping[str, Any]:

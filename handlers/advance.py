@@ -164,6 +164,8 @@ class _Advance:
             claimed = self._claim(run, decided.frontier)
             if claimed is None:
                 break
+            # What else becomes ready meanwhile is the business of whoever merges it.
+            self.candidates = {mark.group for mark in decided.frontier}.difference(mark.group for mark in claimed)
             after = self._submit(claimed)
             run = after or run
         if run.over and (self.full or self.causes):

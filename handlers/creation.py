@@ -68,12 +68,13 @@ def _create(dispatcher: Dispatcher, source: Source, request: Mapping[str, Any], 
     meant = resumed_request(request, earlier.request) if earlier else request
     run_id = run_id_at(now)
     make = _Maker(source, meant, earlier)
-    make(run_id)
+    plan, resumed = make(run_id)
     if not table.put_key(key, run_id, expires_at):
         run_id = table.get_key(key) or run_id
     later = 0
     while True:
-        plan, resumed = make(run_id)
+        if plan.run_id != run_id:
+            plan, resumed = make(run_id)
         asked = (_own(meant), _fingerprint(request))
         run = _run(plan, resumed, source.document, asked, (key, now, expires_at, _digest(plan)))
         _write_parts(dispatcher, plan, run)
