@@ -82,10 +82,13 @@ class RunTable(Protocol):
         """Write down that the start or the end was announced."""
 
     def take_slots(self, run_id: str, slots: Collection[int], most: int) -> bool:
-        """Take places among `max_workers` if the run is RUNNING and all of them fit; return whether they were taken."""
+        """Take places among `max_workers` if the run is RUNNING and all of them fit; return whether they were taken.
+
+        One that is held already needs room like the others.
+        """
 
     def free_slots(self, run_id: str, slots: Collection[int]) -> Run | None:
-        """Give places back, and return the run as it is then."""
+        """Give places back, and return the run as it is then; None where there is no run."""
 
     def add_marks(self, run_id: str, shard: int, marks: Mapping[str, Collection[int]]) -> Shard:
         """Add numbers to the sets of a shard, and return it as it is then."""

@@ -136,9 +136,17 @@ class DynamoRunTable:
         )
 
     def flag_announced(self, run_id: str, what: str) -> None:
-        self._update(f"run#{run_id}", "status", "ADD announced :what", {":what": {"SS": [what]}})
+        self._update(
+            f"run#{run_id}",
+            "status",
+            "ADD announced :what",
+            {":what": {"SS": [what]}},
+            condition="attribute_exists(pk)",
+        )
 
     def take_slots(self, run_id: str, slots: Collection[int], most: int) -> bool:
+        if len(slots) > most:
+            return False
         return self._update(
             f"run#{run_id}",
             "status",
@@ -149,15 +157,18 @@ class DynamoRunTable:
         )
 
     def free_slots(self, run_id: str, slots: Collection[int]) -> Run | None:
-        answer = self._client.update_item(
-            TableName=self._name,
-            Key=_key(f"run#{run_id}", "status"),
-            UpdateExpression="DELETE slots :slots",
-            ExpressionAttributeValues={":slots": _numbers(slots)},
-            ReturnValues="ALL_NEW",
-        )
-        item = _plain(answer["Attributes"])
-        return _run(item) if "status" in item else None
+        try:
+            answer = self._client.update_item(
+                TableName=self._name,
+                Key=_key(f"run#{run_id}", "status"),
+                UpdateExpression="DELETE slots :slots",
+                ConditionExpression="attribute_exists(pk)",  # or UpdateItem would make an item of its keys alone
+                ExpressionAttributeValues={":slots": _numbers(slots)},
+                ReturnValues="ALL_NEW",
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return None
+        return _run(_plain(answer["Attributes"]))
 
     def add_marks(self, run_id: str, shard: int, marks: Mapping[str, Collection[int]]) -> Shard:
         wanted = {name: numbers for name, numbers in marks.items() if numbers}

@@ -29,7 +29,10 @@ class MemoryRunTable:
 
     def put_key(self, key: str, run_id: str, expires_at: int) -> bool:
         self._call("put_key")
-        return self._keys.setdefault(key, run_id) is run_id
+        if key in self._keys:
+            return False
+        self._keys[key] = run_id
+        return True
 
     def get_key(self, key: str) -> str | None:
         self._call("get_key")
@@ -81,7 +84,10 @@ class MemoryRunTable:
 
     def put_run(self, run: Run) -> bool:
         self._call("put_run")
-        return self._runs.setdefault(run.run_id, run) is run
+        if run.run_id in self._runs:
+            return False
+        self._runs[run.run_id] = run
+        return True
 
     def get_run(self, run_id: str) -> Run | None:
         self._call("get_run")
@@ -89,30 +95,33 @@ class MemoryRunTable:
 
     def get_runs(self, run_ids: Sequence[str]) -> list[Run]:
         self._call("get_runs")
+        assert len(run_ids) <= 100, "BatchGetItem takes at most 100 keys"
         return [self._runs[run_id] for run_id in run_ids if run_id in self._runs]
 
     def end_run(self, run_id: str, status: RunStatus, reason: str | None, at: int) -> bool:
         self._call("end_run")
-        if self._runs[run_id].over:
+        run = self._runs.get(run_id)
+        if run is None or run.over:
             return False
-        self._runs[run_id] = replace(self._runs[run_id], status=status, reason=reason, ended_at=at)
+        self._runs[run_id] = replace(run, status=status, reason=reason, ended_at=at)
         return True
 
     def flag_failure(self, run_id: str, reason: str) -> None:
         self._call("flag_failure")
-        run = self._runs[run_id]
-        if not run.over and run.failure is None:
+        run = self._runs.get(run_id)
+        if run is not None and not run.over and run.failure is None:
             self._runs[run_id] = replace(run, failure=reason)
 
     def flag_announced(self, run_id: str, what: str) -> None:
         self._call("flag_announced")
-        run = self._runs[run_id]
-        self._runs[run_id] = replace(run, announced=run.announced | {what})
+        run = self._runs.get(run_id)
+        if run is not None:
+            self._runs[run_id] = replace(run, announced=run.announced | {what})
 
     def take_slots(self, run_id: str, slots: Collection[int], most: int) -> bool:
         self._call("take_slots")
-        run = self._runs[run_id]
-        if run.over or len(run.slots) > most - len(slots):
+        run = self._runs.get(run_id)
+        if run is None or run.over or len(run.slots) > most - len(slots):
             return False
         self._runs[run_id] = replace(run, slots=run.slots | set(slots))
         return True
@@ -150,11 +159,13 @@ class MemoryRunTable:
 
     def get_shards(self, run_id: str, indices: Collection[int]) -> list[Shard]:
         self._call("get_shards")
+        assert len(indices) <= 100, "BatchGetItem takes at most 100 keys"
         known = self._shards.get(run_id, {})
         return [known[index] for index in indices if index in known]
 
     def put_jobs(self, run_id: str, jobs: Sequence[Job], expires_at: int) -> None:
         self._call("put_jobs")
+        assert len(jobs) <= 25, "BatchWriteItem takes at most 25 items"
         self._jobs.setdefault(run_id, {}).update({job.mark: job for job in jobs})
 
     def jobs(self, run_id: str, first: int, last: int, after: Mark | None) -> tuple[list[Job], Mark | None]:
@@ -165,6 +176,7 @@ class MemoryRunTable:
 
     def put_outcomes(self, run_id: str, outcomes: Sequence[Outcome], expires_at: int) -> None:
         self._call("put_outcomes")
+        assert len(outcomes) <= 25, "BatchWriteItem takes at most 25 items"
         self._outcomes.setdefault(run_id, {}).update({outcome.mark: outcome for outcome in outcomes})
 
     def outcomes(self, run_id: str, first: int, last: int, after: Mark | None) -> tuple[list[Outcome], Mark | None]:
