@@ -112,7 +112,7 @@ class RunTable(Protocol):
         """Return the recorded jobs of the groups from first to last, and after which the next page begins."""
 
     def put_outcomes(self, run_id: str, outcomes: Sequence[Outcome], expires_at: int) -> None:
-        """Record how attempts ended, at most 25."""
+        """Record how attempts ended, at most 25; of two for one attempt the later stays."""
 
     def outcomes(self, run_id: str, first: int, last: int, after: Mark | None) -> tuple[list[Outcome], Mark | None]:
         """Return how attempts of the groups from first to last ended, and after which the next page begins."""

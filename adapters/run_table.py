@@ -303,7 +303,9 @@ class DynamoRunTable:
         return found
 
     def _put_many(self, items: Iterable[Item]) -> None:
-        wanted: Any = {self._name: [{"PutRequest": {"Item": _item(item)}} for item in items]}
+        # BatchWriteItem refuses all of a batch in which one key comes twice, as an event does that is delivered twice.
+        by_key = {item["sk"]: item for item in items}
+        wanted: Any = {self._name: [{"PutRequest": {"Item": _item(item)}} for item in by_key.values()]}
         while wanted:
             answer = self._client.batch_write_item(RequestItems=wanted)
             wanted = answer.get("UnprocessedItems")
