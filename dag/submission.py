@@ -63,8 +63,8 @@ def refuse_oversized(plan: Plan) -> None:
     size = len(json.dumps(submission(plan, Mark(largest)).request).encode())
     if size > LARGEST_REQUEST:
         raise InvalidRequestError(
-            f"The job of group '{plan.groups[largest].title}' would be a request of {size:,} bytes, and SubmitJob accepts "
-            f"{LARGEST_REQUEST:,}. The run's parameters take {len(json.dumps(plan.params)):,} of them: "
+            f"The job of group '{plan.groups[largest].title}' would be a request of {size:,} bytes, "
+            f"and SubmitJob accepts {LARGEST_REQUEST:,}. The run's parameters take {len(json.dumps(plan.params)):,} of them: "
             "put large values in conf/, or run fewer nodes in one group."
         )
     if plan.settings.job_command == "kedro-run":
