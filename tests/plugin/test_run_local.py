@@ -13,6 +13,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from .project import REMOTE_CHAIN, Sources, pickled
 
 if TYPE_CHECKING:
@@ -57,9 +59,16 @@ def surroundings() -> dict[str, str]:
 
 
 def run(project: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(*words), cwd=project, env=surroundings(), capture_output=True, text=True, check=False, timeout=120
+    process = subprocess.Popen(
+        command(*words), cwd=project, env=surroundings(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
+    try:
+        output, errors = process.communicate(timeout=120)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGINT)  # what has been printed, and the run's state, tell where it hangs
+        output, errors = process.communicate(timeout=60)
+        pytest.fail(f"no end after two minutes:\n{output}\n{errors}")
+    return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
 
 
 def stored(project: Path) -> dict[str, Any]:
