@@ -49,6 +49,13 @@ def dynamo(request: pytest.FixtureRequest) -> Iterator[Dynamo]:
         yield fresh
 
 
+@pytest.fixture
+def dynalite_table(dynalite_client: DynamoDBClient) -> Iterator[Dynamo]:
+    """An empty run table in dynalite."""
+    with fresh_table(dynalite_client) as fresh:
+        yield fresh
+
+
 @pytest.fixture(params=["memory", "embedded", "dynalite"])
 def table(request: pytest.FixtureRequest) -> Iterator[RunTable]:
     """An empty run table. The one in memory has small pages, as DynamoDB's are now and then."""

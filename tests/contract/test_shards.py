@@ -54,26 +54,12 @@ def test_a_claim_returns_the_shard_as_it_was_before(table: RunTable) -> None:
     assert table.claim(RUN_ID, 2, [3]) == Shard(2, claimed=numbers(1, 2, 3), submitted=numbers(1))
 
 
-def test_a_claim_is_taken_over_once(table: RunTable) -> None:
+def test_a_claim_is_taken_over_once_by_its_next_generation(table: RunTable) -> None:
     generation = Mark(5, 0, 1).number
     table.claim(RUN_ID, 0, [5])
 
-    assert table.take_over(RUN_ID, 0, generation)
-    assert not table.take_over(RUN_ID, 0, generation)
-    assert table.get_shards(RUN_ID, [0]) == [Shard(0, claimed=numbers(5, generation))]
-
-
-def test_a_claim_is_taken_over_also_where_none_is_known(table: RunTable) -> None:
-    assert table.take_over(RUN_ID, 0, 5)
-    assert not table.take_over(RUN_ID, 0, 5)
-    assert table.claim(RUN_ID, 0, [5]) == Shard(0, claimed=numbers(5))
-
-
-def test_one_number_is_not_taken_for_part_of_another(table: RunTable) -> None:
-    table.claim(RUN_ID, 0, [12, 345])
-
-    assert table.take_over(RUN_ID, 0, 1)
-    assert table.take_over(RUN_ID, 0, 34)
+    assert table.claim(RUN_ID, 0, [generation]) == Shard(0, claimed=numbers(5))
+    assert table.claim(RUN_ID, 0, [generation]) == Shard(0, claimed=numbers(5, generation))
 
 
 def test_shards_are_read_in_order_and_from_the_one_after(table: RunTable) -> None:

@@ -84,6 +84,8 @@ class SimulatedBatch:
     ) -> None:
         self.jobs: dict[str, SimulatedJob] = {}
         self.counts: dict[str, int] = {}
+        self.queues: frozenset[str] | None = None  #: those that there are; None: whatever is asked for
+        self.definitions: frozenset[str] | None = None
         self._rng = rng
         self._now = now
         self._called = call
@@ -96,11 +98,18 @@ class SimulatedBatch:
             _refuse("TooManyRequestsException", 429)
         if self._happens(self._faults.lost_before):
             raise ReadTimeoutError(endpoint_url="batch")
+        self._check(request)
         job = self._accept(request)
         self._hear("accepted", job)
         if self._happens(self._faults.lost_after):
             raise ReadTimeoutError(endpoint_url="batch")
         return {"jobId": job.job_id, "jobName": job.name}
+
+    def _check(self, request: Mapping[str, Any]) -> None:
+        if self.queues is not None and request["jobQueue"] not in self.queues:
+            _refuse("ClientException", 400, f"Job queue {request['jobQueue']} does not exist")
+        if self.definitions is not None and request["jobDefinition"] not in self.definitions:
+            _refuse("ClientException", 400, f"Job definition {request['jobDefinition']} does not exist")
 
     def _accept(self, request: Mapping[str, Any]) -> SimulatedJob:
         needs = {need["type"]: need["value"] for need in request["containerOverrides"].get("resourceRequirements", ())}
@@ -153,6 +162,6 @@ class SimulatedBatch:
         return self._faults.on and probability > 0 and self._rng.random() < probability
 
 
-def _refuse(code: str, status: int) -> NoReturn:
-    answer: Any = {"Error": {"Code": code, "Message": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+def _refuse(code: str, status: int, message: str = "") -> NoReturn:
+    answer: Any = {"Error": {"Code": code, "Message": message or code}, "ResponseMetadata": {"HTTPStatusCode": status}}
     raise ClientError(answer, "SubmitJob")

@@ -1,0 +1,236 @@
+"""What the job queue promises, on Batch as it is simulated and on the embedded one, whose jobs are real."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pytest
+from botocore.exceptions import ClientError
+
+from adapters.job_queue import BatchJobQueue
+from adapters.ports import Accepted, Rejected
+from dag.events import read_job
+from dag.jobs import JobName
+from dag.records import OUR_REASON
+from dag.shards import Mark
+from dag.submission import Submission
+from kedro_aws_batch.local import EmbeddedAws
+from tests.contract.values import RUN_ID
+from tests.simulation.batch import Faults, SimulatedBatch
+
+if TYPE_CHECKING:
+    from mypy_boto3_batch import BatchClient
+
+REASON = f"{OUR_REASON}the run is CANCELLED: enough"
+
+
+class Batch(Protocol):
+    """A Batch, and the names of a queue and a definition that it has."""
+
+    queue: BatchJobQueue
+    queue_name: str
+    definition: str
+
+    def end(self, job_id: str) -> None:
+        """Have a job end of its own accord, or wait for that."""
+
+
+@dataclass(frozen=True)
+class _Now:
+    def now(self) -> int:
+        return time.time_ns() // 1_000_000
+
+    def left(self) -> float:
+        return 60.0
+
+
+class Simulated:
+    """The simulation's Batch, where nothing goes wrong."""
+
+    queue_name = "queue"
+    definition = "definition"
+
+    def __init__(self) -> None:
+        self.batch = SimulatedBatch(
+            random.Random(1), _Now().now, lambda name: None, lambda what, job: None, Faults(on=False)
+        )
+        self.batch.queues, self.batch.definitions = frozenset({"queue"}), frozenset({"definition"})
+        client: Any = self.batch
+        self.queue = BatchJobQueue((client, client), _Now(), time.sleep)
+
+    def end(self, job_id: str) -> None:
+        self.batch.end(self.batch.jobs[job_id])
+
+
+class Embedded:
+    """The embedded AWS's Batch."""
+
+    def __init__(self, aws: EmbeddedAws) -> None:
+        self.queue_name, self.definition = aws.job_queue, aws.job_definition
+        client: BatchClient = aws.client("batch")
+        self.queue = BatchJobQueue((client, client), _Now(), time.sleep)
+
+    def end(self, job_id: str) -> None:
+        deadline = time.monotonic() + 20
+        while self.queue.describe([job_id])[0]["status"] not in {"SUCCEEDED", "FAILED"}:
+            assert time.monotonic() < deadline, f"{job_id} has not ended in 20 s"
+            time.sleep(0.005)
+
+
+@pytest.fixture(params=["simulated", "embedded"])
+def batch(request: pytest.FixtureRequest) -> Batch:
+    """A Batch with a queue and a definition."""
+    return Simulated() if request.param == "simulated" else Embedded(request.getfixturevalue("aws"))
+
+
+_groups = iter(range(100_000))
+
+
+def submission(batch: Batch, *command: str, **changes: Any) -> Submission:
+    """Return a job with a name of its own, which runs for a minute if it runs nothing else."""
+    group = next(_groups)
+    request = {
+        "jobName": JobName("contract", RUN_ID, group, 0).write("train"),
+        "jobQueue": batch.queue_name,
+        "jobDefinition": batch.definition,
+        "containerOverrides": {"command": list(command or ("sleep", "60"))},
+        **changes,
+    }
+    return Submission((Mark(group),), request)
+
+
+def submitted(batch: Batch, *submissions: Submission) -> list[str]:
+    """Submit jobs and return their ids."""
+    answers = batch.queue.submit(submissions)
+    return [answer.job_id for answer in answers if isinstance(answer, Accepted)]
+
+
+def described(batch: Batch, job_id: str) -> Mapping[str, Any]:
+    """Return the description of one job."""
+    (detail,) = batch.queue.describe([job_id])
+    return detail
+
+
+def test_answers_come_in_the_order_of_the_submissions(batch: Batch) -> None:
+    submissions = [submission(batch, "true") for _ in range(20)]
+
+    answers = batch.queue.submit(submissions)
+
+    ids = [answer.job_id for answer in answers if isinstance(answer, Accepted)]
+    names = {detail["jobId"]: detail["jobName"] for detail in batch.queue.describe(ids)}
+    assert [names[job_id] for job_id in ids] == [each.request["jobName"] for each in submissions]
+
+
+def test_nothing_is_submitted_when_nothing_is_to_be(batch: Batch) -> None:
+    assert batch.queue.submit([]) == []
+
+
+@pytest.mark.parametrize(("what", "called"), [("jobQueue", "Job queue"), ("jobDefinition", "Job definition")])
+def test_a_job_that_batch_refuses_is_rejected_with_batch_s_words(batch: Batch, what: str, called: str) -> None:
+    good, bad = submission(batch, "true"), submission(batch, "true", **{what: "nowhere"})
+
+    before, answer, after = batch.queue.submit([good, bad, submission(batch, "true")])
+
+    assert isinstance(before, Accepted)
+    assert isinstance(after, Accepted)
+    assert isinstance(answer, Rejected)
+    assert answer.reason.startswith(f"ClientException: {called} nowhere does not exist")
+
+
+def test_a_job_that_ended_well_is_described_as_an_outcome(batch: Batch) -> None:
+    job = submission(batch, "true")
+    (job_id,) = submitted(batch, job)
+    batch.end(job_id)
+
+    end = read_job(described(batch, job_id))
+
+    assert end is not None
+    assert (end.outcome.mark, end.outcome.succeeded, end.outcome.job_id) == (job.marks[0], True, job_id)
+    assert end.outcome.exit_code == 0
+
+
+def test_a_job_that_has_not_ended_has_no_outcome(batch: Batch) -> None:
+    (job_id,) = submitted(batch, submission(batch))
+
+    assert read_job(described(batch, job_id)) is None
+    batch.queue.terminate([job_id], REASON)
+
+
+def test_forgotten_jobs_are_left_out(batch: Batch) -> None:
+    (job_id,) = submitted(batch, submission(batch, "true"))
+    unknown = [f"00000000-0000-0000-0000-{number:012d}" for number in range(99)]
+
+    assert [detail["jobId"] for detail in batch.queue.describe([*unknown, job_id])] == [job_id]
+    assert batch.queue.describe(unknown) == []
+    assert batch.queue.describe([]) == []
+
+
+def test_more_than_100_jobs_at_once_are_refused(batch: Batch) -> None:
+    with pytest.raises((ClientError, AssertionError)):
+        batch.queue.describe([f"00000000-0000-0000-0000-{number:012d}" for number in range(101)])
+
+
+def test_a_job_is_found_by_its_whole_name_alone(batch: Batch) -> None:
+    name = str(submission(batch).request["jobName"])
+    names = [name, name + "x", name[:-1], name.upper(), name + "-1"]
+    ids = submitted(batch, *(submission(batch, "true", jobName=each) for each in names))
+
+    assert batch.queue.find(batch.queue_name, name) == ids[:1]
+    assert batch.queue.find(batch.queue_name, name + "y") == []
+
+
+def test_a_job_is_found_whatever_its_status(batch: Batch) -> None:
+    name = str(submission(batch).request["jobName"])
+    ended, running, terminated = submitted(
+        batch,
+        submission(batch, "true", jobName=name),
+        submission(batch, jobName=name),
+        submission(batch, jobName=name),
+    )
+    batch.end(ended)
+    batch.queue.terminate([terminated], REASON)
+
+    assert sorted(batch.queue.find(batch.queue_name, name)) == sorted([ended, running, terminated])
+    batch.queue.terminate([running], REASON)
+
+
+def test_a_terminated_job_has_failed_for_our_reason(batch: Batch) -> None:
+    jobs = [submission(batch) for _ in range(3)]
+    ids = submitted(batch, *jobs)
+
+    batch.queue.terminate(ids, REASON)
+
+    for job, job_id in zip(jobs, ids, strict=True):
+        if isinstance(batch, Embedded):
+            batch.end(job_id)
+        end = read_job(described(batch, job_id))
+        assert end is not None
+        assert (end.outcome.mark, end.outcome.succeeded, end.outcome.cancelled) == (job.marks[0], False, True)
+        assert str(end.outcome.reason).startswith(REASON)
+
+
+def test_a_job_may_be_terminated_twice(batch: Batch) -> None:
+    (job_id,) = submitted(batch, submission(batch))
+
+    batch.queue.terminate([job_id], REASON)
+    batch.queue.terminate([job_id], "another reason")
+
+    if isinstance(batch, Embedded):
+        batch.end(job_id)
+    assert described(batch, job_id)["statusReason"] == REASON
+
+
+def test_terminating_a_job_that_has_ended_leaves_it_as_it_is(batch: Batch) -> None:
+    (job_id,) = submitted(batch, submission(batch, "true"))
+    batch.end(job_id)
+    before = described(batch, job_id)
+
+    batch.queue.terminate([job_id], REASON)
+    batch.queue.terminate([], REASON)
+
+    assert described(batch, job_id) == before
+    assert before["status"] == "SUCCEEDED"
