@@ -25,8 +25,11 @@ if TYPE_CHECKING:
 #: SubmitJob: 50 a second per account and Region, not adjustable. One invocation never asks for more.
 SUBMITS_A_SECOND = 50
 _LONGEST_PAUSE = 5.0
+#: Seconds kept back to record what was accepted: else a slice that is throttled for long is left to reconcile whole.
+_TO_RECORD = 5.0
 _THROTTLED = frozenset({"TooManyRequestsException", "ThrottlingException", "Throttling", "RequestLimitExceeded"})
 _BAD_REQUEST = 400
+_TOO_MANY_REQUESTS = 429
 _SERVER_ERROR = 500
 _T = TypeVar("_T")
 _R = TypeVar("_R")
@@ -60,7 +63,7 @@ class BatchJobQueue:
             except ClientError as error:
                 status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", _SERVER_ERROR)
                 details = error.response.get("Error", {})
-                if details.get("Code") in _THROTTLED:
+                if status == _TOO_MANY_REQUESTS or details.get("Code") in _THROTTLED:
                     self._limiter.back_off()
                 elif _BAD_REQUEST <= status < _SERVER_ERROR:
                     return Rejected(f"{details.get('Code')}: {details.get('Message')}"[:LONGEST_REASON])
@@ -112,11 +115,11 @@ class Limiter:
         self._lock = threading.Lock()
 
     def wait(self) -> bool:
-        """Wait for a turn; return whether there was one before the invocation's time runs out."""
+        """Wait for a turn; return whether there is one while time is left to record what comes of it."""
         with self._lock:
             now = self._clock.now() / 1000
             turn = max(now, self._next)
-            if turn - now > self._clock.left():
+            if turn - now > self._clock.left() - _TO_RECORD:
                 return False
             self._next = turn + 1 / self._rate
         if turn > now:

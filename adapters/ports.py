@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from dag.records import Job, Outcome, Run
+from dag.records import Array, Job, Outcome, Run
 from dag.shards import Mark, Shard
 from dag.status import RunStatus
 from dag.submission import Submission
@@ -96,9 +96,6 @@ class RunTable(Protocol):
     def claim(self, run_id: str, shard: int, numbers: Collection[int]) -> Shard:
         """Add numbers to `claimed`, and return the shard as it was before: what was not in it is the caller's."""
 
-    def take_over(self, run_id: str, shard: int, number: int) -> bool:
-        """Add a number to `claimed` on condition that it isn't there; return whether it was not."""
-
     def shards(self, run_id: str, after: int | None) -> tuple[list[Shard], int | None]:
         """Return shards of a run in order, read consistently, and after which the next page begins."""
 
@@ -110,6 +107,15 @@ class RunTable(Protocol):
 
     def jobs(self, run_id: str, first: int, last: int, after: Mark | None) -> tuple[list[Job], Mark | None]:
         """Return the recorded jobs of the groups from first to last, and after which the next page begins."""
+
+    def put_array(self, run_id: str, array: Array, expires_at: int) -> None:
+        """Record an array job, before it is submitted or with its id."""
+
+    def get_array(self, run_id: str, first: Mark) -> Array | None:
+        """Return the array job whose first member was won by a claim."""
+
+    def arrays(self, run_id: str, after: Mark | None) -> tuple[list[Array], Mark | None]:
+        """Return the recorded array jobs, and after which the next page begins."""
 
     def put_outcomes(self, run_id: str, outcomes: Sequence[Outcome], expires_at: int) -> None:
         """Record how attempts ended, at most 25; of two for one attempt the later stays."""

@@ -8,6 +8,7 @@ Its items, by partition key and sort key:
 | run#<run id> | plan#<digest>#n | the plan, compressed, in pieces of less than 400 KB     | once               |
 | run#<run id> | shard#<index>   | number sets of 256 groups                               | by ADD only        |
 | run#<run id> | job#<group>#<n> | the job of an attempt                                   | once               |
+| run#<run id> | array#<claim>   | an array job and its members                            | twice              |
 | run#<run id> | end#<group>#<n> | how the attempt ended                                   | once, or again     |
 | run#<run id> | suspects        | claims without a job, and when reconcile first saw them | by reconcile       |
 | key#<key>    | key             | the run that an idempotency key means                   | once, or moved     |
@@ -27,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from adapters.ports import Page
-from dag.records import Job, Outcome, Run
+from dag.records import Array, Job, Outcome, Run
 from dag.shards import SETS, Mark, Shard
 from dag.status import RunStatus
 
@@ -191,15 +192,6 @@ class DynamoRunTable:
         )
         return _shard(shard, answer.get("Attributes", {}))
 
-    def take_over(self, run_id: str, shard: int, number: int) -> bool:
-        return self._update(
-            f"run#{run_id}",
-            _shard_key(shard),
-            "ADD claimed :claimed",
-            {":claimed": _numbers([number]), ":number": _write(number)},
-            condition="NOT contains(claimed, :number)",
-        )
-
     def shards(self, run_id: str, after: int | None) -> tuple[list[Shard], int | None]:
         start = None if after is None else _key(f"run#{run_id}", _shard_key(after))
         answer = self._query_raw(f"run#{run_id}", "shard#", "shard#~", start)
@@ -227,6 +219,28 @@ class DynamoRunTable:
         items, more = self._marked(run_id, "job", (first, last), after)
         jobs = [Job(_mark(item["sk"]), item["job_id"], item["name"], int(item["submitted_at"])) for item in items]
         return jobs, (jobs[-1].mark if more and jobs else None)
+
+    def put_array(self, run_id: str, array: Array, expires_at: int) -> None:
+        item: Item = {
+            "pk": f"run#{run_id}",
+            "sk": _array_key(array.first),
+            "members": json.dumps([[mark.group, mark.attempt] for mark in array.members], separators=(",", ":")),
+            "submitted_at": array.submitted_at,
+            "expires_at": expires_at,
+        }
+        if array.job_id is not None:
+            item["job_id"] = array.job_id
+        self._client.put_item(TableName=self._name, Item=_item(item))
+
+    def get_array(self, run_id: str, first: Mark) -> Array | None:
+        item = self._get(f"run#{run_id}", _array_key(first))
+        return None if item is None else _array(item)
+
+    def arrays(self, run_id: str, after: Mark | None) -> tuple[list[Array], Mark | None]:
+        start = None if after is None else _key(f"run#{run_id}", _array_key(after))
+        items, more = self._query(f"run#{run_id}", "array#", "array#~", start)
+        arrays = [_array(item) for item in items]
+        return arrays, (arrays[-1].first if more and arrays else None)
 
     def put_outcomes(self, run_id: str, outcomes: Sequence[Outcome], expires_at: int) -> None:
         self._put_many(
@@ -352,6 +366,16 @@ def _shard_key(index: int) -> str:
 
 def _mark_key(kind: str, mark: Mark) -> str:
     return f"{kind}#{mark.group:06d}#{mark.attempt:02d}"
+
+
+def _array_key(first: Mark) -> str:
+    return f"array#{first.group:06d}#{first.attempt:02d}#{first.generation:03d}"
+
+
+def _array(item: Item) -> Array:
+    first = Mark(*map(int, item["sk"].split("#")[1:]))
+    members = tuple(Mark(group, attempt) for group, attempt in json.loads(item["members"]))
+    return Array(first, members, item.get("job_id"), int(item["submitted_at"]))
 
 
 def _mark(sort_key: str) -> Mark:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dag.jobs import JobName, read_job_name
@@ -18,17 +18,27 @@ class JobEnd:
     """The end of one of our jobs."""
 
     name: JobName
-    outcome: Outcome
+    outcome: Outcome  #: of an array's child, its mark is the first member's until `of_member` says which it is
+    index: int | None = None  #: of an array's child
+
+    def of_member(self, members: Sequence[Mark]) -> Outcome | None:
+        """Return the outcome of an array's child, given the array's members; None for an index beyond them."""
+        if self.index is None or not 0 <= self.index < len(members):
+            return None
+        return replace(self.outcome, mark=members[self.index])
 
 
 def read_job(detail: Mapping[str, Any]) -> JobEnd | None:
-    """Return how one of our jobs ended, or None for a foreign job or one that has not ended.
+    """Return how one of our jobs ended, or None for a foreign job, one that has not ended, or an array's parent.
 
     Unknown fields are passed by, and `container` may be empty: only name, id and status are sure to be there.
     """
     name = read_job_name(str(detail.get("jobName", "")))
     if name is None or detail.get("status") not in _ENDED:
         return None
+    index = (detail.get("arrayProperties") or {}).get("index")
+    if (index is None) != (name.array is None):
+        return None  # the children of an array tell all
     succeeded = _ENDED[detail["status"]]
     attempts = detail.get("attempts") or []
     container = detail.get("container") or (attempts[-1].get("container") if attempts else None) or {}
@@ -45,7 +55,7 @@ def read_job(detail: Mapping[str, Any]) -> JobEnd | None:
         container.get("logStreamName"),
         max(1, len(attempts)),
     )
-    return JobEnd(name, outcome)
+    return JobEnd(name, outcome, index)
 
 
 def _reason(detail: Mapping[str, Any], container: Mapping[str, Any]) -> str:

@@ -14,7 +14,8 @@ LONGEST_NAME = 128
 
 _NAME = re.compile(
     r"(?P<project>[A-Za-z0-9][A-Za-z0-9_-]*?)--"
-    r"(?P<run>\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d-\d{3}Z)--(?P<group>\d+)-(?P<attempt>\d+)(?:--.*)?"
+    r"(?P<run>\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d-\d{3}Z)--"
+    r"(?P<group>\d+)-(?P<attempt>\d+)(?:a(?P<array>\d+))?(?:--.*)?"
 )
 _RUN = re.compile(r"\d{4}-\d\d-\d\dT\d\d\.\d\d\.\d\d\.\d{3}Z")
 
@@ -27,11 +28,15 @@ class JobName:
     run_id: str
     group: int  #: of an array job, its first member
     attempt: int
+    array: int | None = (
+        None  #: of an array job, the generation of the claim on its first member: then the name is unique
+    )
 
     def write(self, slug: str) -> str:
         """Return the name that Batch sees; the slug is for people, and gives way to the limit."""
         run = self.run_id.replace(".", "-").replace(":", "-")
-        stem = f"{self.project}--{run}--{self.group}-{self.attempt}--"
+        array = "" if self.array is None else f"a{self.array}"
+        stem = f"{self.project}--{run}--{self.group}-{self.attempt}{array}--"
         return (stem + re.sub(r"[^A-Za-z0-9_]+", "-", slug).strip("-"))[:LONGEST_NAME].rstrip("-")
 
 
@@ -41,7 +46,9 @@ def read_job_name(name: str) -> JobName | None:
     if not match:
         return None
     date, _, time = match["run"].partition("T")
-    return JobName(match["project"], f"{date}T{time.replace('-', '.')}", int(match["group"]), int(match["attempt"]))
+    run_id = f"{date}T{time.replace('-', '.')}"
+    array = None if match["array"] is None else int(match["array"])
+    return JobName(match["project"], run_id, int(match["group"]), int(match["attempt"]), array)
 
 
 def run_id_at(milliseconds: int, later: int = 0) -> str:

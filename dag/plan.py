@@ -12,6 +12,7 @@ from typing import Any
 from dag.document import Resources
 from dag.jobs import JobName
 from dag.resources import MemoryRetry
+from dag.shards import Mark
 from dag.status import OnFailure
 
 
@@ -24,6 +25,7 @@ class Group:
     parents: tuple[int, ...]
     resources: Resources
     load_versions: Mapping[str, str]
+    pipelines: tuple[str, ...]  #: which the job has to import to find its nodes
 
     @property
     def title(self) -> str:
@@ -102,6 +104,11 @@ class Plan:
         """Return the name of the job that runs an attempt of a group."""
         return JobName(self.project, self.run_id, group, attempt).write(self.groups[group].nodes[0])
 
+    def array_name(self, first: Mark) -> str:
+        """Return the name of the array job whose first member was won by a claim."""
+        name = JobName(self.project, self.run_id, first.group, first.attempt, first.generation)
+        return name.write(self.groups[first.group].nodes[0])
+
     def resources(self, group: int, attempt: int) -> Resources:
         """Return what an attempt of a group asks of Batch."""
         resources = dict(self.groups[group].resources)
@@ -120,7 +127,7 @@ def dump_plan(plan: Plan) -> bytes:
         "pipelines": plan.pipelines,
         "params": plan.params,
         "settings": {**vars(plan.settings), "memory_retry": retry and vars(retry)},
-        "groups": [[g.nodes, g.signatures, g.parents, g.resources, g.load_versions] for g in plan.groups],
+        "groups": [[g.nodes, g.signatures, g.parents, g.resources, g.load_versions, g.pipelines] for g in plan.groups],
         "reused": {name: [node.signature, node.run_id] for name, node in plan.reused.items()},
     }
     return zlib.compress(json.dumps(body, separators=(",", ":")).encode(), 6)
@@ -146,8 +153,8 @@ def load_plan(packed: bytes) -> Plan:
             settings["array_jobs"],
         ),
         tuple(
-            Group(tuple(nodes), tuple(signatures), tuple(parents), resources, load_versions)
-            for nodes, signatures, parents, resources, load_versions in body["groups"]
+            Group(tuple(nodes), tuple(signatures), tuple(parents), resources, load_versions, tuple(pipelines))
+            for nodes, signatures, parents, resources, load_versions, pipelines in body["groups"]
         ),
         {name: Reused(signature, run_id) for name, (signature, run_id) in body["reused"].items()},
     )

@@ -64,6 +64,22 @@ class Job:
 
 
 @dataclass(frozen=True)
+class Array:
+    """An array job, as recorded: before it is submitted, and again when its id is known."""
+
+    first: Mark  #: the claim on its first member, generation included, by which it is known
+    members: tuple[Mark, ...]  #: attempts, in the order of the children's indices
+    job_id: str | None = None
+    submitted_at: int = 0
+
+    def children(self, name: str) -> list[Job]:
+        """Return the children as jobs, once the array's id is known."""
+        if self.job_id is None:
+            return []
+        return [Job(mark, f"{self.job_id}:{index}", name, self.submitted_at) for index, mark in enumerate(self.members)]
+
+
+@dataclass(frozen=True)
 class Outcome:
     """How an attempt ended."""
 

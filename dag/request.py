@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from dag.document import MOST_GROUPS, GraphDocument, Node, base_name
@@ -85,9 +86,9 @@ def make_plan(
             f"The run has {len(members):,} groups; {MOST_GROUPS:,} is the most. "
             "Group its nodes by namespace or tag (group_by)."
         )
+    maker = _Maker(document, pipelines, config, resources, pins)
     groups = tuple(
-        _group([nodes[index] for index in indices], tuple(above), config, resources, pins)
-        for indices, above in zip(members, parents, strict=True)
+        maker.group([nodes[index] for index in indices], above) for indices, above in zip(members, parents, strict=True)
     )
     _refuse_not_allowed(groups, allowed)
     reused: Mapping[str, Reused] = resumed.reused if resumed else {}
@@ -174,20 +175,52 @@ def _pins(
     }
 
 
-def _group(
-    members: Sequence[Node],
-    parents: tuple[int, ...],
-    config: Mapping[str, Any],
-    overrides: Mapping[str, Any],
-    pins: Mapping[str, str],
-) -> Group:
-    resources = dict(combine([resolve(node, overrides) for node in members]))
-    resources.setdefault("job_queue", config["job_queue"])
-    resources.setdefault("job_definition", config["job_definition"])
-    versions = {name: pins[name] for node in members for name in node.inputs if name in pins}
-    return Group(
-        tuple(node.name for node in members), tuple(node.signature for node in members), parents, resources, versions
-    )
+@dataclass(frozen=True)
+class _Maker:
+    """Makes groups of nodes, with what all of a run's groups share."""
+
+    document: GraphDocument
+    pipelines: Sequence[str]
+    config: Mapping[str, Any]
+    overrides: Mapping[str, Any]
+    pins: Mapping[str, str]
+
+    def group(self, members: Sequence[Node], parents: Sequence[int]) -> Group:
+        resources = dict(combine([resolve(node, self.overrides) for node in members]))
+        resources.setdefault("job_queue", self.config["job_queue"])
+        resources.setdefault("job_definition", self.config["job_definition"])
+        return Group(
+            tuple(node.name for node in members),
+            tuple(node.signature for node in members),
+            tuple(parents),
+            resources,
+            {name: self.pins[name] for node in members for name in node.inputs if name in self.pins},
+            self._home(members),
+        )
+
+    def _home(self, members: Sequence[Node]) -> tuple[str, ...]:
+        """Return the smallest pipeline that has all members, so that a job imports no more than it needs."""
+        indices = [self._indices[id(node)] for node in members]
+        for name in self._smallest_first[indices[0]]:
+            if all(index in self._contents[name] for index in indices):
+                return (name,)
+        return tuple(self.pipelines)
+
+    @cached_property
+    def _indices(self) -> Mapping[int, int]:
+        return {id(node): index for index, node in enumerate(self.document.nodes)}
+
+    @cached_property
+    def _contents(self) -> Mapping[str, frozenset[int]]:
+        return {name: frozenset(indices) for name, indices in self.document.pipelines.items()}
+
+    @cached_property
+    def _smallest_first(self) -> Mapping[int, list[str]]:
+        homes: dict[int, list[str]] = {}
+        for name in sorted(self._contents, key=lambda name: (len(self._contents[name]), name)):
+            for index in self._contents[name]:
+                homes.setdefault(index, []).append(name)
+        return homes
 
 
 def _refuse_not_allowed(groups: Sequence[Group], allowed: Allowed) -> None:

@@ -30,16 +30,24 @@ FARGATE: Mapping[float, Sequence[int]] = {
 
 
 def resolve(node: Node, overrides: Mapping[str, Any]) -> Resources:
-    """Return a node's resources with a run's overrides on top: default, then tags, namespaces, nodes."""
-    found: dict[str, Any] = dict(node.resources)
-    found.update(overrides.get("default", {}))
-    for tag, resources in overrides.get("tags", {}).items():
-        if tag in node.tags:
-            found.update(resources)
-    for namespace, resources in overrides.get("namespaces", {}).items():
-        if node.namespace and in_namespace(node.namespace, namespace):
-            found.update(resources)
-    found.update(overrides.get("nodes", {}).get(node.name, {}))
+    """Return a node's resources with a run's overrides on top: default, then tags, namespaces, nodes.
+
+    Later ones win key by key, and within `environment` name by name.
+    """
+    layers = [node.resources, overrides.get("default", {})]
+    layers += [resources for tag, resources in overrides.get("tags", {}).items() if tag in node.tags]
+    layers += [
+        resources
+        for namespace, resources in overrides.get("namespaces", {}).items()
+        if node.namespace and in_namespace(node.namespace, namespace)
+    ]
+    layers.append(overrides.get("nodes", {}).get(node.name, {}))
+    found: dict[str, Any] = {}
+    for layer in layers:
+        environment = {**found.get("environment", {}), **layer.get("environment", {})}
+        found.update(layer)
+        if environment:
+            found["environment"] = environment
     return found
 
 

@@ -14,8 +14,8 @@ from typing import Any
 from dag.document import GraphDocument, Node, base_name
 from dag.errors import InvalidRequestError, did_you_mean
 
-#: The filters of a request, by their names in the request.
-FILTERS = ("nodes", "from_nodes", "to_nodes", "from_inputs", "to_outputs", "tags", "namespaces")
+#: The filters of a request, by their names in the request, in the order in which Kedro looks at them.
+FILTERS = ("tags", "from_nodes", "to_nodes", "nodes", "from_inputs", "to_outputs", "namespaces")
 
 
 def select(document: GraphDocument, pipelines: Sequence[str], filters: Mapping[str, Any]) -> list[Node]:
@@ -37,7 +37,8 @@ def select(document: GraphDocument, pipelines: Sequence[str], filters: Mapping[s
 
 
 def _combined(document: GraphDocument, pipelines: Sequence[str]) -> list[Node]:
-    indices: set[int] = set()
+    # Kedro's sum: nodes alike but for their tags are one, and the pipeline that is named first has it its way.
+    indices: dict[tuple[str, tuple[str, ...], tuple[str, ...]], int] = {}
     for name in pipelines:
         if name not in document.pipelines:
             known = ", ".join(sorted(document.pipelines))
@@ -45,13 +46,15 @@ def _combined(document: GraphDocument, pipelines: Sequence[str]) -> list[Node]:
                 f"There is no pipeline '{name}' in the deployed graph.{did_you_mean(name, document.pipelines)}"
                 f" It has: {known}."
             )
-        indices.update(document.pipelines[name])
-    nodes = [document.nodes[index] for index in sorted(indices)]
+        for index in document.pipelines[name]:
+            node = document.nodes[index]
+            indices.setdefault((node.name, node.inputs, node.outputs), index)
+    nodes = [document.nodes[index] for index in sorted(indices.values())]
     _refuse_conflicts(nodes, pipelines)
     return topological(nodes)
 
 
-def _refuse_conflicts(nodes: Iterable[Node], pipelines: Sequence[str]) -> None:
+def _refuse_conflicts(nodes: Sequence[Node], pipelines: Sequence[str]) -> None:
     names: set[str] = set()
     writers: dict[str, str] = {}
     for node in nodes:
@@ -67,6 +70,11 @@ def _refuse_conflicts(nodes: Iterable[Node], pipelines: Sequence[str]) -> None:
                     f"nodes '{writers[output]}' and '{node.name}' both write '{output}'."
                 )
             writers[output] = node.name
+    datasets = {name for node in nodes for name in (*node.inputs, *node.outputs)}
+    if both := sorted(base_name(name) for name in datasets if "@" in name and base_name(name) in datasets):
+        raise InvalidRequestError(
+            f"Pipelines {_listed(pipelines)} can't run together: '{both[0]}' is used with and without transcoding."
+        )
 
 
 def topological(nodes: Sequence[Node]) -> list[Node]:

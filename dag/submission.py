@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,23 +27,88 @@ RETRY_RECLAIMED_HOSTS: Sequence[Mapping[str, str]] = (
 _TRIES_FOR_RECLAIMED_HOSTS = 3
 
 
+#: From so many alike groups on they go as one array job; fewer keep jobs of their own, with names that people can read.
+ARRAY_FROM = 10
+#: Batch's limit on an array's size.
+LARGEST_ARRAY = 10_000
+
+
 @dataclass(frozen=True)
 class Submission:
-    """A job to submit."""
+    """A job to submit: of one attempt, or an array of several."""
 
-    marks: tuple[Mark, ...]
+    marks: tuple[Mark, ...]  #: claims, their generations included
     request: Mapping[str, Any]  #: the arguments of SubmitJob
+
+    @property
+    def is_array(self) -> bool:
+        """Return whether each mark is a child of an array job."""
+        return len(self.marks) > 1
+
+
+def pack(plan: Plan, marks: Sequence[Mark]) -> list[Submission]:
+    """Return the jobs that run the attempts: arrays of alike ones, in pieces that fit a request, and single jobs.
+
+    Alike are attempts that ask the same of Batch. The order is that of the first attempt in each job.
+    """
+    if not plan.settings.array_jobs or plan.settings.job_command != "job" or len(marks) < ARRAY_FROM:
+        return [submission(plan, mark) for mark in marks]
+    alike: dict[str, list[Mark]] = {}
+    for mark in marks:
+        alike.setdefault(json.dumps(plan.resources(mark.group, mark.attempt), sort_keys=True), []).append(mark)
+    order = {mark: place for place, mark in enumerate(marks)}
+    packed: list[Submission] = []
+    for members in alike.values():
+        if len(members) < ARRAY_FROM:
+            packed += [submission(plan, mark) for mark in members]
+        else:
+            packed += [array_submission(plan, piece) for piece in _pieces(plan, members)]
+    return sorted(packed, key=lambda job: order[job.marks[0]])
 
 
 def submission(plan: Plan, mark: Mark) -> Submission:
     """Return the single job that runs an attempt of a group."""
     group = plan.groups[mark.group]
-    resources = plan.resources(mark.group, mark.attempt)
+    command = kedro_run(plan, group) if plan.settings.job_command == "kedro-run" else None
+    request = _request(plan, [mark], plan.job_name(mark.group, mark.attempt), command)
+    return Submission((mark,), request)
+
+
+def array_submission(plan: Plan, marks: Sequence[Mark]) -> Submission:
+    """Return the array job that runs alike attempts, one a child."""
+    if len(marks) == 1:
+        return submission(plan, marks[0])  # Batch's arrays have at least two children
+    request = _request(plan, marks, plan.array_name(marks[0]), None)
+    return Submission(tuple(marks), {**request, "arrayProperties": {"size": len(marks)}})
+
+
+def _pieces(plan: Plan, marks: Sequence[Mark]) -> Iterator[Sequence[Mark]]:
+    """Yield the marks in pieces of which each fits a request."""
+    base = _size(array_submission(plan, marks[:1]).request) + 64  # an array's own fields
+    piece: list[Mark] = []
+    size = base
+    for mark in marks:
+        weight = _size(payload_entry(plan.groups[mark.group], mark.attempt)) + 2
+        if piece and (size + weight > LARGEST_REQUEST or len(piece) == LARGEST_ARRAY):
+            yield piece
+            piece, size = [], base
+        piece.append(mark)
+        size += weight
+    yield piece
+
+
+def _size(value: Any) -> int:
+    """Return the bytes that a value takes in a request; text in it is JSON within JSON."""
+    return len(json.dumps(value if not isinstance(value, str) else json.dumps(value)).encode())
+
+
+def _request(plan: Plan, marks: Sequence[Mark], name: str, command: Sequence[str] | None) -> dict[str, Any]:
+    resources = plan.resources(marks[0].group, marks[0].attempt)
     request: dict[str, Any] = {
-        "jobName": plan.job_name(mark.group, mark.attempt),
+        "jobName": name,
         "jobQueue": resources["job_queue"],
         "jobDefinition": resources["job_definition"],
-        "containerOverrides": _container(plan, group, resources),
+        "containerOverrides": _container(plan, marks, resources, command),
         "retryStrategy": retry_strategy(resources.get("attempts", 1)),
         "tags": {"kedro-project": plan.project, "kedro-run-id": plan.run_id},
         "propagateTags": True,
@@ -54,7 +119,7 @@ def submission(plan: Plan, mark: Mark) -> Submission:
         request["shareIdentifier"] = resources["share_identifier"]
     if resources.get("priority") is not None:
         request["schedulingPriorityOverride"] = resources["priority"]
-    return Submission((mark,), request)
+    return request
 
 
 def refuse_oversized(plan: Plan) -> None:
@@ -64,7 +129,8 @@ def refuse_oversized(plan: Plan) -> None:
     if size > LARGEST_REQUEST:
         raise InvalidRequestError(
             f"The job of group '{plan.groups[largest].title}' would be a request of {size:,} bytes, "
-            f"and SubmitJob accepts {LARGEST_REQUEST:,}. The run's parameters take {len(json.dumps(plan.params)):,} of them: "
+            f"and SubmitJob accepts {LARGEST_REQUEST:,}. "
+            f"The run's parameters take {len(json.dumps(plan.params)):,} of them: "
             "put large values in conf/, or run fewer nodes in one group."
         )
     if plan.settings.job_command == "kedro-run":
@@ -84,29 +150,37 @@ def retry_strategy(attempts: int) -> Mapping[str, Any]:
     return {"attempts": _TRIES_FOR_RECLAIMED_HOSTS, "evaluateOnExit": [dict(rule) for rule in RETRY_RECLAIMED_HOSTS]}
 
 
-def payload(plan: Plan, groups: Sequence[Group]) -> str:
-    """Return what a job finds in KEDRO_AWS_BATCH_JOB, for one group or for an array of them."""
-    body = {
+def payload(plan: Plan, marks: Sequence[Mark]) -> str:
+    """Return what a job finds in KEDRO_AWS_BATCH_JOB, for one attempt or for an array of them."""
+    shared = {
         "format": FORMAT,
         "run_id": plan.run_id,
         "environment": plan.environment,
         "pipelines": plan.pipelines,
         "params": plan.params,
-        "groups": [{"nodes": group.nodes, "load_versions": group.load_versions} for group in groups],
     }
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    entries = ",".join(payload_entry(plan.groups[mark.group], mark.attempt) for mark in marks)
+    return f'{json.dumps(shared, ensure_ascii=False, separators=(",", ":"))[:-1]},"groups":[{entries}]}}'
 
 
-def _container(plan: Plan, group: Group, resources: Resources) -> Mapping[str, Any]:
+def payload_entry(group: Group, attempt: int) -> str:
+    """Return a group's part of the payload; from attempt 1 on the job overwrites what an earlier one saved."""
+    entry: dict[str, Any] = {"nodes": group.nodes, "load_versions": group.load_versions, "pipelines": group.pipelines}
+    if attempt:
+        entry["attempt"] = attempt
+    return json.dumps(entry, ensure_ascii=False, separators=(",", ":"))
+
+
+def _container(
+    plan: Plan, marks: Sequence[Mark], resources: Resources, command: Sequence[str] | None
+) -> Mapping[str, Any]:
     asked = [("VCPU", "vcpus"), ("MEMORY", "memory"), ("GPU", "gpus")]
     environment = {**resources.get("environment", {}), "KEDRO_DISABLE_TELEMETRY": "1"}
-    command = ["python", "-m", "kedro_aws_batch.job"]
-    if plan.settings.job_command == "kedro-run":
-        command = kedro_run(plan, group)
-    else:
-        environment["KEDRO_AWS_BATCH_JOB"] = payload(plan, [group])
+    if command is None:
+        command = ["python", "-m", "kedro_aws_batch.job"]
+        environment["KEDRO_AWS_BATCH_JOB"] = payload(plan, marks)
     container: dict[str, Any] = {
-        "command": command,
+        "command": list(command),
         "environment": [{"name": name, "value": str(value)} for name, value in sorted(environment.items())],
     }
     if needs := [{"type": kind, "value": f"{resources[key]:g}"} for kind, key in asked if resources.get(key)]:

@@ -24,16 +24,17 @@ from adapters.ports import Accepted, Announcements, Clock, JobQueue, Messages, R
 from dag import decision
 from dag.errors import UnknownRunError
 from dag.plan import Plan, load_plan
-from dag.records import OUR_REASON, Job, Outcome, Run, slot
+from dag.records import OUR_REASON, Array, Job, Outcome, Run, slot
 from dag.shards import Mark, Shard, View, by_shard
 from dag.status import OnFailure, RunStatus
-from dag.submission import submission
+from dag.submission import pack
 
-#: Jobs claimed at once: about a second of SubmitJob's quota of 50 a second. What an invocation that dies has claimed
-#: waits for reconcile, so a slice is kept small.
+#: Jobs (an array is one) claimed at once: about a second of SubmitJob's quota of 50 a second. What an invocation that
+#: dies has claimed waits for reconcile, so a slice is kept small.
 SLICE = 50
 #: Seconds that a slice may need, throttled: with less left, another invocation carries on.
 RESERVE = 15.0
+_WINDOW = 10_000  # attempts looked at for a slice: those of the largest array job
 _WRITE_AT_ONCE = 25  # BatchWriteItem
 _READ_AT_ONCE = 100  # BatchGetItem
 
@@ -117,18 +118,38 @@ def read_all(table: RunTable, run_id: str) -> View:
             return view
 
 
-def read_jobs(table: RunTable, run_id: str, marks: Collection[Mark]) -> list[Job]:
-    """Return the recorded jobs of the given attempts."""
+def read_jobs(table: RunTable, plan: Plan, marks: Collection[Mark]) -> list[Job]:
+    """Return the recorded jobs of the given attempts, children of array jobs among them."""
     if not marks:
         return []
+    wanted = set(marks)
+    found = [job for job in _all_jobs(table, plan.run_id, min(marks).group, max(marks).group) if job.mark in wanted]
+    missing = wanted.difference(job.mark for job in found)
+    if missing and plan.settings.array_jobs:
+        for array in read_arrays(table, plan.run_id):
+            found += [job for job in array.children(plan.array_name(array.first)) if job.mark in missing]
+    return found
+
+
+def _all_jobs(table: RunTable, run_id: str, first: int, last: int) -> list[Job]:
     found: list[Job] = []
     after: Mark | None = None
     while True:
-        jobs, after = table.jobs(run_id, min(marks).group, max(marks).group, after)
+        jobs, after = table.jobs(run_id, first, last, after)
         found += jobs
         if after is None:
-            wanted = set(marks)
-            return [job for job in found if job.mark in wanted]
+            return found
+
+
+def read_arrays(table: RunTable, run_id: str) -> list[Array]:
+    """Return the recorded array jobs of a run."""
+    found: list[Array] = []
+    after: Mark | None = None
+    while True:
+        arrays, after = table.arrays(run_id, after)
+        found += arrays
+        if after is None:
+            return found
 
 
 @dataclass
@@ -279,7 +300,9 @@ class _Advance:
         """Terminate what is in flight in a run that is over, and announce its end. Doing so twice is harmless."""
         self._read_everything()
         if in_flight := self.view.in_flight():
-            self._terminate(run, [job.job_id for job in read_jobs(self.ports.table, run.run_id, in_flight)])
+            jobs = read_jobs(self.ports.table, self.plan, in_flight)
+            # Terminating an array's parent terminates its children, all of which belong to this run.
+            self._terminate(run, list(dict.fromkeys(job.job_id.partition(":")[0] for job in jobs)))
         if "end" not in run.announced:
             announce(self.ports, self.plan, run, self.view)
 
@@ -296,7 +319,7 @@ class _Advance:
         """Return the attempts of the frontier's next slice that are ours; None when there is no place for any."""
         table, run_id = self.ports.table, self.plan.run_id
         most = run.max_workers
-        wanted = list(frontier[:SLICE]) if most is None else self._with_places(run, frontier, most)
+        wanted = self._slice(frontier) if most is None else self._with_places(run, frontier, most)
         if wanted is None:
             return None
         lost: set[Mark] = set()
@@ -320,55 +343,96 @@ class _Advance:
                 run = table.free_slots(run.run_id, ended) or run
             held = [mark for mark in frontier if slot(mark) in run.slots]
             room = max(0, most - len(run.slots))
-            new = [mark for mark in frontier if slot(mark) not in run.slots][:room][:SLICE]
+            new = self._slice([mark for mark in frontier if slot(mark) not in run.slots][:room])
             if not new or table.take_slots(run.run_id, [slot(mark) for mark in new], most):
-                return (held + new)[:SLICE] or None
+                return self._slice(held + new) or None
             fresh = table.get_run(run.run_id)
             if fresh is None or fresh.over:
                 return None
             run = fresh
+
+    def _slice(self, marks: Sequence[Mark]) -> list[Mark]:
+        """Return the first of the attempts, as many as make up to SLICE jobs."""
+        jobs = pack(self.plan, marks[:_WINDOW])[:SLICE]
+        return [mark for job in jobs for mark in job.marks]
 
     def _submit(self, marks: Sequence[Mark]) -> Run | None:
         """Submit claimed attempts, record the jobs, then see whether the run has ended meanwhile."""
         table, run_id = self.ports.table, self.plan.run_id
         if not marks:
             return table.get_run(run_id)
-        answers = self.ports.queue.submit([submission(self.plan, mark) for mark in marks])
-        now = self.ports.clock.now()
-        jobs = [
-            Job(mark, answer.job_id, self.plan.job_name(*mark[:2]), now)
-            for mark, answer in zip(marks, answers, strict=True)
-            if isinstance(answer, Accepted)
-        ]
-        refused = [
-            Outcome(mark, succeeded=False, reason=f"Batch refused the job: {answer.reason}", never_submitted=False)
-            for mark, answer in zip(marks, answers, strict=True)
-            if isinstance(answer, Rejected)
-        ]
-        for shard in record(self.ports, run_id, jobs, self._expiry()):
+        done = submit(self.ports, self.plan, marks)
+        for shard in done.shards:
             self.view.add(shard)
-        self.account.submitted += len(jobs)
-        if refused:
-            run = self._merge(refused)
+        self.account.submitted += done.accepted
+        if done.refused:
+            run = self._merge(done.refused)
             self._read_everything()
         else:
             run = table.get_run(run_id)
-        if run is not None and run.over and jobs:
-            self._terminate(run, [job.job_id for job in jobs])
+        if run is not None and run.over and done.job_ids:
+            self._terminate(run, done.job_ids)
         return run
 
     def _expiry(self) -> int:
         return self.ports.clock.now() // 1000 + self.ports.retention
 
 
-def record(ports: Ports, run_id: str, jobs: Sequence[Job], expires_at: int) -> list[Shard]:
+@dataclass
+class Submitted:
+    """What became of claims that were submitted; of those that nothing is said of, nothing is known."""
+
+    job_ids: list[str] = field(default_factory=list)
+    accepted: int = 0
+    refused: list[Outcome] = field(default_factory=list)
+    shards: list[Shard] = field(default_factory=list)
+
+
+def submit(ports: Ports, plan: Plan, marks: Sequence[Mark]) -> Submitted:
+    """Submit claimed attempts and record their jobs.
+
+    An array's members are written down before it is submitted, so that whoever takes a claim over can find it by name.
+    """
+    submissions = pack(plan, marks)
+    expires_at = ports.clock.now() // 1000 + ports.retention
+    for job in submissions:
+        if job.is_array:
+            ports.table.put_array(plan.run_id, Array(job.marks[0], _attempts(job.marks)), expires_at)
+    done = Submitted()
+    jobs: list[Job] = []
+    arrays: list[Array] = []
+    for job, answer in zip(submissions, ports.queue.submit(submissions), strict=True):
+        members = _attempts(job.marks)
+        if isinstance(answer, Rejected):
+            why = f"Batch refused the job: {answer.reason}"
+            done.refused += [Outcome(mark, succeeded=False, reason=why) for mark in members]
+        elif isinstance(answer, Accepted):
+            done.job_ids.append(answer.job_id)
+            done.accepted += len(members)
+            if job.is_array:
+                arrays.append(Array(job.marks[0], members, answer.job_id, ports.clock.now()))
+            else:
+                jobs.append(Job(members[0], answer.job_id, job.request["jobName"], ports.clock.now()))
+    done.shards = record(ports, plan.run_id, jobs, arrays)
+    return done
+
+
+def record(ports: Ports, run_id: str, jobs: Sequence[Job], arrays: Sequence[Array]) -> list[Shard]:
     """Write jobs down, then mark their attempts submitted; return the shards as they are then."""
+    expires_at = ports.clock.now() // 1000 + ports.retention
     for start in range(0, len(jobs), _WRITE_AT_ONCE):
         ports.table.put_jobs(run_id, jobs[start : start + _WRITE_AT_ONCE], expires_at)
+    for array in arrays:
+        ports.table.put_array(run_id, array, expires_at)
+    marks = [*(job.mark for job in jobs), *(mark for array in arrays for mark in array.members)]
     return [
-        ports.table.add_marks(run_id, shard, {"submitted": [mark.number for mark in marks]})
-        for shard, marks in by_shard(job.mark for job in jobs).items()
+        ports.table.add_marks(run_id, shard, {"submitted": [mark.number for mark in members]})
+        for shard, members in by_shard(marks).items()
     ]
+
+
+def _attempts(claims: Iterable[Mark]) -> tuple[Mark, ...]:
+    return tuple(Mark(claim.group, claim.attempt) for claim in claims)
 
 
 def announce(ports: Ports, plan: Plan, run: Run, view: View) -> None:

@@ -23,17 +23,17 @@ def describe(dispatcher: Dispatcher, run: Run, first: int, limit: int) -> dict[s
     """Return a run's state, with the groups from `first`, at most `limit` of them."""
     plan, view = dispatcher.plan(run.run_id), dispatcher.view(run.run_id)
     last = min(first + min(limit, PAGE), len(plan.groups)) - 1
-    details = _in_flight_details(dispatcher, run.run_id, view)
+    details = _in_flight_details(dispatcher, plan, view)
     running = {mark.group for mark, detail in details.items() if detail["status"] == "RUNNING"}
     table = dispatcher.ports.table
-    jobs = _newest(_pages(lambda after: table.jobs(run.run_id, first, last, after)))
+    shown = [Mark(index, view.newest_attempt(index) or 0) for index in range(first, last + 1)]
+    jobs = _newest(read_jobs(table, plan, shown))
     ends = _newest(_pages(lambda after: table.outcomes(run.run_id, first, last, after)))
     groups = []
-    for index in range(first, last + 1):
-        status = decision.group_status(view, index, run.status, index in running)
-        attempt = view.newest_attempt(index) or 0
-        detail = details.get(Mark(index, attempt), {})
-        groups.append(_group(plan, Mark(index, attempt), status.value, (jobs.get(index), ends.get(index), detail)))
+    for mark in shown:
+        status = decision.group_status(view, mark.group, run.status, mark.group in running)
+        known = (jobs.get(mark.group), ends.get(mark.group), details.get(mark, {}))
+        groups.append(_group(plan, mark, status.value, known))
     return {
         **_summary(run),
         "project": run.project,
@@ -80,8 +80,8 @@ def _summary(run: Run) -> dict[str, Any]:
     }
 
 
-def _in_flight_details(dispatcher: Dispatcher, run_id: str, view: View) -> dict[Mark, Mapping[str, Any]]:
-    jobs = read_jobs(dispatcher.ports.table, run_id, view.in_flight()[:_MOST_DESCRIBED])
+def _in_flight_details(dispatcher: Dispatcher, plan: Plan, view: View) -> dict[Mark, Mapping[str, Any]]:
+    jobs = read_jobs(dispatcher.ports.table, plan, view.in_flight()[:_MOST_DESCRIBED])
     by_id = {job.job_id: job.mark for job in jobs}
     ids = list(by_id)
     found: dict[Mark, Mapping[str, Any]] = {}
@@ -124,7 +124,7 @@ def _group(
         "status": status,
         "attempt": mark.attempt,
         "job_id": (end and end.job_id) or (job.job_id if job else None),
-        "job_name": plan.job_name(mark.group, mark.attempt),
+        "job_name": job.name if job else (end and end.name) or plan.job_name(mark.group, mark.attempt),
         "submitted_at": job.submitted_at if job else None,
         "started_at": end.started_at if end else detail.get("startedAt"),
         "ended_at": end.ended_at if end else None,

@@ -10,6 +10,8 @@ from typing import Any
 from dag.errors import UnknownRunError
 from dag.events import JobEnd, read_job
 from dag.jobs import is_run_id
+from dag.records import Outcome
+from dag.shards import Mark
 from handlers.advance import Dispatcher
 from handlers.service import Context, dispatcher, logger, metrics
 
@@ -65,7 +67,7 @@ def _deliver(speaker: Dispatcher, run_id: str, mail: _Mail, taken: Taken) -> Non
     foreign = [end for end in mail.ends if end.name.project != project]
     if foreign:
         logger.warning("event of another project", run_id=run_id, project=foreign[0].name.project)
-    outcomes = [end.outcome for end in mail.ends if end.name.project == project]
+    outcomes = _outcomes(speaker, run_id, [end for end in mail.ends if end.name.project == project])
     if not outcomes and not mail.carry_on:
         return
     account = speaker.reconsider(run_id, outcomes) if mail.carry_on else speaker.advance(run_id, outcomes)
@@ -79,6 +81,26 @@ def _deliver(speaker: Dispatcher, run_id: str, mail: _Mail, taken: Taken) -> Non
         terminated=account.terminated,
         handed_over=account.handed_over,
     )
+
+
+def _outcomes(speaker: Dispatcher, run_id: str, ends: Iterable[JobEnd]) -> list[Outcome]:
+    """Return the outcomes of jobs, those of array jobs' children with the attempts that they ran."""
+    members: dict[Mark, tuple[Mark, ...]] = {}
+    outcomes: list[Outcome] = []
+    for end in ends:
+        if end.name.array is None:
+            outcomes.append(end.outcome)
+            continue
+        first = Mark(end.name.group, end.name.attempt, end.name.array)
+        if first not in members:
+            array = speaker.ports.table.get_array(run_id, first)
+            members[first] = array.members if array else ()
+        outcome = end.of_member(members[first])
+        if outcome is None:
+            logger.warning("event of an unknown child", run_id=run_id, job_id=end.outcome.job_id)
+        else:
+            outcomes.append(outcome)
+    return outcomes
 
 
 def _sorted(records: Iterable[Mapping[str, Any]]) -> dict[str, _Mail]:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from adapters.ports import Accepted, Rejected
 from dag.events import read_job
 from dag.plan import Plan
-from dag.records import Job, Outcome, Run
-from dag.shards import Mark
+from dag.records import Array, Job, Outcome, Run
+from dag.shards import Mark, by_shard
 from dag.status import OnFailure
-from dag.submission import submission
-from handlers.advance import Dispatcher, announce, read_jobs, record
+from handlers.advance import Dispatcher, announce, read_arrays, read_jobs, record, submit
 
 _DESCRIBE_AT_ONCE = 100  # DescribeJobs
 #: ms after which a job that DescribeJobs leaves out is taken for forgotten, not for one too new to be listed.
@@ -49,7 +47,7 @@ class Recovery:
             return repairs
         plan = self._dispatcher.plan(run_id)
         outcomes = self._take_over(run, plan, repairs)
-        outcomes += self._lost_ends(run_id, repairs)
+        outcomes += self._lost_ends(plan, repairs)
         account = self._dispatcher.reconsider(run_id, outcomes)
         run = account.run or run
         view = self._dispatcher.view(run_id)
@@ -69,10 +67,10 @@ class Recovery:
         elif now - suspects["creation"] > self._lifetime:
             self._ports.table.delete_active(run_id)
 
-    def _lost_ends(self, run_id: str, repairs: Repairs) -> list[Outcome]:
+    def _lost_ends(self, plan: Plan, repairs: Repairs) -> list[Outcome]:
         """Return the ends of jobs that the shards do not know of."""
-        in_flight = self._dispatcher.view(run_id).in_flight()
-        jobs = read_jobs(self._ports.table, run_id, in_flight)
+        in_flight = self._dispatcher.view(plan.run_id).in_flight()
+        jobs = read_jobs(self._ports.table, plan, in_flight)
         now = self._ports.clock.now()
         lost: list[Outcome] = []
         for start in range(0, len(jobs), _DESCRIBE_AT_ONCE):
@@ -83,7 +81,7 @@ class Recovery:
             for job in asked:
                 if job.job_id in described:
                     end = read_job(described[job.job_id])
-                    lost += [end.outcome] if end else []
+                    lost += [replace(end.outcome, mark=job.mark)] if end else []
                 elif now - job.submitted_at > _FORGOTTEN:
                     reason = "Batch no longer knows the job, and its end was never told"
                     lost.append(Outcome(job.mark, succeeded=False, reason=reason, job_id=job.job_id, name=job.name))
@@ -91,14 +89,49 @@ class Recovery:
         return lost
 
     def _take_over(self, run: Run, plan: Plan, repairs: Repairs) -> list[Outcome]:
-        """Settle the claims of lost submitters; return those that come to an end by it."""
-        outcomes: list[Outcome] = []
-        for mark in self._abandoned(run.run_id):
-            taken = Mark(mark.group, mark.attempt, mark.generation + 1)
-            if self._ports.table.take_over(run.run_id, taken.shard, taken.number):
-                repairs.claims += 1
-                outcomes += self._settle_claim(plan, Mark(mark.group, mark.attempt))
-        return outcomes
+        """Settle the claims of lost submitters; return the attempts that come to an end by it."""
+        ours: list[Mark] = []
+        for index, marks in by_shard(self._abandoned(run.run_id)).items():
+            taken = [mark._replace(generation=mark.generation + 1) for mark in marks]
+            before = self._ports.table.claim(run.run_id, index, [mark.number for mark in taken])
+            ours += [mark for mark in taken if mark.number not in before.claimed]
+        if not ours:
+            return []
+        repairs.claims += len(ours)
+        left = self._adopt(plan, ours)
+        fresh = self._ports.table.get_run(run.run_id)
+        if fresh is None or fresh.over or (fresh.failure and plan.settings.on_failure is OnFailure.DRAIN):
+            why = "it was never submitted"
+            return [Outcome(Mark(*mark[:2]), succeeded=False, reason=why, never_submitted=True) for mark in left]
+        return submit(self._ports, plan, left).refused if left else []
+
+    def _adopt(self, plan: Plan, claims: Sequence[Mark]) -> list[Mark]:
+        """Record the jobs that lost submitters had submitted after all; return the claims that have none."""
+        table, run_id = self._ports.table, plan.run_id
+        wanted = {Mark(*claim[:2]): claim for claim in claims}
+        arrays: list[Array] = []
+        for array in read_arrays(table, run_id) if plan.settings.array_jobs else ():
+            if wanted.keys().isdisjoint(array.members):
+                continue
+            found = [array.job_id] if array.job_id else self._find(plan, array.members[0], plan.array_name(array.first))
+            if found:
+                arrays.append(
+                    replace(array, job_id=found[0], submitted_at=array.submitted_at or self._ports.clock.now())
+                )
+                for member in array.members:
+                    wanted.pop(member, None)
+        jobs: list[Job] = []
+        for attempt in list(wanted):
+            name = plan.job_name(attempt.group, attempt.attempt)
+            if found := self._find(plan, attempt, name):
+                jobs.append(Job(attempt, found[0], name, self._ports.clock.now()))
+                del wanted[attempt]
+        # That the run was ended meanwhile is seen by the advance that follows, which reads after this.
+        record(self._ports, run_id, jobs, arrays)
+        return list(wanted.values())
+
+    def _find(self, plan: Plan, attempt: Mark, name: str) -> list[str]:
+        return self._ports.queue.find(plan.groups[attempt.group].resources["job_queue"], name)
 
     def _abandoned(self, run_id: str) -> list[Mark]:
         """Return the claims without a job that have been seen for longer than an invocation can live.
@@ -114,27 +147,6 @@ class Recovery:
         if suspects != seen:
             table.put_suspects(run_id, suspects)
         return [mark for mark in claims if now - suspects[_name(mark)] > self._lifetime]
-
-    def _settle_claim(self, plan: Plan, mark: Mark) -> list[Outcome]:
-        """Adopt the job of a claim that we have taken over, submit it, or account for it as never submitted."""
-        name = plan.job_name(mark.group, mark.attempt)
-        found = self._ports.queue.find(plan.groups[mark.group].resources["job_queue"], name)
-        run = self._ports.table.get_run(plan.run_id)
-        if found:
-            self._record(plan.run_id, Job(mark, found[0], name, self._ports.clock.now()))
-            return []
-        if run is None or run.over or (run.failure and plan.settings.on_failure is OnFailure.DRAIN):
-            return [Outcome(mark, succeeded=False, reason="it was never submitted", never_submitted=True)]
-        (answer,) = self._ports.queue.submit([submission(plan, mark)])
-        if isinstance(answer, Accepted):
-            self._record(plan.run_id, Job(mark, answer.job_id, name, self._ports.clock.now()))
-        elif isinstance(answer, Rejected):
-            return [Outcome(mark, succeeded=False, reason=f"Batch refused the job: {answer.reason}")]
-        return []
-
-    def _record(self, run_id: str, job: Job) -> None:
-        """Write a job down. That the run was ended meanwhile is seen by the advance that follows, which reads after."""
-        record(self._ports, run_id, [job], self._ports.clock.now() // 1000 + self._ports.retention)
 
 
 def _name(mark: Mark) -> str:

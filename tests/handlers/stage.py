@@ -149,6 +149,7 @@ class Stage:
             elif isinstance(value, set):
                 setattr(other.table, name, set(value))
         other.batch.jobs = {job_id: copy.copy(job) for job_id, job in self.batch.jobs.items()}
+        other.batch._accepted = self.batch._accepted
         return other
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +22,9 @@ class SimulatedJob:
     lasts: int  #: ms from its acceptance to its end
     exit_code: int
     memory: int | None
+    nodes: tuple[str, ...] = ()
+    index: int | None = None  #: of an array's child
+    size: int | None = None  #: of an array's parent, which ends when all its children have
     ended_at: int | None = None
     reason: str | None = None
 
@@ -46,6 +50,10 @@ class SimulatedJob:
             "attempts": [],
             "container": {},
         }
+        if self.index is not None:
+            detail["arrayProperties"] = {"index": self.index}
+        if self.size is not None:
+            detail["arrayProperties"] = {"size": self.size}
         if self.over:
             detail["stoppedAt"] = self.ended_at
             detail["container"] = {"logStreamName": f"log/{self.job_id}"}
@@ -84,6 +92,7 @@ class SimulatedBatch:
     ) -> None:
         self.jobs: dict[str, SimulatedJob] = {}
         self.counts: dict[str, int] = {}
+        self._accepted = 0
         self.queues: frozenset[str] | None = None  #: those that there are; None: whatever is asked for
         self.definitions: frozenset[str] | None = None
         self._rng = rng
@@ -100,7 +109,6 @@ class SimulatedBatch:
             raise ReadTimeoutError(endpoint_url="batch")
         self._check(request)
         job = self._accept(request)
-        self._hear("accepted", job)
         if self._happens(self._faults.lost_after):
             raise ReadTimeoutError(endpoint_url="batch")
         return {"jobId": job.job_id, "jobName": job.name}
@@ -112,6 +120,23 @@ class SimulatedBatch:
             _refuse("ClientException", 400, f"Job definition {request['jobDefinition']} does not exist")
 
     def _accept(self, request: Mapping[str, Any]) -> SimulatedJob:
+        container = request["containerOverrides"]
+        payload = json.loads({pair["name"]: pair["value"] for pair in container["environment"]}["KEDRO_AWS_BATCH_JOB"])
+        size = request.get("arrayProperties", {}).get("size")
+        job_id = f"job-{self._accepted}"
+        self._accepted += 1
+        if size is None:
+            return self._start(request, job_id, payload["groups"][0]["nodes"])
+        assert size == len(payload["groups"]) >= 2
+        parent = SimulatedJob(job_id, request["jobName"], request["jobQueue"], self._now(), 0, 0, None, size=size)
+        self.jobs[job_id] = parent
+        for index, entry in enumerate(payload["groups"]):
+            self._start(request, f"{job_id}:{index}", entry["nodes"], index)
+        return parent
+
+    def _start(
+        self, request: Mapping[str, Any], job_id: str, nodes: Sequence[str], index: int | None = None
+    ) -> SimulatedJob:
         needs = {need["type"]: need["value"] for need in request["containerOverrides"].get("resourceRequirements", ())}
         exit_code = 0
         if self._happens(self._faults.job_fails):
@@ -119,16 +144,28 @@ class SimulatedBatch:
         elif self._happens(self._faults.out_of_memory):
             exit_code = 137
         job = SimulatedJob(
-            f"job-{len(self.jobs)}",
+            job_id,
             request["jobName"],
             request["jobQueue"],
             self._now(),
             self._rng.choice((0, 10, 1_000, 20_000, 200_000)) + self._rng.randrange(1_000),
             exit_code,
             int(needs["MEMORY"]) if "MEMORY" in needs else None,
+            tuple(nodes),
+            index,
         )
         self.jobs[job.job_id] = job
+        self._hear("accepted", job)
         return job
+
+    @property
+    def work(self) -> list[SimulatedJob]:
+        """Return the jobs that run nodes: all but arrays' parents."""
+        return [job for job in self.jobs.values() if job.size is None]
+
+    def children(self, parent: SimulatedJob) -> list[SimulatedJob]:
+        """Return an array's children."""
+        return [self.jobs[f"{parent.job_id}:{index}"] for index in range(parent.size or 0)]
 
     def describe_jobs(self, jobs: Sequence[str]) -> dict[str, Any]:
         self._call("DescribeJobs")
@@ -139,20 +176,29 @@ class SimulatedBatch:
         self._call("ListJobs")
         (wanted,) = request["filters"][0]["values"]
         seen = self._now() - (30_000 if self._happens(self._faults.stale_list) else 0)
-        found = [job for job in self.jobs.values() if job.name == wanted and job.accepted_at <= seen]
+        listed = [job for job in self.jobs.values() if job.index is None]
+        found = [job for job in listed if job.name == wanted and job.accepted_at <= seen]
         return {"jobSummaryList": [{"jobId": job.job_id, "jobName": job.name} for job in found]}
 
     def terminate_job(self, **request: str) -> dict[str, str]:
         self._call("TerminateJob")
         job = self.jobs[request["jobId"]]
-        if not job.over:
-            self.end(job, request["reason"])
+        for ended in [job] if job.size is None else self.children(job):
+            if not ended.over:
+                self.end(ended, request["reason"])
         return {}
 
     def end(self, job: SimulatedJob, reason: str | None = None) -> None:
         """End a job, because its time has come or for a reason given."""
         job.ended_at, job.reason = self._now(), reason
         self._hear("ended", job)
+        if job.index is not None:
+            parent = self.jobs[job.job_id.partition(":")[0]]
+            siblings = self.children(parent)
+            if all(sibling.over for sibling in siblings):
+                parent.exit_code = max(sibling.exit_code for sibling in siblings)
+                parent.ended_at, parent.reason = self._now(), next((s.reason for s in siblings if s.reason), None)
+                self._hear("ended", parent)
 
     def _call(self, name: str) -> None:
         self.counts[name] = self.counts.get(name, 0) + 1

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from adapters.ports import Page
-from dag.records import Job, Outcome, Run
+from dag.records import Array, Job, Outcome, Run
 from dag.shards import SETS, Mark, Shard
 from dag.status import RunStatus
 
@@ -25,6 +25,7 @@ class MemoryRunTable:
         self._runs: dict[str, Run] = {}
         self._shards: dict[str, dict[int, Shard]] = {}
         self._jobs: dict[str, dict[Mark, Job]] = {}
+        self._arrays: dict[str, dict[Mark, Array]] = {}
         self._outcomes: dict[str, dict[Mark, Outcome]] = {}
 
     def put_key(self, key: str, run_id: str, expires_at: int) -> bool:
@@ -143,13 +144,6 @@ class MemoryRunTable:
         self._add(run_id, shard, {"claimed": numbers})
         return before
 
-    def take_over(self, run_id: str, shard: int, number: int) -> bool:
-        self._call("take_over")
-        if number in self._shard(run_id, shard).claimed:
-            return False
-        self._add(run_id, shard, {"claimed": [number]})
-        return True
-
     def shards(self, run_id: str, after: int | None) -> tuple[list[Shard], int | None]:
         self._call("shards")
         known = self._shards.get(run_id, {})
@@ -173,6 +167,20 @@ class MemoryRunTable:
         known = self._jobs.get(run_id, {})
         marks, more = self._range(known, first, last, after)
         return [known[mark] for mark in marks], more
+
+    def put_array(self, run_id: str, array: Array, expires_at: int) -> None:
+        self._call("put_array")
+        self._arrays.setdefault(run_id, {})[array.first] = array
+
+    def get_array(self, run_id: str, first: Mark) -> Array | None:
+        self._call("get_array")
+        return self._arrays.get(run_id, {}).get(first)
+
+    def arrays(self, run_id: str, after: Mark | None) -> tuple[list[Array], Mark | None]:
+        self._call("arrays")
+        known = self._arrays.get(run_id, {})
+        firsts, more = self._range(known, 0, 1_000_000, after)
+        return [known[first] for first in firsts], more
 
     def put_outcomes(self, run_id: str, outcomes: Sequence[Outcome], expires_at: int) -> None:
         self._call("put_outcomes")

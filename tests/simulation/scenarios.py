@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 
 import dag.shards
+import dag.submission
 
 os.environ.setdefault("POWERTOOLS_LOG_LEVEL", "CRITICAL")
 
@@ -29,7 +30,7 @@ def build(seed: int) -> World:
         request["max_workers"] = rng.randint(1, 4)
     calm = rng.random() < 0.1
     faults = Faults() if calm else _faults(rng, len(parents))
-    world = World(seed, document(parents, memory_retry=retry), faults, request)
+    world = World(seed, document(parents, memory_retry=retry, array_jobs=rng.random() < 0.5), faults, request)
     world.start()
     if rng.random() < 0.3:
         world.later(rng.choice((0, 1, 10, 1000)), world.start)
@@ -47,7 +48,7 @@ def build_fair(seed: int) -> World:
     if rng.random() < 0.3:
         request["max_workers"] = rng.randint(1, 4)
     faults = Faults(job_fails=rng.random() / len(parents), repeat_event=rng.random() / 2)
-    world = World(seed, document(parents), faults, request, fair=True)
+    world = World(seed, document(parents, array_jobs=rng.random() < 0.5), faults, request, fair=True)
     world.start()
     if rng.random() < 0.5:
         world.cancel_at_job = rng.randint(1, len(parents))
@@ -79,12 +80,13 @@ def shard_size(seed: int, groups: int) -> int:
 def play(seed: int, build: Callable[[int], World] = build) -> World:
     """Play a seed to its end. Raises BrokenPromiseError when the protocol breaks a promise."""
     world = build(seed)
-    before = dag.shards.SHARD_SIZE
+    before = dag.shards.SHARD_SIZE, dag.submission.ARRAY_FROM
     dag.shards.SHARD_SIZE = shard_size(seed, len(world.document.nodes))
+    dag.submission.ARRAY_FROM = 2 + seed % 3  # few, so that small graphs make arrays
     try:
         world.go()
     finally:
-        dag.shards.SHARD_SIZE = before
+        dag.shards.SHARD_SIZE, dag.submission.ARRAY_FROM = before
     return world
 
 

@@ -15,7 +15,7 @@ from adapters.job_queue import BatchJobQueue
 from adapters.ports import Accepted, Answer
 from dag.plan import Plan
 from dag.records import Outcome, Run
-from dag.shards import Mark, Shard, View
+from dag.shards import Mark, Shard, View, read_mark
 from dag.submission import Submission
 from tests.simulation.run_table import MemoryRunTable
 from tests.simulation.scenarios import build, build_fair, play
@@ -124,10 +124,12 @@ def test_reading_the_status_before_recording_is_noticed(monkeypatch: pytest.Monk
 
 
 def test_taking_a_claim_over_without_its_condition_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    def unconditional(self: MemoryRunTable, run_id: str, shard: int, number: int) -> bool:
-        self._call("take_over")
-        self._add(run_id, shard, {"claimed": [number]})
-        return True
+    claim = MemoryRunTable.claim
+
+    def unconditional(self: MemoryRunTable, run_id: str, shard: int, numbers: Collection[int]) -> Shard:
+        before = claim(self, run_id, shard, numbers)
+        takeovers = frozenset(number for number in numbers if read_mark(shard, number).generation)
+        return replace(before, claimed=before.claimed - takeovers)
 
     def twice(seed: int) -> World:
         world = build(seed)
@@ -136,7 +138,7 @@ def test_taking_a_claim_over_without_its_condition_is_noticed(monkeypatch: pytes
         return world
 
     assert _noticed(twice) is None
-    monkeypatch.setattr(MemoryRunTable, "take_over", unconditional)
+    monkeypatch.setattr(MemoryRunTable, "claim", unconditional)
     assert _noticed(twice) is not None
 
 

@@ -53,8 +53,8 @@ def test_seeds_reach_every_kind_of_end_and_of_repair() -> None:
     ends = {run.status.value for world in worlds for run in world.table._runs.values()}
     calls = {name for world in worlds for name in (*world.calls, *world.batch.counts)}
     assert ends == {"SUCCEEDED", "FAILED", "CANCELLED"}
-    assert {"take_over", "ListJobs", "TerminateJob", "take_slots", "flag_failure", "move_key"} - calls <= {"move_key"}
-    assert any(world.dead_letters for world in worlds) or any(world.calls.get("take_over") for world in worlds)
+    assert {"put_array", "ListJobs", "TerminateJob", "take_slots", "flag_failure", "move_key"} - calls <= {"move_key"}
+    assert any(world.dead_letters for world in worlds) or any(world.calls.get("put_suspects") for world in worlds)
 
 
 def test_a_promise_that_is_broken_is_noticed() -> None:

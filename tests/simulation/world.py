@@ -205,7 +205,7 @@ class World:
     def _hear(self, what: str, job: SimulatedJob) -> None:
         if what == "accepted":
             self._check_accepted(job)
-            if len(self.batch.jobs) == self.cancel_at_job:
+            if len(self.batch.work) == self.cancel_at_job:
                 self.later(self.rng.randrange(50), self.cancel)
             self.later(job.lasts, lambda: None if job.over else self.batch.end(job))
             return
@@ -255,17 +255,18 @@ class World:
 
     def _check_accepted(self, job: SimulatedJob) -> None:
         name = _name(job)
-        alike = [other for other in self.batch.jobs.values() if other is not job and _name(other).group == name.group]
-        for other in alike:
-            if not other.over or other.succeeded or _name(other).attempt >= name.attempt:
+        plan = self._plans.get(self.table, name.run_id)
+        for other in self.batch.work:
+            if other is not job and other.nodes == job.nodes and (not other.over or other.exit_code != 137):
                 raise BrokenPromiseError(
                     f"{job.name} was submitted although there was {other.name} ({other.detail()['status']})"
                 )
-        plan = self._plans.get(self.table, name.run_id)
-        for parent in plan.groups[name.group].parents:
-            if not any(_name(other).group == parent and other.succeeded for other in self.batch.jobs.values()):
+        done = {other.nodes for other in self.batch.work if other.succeeded}
+        group = next(group for group in plan.groups if group.nodes == job.nodes)
+        for parent in group.parents:
+            if plan.groups[parent].nodes not in done:
                 raise BrokenPromiseError(f"{job.name} was submitted before group {parent} had succeeded")
-        alive = sum(not other.over for other in self.batch.jobs.values())
+        alive = sum(not other.over for other in self.batch.work)
         if plan.settings.max_workers is not None and alive > plan.settings.max_workers:
             raise BrokenPromiseError(
                 f"{job.name} is one job too many: {alive} in flight, {plan.settings.max_workers} allowed"
@@ -301,7 +302,7 @@ class World:
             return False
         if self.fair and not self.table._runs[self.run_id].over:
             return False
-        return all(job.over for job in self.batch.jobs.values()) and self.now - self._begun > 60_000
+        return all(job.over for job in self.batch.work) and self.now - self._begun > 60_000
 
     def _check_end(self) -> None:
         assert self.run_id is not None
@@ -310,8 +311,8 @@ class World:
         run = self.table._runs[self.run_id]
         if not run.over:
             raise BrokenPromiseError("the run is off the list and still RUNNING")
-        done = {_name(job).group for job in self.batch.jobs.values() if job.succeeded}
-        whole = done == set(range(run.groups_total))
+        done = {job.nodes for job in self.batch.work if job.succeeded}
+        whole = len(done) == run.groups_total
         if (run.status is RunStatus.SUCCEEDED) != (whole and run.status is not RunStatus.CANCELLED):
             raise BrokenPromiseError(
                 f"the run is {run.status.value}, and {len(done)} of {run.groups_total} groups succeeded"
@@ -323,7 +324,7 @@ class World:
         if not any(detail["status"] == run.status.value for detail in self.announced):
             raise BrokenPromiseError("the end was not announced")
         if self.fair and run.ended_at is not None:
-            late = [job.name for job in self.batch.jobs.values() if (job.ended_at or 0) > run.ended_at + TIMEOUT]
+            late = [job.name for job in self.batch.work if (job.ended_at or 0) > run.ended_at + TIMEOUT]
             if late:
                 raise BrokenPromiseError(f"{late[0]} outlived its run")
 
