@@ -1,0 +1,273 @@
+"""What becomes of a submission when Batch, or the way to it, is in trouble."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.awsrequest import AWSRequest, AWSResponse
+from botocore.config import Config
+from botocore.exceptions import (
+    ClientError,
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    HTTPClientError,
+    NoCredentialsError,
+    ReadTimeoutError,
+)
+from botocore.stub import Stubber
+
+from adapters.job_queue import BatchJobQueue
+from adapters.ports import Accepted, Answer, Rejected, Unknown
+from dag.records import LONGEST_REASON
+from dag.shards import Mark
+from dag.submission import Submission
+from tests.adapters.clock import VirtualClock
+from tests.simulation.batch import Faults, SimulatedBatch
+
+if TYPE_CHECKING:
+    from mypy_boto3_batch import BatchClient
+
+REQUEST = {"jobName": "a", "jobQueue": "queue", "jobDefinition": "definition"}
+SUBMISSION = Submission((Mark(0),), REQUEST)
+ACCEPTED = {"jobId": "id", "jobName": "a"}
+
+
+def batch_client(total_max_attempts: int = 1) -> BatchClient:
+    """Return a client that asks nobody unless a test lets it."""
+    return boto3.client(
+        "batch",
+        region_name="us-east-1",
+        endpoint_url="http://127.0.0.1:1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",  # noqa: S106 - nobody reads it
+        config=Config(retries={"mode": "standard", "total_max_attempts": total_max_attempts}, proxies={}),
+    )
+
+
+class Wire:
+    """Stands in for HTTP: answers each request with the next of what it was given, the last again and again."""
+
+    def __init__(self, *answers: Exception | tuple[int, str]) -> None:
+        self.answers = list(answers)
+        self.requests: list[str] = []
+        self.lock = threading.Lock()
+
+    def answer(self, client: BatchClient) -> None:
+        """Answer all requests of a client from now on."""
+        register: Callable[[str, Any], None] = client.meta.events.register
+        register("before-send.batch.*", self)
+
+    def __call__(self, request: AWSRequest, **_: Any) -> AWSResponse:
+        with self.lock:
+            self.requests.append(str(request.url))
+            answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        status, body = answer
+        headers = {"Content-Type": "application/json"}
+        return AWSResponse(request.url, status, headers, _Raw(body.encode()))  # type: ignore[arg-type]
+
+
+class _Raw:
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    def stream(self, **_: Any) -> Iterator[bytes]:
+        yield self._body
+
+
+@contextmanager
+def submitter(wire: Wire, clock: VirtualClock, at_once: int = 1) -> Iterator[BatchJobQueue]:
+    """Yield a job queue whose SubmitJob goes to the wire."""
+    client = batch_client()
+    wire.answer(client)
+    yield BatchJobQueue((client, client), clock, clock.sleep, at_once)
+    client.close()
+
+
+def error(code: str, status: int, message: str = "no") -> tuple[int, str]:
+    """Return what Batch answers when it refuses."""
+    return status, f'{{"__type": "{code}", "message": "{message}"}}'
+
+
+OK = (200, '{"jobId": "id", "jobName": "a"}')
+THROTTLED = error("TooManyRequestsException", 429)
+
+
+def submit(*answers: Exception | tuple[int, str], timeout: float = 60) -> tuple[Answer, int]:
+    """Submit one job, and return the answer and how many requests were made."""
+    wire = Wire(*answers)
+    with submitter(wire, VirtualClock(timeout)) as queue:
+        (answer,) = queue.submit([SUBMISSION])
+    return answer, len(wire.requests)
+
+
+def test_an_accepted_job_is_one_request() -> None:
+    assert submit(OK) == (Accepted("id"), 1)
+
+
+@pytest.mark.parametrize(
+    "throttled",
+    [
+        THROTTLED,
+        error("ThrottlingException", 400),
+        error("Throttling", 400),
+        error("RequestLimitExceeded", 503),
+        error("LimitOfAnotherName", 429),
+        (429, ""),
+    ],
+)
+def test_throttling_is_waited_out(throttled: tuple[int, str]) -> None:
+    assert submit(throttled, throttled, throttled, OK) == (Accepted("id"), 4)
+
+
+def test_a_job_throttled_until_time_is_short_is_unknown() -> None:
+    clock = VirtualClock(timeout=30)
+    wire = Wire(THROTTLED)
+    with submitter(wire, clock) as queue:
+        assert queue.submit([SUBMISSION]) == [Unknown()]
+
+    assert 5 <= len(wire.requests) <= 60
+    assert 0 < clock.left() < 15
+
+
+def test_without_time_nothing_is_asked() -> None:
+    assert submit(OK, timeout=0) == (Unknown(), 0)
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 413])
+def test_what_batch_refuses_is_rejected_at_once(status: int) -> None:
+    answer = submit(error("ClientException", status, "Job queue x does not exist"))
+
+    assert answer == (Rejected("ClientException: Job queue x does not exist"), 1)
+
+
+def test_a_rejection_is_no_longer_than_a_reason_may_be() -> None:
+    answer, _ = submit(error("ClientException", 400, "x" * 1000))
+
+    assert isinstance(answer, Rejected)
+    assert len(answer.reason) == LONGEST_REASON
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        error("ServerException", 500),
+        error("ServiceUnavailable", 503),
+        (502, "<html>Bad Gateway</html>"),
+        (504, ""),
+        ReadTimeoutError(endpoint_url="batch"),
+        ConnectTimeoutError(endpoint_url="batch"),
+        EndpointConnectionError(endpoint_url="batch"),
+        ConnectionClosedError(endpoint_url="batch", request=None),
+        HTTPClientError(error="connection reset"),
+    ],
+    ids=lambda trouble: type(trouble).__name__ if isinstance(trouble, Exception) else str(trouble[0]),
+)
+def test_what_may_have_been_accepted_is_unknown_and_asked_once(trouble: Exception | tuple[int, str]) -> None:
+    assert submit(trouble, OK) == (Unknown(), 1)
+
+
+def test_without_credentials_nothing_is_known() -> None:
+    assert submit(NoCredentialsError()) == (Unknown(), 1)
+
+
+def test_each_submission_has_its_own_answer() -> None:
+    wire = Wire(OK, error("ClientException", 400), error("ServerException", 500), OK)
+    with submitter(wire, VirtualClock()) as queue:
+        answers = queue.submit([SUBMISSION] * 4)
+
+    assert answers == [Accepted("id"), Rejected("ClientException: no"), Unknown(), Accepted("id")]
+
+
+def test_a_slice_submitted_by_many_threads_keeps_to_the_rate() -> None:
+    wire, clock = Wire(OK), VirtualClock(1e9)
+    naps: list[float] = []
+    client = batch_client()
+    wire.answer(client)
+    answers = BatchJobQueue((client, client), clock, naps.append, at_once=8).submit([SUBMISSION] * 50)
+    client.close()
+
+    assert answers == [Accepted("id")] * 50
+    assert sorted(naps) == pytest.approx([number / 50 for number in range(1, 50)], abs=0.002)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_fault_of_batch_doubles_or_loses_a_job(seed: int) -> None:
+    clock = VirtualClock()
+    faults = Faults(throttled=0.3, lost_before=0.1, lost_after=0.1)
+    batch = SimulatedBatch(random.Random(seed), clock.now, lambda name: None, lambda what, job: None, faults)
+    client: Any = batch
+    submissions = [_named(number) for number in range(30)]
+
+    answers = BatchJobQueue((client, client), clock, clock.sleep, at_once=1).submit(submissions)
+
+    times = Counter(job.name for job in batch.jobs.values())
+    for each, answer in zip(submissions, answers, strict=True):
+        name = str(each.request["jobName"])
+        assert times[name] == 1 if isinstance(answer, Accepted) else times[name] <= 1
+        if isinstance(answer, Accepted):
+            assert batch.jobs[answer.job_id].name == name
+
+
+def _named(number: int) -> Submission:
+    payload = {"name": "KEDRO_AWS_BATCH_JOB", "value": f'{{"groups": [{{"nodes": ["n{number}"]}}]}}'}
+    request = {**REQUEST, "jobName": f"job-{number}", "containerOverrides": {"environment": [payload]}}
+    return Submission((Mark(number),), request)
+
+
+@contextmanager
+def stubbed(add: Callable[[Stubber], None]) -> Iterator[BatchJobQueue]:
+    """Yield a job queue whose client expects certain calls, all of which must have been made in the end."""
+    client, clock = batch_client(), VirtualClock()
+    with Stubber(client) as stubber:
+        add(stubber)
+        yield BatchJobQueue((client, client), clock, clock.sleep, at_once=1)
+        stubber.assert_no_pending_responses()
+    client.close()
+
+
+def test_find_reads_all_pages_and_takes_the_whole_name_alone() -> None:
+    asked: dict[str, Any] = {"jobQueue": "queue", "filters": [{"name": "JOB_NAME", "values": ["a"]}]}
+    first = {"jobSummaryList": [{"jobId": "1", "jobName": "a"}, {"jobId": "2", "jobName": "A"}], "nextToken": "on"}
+    second = {"jobSummaryList": [{"jobId": "3", "jobName": "ab"}, {"jobId": "4", "jobName": "a"}]}
+
+    def add(stubber: Stubber) -> None:
+        stubber.add_response("list_jobs", first, asked)
+        stubber.add_response("list_jobs", second, {**asked, "nextToken": "on"})
+
+    with stubbed(add) as queue:
+        assert queue.find("queue", "a") == ["1", "4"]
+
+
+def test_describe_is_one_call_and_none_for_nothing() -> None:
+    detail = {"jobId": "1", "jobName": "a", "jobQueue": "q", "status": "RUNNING", "startedAt": 1, "jobDefinition": "d"}
+
+    with stubbed(lambda stubber: stubber.add_response("describe_jobs", {"jobs": [detail]}, {"jobs": ["1", "2"]})) as q:
+        assert q.describe(["1", "2"]) == [detail]
+        assert q.describe([]) == []
+
+
+def test_every_job_is_terminated_with_the_reason() -> None:
+    def add(stubber: Stubber) -> None:
+        for job_id in ("1", "2"):
+            stubber.add_response("terminate_job", {}, {"jobId": job_id, "reason": "enough"})
+
+    with stubbed(add) as queue:
+        queue.terminate(["1", "2"], "enough")
+
+
+def test_a_termination_that_fails_is_said_after_the_others_were_made() -> None:
+    wire = Wire(error("ServerException", 500), (200, "{}"))
+    with submitter(wire, VirtualClock(), at_once=4) as queue, pytest.raises(ClientError, match="ServerException"):
+        queue.terminate(["1", "2", "3"], "enough")
+
+    assert len(wire.requests) == 3
