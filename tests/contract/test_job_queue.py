@@ -25,6 +25,8 @@ from tests.simulation.batch import Faults, SimulatedBatch
 if TYPE_CHECKING:
     from mypy_boto3_batch import BatchClient
 
+#: What the simulation reads of a job in place of running its command.
+PAYLOAD = {"name": "KEDRO_AWS_BATCH_JOB", "value": '{"groups": [{"nodes": ["train"]}, {"nodes": ["test"]}]}'}
 REASON = f"{OUR_REASON}the run is CANCELLED: enough"
 
 
@@ -97,7 +99,7 @@ def submission(batch: Batch, *command: str, **changes: Any) -> Submission:
         "jobName": JobName("contract", RUN_ID, group, 0).write("train"),
         "jobQueue": batch.queue_name,
         "jobDefinition": batch.definition,
-        "containerOverrides": {"command": list(command or ("sleep", "60"))},
+        "containerOverrides": {"command": list(command or ("sleep", "60")), "environment": [PAYLOAD]},
         **changes,
     }
     return Submission((Mark(group),), request)

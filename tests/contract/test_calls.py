@@ -1,0 +1,131 @@
+"""That each method of the run table is one call: between any two of them a test can stop the world."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from adapters.ports import RunTable
+from dag.shards import Mark
+from dag.status import RunStatus
+from tests.contract.dynamodb import Dynamo
+from tests.contract.values import LATER, RUN_ID, a_job, a_run, an_outcome
+
+Call = Callable[[RunTable], Any]
+CALLS: dict[str, tuple[str, Call]] = {
+    "put_key": ("PutItem", lambda table: table.put_key("k", RUN_ID, LATER)),
+    "get_key": ("GetItem", lambda table: table.get_key("k")),
+    "move_key": ("UpdateItem", lambda table: table.move_key("k", "new", instead=RUN_ID)),
+    "put_active": ("PutItem", lambda table: table.put_active(RUN_ID)),
+    "delete_active": ("DeleteItem", lambda table: table.delete_active(RUN_ID)),
+    "active": ("Query", lambda table: table.active(None)),
+    "get_suspects": ("GetItem", lambda table: table.get_suspects(RUN_ID)),
+    "put_suspects": ("PutItem", lambda table: table.put_suspects(RUN_ID, {"0-0-0": 1})),
+    "put_listing": ("PutItem", lambda table: table.put_listing(RUN_ID, LATER)),
+    "listings": ("Query", lambda table: table.listings(None, 10)),
+    "put_plan": ("PutItem", lambda table: table.put_plan(RUN_ID, ("abc", 0), b"piece", LATER)),
+    "get_plan": ("Query", lambda table: table.get_plan(RUN_ID, "abc")),
+    "put_run": ("PutItem", lambda table: table.put_run(a_run())),
+    "get_run": ("GetItem", lambda table: table.get_run(RUN_ID)),
+    "get_runs": ("BatchGetItem", lambda table: table.get_runs([RUN_ID, "another"])),
+    "end_run": ("UpdateItem", lambda table: table.end_run(RUN_ID, RunStatus.FAILED, "why", 5)),
+    "flag_failure": ("UpdateItem", lambda table: table.flag_failure(RUN_ID, "why")),
+    "flag_announced": ("UpdateItem", lambda table: table.flag_announced(RUN_ID, "start")),
+    "take_slots": ("UpdateItem", lambda table: table.take_slots(RUN_ID, [0], 3)),
+    "free_slots": ("UpdateItem", lambda table: table.free_slots(RUN_ID, [0])),
+    "add_marks": ("UpdateItem", lambda table: table.add_marks(RUN_ID, 0, {"failed": [1], "retried": [1]})),
+    "claim": ("UpdateItem", lambda table: table.claim(RUN_ID, 0, [1, 2])),
+    "shards": ("Query", lambda table: table.shards(RUN_ID, None)),
+    "get_shards": ("BatchGetItem", lambda table: table.get_shards(RUN_ID, range(100))),
+    "put_jobs": ("BatchWriteItem", lambda table: table.put_jobs(RUN_ID, [a_job(n) for n in range(25)], LATER)),
+    "jobs": ("Query", lambda table: table.jobs(RUN_ID, 0, 9, Mark(3))),
+    "put_outcomes": (
+        "BatchWriteItem",
+        lambda table: table.put_outcomes(RUN_ID, [an_outcome(n) for n in range(25)], LATER),
+    ),
+    "outcomes": ("Query", lambda table: table.outcomes(RUN_ID, 0, 9, Mark(3))),
+}
+
+
+@contextmanager
+def requests(dynamo: Dynamo) -> Iterator[list[str]]:
+    """Yield the names of the operations that go out as HTTP requests meanwhile."""
+    sent: list[str] = []
+
+    def note(request: Any, **_: Any) -> None:
+        sent.append(request.headers["X-Amz-Target"].decode().partition(".")[2])
+
+    dynamo.client.meta.events.register("before-send.dynamodb.*", note)
+    yield sent
+    dynamo.client.meta.events.unregister("before-send.dynamodb.*", note)
+
+
+@pytest.mark.parametrize("there", [False, True], ids=["an empty table", "a run"])
+def test_each_method_is_exactly_one_request(dynamo: Dynamo, there: bool) -> None:
+    if there:
+        dynamo.table.put_run(a_run())
+        dynamo.table.put_key("k", RUN_ID, LATER)
+    made = {}
+    for name, (_, call) in CALLS.items():
+        with requests(dynamo) as sent:
+            call(dynamo.table)
+        made[name] = sent
+
+    assert made == {name: [operation] for name, (operation, _) in CALLS.items()}
+
+
+def test_nothing_is_asked_for_nothing(dynamo: Dynamo) -> None:
+    with requests(dynamo) as sent:
+        assert dynamo.table.get_shards(RUN_ID, []) == []
+        assert dynamo.table.get_runs([]) == []
+
+    assert sent == []
+
+
+@pytest.mark.parametrize(
+    ("operation", "answer_to", "call"),
+    [
+        ("BatchGetItem", "UnprocessedKeys", lambda table: table.get_runs([f"run-{n}" for n in range(40)])),
+        (
+            "BatchWriteItem",
+            "UnprocessedItems",
+            lambda table: table.put_jobs(RUN_ID, [a_job(n) for n in range(25)], LATER),
+        ),
+    ],
+    ids=["reads", "writes"],
+)
+def test_what_dynamodb_leaves_over_is_asked_for_again(
+    dynamo: Dynamo, operation: str, answer_to: str, call: Call
+) -> None:
+    for number in range(40):
+        dynamo.table.put_run(a_run(f"run-{number}"))
+    kept: dict[str, Any] = {}
+
+    def hold_back(params: dict[str, Any], **_: Any) -> None:
+        """Send half of what is asked for, as if DynamoDB had answered so far only."""
+        wanted = params["RequestItems"][dynamo.name]
+        many = wanted["Keys"] if isinstance(wanted, dict) else wanted
+        half = many[: max(1, len(many) // 2)]
+        kept["rest"] = many[len(half) :]
+        kept["as"] = (lambda rest: {**wanted, "Keys": rest}) if isinstance(wanted, dict) else (lambda rest: rest)
+        params["RequestItems"] = {dynamo.name: kept["as"](half)}
+
+    def leave_over(parsed: dict[str, Any], **_: Any) -> None:
+        parsed[answer_to] = {dynamo.name: kept["as"](kept["rest"])} if kept["rest"] else {}
+
+    events = dynamo.client.meta.events
+    events.register_first(f"provide-client-params.dynamodb.{operation}", hold_back)
+    events.register(f"after-call.dynamodb.{operation}", leave_over)
+    with requests(dynamo) as sent:
+        result = call(dynamo.table)
+    events.unregister(f"provide-client-params.dynamodb.{operation}", hold_back)
+    events.unregister(f"after-call.dynamodb.{operation}", leave_over)
+
+    assert len(sent) > 2
+    if operation == "BatchGetItem":
+        assert {run.run_id for run in result} == {f"run-{n}" for n in range(40)}
+    else:
+        assert [job.mark.group for job in dynamo.table.jobs(RUN_ID, 0, 99, None)[0]] == list(range(25))
