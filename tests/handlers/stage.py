@@ -84,13 +84,12 @@ class Stage:
 
     def job(self, group: int) -> SimulatedJob:
         """Return the newest job of a group."""
-        return [job for job in self.batch.jobs.values() if self.group(job) == group and self._own(job)][-1]
+        return [job for job in self.batch.work if self._own(job) and self.group(job) == group][-1]
 
     def group(self, job: SimulatedJob) -> int:
         """Return the group that a job runs."""
-        name = read_job_name(job.name)
-        assert name is not None
-        return name.group
+        plan = self.dispatcher.plan(self.run_id)
+        return next(index for index, group in enumerate(plan.groups) if group.nodes == job.nodes)
 
     def _own(self, job: SimulatedJob) -> bool:
         name = read_job_name(job.name)
@@ -98,7 +97,7 @@ class Stage:
 
     def submitted(self) -> list[int]:
         """Return the groups whose jobs were submitted in this run, in order."""
-        return [self.group(job) for job in self.batch.jobs.values() if self._own(job)]
+        return [self.group(job) for job in self.batch.work if self._own(job)]
 
     def end(self, group: int, exit_code: int = 0, reason: str | None = None) -> SimulatedJob:
         """End the newest job of a group, without telling anybody."""
@@ -121,7 +120,7 @@ class Stage:
 
     def finish_all(self) -> None:
         """Let all jobs succeed as they come."""
-        while alive := [job for job in self.batch.jobs.values() if not job.over and self._own(job)]:
+        while alive := [job for job in self.batch.work if not job.over and self._own(job)]:
             self.finish(self.group(alive[0]))
 
     @property

@@ -1,0 +1,168 @@
+"""Alike groups as one array job: its children end, fail, run short of memory and get lost like any other job."""
+
+from __future__ import annotations
+
+import json
+
+from dag.plan import load_plan
+from dag.shards import Mark
+from dag.status import RunStatus
+from dag.submission import ARRAY_FROM, LARGEST_REQUEST, pack
+from tests.handlers.stage import LIFETIME, Stage
+from tests.simulation.graphs import chain, document, fan
+
+
+def _wide(width: int, **run: object) -> Stage:
+    """Return a stage whose first job is done, with so many alike children in flight."""
+    stage = Stage(document(fan(width), array_jobs=True, **run))
+    stage.start()
+    stage.finish(0)
+    return stage
+
+
+def test_alike_groups_are_one_call_of_submit_job() -> None:
+    stage = _wide(40)
+    assert stage.batch.counts["SubmitJob"] == 2
+    assert sorted(stage.submitted()) == list(range(41))
+
+
+def test_fewer_than_the_threshold_keep_jobs_of_their_own() -> None:
+    stage = _wide(ARRAY_FROM - 1)
+    assert stage.batch.counts["SubmitJob"] == ARRAY_FROM
+
+
+def test_arrays_can_be_turned_off() -> None:
+    stage = Stage(document(fan(40), array_jobs=False))
+    stage.start()
+    stage.finish(0)
+    assert stage.batch.counts["SubmitJob"] == 41
+
+
+def test_groups_that_ask_for_other_resources_are_not_alike() -> None:
+    stage = Stage(document([[] for _ in range(30)], array_jobs=True))
+    stage.start(params={"aws_batch": {"resources": {"nodes": {"n3": {"memory": 9000}}}}})
+    assert stage.batch.counts["SubmitJob"] == 2
+    assert stage.job(3).index is None
+
+
+def test_the_run_goes_on_when_all_children_have_succeeded() -> None:
+    stage = _wide(40)
+    for group in range(1, 41):
+        assert 41 not in stage.submitted()
+        stage.finish(group)
+    stage.finish(41)
+    assert stage.run.status.value == "SUCCEEDED"
+
+
+def test_the_parents_own_event_changes_nothing() -> None:
+    stage = _wide(20)
+    for group in range(1, 21):
+        stage.end(group)
+    parent = next(job for job in stage.batch.jobs.values() if job.size is not None)
+    assert parent.over
+    stage.deliver(parent)
+    assert stage.statuses()[1:21] == ["SUBMITTED"] * 20
+
+
+def test_a_failed_child_aborts_the_run_and_terminates_its_siblings_by_one_call() -> None:
+    stage = _wide(20)
+    stage.finish(7, exit_code=1)
+    assert stage.run.reason == "n7 failed: Essential container in task exited (exit code 1)"
+    assert stage.batch.counts["TerminateJob"] == 1
+    assert all(job.over for job in stage.batch.work)
+
+
+def test_a_child_out_of_memory_runs_again_alone_with_more() -> None:
+    stage = _wide(20, memory_retry={"factor": 3, "max": 9000})
+    stage.finish(5, exit_code=137)
+    again = stage.job(5)
+    assert (again.index, again.memory) == (None, 3000)
+
+
+def test_a_lost_event_of_a_child_is_made_good() -> None:
+    stage = _wide(20)
+    stage.end(3)
+    assert stage.reconcile()["repaired"] == 1
+    assert stage.statuses()[3] == "SUCCEEDED"
+
+
+def test_an_array_accepted_without_an_answer_is_adopted_whole() -> None:
+    stage = Stage(document(fan(20), array_jobs=True))
+    stage.start()
+    stage.faults.lost_after = 1.0
+    stage.finish(0)
+    stage.faults.lost_after = 0.0
+    stage.reconcile()
+    stage.reconcile(later=LIFETIME + 1)
+    assert len(stage.batch.work) == 21
+    assert stage.described()["groups"][1]["job_id"] == stage.job(1).job_id
+    stage.finish_all()
+    assert stage.run.status.value == "SUCCEEDED"
+
+
+def test_an_array_that_was_not_accepted_is_submitted_again_whole() -> None:
+    stage = Stage(document(fan(20), array_jobs=True))
+    stage.start()
+    stage.faults.lost_before = 1.0
+    stage.finish(0)
+    stage.faults.lost_before = 0.0
+    stage.reconcile()
+    before = stage.batch.counts["SubmitJob"]
+    stage.reconcile(later=LIFETIME + 1)
+    assert stage.batch.counts["SubmitJob"] == before + 1
+    assert sorted(stage.submitted()) == list(range(21))
+
+
+def test_a_cancelled_run_with_a_lost_array_accounts_for_every_claim() -> None:
+    stage = Stage(document(fan(20), array_jobs=True))
+    stage.start()
+    stage.faults.lost_before = 1.0
+    stage.finish(0)
+    stage.reconcile()
+    stage.table.end_run(stage.run_id, RunStatus.CANCELLED, "enough", stage.now)
+    stage.reconcile(later=LIFETIME + 1)
+    assert (stage.statuses(), stage.table._active) == (["SUCCEEDED"] + ["SKIPPED"] * 21, set())
+
+
+def test_children_are_described_with_their_own_ids() -> None:
+    stage = _wide(20)
+    stage.finish(4)
+    groups = stage.described()["groups"]
+    assert groups[4]["job_id"] == stage.job(4).job_id
+    assert groups[5]["job_id"] == stage.job(5).job_id
+    assert ":" in groups[5]["job_id"]
+
+
+def test_an_array_is_cut_into_pieces_that_fit_a_request() -> None:
+    stage = Stage(document([[] for _ in range(3000)], array_jobs=True))
+    stage.start(params={"text": 'ü"' * 1000})
+    (pieces,) = stage.table._plans.values()
+    plan = load_plan(b"".join(pieces.values()))
+    packed = pack(plan, [Mark(group) for group in range(3000)])
+    sizes = [len(json.dumps(job.request)) for job in packed]
+    assert max(sizes) <= LARGEST_REQUEST
+    assert min(sizes[:-1]) > LARGEST_REQUEST * 0.9
+    assert sum(len(job.marks) for job in packed) == 3000
+    assert stage.batch.counts["SubmitJob"] == len(packed)
+
+
+def test_children_count_among_max_workers_one_by_one() -> None:
+    stage = Stage(document([[] for _ in range(40)], array_jobs=True))
+    stage.start(max_workers=15)
+    assert sum(not job.over for job in stage.batch.work) == 15
+    stage.finish(0)
+    assert sum(not job.over for job in stage.batch.work) == 15
+
+
+def test_an_array_costs_requests_by_the_shard_not_by_the_child() -> None:
+    stage = _wide(250)
+    stage.calls.clear()
+    stage.deliver(*[stage.end(group) for group in range(1, 11)])
+    assert stage.calls == {"get_array": 1, "put_outcomes": 1, "add_marks": 1, "get_run": 1}
+
+
+def test_a_chain_never_becomes_an_array() -> None:
+    stage = Stage(document(chain(30), array_jobs=True))
+    stage.start()
+    stage.finish_all()
+    assert stage.batch.counts["SubmitJob"] == 30
