@@ -97,7 +97,8 @@ class BatchJobQueue:
         if threads <= 1:
             return [act(item) for item in items]
         with ThreadPoolExecutor(threads) as pool:
-            return list(pool.map(act, items))
+            acts = [pool.submit(act, item) for item in items]
+        return [each.result() for each in acts]  # not pool.map: it drops what has not begun when one fails
 
 
 class Limiter:
