@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAws]:
-    """An embedded AWS without functions; of a module, since a process can have only one at a time."""
+    """An embedded AWS without functions; not of the session, since a process can have only one at a time."""
     with EmbeddedAws(jobs_cwd=tmp_path_factory.mktemp("project"), stop_timeout=1) as running:
         yield running
 

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from adapters.ports import RunTable
+from adapters.run_table import DynamoRunTable
+from dag.records import Array
 from dag.shards import Mark
 from dag.status import RunStatus
 from tests.contract.dynamodb import Dynamo
@@ -42,6 +44,9 @@ CALLS: dict[str, tuple[str, Call]] = {
     "get_shards": ("BatchGetItem", lambda table: table.get_shards(RUN_ID, range(100))),
     "put_jobs": ("BatchWriteItem", lambda table: table.put_jobs(RUN_ID, [a_job(n) for n in range(25)], LATER)),
     "jobs": ("Query", lambda table: table.jobs(RUN_ID, 0, 9, Mark(3))),
+    "put_array": ("PutItem", lambda table: table.put_array(RUN_ID, Array(Mark(0), (Mark(0), Mark(1))), LATER)),
+    "get_array": ("GetItem", lambda table: table.get_array(RUN_ID, Mark(0))),
+    "arrays": ("Query", lambda table: table.arrays(RUN_ID, None)),
     "put_outcomes": (
         "BatchWriteItem",
         lambda table: table.put_outcomes(RUN_ID, [an_outcome(n) for n in range(25)], LATER),
@@ -75,6 +80,10 @@ def test_each_method_is_exactly_one_request(dynamo: Dynamo, there: bool) -> None
         made[name] = sent
 
     assert made == {name: [operation] for name, (operation, _) in CALLS.items()}
+
+
+def test_every_method_is_counted() -> None:
+    assert CALLS.keys() == {name for name in vars(DynamoRunTable) if not name.startswith("_")}
 
 
 def test_nothing_is_asked_for_nothing(dynamo: Dynamo) -> None:

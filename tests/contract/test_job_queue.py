@@ -236,3 +236,54 @@ def test_terminating_a_job_that_has_ended_leaves_it_as_it_is(batch: Batch) -> No
 
     assert described(batch, job_id) == before
     assert before["status"] == "SUCCEEDED"
+
+
+def array(batch: Batch, *command: str) -> Submission:
+    """Return an array job of two children."""
+    return submission(batch, *command, arrayProperties={"size": 2})
+
+
+def test_an_array_s_children_are_described_by_its_id_and_their_index(batch: Batch) -> None:
+    (job_id,) = submitted(batch, array(batch, "true"))
+    for index in range(2):
+        batch.end(f"{job_id}:{index}")
+
+    details = [described(batch, f"{job_id}:{index}") for index in range(2)]
+
+    assert [(detail["status"], detail["arrayProperties"]["index"]) for detail in details] == [
+        ("SUCCEEDED", 0),
+        ("SUCCEEDED", 1),
+    ]
+    assert described(batch, job_id)["arrayProperties"]["size"] == 2
+    assert "index" not in described(batch, job_id)["arrayProperties"]
+
+
+def test_an_array_is_found_without_its_children(batch: Batch) -> None:
+    job = array(batch, "true")
+    (job_id,) = submitted(batch, job)
+
+    assert batch.queue.find(batch.queue_name, str(job.request["jobName"])) == [job_id]
+
+
+def test_terminating_an_array_ends_its_children_for_our_reason(batch: Batch) -> None:
+    (job_id,) = submitted(batch, array(batch))
+
+    batch.queue.terminate([job_id], REASON)
+
+    for child in (f"{job_id}:0", f"{job_id}:1"):
+        if isinstance(batch, Embedded):
+            batch.end(child)
+        assert described(batch, child)["status"] == "FAILED"
+        assert described(batch, child)["statusReason"] == REASON
+
+
+def test_terminating_a_child_leaves_its_sibling_alone(batch: Batch) -> None:
+    (job_id,) = submitted(batch, array(batch))
+
+    batch.queue.terminate([f"{job_id}:1"], REASON)
+
+    if isinstance(batch, Embedded):
+        batch.end(f"{job_id}:1")
+    assert described(batch, f"{job_id}:1")["statusReason"] == REASON
+    assert described(batch, f"{job_id}:0")["status"] != "FAILED"
+    batch.queue.terminate([job_id], REASON)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from adapters.run_table import LARGEST_PIECE
+from adapters.ports import LARGEST_PIECE
 from dag.shards import SETS, SHARD_SIZE, Mark
 from tests.contract.dynamodb import Dynamo
 from tests.contract.values import LATER, RUN_ID
