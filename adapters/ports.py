@@ -11,6 +11,9 @@ from dag.shards import Mark, Shard
 from dag.status import RunStatus
 from dag.submission import Submission
 
+#: Bytes that the run table takes in one piece: DynamoDB's limit on an item is 400 KB, names included.
+LARGEST_PIECE = 350_000
+
 
 class UnavailableError(Exception):
     """AWS refused or failed a call that may be made again; what it was for is not done, or not known to be done."""
@@ -62,6 +65,12 @@ class RunTable(Protocol):
 
     def get_plan(self, run_id: str, digest: str) -> list[bytes]:
         """Return the pieces of a plan, in order."""
+
+    def get_durations(self, project: str, environment: str) -> bytes | None:
+        """Return what was learned of how long a project's groups take."""
+
+    def put_durations(self, project: str, environment: str, packed: bytes) -> None:
+        """Write down what was learned; of two at the same time the later stays."""
 
     def put_run(self, run: Run) -> bool:
         """Create a run, unless it exists; return whether it did not."""

@@ -12,6 +12,7 @@ Its items, by partition key and sort key:
 | run#<run id> | end#<group>#<n> | how the attempt ended                                   | once, or again     |
 | run#<run id> | suspects        | claims without a job, and when reconcile first saw them | by reconcile       |
 | key#<key>    | key             | the run that an idempotency key means                   | once, or moved     |
+| durations#…  | <environment>   | how long a project's groups took                        | at a run's end     |
 | active       | <run id>        | a run that is not settled                               | deleted at the end |
 | runs         | <run id>        | every run, for list_runs                                | once               |
 
@@ -35,8 +36,6 @@ from dag.status import RunStatus
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-#: DynamoDB's limit on an item is 400 KB, names included.
-LARGEST_PIECE = 350_000
 _AS_JSON = frozenset({"request", "pipelines", "resumed"})
 _AS_SET = frozenset({"slots", "announced"})
 _write = TypeSerializer().serialize
@@ -105,6 +104,14 @@ class DynamoRunTable:
             chunks += [bytes(item["body"]) for item in items]
             if start is None:
                 return chunks
+
+    def get_durations(self, project: str, environment: str) -> bytes | None:
+        item = self._get(f"durations#{project}", environment)
+        return None if item is None else bytes(item["body"])
+
+    def put_durations(self, project: str, environment: str, packed: bytes) -> None:
+        item = {"pk": f"durations#{project}", "sk": environment, "body": packed}
+        self._client.put_item(TableName=self._name, Item=_item(item))
 
     def put_run(self, run: Run) -> bool:
         return self._put_new(_run_item(run))

@@ -1,11 +1,15 @@
 """What can be wrong with a request or a document, said so that a person can act on it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from typing import Any
 
 
 class DagError(ValueError):
     """Base of every refusal; the class's name, without `Error`, is the error type that callers see."""
+
+    #: What a program may make of it, besides the message.
+    details: Mapping[str, Any] | None = None
 
     @property
     def kind(self) -> str:
@@ -26,7 +30,11 @@ class UnknownRunError(DagError):
 
 
 class GraphMismatchError(DagError):
-    """The caller's graph isn't the deployed one."""
+    """The caller's graph isn't the deployed one; the details are the fingerprints of that."""
+
+    def __init__(self, message: str, deployed: Mapping[str, Any] | None) -> None:
+        super().__init__(message)
+        self.details = deployed
 
 
 class NotAllowedError(DagError):

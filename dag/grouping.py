@@ -137,9 +137,9 @@ def strongly_connected(edges: Mapping[int, Iterable[int]]) -> list[list[int]]:
 
 
 def _pop_through(stack: list[int], vertex: int) -> list[int]:
-    cut = stack.index(vertex)
-    component = stack[cut:]
-    del stack[cut:]
+    component = [stack.pop()]
+    while component[-1] != vertex:
+        component.append(stack.pop())
     return component
 
 

@@ -26,6 +26,7 @@ class Group:
     resources: Resources
     load_versions: Mapping[str, str]
     pipelines: tuple[str, ...]  #: which the job has to import to find its nodes
+    seconds: float | None = None  #: how long it took in earlier runs
 
     @property
     def title(self) -> str:
@@ -81,12 +82,23 @@ class Plan:
         return frozenset(index for index, following in enumerate(self.children) if not following)
 
     @cached_property
-    def remaining(self) -> Sequence[int]:
-        """Return the number of groups on the longest path from each group to the end, itself included."""
-        longest = [1] * len(self.groups)
+    def remaining(self) -> Sequence[float]:
+        """Return the length of the longest path from each group to the end, itself included.
+
+        In seconds, as learned from earlier runs; a group that none has run counts as their median.
+        Where nothing is known, in groups.
+        """
+        known = sorted(group.seconds for group in self.groups if group.seconds is not None)
+        usual = known[len(known) // 2] if known else 1.0
+        longest = [usual if group.seconds is None else group.seconds for group in self.groups]
         for index in reversed(range(len(self.groups))):
-            longest[index] += max((longest[child] for child in self.children[index]), default=0)
+            longest[index] += max((longest[child] for child in self.children[index]), default=0.0)
         return longest
+
+    @cached_property
+    def longest(self) -> float:
+        """Return the length of the critical path, as `remaining` measures."""
+        return max(self.remaining)
 
     @property
     def node_count(self) -> int:
@@ -127,7 +139,10 @@ def dump_plan(plan: Plan) -> bytes:
         "pipelines": plan.pipelines,
         "params": plan.params,
         "settings": {**vars(plan.settings), "memory_retry": retry and vars(retry)},
-        "groups": [[g.nodes, g.signatures, g.parents, g.resources, g.load_versions, g.pipelines] for g in plan.groups],
+        "groups": [
+            [g.nodes, g.signatures, g.parents, g.resources, g.load_versions, g.pipelines, g.seconds]
+            for g in plan.groups
+        ],
         "reused": {name: [node.signature, node.run_id] for name, node in plan.reused.items()},
     }
     return zlib.compress(json.dumps(body, separators=(",", ":")).encode(), 6)
@@ -153,8 +168,8 @@ def load_plan(packed: bytes) -> Plan:
             settings["array_jobs"],
         ),
         tuple(
-            Group(tuple(nodes), tuple(signatures), tuple(parents), resources, load_versions, tuple(pipelines))
-            for nodes, signatures, parents, resources, load_versions, pipelines in body["groups"]
+            Group(tuple(nodes), tuple(signatures), tuple(parents), resources, load_versions, tuple(pipelines), seconds)
+            for nodes, signatures, parents, resources, load_versions, pipelines, seconds in body["groups"]
         ),
         {name: Reused(signature, run_id) for name, (signature, run_id) in body["reused"].items()},
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from dag.difference import fingerprints
 from dag.document import MOST_GROUPS, GraphDocument, Node, base_name
 from dag.errors import GraphMismatchError, InvalidRequestError, NotAllowedError, RunTooLargeError, did_you_mean
 from dag.grouping import group
@@ -64,7 +65,8 @@ def make_plan(
     if request.get("graph_digest") not in (None, document.digest):
         raise GraphMismatchError(
             f"The deployed graph is {document.digest[:19]}…, yours is {str(request['graph_digest'])[:19]}…: "
-            "deploy again, or check out what was deployed."
+            "deploy again, or check out what was deployed.",
+            fingerprints(document),
         )
     pipelines = _pipelines(request)
     overrides = _overrides(request)

@@ -82,6 +82,11 @@ def array_submission(plan: Plan, marks: Sequence[Mark]) -> Submission:
     return Submission(tuple(marks), {**request, "arrayProperties": {"size": len(marks)}})
 
 
+def urgency(plan: Plan, mark: Mark) -> int:
+    """Return a group's place on the critical path as a priority in a fair-share queue: 9999 for its start."""
+    return round(9999 * plan.remaining[mark.group] / plan.longest) if plan.longest else 0
+
+
 def _pieces(plan: Plan, marks: Sequence[Mark]) -> Iterator[Sequence[Mark]]:
     """Yield the marks in pieces of which each fits a request."""
     base = _size(array_submission(plan, marks[:1]).request) + 64  # an array's own fields
@@ -119,6 +124,8 @@ def _request(plan: Plan, marks: Sequence[Mark], name: str, command: Sequence[str
         request["shareIdentifier"] = resources["share_identifier"]
     if resources.get("priority") is not None:
         request["schedulingPriorityOverride"] = resources["priority"]
+    elif resources.get("share_identifier") is not None:
+        request["schedulingPriorityOverride"] = urgency(plan, marks[0])
     return request
 
 

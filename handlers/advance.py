@@ -20,8 +20,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from adapters.ports import Accepted, Announcements, Clock, JobQueue, Messages, Rejected, RunTable
+from adapters.ports import LARGEST_PIECE, Accepted, Announcements, Clock, JobQueue, Messages, Rejected, RunTable
 from dag import decision
+from dag.durations import dump_durations, learn, load_durations
 from dag.errors import UnknownRunError
 from dag.plan import Plan, load_plan
 from dag.records import OUR_REASON, Array, Job, Outcome, Run, slot
@@ -137,6 +138,17 @@ def _all_jobs(table: RunTable, run_id: str, first: int, last: int) -> list[Job]:
     while True:
         jobs, after = table.jobs(run_id, first, last, after)
         found += jobs
+        if after is None:
+            return found
+
+
+def read_outcomes(table: RunTable, run_id: str, first: int, last: int) -> list[Outcome]:
+    """Return how the attempts of the groups from first to last ended."""
+    found: list[Outcome] = []
+    after: Mark | None = None
+    while True:
+        outcomes, after = table.outcomes(run_id, first, last, after)
+        found += outcomes
         if after is None:
             return found
 
@@ -279,7 +291,7 @@ class _Advance:
         """Return the reason of the run's failure: the first cause that we know of."""
         causes = self.causes
         if not causes and (failures := self.view.failures()):
-            ends, _ = self.ports.table.outcomes(self.plan.run_id, failures[0].group, failures[0].group, None)
+            ends = read_outcomes(self.ports.table, self.plan.run_id, failures[0].group, failures[0].group)
             causes = [end for end in ends if end.mark == failures[0]]
         if not causes:
             return "a job failed"
@@ -303,8 +315,20 @@ class _Advance:
             jobs = read_jobs(self.ports.table, self.plan, in_flight)
             # Terminating an array's parent terminates its children, all of which belong to this run.
             self._terminate(run, list(dict.fromkeys(job.job_id.partition(":")[0] for job in jobs)))
+        if "start" not in run.announced:
+            begun = replace(run, status=RunStatus.RUNNING, reason=None, ended_at=None)
+            announce(self.ports, self.plan, begun, self.view)
         if "end" not in run.announced:
+            self._learn()
             announce(self.ports, self.plan, run, self.view)
+
+    def _learn(self) -> None:
+        """Remember how long the run's groups took, for the order in which later runs submit theirs."""
+        table, plan = self.ports.table, self.plan
+        known = load_durations(table.get_durations(plan.project, plan.environment))
+        learned = learn(known, plan, read_outcomes(table, plan.run_id, 0, len(plan.groups) - 1))
+        if learned != known:
+            table.put_durations(plan.project, plan.environment, dump_durations(learned, LARGEST_PIECE))
 
     def _terminate(self, run: Run, job_ids: Sequence[str]) -> None:
         why = run.reason or "no reason given"

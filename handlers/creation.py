@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from adapters.run_table import LARGEST_PIECE
+from adapters.ports import LARGEST_PIECE
 from dag.document import GraphDocument
+from dag.durations import load_durations, with_durations
 from dag.errors import InvalidRequestError, UnknownRunError
 from dag.jobs import run_id_at
 from dag.plan import Plan, dump_plan
@@ -67,7 +68,8 @@ def _create(dispatcher: Dispatcher, source: Source, request: Mapping[str, Any], 
     earlier = _earlier(dispatcher, request)
     meant = resumed_request(request, earlier.request) if earlier else request
     run_id = run_id_at(now)
-    make = _Maker(source, meant, earlier)
+    learned = load_durations(table.get_durations(source.document.project, source.document.environment))
+    make = _Maker(source, meant, earlier, learned)
     plan, resumed = make(run_id)
     if not table.put_key(key, run_id, expires_at):
         run_id = table.get_key(key) or run_id
@@ -96,11 +98,12 @@ class _Maker:
     source: Source
     request: Mapping[str, Any]
     earlier: Earlier | None
+    durations: Mapping[str, float]
 
     def __call__(self, run_id: str) -> tuple[Plan, Resumption | None]:
         plan, resumed = make_plan(self.source.document, self.request, run_id, self.source.allowed, self.earlier)
         refuse_oversized(plan)
-        return plan, resumed
+        return with_durations(plan, self.durations), resumed
 
 
 def _earlier(dispatcher: Dispatcher, request: Mapping[str, Any]) -> Earlier | None:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from dag import decision
 from dag.plan import Plan
 from dag.records import Job, Outcome, Run
 from dag.shards import Mark, View
-from handlers.advance import Dispatcher, read_jobs
+from handlers.advance import Dispatcher, read_jobs, read_outcomes
 
 #: Groups in a page: with all their details they stay under the 6 MB of a Lambda answer.
 PAGE = 1000
 _DESCRIBE_AT_ONCE = 100  # DescribeJobs
 #: Jobs in flight that are looked up for whether they are RUNNING; beyond that they count as SUBMITTED.
 _MOST_DESCRIBED = 1000
-_T = TypeVar("_T")
 
 
 def describe(dispatcher: Dispatcher, run: Run, first: int, limit: int) -> dict[str, Any]:
@@ -28,7 +27,7 @@ def describe(dispatcher: Dispatcher, run: Run, first: int, limit: int) -> dict[s
     table = dispatcher.ports.table
     shown = [Mark(index, view.newest_attempt(index) or 0) for index in range(first, last + 1)]
     jobs = _newest(read_jobs(table, plan, shown))
-    ends = _newest(_pages(lambda after: table.outcomes(run.run_id, first, last, after)))
+    ends = _newest(read_outcomes(table, run.run_id, first, last))
     groups = []
     for mark in shown:
         status = decision.group_status(view, mark.group, run.status, mark.group in running)
@@ -91,16 +90,6 @@ def _in_flight_details(dispatcher: Dispatcher, plan: Plan, view: View) -> dict[M
     return found
 
 
-def _pages(read: Callable[[Mark | None], tuple[list[_T], Mark | None]]) -> list[_T]:
-    found: list[_T] = []
-    after: Mark | None = None
-    while True:
-        page, after = read(after)
-        found += page
-        if after is None:
-            return found
-
-
 _R = TypeVar("_R", Job, Outcome)
 
 
@@ -128,6 +117,7 @@ def _group(
         "submitted_at": job.submitted_at if job else None,
         "started_at": end.started_at if end else detail.get("startedAt"),
         "ended_at": end.ended_at if end else None,
+        "expected_ms": None if group.seconds is None else round(group.seconds * 1000),
         "exit_code": end.exit_code if end else None,
         "reason": end.reason if end else None,
         "log_stream": end.log_stream if end else (detail.get("container") or {}).get("logStreamName"),

@@ -53,4 +53,5 @@ def answering(function: str, request: Any, act: Callable[[dict[str, Any]], Answe
         return act(check(function, request))
     except DagError as error:
         logger.info("request refused", error=error.kind, error_message=str(error))
-        return {"error": {"type": error.kind, "message": str(error)}}
+        details = {"details": error.details} if error.details else {}
+        return {"error": {"type": error.kind, "message": str(error), **details}}

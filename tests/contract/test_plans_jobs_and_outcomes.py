@@ -8,8 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from adapters.ports import RunTable
-from adapters.ports import LARGEST_PIECE
+from adapters.ports import LARGEST_PIECE, RunTable
 from dag.records import LONGEST_REASON, Job, Outcome
 from dag.shards import Mark
 from tests.contract.values import LATER, OTHER_RUN_ID, REFUSED, RUN_ID, a_job, a_run, an_outcome, every_page

@@ -257,3 +257,31 @@ def test_advancing_without_outcomes_never_submits_a_group_twice(
     stage.reconcile(later=200_000)
     stage.reconcile(later=200_000)
     assert len(set(stage.submitted())) == len(stage.submitted())
+
+
+def test_the_critical_path_is_measured_in_the_seconds_of_earlier_runs() -> None:
+    stage = Stage(document([[], [], [0], [1]]))
+    stage.start()
+    for group, milliseconds in ((0, 1_000), (1, 90_000), (2, 1_000), (3, 5_000)):
+        stage.now = stage.job(group).accepted_at + milliseconds
+        stage.finish(group)
+    stage.start(key="given:2")
+    assert stage.submitted() == [1, 0]
+    assert stage.described()["groups"][1]["expected_ms"] == 90_000
+
+
+def test_durations_follow_the_newest_runs_and_failures_teach_nothing() -> None:
+    stage = Stage(document([[]]))
+    for key, milliseconds, exit_code in (("a", 10_000, 0), ("b", 20_000, 0), ("c", 99_000, 1)):
+        stage.start(key=key)
+        stage.now = stage.job(0).accepted_at + milliseconds - 1
+        stage.finish(0, exit_code)
+    stage.start(key="d")
+    assert stage.described()["groups"][0]["expected_ms"] == 14_000
+
+
+def test_in_a_fair_share_queue_the_critical_path_has_the_highest_priority() -> None:
+    stage = Stage(document([[], [0], []]))
+    stage.start(params={"aws_batch": {"resources": {"default": {"share_identifier": "team"}}}})
+    asked = {job.nodes: job.priority for job in stage.batch.work}
+    assert asked == {("n0",): 9999, ("n2",): 5000}

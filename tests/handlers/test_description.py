@@ -24,6 +24,7 @@ def test_a_group_is_described_with_its_job_its_times_and_its_end() -> None:
         "submitted_at": job.accepted_at,
         "started_at": job.accepted_at,
         "ended_at": job.ended_at,
+        "expected_ms": None,
         "exit_code": 2,
         "reason": "Essential container in task exited",
         "log_stream": f"log/{job.job_id}",

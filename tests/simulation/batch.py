@@ -24,6 +24,7 @@ class SimulatedJob:
     memory: int | None
     nodes: tuple[str, ...] = ()
     index: int | None = None  #: of an array's child
+    priority: int | None = None
     size: int | None = None  #: of an array's parent, which ends when all its children have
     ended_at: int | None = None
     reason: str | None = None
@@ -153,6 +154,7 @@ class SimulatedBatch:
             int(needs["MEMORY"]) if "MEMORY" in needs else None,
             tuple(nodes),
             index,
+            request.get("schedulingPriorityOverride"),
         )
         self.jobs[job.job_id] = job
         self._hear("accepted", job)

@@ -22,6 +22,7 @@ class MemoryRunTable:
         self._suspects: dict[str, dict[str, int]] = {}
         self._listings: set[str] = set()
         self._plans: dict[tuple[str, str], dict[int, bytes]] = {}
+        self._durations: dict[tuple[str, str], bytes] = {}
         self._runs: dict[str, Run] = {}
         self._shards: dict[str, dict[int, Shard]] = {}
         self._jobs: dict[str, dict[Mark, Job]] = {}
@@ -82,6 +83,14 @@ class MemoryRunTable:
     def get_plan(self, run_id: str, digest: str) -> list[bytes]:
         self._call("get_plan")
         return [body for _, body in sorted(self._plans.get((run_id, digest), {}).items())]
+
+    def get_durations(self, project: str, environment: str) -> bytes | None:
+        self._call("get_durations")
+        return self._durations.get((project, environment))
+
+    def put_durations(self, project: str, environment: str, packed: bytes) -> None:
+        self._call("put_durations")
+        self._durations[project, environment] = packed
 
     def put_run(self, run: Run) -> bool:
         self._call("put_run")

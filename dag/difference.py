@@ -1,0 +1,50 @@
+"""What a graph document holds, name by name, so that a caller can say how its own differs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from dag.document import GraphDocument, Node
+
+#: Beyond this the answer would be too long for a Lambda function to give.
+MOST_NODES = 20_000
+
+
+def fingerprints(document: GraphDocument) -> dict[str, Any] | None:
+    """Return 12 hex digits for each node, pipeline, dataset and setting; None for a graph too large to tell."""
+    if len(document.nodes) > MOST_NODES:
+        return None
+    nodes: dict[str, list[str]] = {}
+    for node in document.nodes:
+        nodes.setdefault(node.name, []).append(_fingerprint(_entry(node)))
+    return {
+        "environment": document.environment,
+        "nodes": {name: "+".join(sorted(found)) for name, found in nodes.items()},
+        "pipelines": {
+            name: _fingerprint(sorted(document.nodes[index].name for index in indices))
+            for name, indices in document.pipelines.items()
+        },
+        "datasets": {name: _fingerprint(vars(dataset)) for name, dataset in document.datasets.items()},
+        "run": {key: _fingerprint(value) for key, value in document.run.items()},
+    }
+
+
+def _entry(node: Node) -> Mapping[str, Any]:
+    """Return the node as the document has it."""
+    return {
+        "name": node.name,
+        "str": node.display,
+        "namespace": node.namespace,
+        "tags": sorted(node.tags),
+        "inputs": node.inputs,
+        "outputs": node.outputs,
+        "resources": node.resources,
+    }
+
+
+def _fingerprint(value: Any) -> str:
+    canonical = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:12]

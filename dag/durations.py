@@ -1,0 +1,54 @@
+"""How long groups take, learned from earlier runs of the same nodes: of use to know which path is the longest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from dag.plan import Plan
+from dag.records import Outcome
+
+#: Weight of the newest run in the average.
+_NEWEST = 0.4
+
+
+def key(signatures: Sequence[str]) -> str:
+    """Return by what a group is known again: its nodes' signatures."""
+    return hashlib.sha256(" ".join(signatures).encode()).hexdigest()[:12]
+
+
+def with_durations(plan: Plan, known: Mapping[str, float]) -> Plan:
+    """Return the plan with what is known of how long its groups take."""
+    groups = (replace(group, seconds=known.get(key(group.signatures))) for group in plan.groups)
+    return replace(plan, groups=tuple(groups)) if known else plan
+
+
+def learn(known: Mapping[str, float], plan: Plan, outcomes: Iterable[Outcome]) -> dict[str, float]:
+    """Return the durations in seconds with those of a run averaged in; attempts that failed teach nothing."""
+    learned = dict(known)
+    for outcome in outcomes:
+        if not outcome.succeeded or outcome.started_at is None or outcome.ended_at is None:
+            continue
+        name = key(plan.groups[outcome.mark.group].signatures)
+        seconds = max(0.0, (outcome.ended_at - outcome.started_at) / 1000)
+        before = known.get(name, seconds)
+        learned[name] = round(before + _NEWEST * (seconds - before), 2)
+    return learned
+
+
+def dump_durations(durations: Mapping[str, float], most: int) -> bytes:
+    """Return the durations as compressed JSON of at most so many bytes; the shortest are left out where it must be."""
+    longest_first = sorted(durations.items(), key=lambda item: -item[1])
+    while True:
+        packed = zlib.compress(json.dumps(dict(longest_first), separators=(",", ":")).encode())
+        if len(packed) <= most:
+            return packed
+        longest_first = longest_first[: len(longest_first) * 3 // 4]
+
+
+def load_durations(packed: bytes | None) -> dict[str, float]:
+    """Return the durations that `dump_durations` wrote; none where nothing was learned yet."""
+    return dict(json.loads(zlib.decompress(packed))) if packed else {}
