@@ -115,8 +115,8 @@ class Instance:
             **inherited_environment(),
             "PYTHONUNBUFFERED": "1",
             "TZ": ":UTC",
-            **function.environment,
             **place.environment,
+            **function.environment,  # may have calls go elsewhere by AWS_ENDPOINT_URL, as on Lambda
             "AWS_EXECUTION_ENV": f"AWS_Lambda_python{sys.version_info.major}.{sys.version_info.minor}",
             "AWS_LAMBDA_FUNCTION_NAME": function.name,
             "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
