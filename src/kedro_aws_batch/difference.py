@@ -1,0 +1,73 @@
+"""How a project's graph differs from the deployed one, in words (docs/contracts.md, GraphMismatch)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from .wording import listed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+SECTIONS = {"nodes": "node", "pipelines": "pipeline", "datasets": "dataset", "run": "setting"}
+
+
+def explain(document: Mapping[str, Any], deployed: Mapping[str, Any] | None) -> str:
+    """Return one or two sentences: what the project has that the deployed graph has not, and what to do."""
+    to_do = "Deploy again, or check out what was deployed."
+    if not deployed:
+        return f"The deployed graph is not this project's. {to_do}"
+    if deployed["environment"] != document["environment"]:
+        return (
+            f"The deployed graph is that of environment '{deployed['environment']}', and this is "
+            f"'{document['environment']}'. Run with --env={deployed['environment']}, or deploy this one."
+        )
+    found = list(_differences(fingerprints(document), deployed))
+    if not found:
+        found = ["it was compiled by another version of Kedro or under another package name"]
+    return f"This project is not what was deployed: {'; '.join(found)}. {to_do}"
+
+
+def fingerprints(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return 12 hex digits for each node, pipeline, dataset and setting."""
+    nodes: dict[str, list[str]] = {}
+    for node in document["nodes"]:
+        nodes.setdefault(node["name"], []).append(_fingerprint(node))
+    return {
+        "environment": document["environment"],
+        "nodes": {name: "+".join(sorted(found)) for name, found in nodes.items()},
+        "pipelines": {
+            name: _fingerprint(sorted(document["nodes"][index]["name"] for index in indices))
+            for name, indices in document["pipelines"].items()
+        },
+        "datasets": {name: _fingerprint(entry) for name, entry in document["datasets"].items()},
+        "run": {key: _fingerprint(value) for key, value in document["run"].items()},
+    }
+
+
+def _differences(mine: Mapping[str, Any], deployed: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what differs; datasets and pipelines only where the nodes don't tell already."""
+    nodes = list(_of_section("nodes", mine, deployed))
+    yield from nodes
+    for section in ("run",) if nodes else ("pipelines", "datasets", "run"):
+        yield from _of_section(section, mine, deployed)
+
+
+def _of_section(section: str, mine: Mapping[str, Any], deployed: Mapping[str, Any]) -> Iterator[str]:
+    here, there = mine[section], deployed.get(section, {})
+    changes = {
+        "added": [name for name in here if name not in there],
+        "removed": [name for name in there if name not in here],
+        "changed": [name for name in here if name in there and here[name] != there[name]],
+    }
+    for change, names in changes.items():
+        if names:
+            noun = SECTIONS[section] + ("s" if len(names) > 1 else "")
+            yield f"{noun} {listed(sorted(names), limit=3)} {change}"
+
+
+def _fingerprint(value: Any) -> str:
+    canonical = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:12]

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dag.difference import fingerprints as deployed_fingerprints
+from dag.document import digest_of, read_document
+from kedro_aws_batch.difference import explain, fingerprints
+
+GOLDEN: dict[str, Any] = json.loads(
+    (Path(__file__).parents[1] / "golden/graph_document.json").read_text(encoding="utf-8")
+)
+
+
+def test_both_sides_make_the_same_fingerprints_of_the_golden_document() -> None:
+    assert fingerprints(GOLDEN) == deployed_fingerprints(read_document(json.dumps(GOLDEN)))
+
+
+def changed(**changes: Any) -> dict[str, Any]:
+    document = {**copy.deepcopy(GOLDEN), **changes}
+    return {**document, "digest": digest_of(document)}
+
+
+def without(name: str) -> dict[str, Any]:
+    gone = next(index for index, node in enumerate(GOLDEN["nodes"]) if node["name"] == name)
+    pipelines = {
+        key: [index - (index > gone) for index in indices if index != gone]
+        for key, indices in GOLDEN["pipelines"].items()
+    }
+    return changed(nodes=[node for node in GOLDEN["nodes"] if node["name"] != name], pipelines=pipelines)
+
+
+FIRST = GOLDEN["nodes"][0]
+RETAGGED = [{**FIRST, "tags": [*FIRST["tags"], "new"]}, *GOLDEN["nodes"][1:]]
+
+
+@pytest.mark.parametrize(
+    ("mine", "deployed", "what"),
+    [
+        (GOLDEN, without(FIRST["name"]), f"node '{FIRST['name']}' added."),
+        (without(FIRST["name"]), GOLDEN, f"node '{FIRST['name']}' removed."),
+        (changed(nodes=RETAGGED), GOLDEN, f"node '{FIRST['name']}' changed."),
+        (changed(run={**GOLDEN["run"], "max_workers": 7}), GOLDEN, "setting 'max_workers' changed."),
+        (changed(pipelines={**GOLDEN["pipelines"], "more": [0]}), GOLDEN, "pipeline 'more' added."),
+        (changed(kedro_version="1.0.0"), GOLDEN, "it was compiled by another version of Kedro"),
+    ],
+)
+def test_what_differs_is_named(mine: dict[str, Any], deployed: dict[str, Any], what: str) -> None:
+    sentence = explain(mine, deployed_fingerprints(read_document(json.dumps(deployed))))
+    assert sentence.startswith(f"This project is not what was deployed: {what}")
+    assert sentence.endswith("Deploy again, or check out what was deployed.")
+
+
+def test_another_environment_is_said_before_all_that_differs_with_it() -> None:
+    assert "that of environment 'aws_batch', and this is 'other'" in explain(
+        changed(environment="other"), fingerprints(GOLDEN)
+    )
+
+
+def test_a_graph_too_large_to_tell_still_gets_the_advice() -> None:
+    assert (
+        explain(GOLDEN, None)
+        == "The deployed graph is not this project's. Deploy again, or check out what was deployed."
+    )
