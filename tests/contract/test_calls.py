@@ -30,6 +30,8 @@ CALLS: dict[str, tuple[str, Call]] = {
     "listings": ("Query", lambda table: table.listings(None, 10)),
     "put_plan": ("PutItem", lambda table: table.put_plan(RUN_ID, ("abc", 0), b"piece", LATER)),
     "get_plan": ("Query", lambda table: table.get_plan(RUN_ID, "abc")),
+    "get_durations": ("GetItem", lambda table: table.get_durations("spaceflights", "aws_batch")),
+    "put_durations": ("PutItem", lambda table: table.put_durations("spaceflights", "aws_batch", b"learned")),
     "put_run": ("PutItem", lambda table: table.put_run(a_run())),
     "get_run": ("GetItem", lambda table: table.get_run(RUN_ID)),
     "get_runs": ("BatchGetItem", lambda table: table.get_runs([RUN_ID, "another"])),

@@ -1,8 +1,8 @@
-"""What the run table promises of idempotency keys, of its lists of runs and of suspects."""
+"""What the run table promises of idempotency keys, of its lists of runs, of suspects and of durations."""
 
 from __future__ import annotations
 
-from adapters.ports import Page, RunTable
+from adapters.ports import LARGEST_PIECE, Page, RunTable
 from tests.contract.values import LATER, OTHER_RUN_ID, RUN_ID, every_run_id
 
 
@@ -116,3 +116,13 @@ def test_no_suspects_are_kept_as_none(table: RunTable) -> None:
     table.put_suspects(RUN_ID, {})
 
     assert table.get_suspects(RUN_ID) == {}
+
+
+def test_durations_are_those_written_last_for_a_project_and_its_environment(table: RunTable) -> None:
+    table.put_durations("spaceflights", "aws_batch", b"\x00first")
+    table.put_durations("spaceflights", "aws_batch", b"\x00second")
+    table.put_durations("spaceflights", "prod", bytes(LARGEST_PIECE))
+
+    assert table.get_durations("spaceflights", "aws_batch") == b"\x00second"
+    assert table.get_durations("spaceflights", "prod") == bytes(LARGEST_PIECE)
+    assert table.get_durations("another", "aws_batch") is None
