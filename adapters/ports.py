@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -193,3 +193,16 @@ class Clock(Protocol):
 
     def left(self) -> float:
         """Return the seconds that this invocation may still run."""
+
+
+@dataclass(frozen=True)
+class Ports:
+    """The outside world, as an invocation has it."""
+
+    table: RunTable
+    queue: JobQueue
+    announcements: Announcements
+    messages: Messages
+    clock: Clock
+    retention: int  #: seconds that the table keeps a run
+    report: Callable[..., None]  #: one line of the log: a constant message, the rest in fields

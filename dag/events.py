@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dag.jobs import JobName, read_job_name
-from dag.records import LONGEST_REASON, Outcome
+from dag.records import LONGEST_REASON, NO_REASON, Outcome
 from dag.shards import Mark
 
 _ENDED = {"SUCCEEDED": True, "FAILED": False}
@@ -60,4 +60,4 @@ def read_job(detail: Mapping[str, Any]) -> JobEnd | None:
 
 def _reason(detail: Mapping[str, Any], container: Mapping[str, Any]) -> str:
     parts = [part for part in (detail.get("statusReason"), container.get("reason")) if part]
-    return "; ".join(dict.fromkeys(parts))[:LONGEST_REASON] or "Batch gives no reason"
+    return "; ".join(dict.fromkeys(parts))[:LONGEST_REASON] or NO_REASON

@@ -12,6 +12,9 @@ from dag.status import RunStatus
 #: How we explain the end of a job that we end: by this an event tells a sibling that we terminated from a failure.
 OUR_REASON = "kedro-aws-batch: "
 LONGEST_REASON = 400
+#: What Batch says of a job whose container ended by itself.
+EXITED = "Essential container in task exited"
+NO_REASON = "Batch gives no reason"
 
 
 @dataclass(frozen=True)
@@ -103,9 +106,11 @@ class Outcome:
 
     @property
     def out_of_memory(self) -> bool:
-        """Return whether it failed for want of memory: killed by the kernel (128 + SIGKILL), or so Batch says."""
-        return (
-            not self.succeeded
-            and not self.cancelled
-            and (self.exit_code == 137 or "OutOfMemory" in (self.reason or ""))
-        )
+        """Return whether it failed for want of memory: killed by the kernel (128 + SIGKILL), or so Batch says.
+
+        A job that is timed out or terminated is killed alike in the end; of that its reason tells.
+        """
+        if self.succeeded or self.cancelled:
+            return False
+        reason = self.reason or EXITED
+        return "OutOfMemory" in reason or (self.exit_code == 137 and reason.startswith((EXITED, NO_REASON)))

@@ -128,7 +128,7 @@ def _overrides(request: Mapping[str, Any]) -> Mapping[str, Any]:
 def _settings(config: Mapping[str, Any], request: Mapping[str, Any]) -> Settings:
     retry = config.get("memory_retry")
     max_workers = request.get("max_workers", config.get("max_workers"))
-    if max_workers is not None and (not isinstance(max_workers, int) or max_workers < 1):
+    if max_workers is not None and (type(max_workers) is not int or max_workers < 1):
         raise InvalidRequestError(
             f"max_workers is {max_workers!r}; it must be a whole number of at least 1, or absent."
         )
@@ -136,7 +136,7 @@ def _settings(config: Mapping[str, Any], request: Mapping[str, Any]) -> Settings
     if on_failure not in list(OnFailure):
         raise InvalidRequestError(
             f"on_failure is {on_failure!r}; it may be {', '.join(OnFailure)}."
-            f"{did_you_mean(str(on_failure), list(OnFailure))}"
+            f"{did_you_mean(str(on_failure), [policy.value for policy in OnFailure])}"
         )
     return Settings(
         OnFailure(on_failure),
@@ -233,5 +233,5 @@ def _refuse_not_allowed(groups: Sequence[Group], allowed: Allowed) -> None:
                 raise NotAllowedError(
                     f"Group '{member.title}' wants the {kind.replace('_', ' ')} '{wanted}', "
                     f"which this deployment does not allow (it allows: {', '.join(names) or 'none'})."
-                    f"{did_you_mean(wanted, names)}"
+                    f"{did_you_mean(str(wanted), names)}"
                 )

@@ -17,18 +17,21 @@ Called without outcomes, on any run at any moment, it does what is missing, or n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from adapters.ports import LARGEST_PIECE, Accepted, Announcements, Clock, JobQueue, Messages, Rejected, RunTable
+from adapters.ports import LARGEST_PIECE, Ports, RunTable
 from dag import decision
 from dag.durations import dump_durations, learn, load_durations
 from dag.errors import UnknownRunError
 from dag.plan import Plan, load_plan
-from dag.records import OUR_REASON, Array, Job, Outcome, Run, slot
-from dag.shards import Mark, Shard, View, by_shard
+from dag.records import OUR_REASON, Outcome, Run, slot
+from dag.shards import Mark, View, by_shard
 from dag.status import OnFailure, RunStatus
 from dag.submission import pack
+from handlers.announcing import announce
+from handlers.reading import read_all, read_jobs, read_outcomes
+from handlers.submitting import WRITE_AT_ONCE, submit
 
 #: Jobs (an array is one) claimed at once: about a second of SubmitJob's quota of 50 a second. What an invocation that
 #: dies has claimed waits for reconcile, so a slice is kept small.
@@ -36,21 +39,7 @@ SLICE = 50
 #: Seconds that a slice may need, throttled: with less left, another invocation carries on.
 RESERVE = 15.0
 _WINDOW = 10_000  # attempts looked at for a slice: those of the largest array job
-_WRITE_AT_ONCE = 25  # BatchWriteItem
 _READ_AT_ONCE = 100  # BatchGetItem
-
-
-@dataclass(frozen=True)
-class Ports:
-    """The outside world, as an invocation has it."""
-
-    table: RunTable
-    queue: JobQueue
-    announcements: Announcements
-    messages: Messages
-    clock: Clock
-    retention: int  #: seconds that the table keeps a run
-    report: Callable[..., None]  #: one line of the log: a constant message, the rest in fields
 
 
 @dataclass
@@ -107,63 +96,6 @@ class Dispatcher:
         return read_all(self.ports.table, run_id)
 
 
-def read_all(table: RunTable, run_id: str) -> View:
-    """Return all shards of a run, page by page; each is consistent, and together they are sound."""
-    view = View()
-    after: int | None = None
-    while True:
-        shards, after = table.shards(run_id, after)
-        for shard in shards:
-            view.add(shard)
-        if after is None:
-            return view
-
-
-def read_jobs(table: RunTable, plan: Plan, marks: Collection[Mark]) -> list[Job]:
-    """Return the recorded jobs of the given attempts, children of array jobs among them."""
-    if not marks:
-        return []
-    wanted = set(marks)
-    found = [job for job in _all_jobs(table, plan.run_id, min(marks).group, max(marks).group) if job.mark in wanted]
-    missing = wanted.difference(job.mark for job in found)
-    if missing and plan.settings.array_jobs:
-        for array in read_arrays(table, plan.run_id):
-            found += [job for job in array.children(plan.array_name(array.first)) if job.mark in missing]
-    return found
-
-
-def _all_jobs(table: RunTable, run_id: str, first: int, last: int) -> list[Job]:
-    found: list[Job] = []
-    after: Mark | None = None
-    while True:
-        jobs, after = table.jobs(run_id, first, last, after)
-        found += jobs
-        if after is None:
-            return found
-
-
-def read_outcomes(table: RunTable, run_id: str, first: int, last: int) -> list[Outcome]:
-    """Return how the attempts of the groups from first to last ended."""
-    found: list[Outcome] = []
-    after: Mark | None = None
-    while True:
-        outcomes, after = table.outcomes(run_id, first, last, after)
-        found += outcomes
-        if after is None:
-            return found
-
-
-def read_arrays(table: RunTable, run_id: str) -> list[Array]:
-    """Return the recorded array jobs of a run."""
-    found: list[Array] = []
-    after: Mark | None = None
-    while True:
-        arrays, after = table.arrays(run_id, after)
-        found += arrays
-        if after is None:
-            return found
-
-
 @dataclass
 class _Advance:
     """One invocation's work on one run."""
@@ -210,8 +142,8 @@ class _Advance:
         """Write the outcomes down, then return the run as it is after that: its places given back, its status fresh."""
         table, run_id = self.ports.table, self.plan.run_id
         known = [outcome for outcome in outcomes if outcome.mark.group < len(self.plan.groups)]
-        for start in range(0, len(known), _WRITE_AT_ONCE):
-            table.put_outcomes(run_id, known[start : start + _WRITE_AT_ONCE], self._expiry())
+        for start in range(0, len(known), WRITE_AT_ONCE):
+            table.put_outcomes(run_id, known[start : start + WRITE_AT_ONCE], self._expiry())
         by_mark = {outcome.mark: outcome for outcome in known}
         for shard, marks in by_shard(by_mark).items():
             merged = table.add_marks(run_id, shard, self._numbers([by_mark[mark] for mark in marks]))
@@ -400,81 +332,3 @@ class _Advance:
 
     def _expiry(self) -> int:
         return self.ports.clock.now() // 1000 + self.ports.retention
-
-
-@dataclass
-class Submitted:
-    """What became of claims that were submitted; of those that nothing is said of, nothing is known."""
-
-    job_ids: list[str] = field(default_factory=list)
-    accepted: int = 0
-    refused: list[Outcome] = field(default_factory=list)
-    shards: list[Shard] = field(default_factory=list)
-
-
-def submit(ports: Ports, plan: Plan, marks: Sequence[Mark]) -> Submitted:
-    """Submit claimed attempts and record their jobs.
-
-    An array's members are written down before it is submitted, so that whoever takes a claim over can find it by name.
-    """
-    submissions = pack(plan, marks)
-    expires_at = ports.clock.now() // 1000 + ports.retention
-    for job in submissions:
-        if job.is_array:
-            ports.table.put_array(plan.run_id, Array(job.marks[0], _attempts(job.marks)), expires_at)
-    done = Submitted()
-    jobs: list[Job] = []
-    arrays: list[Array] = []
-    for job, answer in zip(submissions, ports.queue.submit(submissions), strict=True):
-        members = _attempts(job.marks)
-        if isinstance(answer, Rejected):
-            why = f"Batch refused the job: {answer.reason}"
-            done.refused += [Outcome(mark, succeeded=False, reason=why) for mark in members]
-        elif isinstance(answer, Accepted):
-            done.job_ids.append(answer.job_id)
-            done.accepted += len(members)
-            if job.is_array:
-                arrays.append(Array(job.marks[0], members, answer.job_id, ports.clock.now()))
-            else:
-                jobs.append(Job(members[0], answer.job_id, job.request["jobName"], ports.clock.now()))
-    done.shards = record(ports, plan.run_id, jobs, arrays)
-    return done
-
-
-def record(ports: Ports, run_id: str, jobs: Sequence[Job], arrays: Sequence[Array]) -> list[Shard]:
-    """Write jobs down, then mark their attempts submitted; return the shards as they are then."""
-    expires_at = ports.clock.now() // 1000 + ports.retention
-    for start in range(0, len(jobs), _WRITE_AT_ONCE):
-        ports.table.put_jobs(run_id, jobs[start : start + _WRITE_AT_ONCE], expires_at)
-    for array in arrays:
-        ports.table.put_array(run_id, array, expires_at)
-    marks = [*(job.mark for job in jobs), *(mark for array in arrays for mark in array.members)]
-    return [
-        ports.table.add_marks(run_id, shard, {"submitted": [mark.number for mark in members]})
-        for shard, members in by_shard(marks).items()
-    ]
-
-
-def _attempts(claims: Iterable[Mark]) -> tuple[Mark, ...]:
-    return tuple(Mark(claim.group, claim.attempt) for claim in claims)
-
-
-def announce(ports: Ports, plan: Plan, run: Run, view: View) -> None:
-    """Publish the start of a running run or the end of one that is over, then write down that it was published."""
-    ports.announcements.announce(
-        {
-            "run_id": run.run_id,
-            "project": run.project,
-            "environment": run.environment,
-            "pipelines": list(run.pipelines),
-            "status": run.status.value,
-            "reason": run.reason,
-            "groups_total": run.groups_total,
-            "nodes_total": run.nodes_total,
-            "counts": decision.counts(plan, view, run.status),
-            "created_at": run.created_at,
-            "ended_at": run.ended_at,
-            "duration_ms": None if run.ended_at is None else run.ended_at - run.created_at,
-        }
-    )
-    ports.table.flag_announced(run.run_id, "end" if run.over else "start")

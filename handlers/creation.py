@@ -18,7 +18,9 @@ from dag.records import Run
 from dag.request import Allowed, Earlier, make_plan, resumed_request
 from dag.resume import Resumption
 from dag.submission import refuse_oversized
-from handlers.advance import Dispatcher, announce, read_all
+from handlers.advance import Dispatcher
+from handlers.announcing import announce
+from handlers.reading import read_all
 
 
 @dataclass(frozen=True)

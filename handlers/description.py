@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from dag import decision
+from dag.blocked import asked_for, read_blocked
 from dag.plan import Plan
 from dag.records import Job, Outcome, Run
 from dag.shards import Mark, View
-from handlers.advance import Dispatcher, read_jobs, read_outcomes
+from handlers.advance import Dispatcher
+from handlers.reading import read_jobs, read_outcomes
 
 #: Groups in a page: with all their details they stay under the 6 MB of a Lambda answer.
 PAGE = 1000
@@ -45,9 +47,27 @@ def describe(dispatcher: Dispatcher, run: Run, first: int, limit: int) -> dict[s
         "settled": run.over and view.accounted(),
         "now": dispatcher.ports.clock.now(),
         "counts": decision.counts(plan, view, run.status, running),
+        "blocked": _blocked(plan, details),
         "groups": groups,
         "next_page": str(last + 1) if last + 1 < len(plan.groups) else None,
     }
+
+
+def _blocked(plan: Plan, details: Mapping[Mark, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the jobs that Batch says are stuck at the head of their queue: why, since when, and what to do."""
+    found = []
+    for mark, detail in sorted(details.items()):
+        if blocked := read_blocked(detail):
+            found.append(
+                {
+                    "nodes": list(plan.groups[mark.group].nodes),
+                    "asks_for": asked_for(plan.resources(mark.group, mark.attempt)),
+                    "job_queue": plan.groups[mark.group].resources["job_queue"],
+                    "since": detail.get("createdAt"),
+                    **vars(blocked),
+                }
+            )
+    return found
 
 
 def listing(dispatcher: Dispatcher, status: str | None, limit: int) -> list[dict[str, Any]]:
@@ -123,5 +143,6 @@ def _group(
         "log_stream": end.log_stream if end else (detail.get("container") or {}).get("logStreamName"),
         "job_definition": resources.pop("job_definition"),
         "job_queue": resources.pop("job_queue"),
+        "job_status": detail.get("status"),
         "resources": resources,
     }

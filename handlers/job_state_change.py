@@ -7,13 +7,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from dag.blocked import Blocked, asked_for, read_blocked
 from dag.errors import UnknownRunError
 from dag.events import JobEnd, read_job
-from dag.jobs import is_run_id
+from dag.jobs import JobName, is_run_id, read_job_name
 from dag.records import Outcome
 from dag.shards import Mark
 from handlers.advance import Dispatcher
+from handlers.announcing import announce
 from handlers.service import Context, dispatcher, logger, metrics
+
+QUEUE_BLOCKED = "Batch Job Queue Blocked"
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -42,6 +46,7 @@ class _Mail:
     ends: list[JobEnd] = field(default_factory=list)
     message_ids: list[str] = field(default_factory=list)
     carry_on: bool = False  #: a message from an invocation that ran out of time
+    blocked: list[tuple[JobName, Blocked]] = field(default_factory=list)
 
 
 def take(speaker: Dispatcher, records: Iterable[Mapping[str, Any]]) -> Taken:
@@ -68,6 +73,9 @@ def _deliver(speaker: Dispatcher, run_id: str, mail: _Mail, taken: Taken) -> Non
     if foreign:
         logger.warning("event of another project", run_id=run_id, project=foreign[0].name.project)
     outcomes = _outcomes(speaker, run_id, [end for end in mail.ends if end.name.project == project])
+    for name, blocked in mail.blocked:
+        if name.project == project:
+            _announce_blocked(speaker, run_id, name, blocked)
     if not outcomes and not mail.carry_on:
         return
     account = speaker.reconsider(run_id, outcomes) if mail.carry_on else speaker.advance(run_id, outcomes)
@@ -81,6 +89,19 @@ def _deliver(speaker: Dispatcher, run_id: str, mail: _Mail, taken: Taken) -> Non
         terminated=account.terminated,
         handed_over=account.handed_over,
     )
+
+
+def _announce_blocked(speaker: Dispatcher, run_id: str, name: JobName, blocked: Blocked) -> None:
+    """Say once for each run and reason why its jobs don't start."""
+    run = speaker.ports.table.get_run(run_id)
+    flag = f"blocked {blocked.code}"
+    if run is None or run.over or flag in run.announced:
+        return
+    plan = speaker.plan(run_id)
+    group = plan.groups[name.group]
+    told = {"nodes": list(group.nodes), "asks_for": asked_for(group.resources), **vars(blocked)}
+    logger.warning("queue blocked", run_id=run_id, **told)
+    announce(speaker.ports, plan, run, speaker.view(run_id), (flag, {"blocked": told}))
 
 
 def _outcomes(speaker: Dispatcher, run_id: str, ends: Iterable[JobEnd]) -> list[Outcome]:
@@ -106,20 +127,22 @@ def _outcomes(speaker: Dispatcher, run_id: str, ends: Iterable[JobEnd]) -> list[
 def _sorted(records: Iterable[Mapping[str, Any]]) -> dict[str, _Mail]:
     mail: dict[str, _Mail] = {}
     for record in records:
-        run_id, end = _read(record)
+        run_id, news = _read(record)
         if run_id is None:
             continue
         entry = mail.setdefault(run_id, _Mail())
         entry.message_ids.append(record["messageId"])
-        if end is None:
+        if news is None:
             entry.carry_on = True
+        elif isinstance(news, JobEnd):
+            entry.ends.append(news)
         else:
-            entry.ends.append(end)
+            entry.blocked.append(news)
     return mail
 
 
-def _read(record: Mapping[str, Any]) -> tuple[str | None, JobEnd | None]:
-    """Return the run that a message concerns, if it is for us, and the end that it tells, if it is an event."""
+def _read(record: Mapping[str, Any]) -> tuple[str | None, JobEnd | tuple[JobName, Blocked] | None]:
+    """Return the run that a message concerns, if it is for us, and its news, if it is an event."""
     try:
         body = json.loads(record["body"])
         if "advance" in body:
@@ -128,6 +151,9 @@ def _read(record: Mapping[str, Any]) -> tuple[str | None, JobEnd | None]:
                 raise ValueError(f"'{run_id}' is no run id")  # noqa: TRY301 - said in the log with the others
             return run_id, None
         detail = body["detail"]
+        if body.get("detail-type") == QUEUE_BLOCKED:
+            name, blocked = read_job_name(str(detail.get("jobName"))), read_blocked(detail)
+            return (name.run_id, (name, blocked)) if name and blocked else (None, None)
         end = read_job(detail)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         logger.error(

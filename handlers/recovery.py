@@ -10,7 +10,10 @@ from dag.plan import Plan
 from dag.records import Array, Job, Outcome, Run
 from dag.shards import Mark, by_shard
 from dag.status import OnFailure
-from handlers.advance import Dispatcher, announce, read_arrays, read_jobs, record, submit
+from handlers.advance import Dispatcher
+from handlers.announcing import announce
+from handlers.reading import read_arrays, read_jobs
+from handlers.submitting import record, submit
 
 _DESCRIBE_AT_ONCE = 100  # DescribeJobs
 #: ms after which a job that DescribeJobs leaves out is taken for forgotten, not for one too new to be listed.

@@ -15,10 +15,11 @@ from botocore.config import Config
 
 from adapters.announcements import EventBusAnnouncements, SqsMessages
 from adapters.job_queue import BatchJobQueue
+from adapters.ports import Ports
 from adapters.run_table import DynamoRunTable
 from dag.document import read_document
 from dag.request import Allowed
-from handlers.advance import Dispatcher, Plans, Ports
+from handlers.advance import Dispatcher, Plans
 from handlers.creation import Source
 
 if TYPE_CHECKING:

@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from adapters.job_queue import BatchJobQueue
+from adapters.ports import Ports
 from dag.decision import group_status
 from dag.document import GraphDocument
 from dag.jobs import read_job_name
 from dag.records import Run
 from dag.request import Allowed
-from handlers.advance import Account, Dispatcher, Plans, Ports
+from handlers.advance import Account, Dispatcher, Plans
 from handlers.creation import Source, start
 from handlers.description import describe
 from handlers.job_state_change import Taken, take

@@ -30,6 +30,7 @@ def test_a_group_is_described_with_its_job_its_times_and_its_end() -> None:
         "log_stream": f"log/{job.job_id}",
         "job_definition": "definition",
         "job_queue": "queue",
+        "job_status": None,
         "resources": {"memory": 1000, "vcpus": 1},
     }
     assert (told["description"], told["status"], told["counts"]["SKIPPED"]) == ("nightly", "FAILED", 1)
@@ -67,3 +68,15 @@ def test_runs_are_listed_newest_first_and_by_status() -> None:
     assert [run["run_id"] for run in listing(stage.dispatcher, None, 20)] == [second, first]
     assert [run["run_id"] for run in listing(stage.dispatcher, "SUCCEEDED", 20)] == [first]
     assert [run["run_id"] for run in listing(stage.dispatcher, None, 1)] == [second]
+
+
+def test_a_job_stuck_at_the_head_of_its_queue_is_told_with_the_remedy() -> None:
+    stage = Stage(document(chain(2)))
+    stage.start()
+    stage.job(0).waits_for = "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE - 1 vCPU is more than 0"
+    (blocked,) = stage.described()["blocked"]
+    assert (blocked["nodes"], blocked["asks_for"], blocked["job_queue"]) == (["n0"], "1 vCPUs, 1000 MiB", "queue")
+    assert blocked["code"] == "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE"
+    assert "Raise its maxvCpus" in blocked["remedy"]
+    stage.job(0).waits_for = None
+    assert stage.described()["blocked"] == []

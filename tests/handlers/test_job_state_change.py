@@ -73,3 +73,22 @@ def test_a_message_to_carry_on_advances_the_run() -> None:
     stage.table.add_marks(stage.run_id, 0, {"succeeded": [0]})
     take(stage.dispatcher, [_record({"advance": {"run_id": stage.run_id}})])
     assert stage.submitted() == [0, 1]
+
+
+def test_a_blocked_queue_is_announced_once_for_each_reason() -> None:
+    stage = Stage(document(chain(2)))
+    stage.start()
+    job = stage.job(0)
+    job.waits_for = "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY - Service cannot fulfill the capacity"
+    record = _record({"detail-type": "Batch Job Queue Blocked", "detail": job.detail()})
+    take(stage.dispatcher, [record])
+    take(stage.dispatcher, [record, record])
+    assert [detail.get("blocked", {}).get("nodes") for detail in stage.announced] == [None, ["n0"]]
+    assert stage.announced[-1]["status"] == "RUNNING"
+
+
+def test_a_blocked_queue_of_somebody_elses_job_is_passed_by() -> None:
+    stage = Stage(document(chain(1)))
+    detail = {"jobName": "other", "status": "RUNNABLE", "statusReason": "UNDETERMINED - who knows"}
+    assert take(stage.dispatcher, [_record({"detail-type": "Batch Job Queue Blocked", "detail": detail})]).failed == []
+    assert stage.announced == []

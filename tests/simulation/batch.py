@@ -26,6 +26,7 @@ class SimulatedJob:
     index: int | None = None  #: of an array's child
     priority: int | None = None
     size: int | None = None  #: of an array's parent, which ends when all its children have
+    waits_for: str | None = None  #: why it stays RUNNABLE
     ended_at: int | None = None
     reason: str | None = None
 
@@ -51,6 +52,8 @@ class SimulatedJob:
             "attempts": [],
             "container": {},
         }
+        if self.waits_for is not None:
+            detail |= {"status": "RUNNABLE", "statusReason": self.waits_for, "startedAt": None}
         if self.index is not None:
             detail["arrayProperties"] = {"index": self.index}
         if self.size is not None:

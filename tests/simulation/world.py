@@ -18,11 +18,12 @@ from typing import Any
 from greenlet import getcurrent, greenlet
 
 from adapters.job_queue import BatchJobQueue
+from adapters.ports import Ports
 from dag.document import GraphDocument
 from dag.jobs import JobName, read_job_name
 from dag.request import Allowed
 from dag.status import RunStatus
-from handlers.advance import Dispatcher, Plans, Ports
+from handlers.advance import Dispatcher, Plans
 from handlers.creation import Source, start
 from handlers.job_state_change import take
 from handlers.reconcile import reconcile

@@ -1,0 +1,63 @@
+"""Why a job stays RUNNABLE, in Batch's words and in ours.
+
+Batch puts a code in front of the reason, in DescribeJobs and in `Batch Job Queue Blocked` events, for the job at the
+head of its queue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dag.document import Resources
+
+#: Batch's documented codes (AWS Batch User Guide, "Jobs stuck in a RUNNABLE status") and what to do about each.
+REMEDIES: Mapping[str, str] = {
+    "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY": (
+        "AWS has no instance of the types asked for. Allow more instance types or Availability Zones in the compute "
+        "environment, or use on-demand instead of Spot."
+    ),
+    "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE": (
+        "The job asks for more than the compute environment may ever have. Raise its maxvCpus, or lower the node's "
+        "resources in aws_batch.resources."
+    ),
+    "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT": (
+        "No instance type of the compute environment is large enough for the job. Allow larger types, or lower the "
+        "node's vcpus, memory or gpus in aws_batch.resources."
+    ),
+    "MISCONFIGURATION:SERVICE_ROLE_PERMISSIONS": (
+        "The compute environment's service role lacks permissions. Compare it with AWSBatchServiceRole, or use the "
+        "service-linked role."
+    ),
+    "UNDETERMINED": (
+        "Batch can't tell why. Look at the compute environment's state, its subnets' way out to ECR and ECS, and the "
+        "account's vCPU quotas."
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Blocked:
+    """What keeps a job at the head of its queue."""
+
+    code: str
+    reason: str
+    remedy: str
+
+
+def read_blocked(detail: Mapping[str, Any]) -> Blocked | None:
+    """Return why a job waits, from its description or an event's detail; None for one that isn't known to be stuck."""
+    reason = str(detail.get("statusReason") or "").strip()
+    if detail.get("status") != "RUNNABLE" or not reason:
+        return None
+    code = next((code for code in REMEDIES if reason.startswith(code)), "UNDETERMINED")
+    return Blocked(code, reason, REMEDIES[code])
+
+
+def asked_for(resources: Resources) -> str:
+    """Return what a job asks for, in words: `4 vCPUs, 8000 MiB, 1 GPU`."""
+    parts = [("vcpus", "vCPUs"), ("memory", "MiB"), ("gpus", "GPUs")]
+    return (
+        ", ".join(f"{resources[key]:g} {unit}" for key, unit in parts if resources.get(key)) or "the definition's own"
+    )
