@@ -51,7 +51,7 @@ class RunTable(Protocol):
     def get_suspects(self, run_id: str) -> Mapping[str, int]:
         """Return when each open claim of a run was first seen by reconcile, in ms."""
 
-    def put_suspects(self, run_id: str, suspects: Mapping[str, int]) -> None:
+    def put_suspects(self, run_id: str, suspects: Mapping[str, int], expires_at: int | None = None) -> None:
         """Write down when open claims were first seen."""
 
     def put_listing(self, run_id: str, expires_at: int) -> None:
@@ -102,8 +102,11 @@ class RunTable(Protocol):
     def add_marks(self, run_id: str, shard: int, marks: Mapping[str, Collection[int]]) -> Shard:
         """Add numbers to the sets of a shard, and return it as it is then."""
 
-    def claim(self, run_id: str, shard: int, numbers: Collection[int]) -> Shard:
-        """Add numbers to `claimed`, and return the shard as it was before: what was not in it is the caller's."""
+    def claim(self, run_id: str, shard: int, numbers: Collection[int], expires_at: int | None = None) -> Shard:
+        """Add numbers to `claimed`, and return the shard as it was before: what was not in it is the caller's.
+
+        Every shard begins with a claim, so this is where its time to live is set.
+        """
 
     def shards(self, run_id: str, after: int | None) -> tuple[list[Shard], int | None]:
         """Return shards of a run in order, read consistently, and after which the next page begins."""
@@ -206,3 +209,7 @@ class Ports:
     clock: Clock
     retention: int  #: seconds that the table keeps a run
     report: Callable[..., None]  #: one line of the log: a constant message, the rest in fields
+
+    def expiry(self) -> int:
+        """Return when the table may forget what is written now, in seconds since the epoch."""
+        return self.clock.now() // 1000 + self.retention

@@ -21,8 +21,11 @@ Each method is one call on one item, or one that reads several: no transactions,
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import random
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
@@ -81,8 +84,10 @@ class DynamoRunTable:
         item = self._get(f"run#{run_id}", "suspects")
         return {} if item is None else json.loads(item["seen"])
 
-    def put_suspects(self, run_id: str, suspects: Mapping[str, int]) -> None:
-        item = {"pk": f"run#{run_id}", "sk": "suspects", "seen": json.dumps(suspects)}
+    def put_suspects(self, run_id: str, suspects: Mapping[str, int], expires_at: int | None = None) -> None:
+        item: Item = {"pk": f"run#{run_id}", "sk": "suspects", "seen": json.dumps(suspects)}
+        if expires_at is not None:
+            item["expires_at"] = expires_at
         self._client.put_item(TableName=self._name, Item=_item(item))
 
     def put_listing(self, run_id: str, expires_at: int) -> None:
@@ -189,12 +194,15 @@ class DynamoRunTable:
         )
         return _shard(shard, answer["Attributes"])
 
-    def claim(self, run_id: str, shard: int, numbers: Collection[int]) -> Shard:
+    def claim(self, run_id: str, shard: int, numbers: Collection[int], expires_at: int | None = None) -> Shard:
+        values: Item = {":claimed": _numbers(numbers)}
+        if expires_at is not None:
+            values[":expires_at"] = _write(expires_at)
         answer = self._client.update_item(
             TableName=self._name,
             Key=_key(f"run#{run_id}", _shard_key(shard)),
-            UpdateExpression="ADD claimed :claimed",
-            ExpressionAttributeValues={":claimed": _numbers(numbers)},
+            UpdateExpression=("" if expires_at is None else "SET expires_at = :expires_at ") + "ADD claimed :claimed",
+            ExpressionAttributeValues=values,
             ReturnValues="ALL_OLD",
         )
         return _shard(shard, answer.get("Attributes", {}))
@@ -317,19 +325,25 @@ class DynamoRunTable:
             return []
         wanted: Any = {self._name: {"Keys": [_key(*key) for key in keys], "ConsistentRead": True}}
         found: list[Item] = []
-        while wanted:
+        for pause in _pauses():
             answer = self._client.batch_get_item(RequestItems=wanted)
             found += answer["Responses"].get(self._name, [])
             wanted = answer.get("UnprocessedKeys")
+            if not wanted:
+                break
+            time.sleep(pause)
         return found
 
     def _put_many(self, items: Iterable[Item]) -> None:
         # BatchWriteItem refuses all of a batch in which one key comes twice, as an event does that is delivered twice.
         by_key = {item["sk"]: item for item in items}
         wanted: Any = {self._name: [{"PutRequest": {"Item": _item(item)}} for item in by_key.values()]}
-        while wanted:
+        for pause in _pauses():
             answer = self._client.batch_write_item(RequestItems=wanted)
             wanted = answer.get("UnprocessedItems")
+            if not wanted:
+                break
+            time.sleep(pause)
 
     def _query_raw(self, pk: str, low: str, high: str, start: Item | None) -> Any:
         options: Item = {"ExclusiveStartKey": start} if start else {}
@@ -358,6 +372,12 @@ class DynamoRunTable:
         )
         run_ids = [item["sk"]["S"] for item in answer["Items"]]
         return Page(run_ids, run_ids[-1] if answer.get("LastEvaluatedKey") and run_ids else None)
+
+
+def _pauses() -> Iterator[float]:
+    """Yield the seconds to wait before what a throttled table left over is asked for again, for ever."""
+    for tries in itertools.count():
+        yield min(1.0, 0.05 * 2 ** min(tries, 5)) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
 
 
 _RUNNING = _write(RunStatus.RUNNING.value)

@@ -143,7 +143,7 @@ class _Advance:
         table, run_id = self.ports.table, self.plan.run_id
         known = [outcome for outcome in outcomes if outcome.mark.group < len(self.plan.groups)]
         for start in range(0, len(known), WRITE_AT_ONCE):
-            table.put_outcomes(run_id, known[start : start + WRITE_AT_ONCE], self._expiry())
+            table.put_outcomes(run_id, known[start : start + WRITE_AT_ONCE], self.ports.expiry())
         by_mark = {outcome.mark: outcome for outcome in known}
         for shard, marks in by_shard(by_mark).items():
             merged = table.add_marks(run_id, shard, self._numbers([by_mark[mark] for mark in marks]))
@@ -280,7 +280,7 @@ class _Advance:
             return None
         lost: set[Mark] = set()
         for index, marks in by_shard(wanted).items():
-            before = table.claim(run_id, index, [mark.number for mark in marks])
+            before = table.claim(run_id, index, [mark.number for mark in marks], self.ports.expiry())
             lost.update(mark for mark in marks if mark.number in before.claimed)
             self.view.add(before.with_marks(claimed=[mark.number for mark in marks]))
         if most is not None and (stale := [slot(mark) for mark in lost if self.view.ended(mark)]):
@@ -329,6 +329,3 @@ class _Advance:
         if run is not None and run.over and done.job_ids:
             self._terminate(run, done.job_ids)
         return run
-
-    def _expiry(self) -> int:
-        return self.ports.clock.now() // 1000 + self.ports.retention

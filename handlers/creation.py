@@ -66,7 +66,7 @@ def _fingerprint(request: Mapping[str, Any]) -> str:
 def _create(dispatcher: Dispatcher, source: Source, request: Mapping[str, Any], key: str) -> Run:
     table, clock = dispatcher.ports.table, dispatcher.ports.clock
     now = clock.now()
-    expires_at = now // 1000 + dispatcher.ports.retention
+    expires_at = dispatcher.ports.expiry()
     earlier = _earlier(dispatcher, request)
     meant = resumed_request(request, earlier.request) if earlier else request
     run_id = run_id_at(now)

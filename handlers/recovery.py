@@ -66,7 +66,7 @@ class Recovery:
         suspects = self._ports.table.get_suspects(run_id)
         now = self._ports.clock.now()
         if "creation" not in suspects:
-            self._ports.table.put_suspects(run_id, {"creation": now})
+            self._ports.table.put_suspects(run_id, {"creation": now}, self._ports.expiry())
         elif now - suspects["creation"] > self._lifetime:
             self._ports.table.delete_active(run_id)
 
@@ -96,7 +96,7 @@ class Recovery:
         ours: list[Mark] = []
         for index, marks in by_shard(self._abandoned(run.run_id)).items():
             taken = [mark._replace(generation=mark.generation + 1) for mark in marks]
-            before = self._ports.table.claim(run.run_id, index, [mark.number for mark in taken])
+            before = self._ports.table.claim(run.run_id, index, [mark.number for mark in taken], self._ports.expiry())
             ours += [mark for mark in taken if mark.number not in before.claimed]
         if not ours:
             return []
@@ -148,7 +148,7 @@ class Recovery:
         seen = table.get_suspects(run_id)
         suspects = {_name(mark): min(now, seen.get(_name(mark), now)) for mark in claims}
         if suspects != seen:
-            table.put_suspects(run_id, suspects)
+            table.put_suspects(run_id, suspects, self._ports.expiry())
         return [mark for mark in claims if now - suspects[_name(mark)] > self._lifetime]
 
 

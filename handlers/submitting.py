@@ -30,7 +30,7 @@ def submit(ports: Ports, plan: Plan, marks: Sequence[Mark]) -> Submitted:
     An array's members are written down before it is submitted, so that whoever takes a claim over can find it by name.
     """
     submissions = pack(plan, marks)
-    expires_at = ports.clock.now() // 1000 + ports.retention
+    expires_at = ports.expiry()
     for job in submissions:
         if job.is_array:
             ports.table.put_array(plan.run_id, Array(job.marks[0], _attempts(job.marks)), expires_at)
@@ -55,7 +55,7 @@ def submit(ports: Ports, plan: Plan, marks: Sequence[Mark]) -> Submitted:
 
 def record(ports: Ports, run_id: str, jobs: Sequence[Job], arrays: Sequence[Array]) -> list[Shard]:
     """Write jobs down, then mark their attempts submitted; return the shards as they are then."""
-    expires_at = ports.clock.now() // 1000 + ports.retention
+    expires_at = ports.expiry()
     for start in range(0, len(jobs), WRITE_AT_ONCE):
         ports.table.put_jobs(run_id, jobs[start : start + WRITE_AT_ONCE], expires_at)
     for array in arrays:

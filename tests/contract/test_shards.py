@@ -7,7 +7,7 @@ import pytest
 from adapters.ports import RunTable
 from dag.shards import SETS, SHARD_SIZE, Mark, Shard
 from tests.contract.dynamodb import Dynamo
-from tests.contract.values import OTHER_RUN_ID, REFUSED, RUN_ID, a_run, every_page
+from tests.contract.values import LATER, OTHER_RUN_ID, REFUSED, RUN_ID, a_run, every_page
 
 
 def numbers(*wanted: int) -> frozenset[int]:
@@ -133,3 +133,11 @@ def test_the_marks_of_a_whole_shard_are_read_as_they_were_written(table: RunTabl
     table.add_marks(RUN_ID, 2, dict.fromkeys(SETS, attempts))
 
     assert table.shards(RUN_ID, None)[0] == [Shard(2).with_marks(**dict.fromkeys(SETS, attempts))]
+
+
+def test_a_shard_is_forgotten_with_its_run(dynamo: Dynamo) -> None:
+    dynamo.table.claim(RUN_ID, 0, [1], LATER)
+    dynamo.table.claim(RUN_ID, 0, [2], LATER + 5)
+    key = {"pk": {"S": f"run#{RUN_ID}"}, "sk": {"S": "shard#0000"}}
+    item = dynamo.client.get_item(TableName=dynamo.name, Key=key, ConsistentRead=True)["Item"]
+    assert item["expires_at"] == {"N": str(LATER + 5)}

@@ -63,7 +63,7 @@ class MemoryRunTable:
         self._call("get_suspects")
         return dict(self._suspects.get(run_id, {}))
 
-    def put_suspects(self, run_id: str, suspects: Mapping[str, int]) -> None:
+    def put_suspects(self, run_id: str, suspects: Mapping[str, int], expires_at: int | None = None) -> None:
         self._call("put_suspects")
         self._suspects[run_id] = dict(suspects)
 
@@ -147,7 +147,7 @@ class MemoryRunTable:
         self._call("add_marks")
         return self._add(run_id, shard, marks)
 
-    def claim(self, run_id: str, shard: int, numbers: Collection[int]) -> Shard:
+    def claim(self, run_id: str, shard: int, numbers: Collection[int], expires_at: int | None = None) -> Shard:
         self._call("claim")
         before = self._shard(run_id, shard)
         self._add(run_id, shard, {"claimed": numbers})
