@@ -9,6 +9,7 @@ from typing import Any
 from dag.document import Node, Resources
 from dag.errors import InvalidRequestError, did_you_mean
 from dag.selection import in_namespace
+from dag.shards import MOST_ATTEMPTS
 
 KEYS = frozenset(
     {
@@ -123,10 +124,11 @@ class MemoryRetry:
     def memory(self, resources: Resources, attempt: int, fargate: bool) -> int | None:
         """Return the MiB for an attempt (0 for the first), or None when it would be no more than the one before had."""
         memory = last = resources.get("memory")
-        if memory is None or last is None:
+        if memory is None or last is None or attempt >= MOST_ATTEMPTS:
             return None
+        sizes = [size for size in FARGATE.get(resources.get("vcpus", 1), ()) if size <= self.most] if fargate else []
         for _ in range(attempt):
             last, memory = memory, min(self.most, int(memory * self.factor))
-            if fargate:
-                memory = next((size for size in FARGATE.get(resources.get("vcpus", 1), ()) if size >= memory), last)
+            if fargate:  # the next size that there is, or the largest
+                memory = next((size for size in sizes if size >= memory), max(sizes, default=last))
         return memory if not attempt or memory > last else None

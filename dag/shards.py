@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 #: Groups in a shard. An update is billed for its whole item, so a run in one item would cost the square of its size.
 SHARD_SIZE = 256
-_ATTEMPTS = 100
+#: Attempts that a mark can tell apart.
+MOST_ATTEMPTS = 100
 
 
 class Mark(NamedTuple):
@@ -32,13 +33,13 @@ class Mark(NamedTuple):
     @property
     def number(self) -> int:
         """Return the mark as the shard stores it; small for first attempts, which nearly all are."""
-        return (self.generation * _ATTEMPTS + self.attempt) * SHARD_SIZE + self.group % SHARD_SIZE
+        return (self.generation * MOST_ATTEMPTS + self.attempt) * SHARD_SIZE + self.group % SHARD_SIZE
 
 
 def read_mark(shard: int, number: int) -> Mark:
     """Return the mark that a number in a shard stands for."""
     rest, offset = divmod(number, SHARD_SIZE)
-    generation, attempt = divmod(rest, _ATTEMPTS)
+    generation, attempt = divmod(rest, MOST_ATTEMPTS)
     return Mark(shard * SHARD_SIZE + offset, attempt, generation)
 
 
