@@ -71,7 +71,7 @@ def make_plan(
     pipelines = _pipelines(request)
     overrides = _overrides(request)
     config = {**document.run, **{key: value for key, value in overrides.items() if key != "resources"}}
-    nodes = select(document, pipelines, request)
+    nodes = selected = select(document, pipelines, request)
     resources = overrides.get("resources", {})
     check_overrides(resources, nodes)
     resumed = _resume(document, request, nodes, earlier) if earlier else None
@@ -81,7 +81,8 @@ def make_plan(
             raise InvalidRequestError(
                 f"Run {resumed.source} has done all of it: there is nothing to resume. Start a new run to do it again."
             )
-    pins = _pins(document, nodes, request, run_id, resumed)
+    reused: Mapping[str, Reused] = resumed.reused if resumed else {}
+    pins = _pins(document, request, _written(selected, run_id, reused))
     members, parents = group(nodes, document.datasets, config["group_by"])
     if len(members) > MOST_GROUPS:
         raise RunTooLargeError(
@@ -93,7 +94,6 @@ def make_plan(
         maker.group([nodes[index] for index in indices], above) for indices, above in zip(members, parents, strict=True)
     )
     _refuse_not_allowed(groups, allowed)
-    reused: Mapping[str, Reused] = resumed.reused if resumed else {}
     plan = Plan(
         run_id,
         document.project,
@@ -154,22 +154,23 @@ def _resume(document: GraphDocument, request: Mapping[str, Any], nodes: Sequence
     return resumption(earlier.plan.run_id, nodes, document.datasets, done, changed)
 
 
-def _pins(
-    document: GraphDocument, nodes: Sequence[Node], request: Mapping[str, Any], run_id: str, resumed: Resumption | None
-) -> Mapping[str, str]:
+def _written(selected: Sequence[Node], run_id: str, reused: Mapping[str, Reused]) -> dict[str, str]:
+    """Return the run that writes, or wrote, each dataset that the selected nodes make, transcoding aside."""
+    return {
+        base_name(output): reused[node.name].run_id if node.name in reused else run_id
+        for node in selected
+        for output in node.outputs
+    }
+
+
+def _pins(document: GraphDocument, request: Mapping[str, Any], written: Mapping[str, str]) -> Mapping[str, str]:
     """Return the version at which each versioned dataset is loaded: what the run writes, at the run's own."""
-    pins = {base_name(name): version for name, version in request.get("load_versions", {}).items()}
-    if unknown := sorted(
-        set(request.get("load_versions", {})) - {*document.datasets, *map(base_name, document.datasets)}
-    ):
+    given = request.get("load_versions", {})
+    if unknown := sorted(set(given) - {*document.datasets, *map(base_name, document.datasets)}):
         raise InvalidRequestError(
             f"load_versions names '{unknown[0]}', which no pipeline uses.{did_you_mean(unknown[0], document.datasets)}"
         )
-    if resumed:
-        by_name = {node.name: node for node in document.nodes}
-        for name, source in resumed.reused.items():
-            pins.update({base_name(output): source.run_id for output in by_name[name].outputs})
-    pins.update({base_name(output): run_id for node in nodes for output in node.outputs})
+    pins = {**{base_name(name): version for name, version in given.items()}, **written}
     return {
         name: pins[base_name(name)]
         for name, dataset in document.datasets.items()
