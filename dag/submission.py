@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 from dag.document import Resources
@@ -31,6 +33,12 @@ _TRIES_FOR_RECLAIMED_HOSTS = 3
 ARRAY_FROM = 10
 #: Batch's limit on an array's size.
 LARGEST_ARRAY = 10_000
+
+
+#: What `kedro run --params` takes for what it looks like.
+_PLAIN_KEY = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+_PLAIN_TEXT = re.compile(r"[A-Za-z_/](?:[\w./+=@%-]| (?=\S)|:(?=\S))*", re.ASCII)
+_YAML_WORDS = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y", "n"})
 
 
 @dataclass(frozen=True)
@@ -203,6 +211,11 @@ def kedro_run(plan: Plan, group: Group) -> list[str]:
     for name in group.nodes:
         if "," in name:
             raise InvalidRequestError(f"Node '{name}' has a comma in its name: job_command 'kedro-run' can't pass it.")
+    for name in plan.pipelines:
+        if "," in name:
+            raise InvalidRequestError(
+                f"Pipeline '{name}' has a comma in its name: job_command 'kedro-run' can't pass it."
+            )
     if group.load_versions:
         pinned = min(group.load_versions)
         raise InvalidRequestError(
@@ -220,12 +233,19 @@ def kedro_run(plan: Plan, group: Group) -> list[str]:
 def _flat(params: Mapping[str, Any], prefix: str = "") -> list[str]:
     pairs = []
     for key, value in params.items():
-        if isinstance(value, dict):
-            pairs += _flat(value, f"{prefix}{key}.")
-        elif isinstance(value, (list, type(None))) or (isinstance(value, str) and set(value) & set(",\n")):
+        if not _PLAIN_KEY.fullmatch(key) or not (_is_plain(value) or (isinstance(value, dict) and value)):
             raise InvalidRequestError(
                 f"Parameter '{prefix}{key}' can't be passed by job_command 'kedro-run': {value!r}."
             )
+        if isinstance(value, dict):
+            pairs += _flat(value, f"{prefix}{key}.")
         else:
             pairs.append(f"{prefix}{key}={value}")
     return pairs
+
+
+def _is_plain(value: Any) -> bool:
+    """Return whether Kedro's command line reads a value as what it is: there `007` is a number and `on` is true."""
+    if isinstance(value, str):
+        return bool(_PLAIN_TEXT.fullmatch(value)) and value.lower() not in _YAML_WORDS
+    return isinstance(value, (bool, int)) or (isinstance(value, float) and isfinite(value))
