@@ -1,0 +1,48 @@
+"""Runs benchmarks: all, or those that are named. Each prints tables and writes JSON to benchmarks/results/."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+RESULTS = Path(__file__).parent / "results"
+#: Name → what it measures; each is a module of this package with `run() -> list[Report]`.
+BENCHMARKS = {
+    "scale": "wait, calls and dollars of whole runs on a simulated AWS, in virtual time",
+    "mapping": "batch size, window and concurrency of the event source mapping, on the same AWS",
+    "priority": "critical path first against first come, with few places",
+    "advance": "CPU time of one event by the size of the run",
+    "cold_start": "import time of each function against the floor",
+    "job_start": "start of one job against `kedro run --nodes`",
+    "side_by_side": "ours, the floor and polling runners on one embedded Batch, in real time",
+}
+
+
+def main() -> int:
+    """Run what the command line names and return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="; ".join(f"{n}: {t}" for n, t in BENCHMARKS.items()))
+    parser.add_argument("--list", action="store_true", help="list the benchmarks")
+    given = parser.parse_args()
+    console = Console()
+    if given.list:
+        for name, text in BENCHMARKS.items():
+            console.print(f"  {name:<13} {text}")
+        return 0
+    if unknown := sorted(set(given.names) - BENCHMARKS.keys()):
+        parser.error(f"there is no benchmark {', '.join(map(repr, unknown))}; there are {', '.join(BENCHMARKS)}")
+    RESULTS.mkdir(exist_ok=True)
+    for name in given.names or BENCHMARKS:
+        console.rule(f"{name}: {BENCHMARKS[name]}")
+        for report in importlib.import_module(f"benchmarks.{name}").run():
+            report.show(console)
+            report.write(RESULTS)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,146 @@
+"""AWS Batch in virtual time: what it accepts runs at once, as long as its node lasts, and succeeds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from adapters.job_queue import BatchJobQueue
+from benchmarks.aws import figures
+from benchmarks.aws.time import Bucket, Timeline
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Work:
+    """A job that runs a node: an array's child, or a single one."""
+
+    job_id: str
+    name: str
+    index: int | None
+    begun: float
+    ends: float
+    request: Mapping[str, Any]
+
+    def detail(self, now: float) -> Json:
+        """Return what DescribeJobs says of it, and its events too, with the fields that Batch documents."""
+        over = now >= self.ends
+        overrides = self.request["containerOverrides"]
+        log = f"{self.request['jobDefinition']}/default/{self.job_id[:36]}"
+        container: Json = {
+            "image": "123456789012.dkr.ecr.us-east-1.amazonaws.com/project:latest",
+            "command": overrides["command"],
+            "environment": [
+                *overrides["environment"],
+                {"name": "MANAGED_BY_AWS", "value": "STARTED_BY_STEP_FUNCTIONS"},
+            ],
+            "jobRoleArn": "arn:aws:iam::123456789012:role/project-job-role",
+            "executionRoleArn": "arn:aws:iam::123456789012:role/project-execution-role",
+            "volumes": [],
+            "mountPoints": [],
+            "ulimits": [],
+            "networkInterfaces": [],
+            "resourceRequirements": overrides.get("resourceRequirements", []),
+            "secrets": [],
+            "logStreamName": log,
+            "containerInstanceArn": f"arn:aws:ecs:us-east-1:123456789012:container-instance/cluster/{'0' * 32}",
+            "taskArn": f"arn:aws:ecs:us-east-1:123456789012:task/cluster/{'0' * 32}",
+        }
+        detail: Json = {
+            "jobArn": f"arn:aws:batch:us-east-1:123456789012:job/{self.job_id}",
+            "jobName": self.name,
+            "jobId": self.job_id,
+            "jobQueue": f"arn:aws:batch:us-east-1:123456789012:job-queue/{self.request['jobQueue']}",
+            "status": "SUCCEEDED" if over else "RUNNING",
+            "attempts": [],
+            "createdAt": int(self.begun),
+            "startedAt": int(self.begun),
+            "retryStrategy": self.request["retryStrategy"],
+            "dependsOn": [],
+            "jobDefinition": f"arn:aws:batch:us-east-1:123456789012:job-definition/{self.request['jobDefinition']}:1",
+            "parameters": {},
+            "tags": self.request["tags"],
+            "platformCapabilities": ["EC2"],
+            "container": container,
+        }
+        if self.index is not None:
+            detail["arrayProperties"] = {"index": self.index, "statusSummary": {}}
+        if over:
+            end = int(self.ends)
+            ended = {"containerInstanceArn": container["containerInstanceArn"], "taskArn": container["taskArn"]}
+            ended |= {"exitCode": 0, "logStreamName": log, "networkInterfaces": []}
+            detail["attempts"] = [
+                {"container": ended, "startedAt": int(self.begun), "stoppedAt": end, "statusReason": _WHY}
+            ]
+            detail |= {"stoppedAt": end, "statusReason": _WHY}
+            container["exitCode"] = 0
+        return detail
+
+
+_WHY = "Essential container in task exited"
+
+
+class TimedBatch:
+    """The client's calls that the adapter makes."""
+
+    def __init__(
+        self,
+        timeline: Timeline,
+        call: Callable[[str, float], None],
+        lasts: Callable[[str], float],
+        ended: Callable[[Work], None],
+    ) -> None:
+        self.work: dict[str, Work] = {}
+        self.throttled = 0
+        self._accepted = 0
+        self._timeline = timeline
+        self._call = call
+        self._lasts = lasts
+        self._ended = ended
+        self._quota = Bucket(figures.SUBMITS_A_SECOND.value)
+
+    def submit_job(self, **request: Any) -> Json:
+        """Accept a job, unless the account's quota is used up."""
+        self._call("SubmitJob", figures.SUBMIT_MS.value)
+        if not self._quota.take(self._timeline.now, 1):
+            self.throttled += 1
+            answer: Any = {"Error": {"Code": "TooManyRequestsException", "Message": "Too Many Requests"}}
+            raise ClientError(answer | {"ResponseMetadata": {"HTTPStatusCode": 429}}, "SubmitJob")
+        self._accepted += 1
+        job_id = f"{self._accepted:08x}-0000-4000-8000-000000000000"
+        environment = {pair["name"]: pair["value"] for pair in request["containerOverrides"]["environment"]}
+        groups = json.loads(environment["KEDRO_AWS_BATCH_JOB"])["groups"]
+        size = request.get("arrayProperties", {}).get("size")
+        for index, group in enumerate(groups):
+            self._start(job_id, None if size is None else index, group["nodes"], request)
+        self._timeline.used()  # our own work is not the caller's
+        return {"jobId": job_id, "jobName": request["jobName"]}
+
+    def _start(self, job_id: str, index: int | None, nodes: Sequence[str], request: Json) -> None:
+        now = self._timeline.now
+        lasts = sum(map(self._lasts, nodes))
+        name = job_id if index is None else f"{job_id}:{index}"
+        work = self.work[name] = Work(name, request["jobName"], index, now, now + lasts, request)
+        self._timeline.later(lasts, lambda: self._ended(work))
+
+    def describe_jobs(self, *, jobs: Sequence[str]) -> Json:
+        """Describe jobs that run nodes."""
+        self._call("DescribeJobs", figures.DESCRIBE_MS.value)
+        answer = {"jobs": [self.work[job_id].detail(self._timeline.now) for job_id in jobs]}
+        self._timeline.used()
+        return answer
+
+
+class FiberJobQueue(BatchJobQueue):
+    """The real adapter, whose requests under way at the same time are fibers rather than threads."""
+
+    timeline: Timeline
+    at_once: int
+
+    def _each(self, act: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
+        return self.timeline.map(act, items, self.at_once)

@@ -1,0 +1,382 @@
+"""DynamoDB as far as `DynamoRunTable` asks for it, metered: requests, write and read units by the real items' sizes.
+
+It understands exactly the expressions that the adapter writes, and raises on any other.
+"""
+
+# ruff: noqa: ARG002, N803 - the arguments are named as boto3 names them, used or not
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+from botocore.exceptions import ClientError
+
+Item = dict[str, Any]
+Key = tuple[str, str]
+_PAGE = 1024 * 1024  # bytes that one Query answers at the most
+_LARGEST_ITEM = 400 * 1024
+
+
+class ConditionalCheckFailedError(ClientError):
+    """A condition did not hold."""
+
+    def __init__(self, operation: str) -> None:
+        super().__init__({"Error": {"Code": "ConditionalCheckFailedException", "Message": "no"}}, operation)
+
+
+class _Exceptions:
+    ConditionalCheckFailedException = ConditionalCheckFailedError
+
+
+class Line:
+    """What lies between a caller and DynamoDB: nothing, unless a simulation puts time and limits there."""
+
+    def depart(self, operation: str) -> None:
+        """Let a request's latency pass."""
+
+    def admit(self, writes: Mapping[str, int], reads: Mapping[str, int]) -> bool:
+        """Return whether the partition keys have units left for a request; by partition key."""
+        return True
+
+    def back_off(self, attempt: int) -> None:
+        """Wait before a throttled request is made again, or raise when that was the last attempt."""
+
+    def arrive(self) -> None:
+        """Let the caller have its answer."""
+
+
+@dataclass
+class Meter:
+    """What was used."""
+
+    requests: Counter[str] = field(default_factory=Counter)
+    units: Counter[str] = field(default_factory=Counter)  #: `write` and `read`
+    written: Counter[str] = field(default_factory=Counter)  #: write units by kind of item
+    throttled: int = 0
+    largest: int = 0  #: bytes of the largest item
+
+    @property
+    def total(self) -> int:
+        """Return how many requests there were."""
+        return sum(self.requests.values())
+
+
+def value_size(value: Mapping[str, Any]) -> int:
+    """Return the bytes that DynamoDB counts for an attribute's value."""
+    ((kind, content),) = value.items()
+    if kind == "S":
+        return len(content.encode())
+    if kind == "N":
+        return _number_size(content)
+    if kind == "B":
+        return len(content)
+    if kind in ("NULL", "BOOL"):
+        return 1
+    if kind == "NS":
+        return sum(map(_number_size, content))
+    if kind == "SS":
+        return sum(len(each.encode()) for each in content)
+    raise NotImplementedError(kind)
+
+
+def _number_size(digits: str) -> int:
+    return (len(digits.lstrip("-")) + 1) // 2 + 1
+
+
+def item_size(item: Mapping[str, Any]) -> int:
+    """Return the bytes that DynamoDB counts for an item: names and values."""
+    return sum(len(name) + value_size(value) for name, value in item.items())
+
+
+def write_units(size: int) -> int:
+    """Return the write units of an item: one for each KB begun."""
+    return max(1, -(-size // 1024))
+
+
+def read_units(size: int) -> int:
+    """Return the units of a consistent read: one for each 4 KB begun, one for nothing."""
+    return max(1, -(-size // 4096))
+
+
+Effect = tuple[Mapping[Key, int], Mapping[Key, int], Callable[[], Item]]
+
+
+class MeteredDynamoDB:
+    """A client. What a request does, it does at one moment, after its latency.
+
+    A number set is kept as a set of strings, its item's size beside it, so that large sets stay cheap to simulate.
+    """
+
+    exceptions = _Exceptions
+
+    def __init__(self, line: Line | None = None) -> None:
+        self.meter = Meter()
+        self._line = line or Line()
+        self._items: dict[str, dict[str, Item]] = {}
+        self._sizes: dict[Key, int] = {}
+
+    # the client's methods ----------------------------------------------------------------------------------------
+
+    def put_item(self, *, TableName: str, Item: Item, ConditionExpression: str | None = None) -> Item:
+        key, size = _key(Item), item_size(Item)
+
+        def effect() -> Effect:
+            holds = ConditionExpression is None or _holds(ConditionExpression, self._get(key), {})
+            units = {key: write_units(max(size, self._sizes.get(key, 0)))}
+            return units, {}, (lambda: self._put(Item, size)) if holds else _fail("PutItem")
+
+        return self._request("PutItem", effect)
+
+    def get_item(self, *, TableName: str, Key: Item, ConsistentRead: bool) -> Item:
+        key = _key(Key)
+
+        def effect() -> Effect:
+            item = self._get(key)
+            answer = {} if item is None else {"Item": _shown(item)}
+            return {}, {key: read_units(self._sizes.get(key, 0))}, lambda: answer
+
+        return self._request("GetItem", effect)
+
+    def delete_item(self, *, TableName: str, Key: Item) -> Item:
+        key = _key(Key)
+
+        def apply() -> Item:
+            self._items.get(key[0], {}).pop(key[1], None)
+            self._sizes.pop(key, None)
+            return {}
+
+        return self._request("DeleteItem", lambda: ({key: write_units(self._sizes.get(key, 0))}, {}, apply))
+
+    def update_item(  # noqa: PLR0913 - DynamoDB's own
+        self,
+        *,
+        TableName: str,
+        Key: Item,
+        UpdateExpression: str,
+        ExpressionAttributeValues: Item,
+        ExpressionAttributeNames: Mapping[str, str] | None = None,
+        ConditionExpression: str | None = None,
+        ReturnValues: str = "NONE",
+    ) -> Item:
+        key = _key(Key)
+        changes = list(_changes(UpdateExpression, ExpressionAttributeNames or {}, ExpressionAttributeValues))
+
+        def effect() -> Effect:
+            old, old_size = self._get(key), self._sizes.get(key, 0)
+            if ConditionExpression is not None and not _holds(ConditionExpression, old, ExpressionAttributeValues):
+                return {key: write_units(old_size)}, {}, _fail("UpdateItem")
+            new, size = dict(old or Key), old_size or item_size(Key)
+            for change in changes:
+                size += _change(new, *change)
+            shown = new if ReturnValues == "ALL_NEW" else old if ReturnValues == "ALL_OLD" else None
+
+            def apply() -> Item:
+                self._put(new, size)
+                return {} if shown is None else {"Attributes": _shown(shown)}
+
+            return {key: write_units(max(size, old_size))}, {}, apply
+
+        return self._request("UpdateItem", effect)
+
+    def query(  # noqa: PLR0913 - DynamoDB's own
+        self,
+        *,
+        TableName: str,
+        KeyConditionExpression: str,
+        ExpressionAttributeValues: Item,
+        ConsistentRead: bool,
+        ScanIndexForward: bool = True,
+        Limit: int | None = None,
+        ExclusiveStartKey: Item | None = None,
+    ) -> Item:
+        pk = ExpressionAttributeValues[":pk"]["S"]
+        low, high = "", "\U0010ffff"
+        if KeyConditionExpression == "pk = :pk AND sk BETWEEN :low AND :high":
+            low, high = ExpressionAttributeValues[":low"]["S"], ExpressionAttributeValues[":high"]["S"]
+        elif KeyConditionExpression != "pk = :pk":
+            raise NotImplementedError(KeyConditionExpression)
+        start = ExclusiveStartKey["sk"]["S"] if ExclusiveStartKey else None
+
+        def effect() -> Effect:
+            keys = sorted((sk for sk in self._items.get(pk, {}) if low <= sk <= high), reverse=not ScanIndexForward)
+            if start is not None:
+                keys = [sk for sk in keys if (sk > start if ScanIndexForward else sk < start)]
+            taken, total = self._page(pk, keys, Limit)
+            answer: dict[str, Any] = {"Items": [_shown(self._items[pk][sk]) for sk in taken]}
+            if len(taken) < len(keys):
+                answer["LastEvaluatedKey"] = {"pk": {"S": pk}, "sk": {"S": taken[-1]}}
+            return {}, {(pk, ""): read_units(total)}, lambda: answer
+
+        return self._request("Query", effect)
+
+    def _page(self, pk: str, keys: Iterable[str], limit: int | None) -> tuple[list[str], int]:
+        taken: list[str] = []
+        total = 0
+        for sk in keys:
+            if total >= _PAGE or len(taken) == limit:
+                break
+            taken.append(sk)
+            total += self._sizes[pk, sk]
+        return taken, total
+
+    def batch_get_item(self, *, RequestItems: dict[str, Any]) -> dict[str, Any]:
+        ((table, wanted),) = RequestItems.items()
+        keys = [_key(each) for each in wanted["Keys"]]
+        _check(0 < len(keys) <= 100 and len(set(keys)) == len(keys), "BatchGetItem takes 100 different keys")
+
+        def effect() -> Effect:
+            found = [_shown(item) for key in keys if (item := self._get(key)) is not None]
+            reads = {key: read_units(self._sizes.get(key, 0)) for key in keys}
+            return {}, reads, lambda: {"Responses": {table: found}}
+
+        return self._request("BatchGetItem", effect)
+
+    def batch_write_item(self, *, RequestItems: dict[str, Any]) -> dict[str, Any]:
+        ((_, wanted),) = RequestItems.items()
+        items = {_key(each["PutRequest"]["Item"]): each["PutRequest"]["Item"] for each in wanted}
+        _check(0 < len(items) == len(wanted) <= 25, "BatchWriteItem takes 25 different keys")
+        sizes = {key: item_size(item) for key, item in items.items()}
+
+        def apply() -> Item:
+            for key, item in items.items():
+                self._put(item, sizes[key])
+            return {}
+
+        def effect() -> Effect:
+            return {key: write_units(max(size, self._sizes.get(key, 0))) for key, size in sizes.items()}, {}, apply
+
+        return self._request("BatchWriteItem", effect)
+
+    def peek(self, pk: str, sk: str) -> Item | None:
+        """Return an item without asking for it."""
+        return self._items.get(pk, {}).get(sk)
+
+    def keys(self, pk: str) -> list[str]:
+        """Return the sort keys of a partition key without asking for them."""
+        return list(self._items.get(pk, ()))
+
+    # behind it ---------------------------------------------------------------------------------------------------
+
+    def _request(self, operation: str, effect: Callable[[], Effect]) -> Item:
+        attempt = 1
+        try:
+            while True:
+                self._line.depart(operation)
+                writes, reads, apply = effect()
+                if self._line.admit(_by_partition(writes), _by_partition(reads)):
+                    break
+                self.meter.throttled += 1
+                self._line.back_off(attempt)
+                attempt += 1
+            self._note(operation, writes, reads)
+            return apply()
+        finally:
+            self._line.arrive()
+
+    def _note(self, operation: str, writes: Mapping[Key, int], reads: Mapping[Key, int]) -> None:
+        self.meter.requests[operation] += 1
+        self.meter.units["write"] += sum(writes.values())
+        self.meter.units["read"] += sum(reads.values())
+        for (pk, sk), units in writes.items():
+            self.meter.written[(sk if pk.startswith("run#") else pk).partition("#")[0]] += units
+
+    def _get(self, key: Key) -> Item | None:
+        return self._items.get(key[0], {}).get(key[1])
+
+    def _put(self, item: Item, size: int) -> Item:
+        key = _key(item)
+        _check(size <= _LARGEST_ITEM, f"{key} has {size:,} bytes")
+        self._items.setdefault(key[0], {})[key[1]] = item
+        self._sizes[key] = size
+        self.meter.largest = max(self.meter.largest, size)
+        return {}
+
+
+def _check(right: bool, why: str) -> None:
+    if not right:
+        raise ClientError({"Error": {"Code": "ValidationException", "Message": why}}, "DynamoDB")
+
+
+def _fail(operation: str) -> Callable[[], NoReturn]:
+    def fail() -> NoReturn:
+        raise ConditionalCheckFailedError(operation)
+
+    return fail
+
+
+def _key(item: Mapping[str, Any]) -> Key:
+    return item["pk"]["S"], item["sk"]["S"]
+
+
+def _by_partition(units: Mapping[Key, int]) -> Counter[str]:
+    total: Counter[str] = Counter()
+    for (pk, _), each in units.items():
+        total[pk] += each
+    return total
+
+
+def _shown(item: Item) -> Item:
+    """Return an item as an answer has it: sets as lists, which later updates do not change."""
+    return {
+        name: {kind: list(content) for kind, content in value.items()} if {"NS", "SS"} & value.keys() else value
+        for name, value in item.items()
+    }
+
+
+_CLAUSES = re.compile(r"\b(SET|ADD|DELETE) (.*?)(?= (?:SET|ADD|DELETE) |$)")
+_CLAUSE = re.compile(r"([#\w]+) (?:= )?(if_not_exists\(\w+, )?(:\w+)\)?")
+
+
+def _changes(expression: str, names: Mapping[str, str], values: Item) -> Iterable[tuple[str, str, Item]]:
+    for action, clauses in _CLAUSES.findall(expression):
+        for name, unless, value in _CLAUSE.findall(clauses):
+            yield f"{action}?" if unless else action, names.get(name, name), values[value]
+
+
+def _change(item: Item, action: str, name: str, value: Item) -> int:
+    """Change an item and return by how many bytes it grew."""
+    old = item.get(name)
+    if action in ("SET", "SET?"):
+        if action == "SET?" and old is not None:
+            return 0
+        item[name] = value
+        return value_size(value) - value_size(old) if old is not None else len(name) + value_size(value)
+    ((kind, content),) = value.items()
+    before: set[str] = set(old[kind]) if old is not None else set()
+    changed = before | set(content) if action == "ADD" else before - set(content)
+    difference = {kind: changed ^ before}
+    if not changed:
+        item.pop(name, None)
+        return -(len(name) + value_size(difference)) if before else 0
+    item[name] = {kind: changed}
+    grown = value_size(difference) if action == "ADD" else -value_size(difference)
+    return grown + (len(name) if old is None else 0)
+
+
+def _is_running(item: Item | None, values: Item) -> bool:
+    return item is not None and item["status"] == values[":running"]
+
+
+def _has_room(item: Item | None, values: Item) -> bool:
+    return item is not None and len(item.get("slots", {"NS": ()})["NS"]) <= int(values[":room"]["N"])
+
+
+_CONDITIONS: dict[str, Callable[[Item | None, Item], bool]] = {
+    "attribute_exists(pk)": lambda item, values: item is not None,  # noqa: ARG005
+    "attribute_not_exists(pk)": lambda item, values: item is None,  # noqa: ARG005
+    "run_id = :old": lambda item, values: item is not None and item["run_id"] == values[":old"],
+    "#status = :running": _is_running,
+    "#status = :running AND (attribute_not_exists(slots) OR size(slots) <= :room)": (
+        lambda item, values: _is_running(item, values) and _has_room(item, values)
+    ),
+}
+
+
+def _holds(condition: str, item: Item | None, values: Item) -> bool:
+    if condition not in _CONDITIONS:
+        raise NotImplementedError(condition)
+    return _CONDITIONS[condition](item, values)

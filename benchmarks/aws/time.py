@@ -1,0 +1,128 @@
+"""Virtual time: fibers that wait for each other and for moments, and what they cost in CPU time meanwhile."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import random
+import time
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from greenlet import getcurrent, greenlet
+
+_T = TypeVar("_T")
+
+
+class Gone(BaseException):
+    """An invocation is over its time, and is stopped where it waits."""
+
+
+class Fiber(greenlet):
+    """A thread of control in virtual time."""
+
+    deadline: float = float("inf")
+    mark: float = 0.0  #: the thread's CPU time when it last got control
+
+
+class Timeline:
+    """Virtual ms since the epoch, and what is to happen."""
+
+    def __init__(self, seed: int) -> None:
+        self.now: float = 1_700_000_000_000.0
+        self.rng = random.Random(seed)
+        self._hub = getcurrent()
+        self._heap: list[tuple[float, int, Callable[[], None]]] = []
+        self._order = itertools.count()
+
+    def later(self, milliseconds: float, action: Callable[[], None]) -> None:
+        """Do something in so many ms."""
+        heapq.heappush(self._heap, (self.now + milliseconds, next(self._order), action))
+
+    def go(self, until: Callable[[], bool]) -> None:
+        """Let everything happen, in order, until a condition holds."""
+        while not until():
+            self.now, _, action = heapq.heappop(self._heap)
+            action()
+
+    def spawn(self, act: Callable[[], None], deadline: float = float("inf")) -> None:
+        """Begin to do something that may wait."""
+        fiber = Fiber(act, self._hub)
+        fiber.deadline = deadline
+        self.later(0, lambda: self._enter(fiber))
+
+    def pause(self, milliseconds: float) -> None:
+        """Let so many ms pass for the fiber that calls. Raises Gone when its time is over."""
+        fiber = _current()
+        self.later(milliseconds, lambda: self._enter(fiber))
+        self._hub.switch()
+        if self.now >= fiber.deadline:
+            raise Gone
+
+    def used(self) -> float:
+        """Return the ms of CPU that the fiber used since it last got control or was last asked."""
+        fiber, now = _current(), time.thread_time()
+        used, fiber.mark = (now - fiber.mark) * 1000, now
+        return used
+
+    def each(self, act: Callable[[], None], times: int) -> None:
+        """Do something in several fibers at once and wait for all of them."""
+        caller, left = _current(), [times]
+        errors: list[BaseException] = []
+
+        def run() -> None:
+            try:
+                act()
+            except BaseException as error:  # noqa: BLE001 - raised again by the caller
+                errors.append(error)
+            left[0] -= 1
+            if not left[0]:
+                self.later(0, lambda: self._enter(caller))
+
+        for _ in range(times):
+            self.spawn(run, caller.deadline)
+        self._hub.switch()
+        if errors:
+            raise errors[0]
+
+    def map(self, act: Callable[[_T], object], items: Sequence[_T], at_once: int) -> list[object]:
+        """Return what an action makes of each item, some at a time."""
+        results: list[object] = [None] * len(items)
+        waiting = iter(range(len(items)))
+
+        def work() -> None:
+            for index in waiting:
+                results[index] = act(items[index])
+
+        if items:
+            self.each(work, min(at_once, len(items)))
+        return results
+
+    @staticmethod
+    def _enter(fiber: Fiber) -> None:
+        fiber.mark = time.thread_time()
+        fiber.switch()
+
+
+def _current() -> Fiber:
+    fiber = getcurrent()
+    assert isinstance(fiber, Fiber), "only a fiber can wait"
+    return fiber
+
+
+class Bucket:
+    """A quota: so many a second, as many of them at once."""
+
+    def __init__(self, rate: float) -> None:
+        self._rate = rate
+        self._left = rate
+        self._at = 0.0
+
+    def take(self, now: float, amount: float) -> bool:
+        """Return whether something is left, and take the amount, be it more than that."""
+        self._left = min(self._rate, self._left + (now - self._at) / 1000 * self._rate)
+        self._at = now
+        if self._left <= 0:
+            return False
+        self._left -= amount
+        return True
