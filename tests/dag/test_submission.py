@@ -1,0 +1,294 @@
+"""What SubmitJob is asked: whole requests, and what is refused before anything is started."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from kedro.framework.cli.utils import _split_params, split_node_names
+
+from dag.document import Dataset, Node
+from dag.errors import InvalidRequestError
+from dag.plan import Plan
+from dag.resources import MemoryRetry
+from dag.shards import Mark
+from dag.submission import (
+    ARRAY_FROM,
+    LARGEST_ARRAY,
+    LARGEST_REQUEST,
+    kedro_run,
+    pack,
+    refuse_oversized,
+    retry_strategy,
+    submission,
+)
+
+from .build import RUN_ID, document, plan, plan_of
+from .graphs import make_node
+
+TRAIN = Node(
+    "science.train",
+    "train: …",
+    "science",
+    frozenset({"gpu"}),
+    ("table", "params:rate"),
+    ("model",),
+    {
+        "vcpus": 0.5,
+        "memory": 4000,
+        "gpus": 1,
+        "timeout": 300,
+        "job_definition": "definition_2",
+        "environment": {"OMP_NUM_THREADS": "1"},
+    },
+)
+VERSIONED = {"table": Dataset("pandas.ParquetDataset", "remote", versioned=True)}
+
+
+def test_a_job_is_asked_for_whole() -> None:
+    version = "2026-01-01T00.00.00.000Z"
+    request = {"params": {"rate": 0.1, "größe": "ä"}, "load_versions": {"table": version}}
+
+    made = submission(plan(document([TRAIN], VERSIONED), request), Mark(0))
+
+    assert made.marks == (Mark(0),)
+    environment = {one["name"]: one["value"] for one in made.request["containerOverrides"]["environment"]}
+    assert json.loads(environment.pop("KEDRO_AWS_BATCH_JOB")) == {
+        "format": 1,
+        "run_id": RUN_ID,
+        "environment": "aws_batch",
+        "pipelines": ["__default__"],
+        "params": {"rate": 0.1, "größe": "ä"},
+        "groups": [{"nodes": ["science.train"], "load_versions": {"table": version}, "pipelines": ["__default__"]}],
+    }
+    assert environment == {"KEDRO_DISABLE_TELEMETRY": "1", "OMP_NUM_THREADS": "1"}
+    assert made.request == {
+        "jobName": "project--2026-11-22T13-11-00-123Z--0-0--science-train",
+        "jobQueue": "queue",
+        "jobDefinition": "definition_2",
+        "containerOverrides": {
+            "command": ["python", "-m", "kedro_aws_batch.job"],
+            "environment": made.request["containerOverrides"]["environment"],
+            "resourceRequirements": [
+                {"type": "VCPU", "value": "0.5"},
+                {"type": "MEMORY", "value": "4000"},
+                {"type": "GPU", "value": "1"},
+            ],
+        },
+        "retryStrategy": retry_strategy(1),
+        "tags": {"kedro-project": "project", "kedro-run-id": RUN_ID},
+        "propagateTags": True,
+        "timeout": {"attemptDurationSeconds": 300},
+    }
+
+
+def test_what_nobody_asked_for_is_the_job_definition_s_business() -> None:
+    request = submission(plan(document([make_node("bare")]), {}), Mark(0)).request
+    assert "resourceRequirements" not in request["containerOverrides"]
+    assert {"timeout", "shareIdentifier", "schedulingPriorityOverride"} & set(request) == set()
+
+
+def test_a_share_and_a_priority_are_passed_on() -> None:
+    shared = replace(make_node("n"), resources={"share_identifier": "team", "priority": 0})
+    request = submission(plan(document([shared]), {}), Mark(0)).request
+    assert (request["shareIdentifier"], request["schedulingPriorityOverride"]) == ("team", 0)
+
+
+def test_in_a_share_the_start_of_the_critical_path_goes_first() -> None:
+    nodes = [
+        make_node("a", [], ["x"]),
+        make_node("b", ["x"], ["y"]),
+        make_node("c", ["y"], ["z"]),
+        make_node("alone", [], ["w"]),
+    ]
+    nodes = [replace(node, resources={"share_identifier": "team"}) for node in nodes]
+    whole = plan(document(nodes), {})
+    priorities = {
+        whole.groups[index].title: submission(whole, Mark(index)).request["schedulingPriorityOverride"]
+        for index in range(4)
+    }
+    assert priorities == {"a": 9999, "b": 6666, "c": 3333, "alone": 3333}
+
+
+def test_a_later_attempt_has_its_own_name_more_memory_and_says_that_it_is_one() -> None:
+    retrying = replace(plan(document([TRAIN]), {}))
+    retrying = replace(retrying, settings=replace(retrying.settings, memory_retry=MemoryRetry(2, 10_000)))
+    request = submission(retrying, Mark(0, 2)).request
+    assert request["jobName"] == "project--2026-11-22T13-11-00-123Z--0-2--science-train"
+    assert request["containerOverrides"]["resourceRequirements"][1] == {"type": "MEMORY", "value": "10000"}
+    assert carried(request)["groups"][0]["attempt"] == 2
+
+
+def test_with_one_attempt_only_hosts_that_aws_reclaims_are_tried_again() -> None:
+    assert retry_strategy(3) == {"attempts": 3}
+    one = retry_strategy(1)
+    assert one["attempts"] == 3
+    assert [(rule["action"], *rule.keys() - {"action"}) for rule in one["evaluateOnExit"]] == [
+        ("RETRY", "onStatusReason"),
+        ("RETRY", "onStatusReason"),
+        ("RETRY", "onReason"),
+        ("EXIT", "onReason"),
+    ]
+    assert one["evaluateOnExit"][-1]["onReason"] == "*"
+    assert len(one["evaluateOnExit"]) <= 5  # SubmitJob's limit
+
+
+def test_a_job_that_would_be_too_large_is_refused_with_the_figures() -> None:
+    made = plan_of([[]], {"params": {"note": "ü" * 6_000}})
+    with pytest.raises(InvalidRequestError) as refused:
+        refuse_oversized(made)
+    size = len(json.dumps(submission(made, Mark(0)).request))
+    assert str(refused.value) == (
+        f"The job of group 'n0' would be a request of {size:,} bytes, and SubmitJob accepts 30,464. "
+        "The run's parameters take 36,012 of them: put large values in conf/, or run fewer nodes in one group."
+    )
+    refuse_oversized(plan_of([[]], {"params": {"note": "x" * 28_000}}))
+
+
+def test_the_largest_of_many_groups_is_what_is_measured() -> None:
+    long = [make_node("x" * 2_000 + str(index), [], [f"d{index}"], "together") for index in range(20)]
+    whole = document([make_node("small"), *long], group_by=["namespace"])
+    with pytest.raises(InvalidRequestError, match=r"of group 'x+0 \(\+19\)' would be a request of 4\d,\d\d\d bytes"):
+        refuse_oversized(plan(whole, {}))
+
+
+# Arrays
+
+
+@given(st.integers(1, 60), st.integers(0, 2_500), st.integers(1, 3), st.booleans())
+def test_each_attempt_is_in_one_job_and_every_job_fits_a_request(
+    count: int, length: int, kinds: int, array_jobs: bool
+) -> None:
+    nodes = [
+        replace(make_node("n" * length + str(index), [], [f"d{index}"]), resources={"memory": 1000 + index % kinds})
+        for index in range(count)
+    ]
+    whole = plan(document(nodes, array_jobs=array_jobs), {})
+    marks = [Mark(index) for index in range(count)]
+
+    jobs = pack(whole, marks)
+
+    assert sorted(mark for job in jobs for mark in job.marks) == marks
+    for job in jobs:
+        assert len(json.dumps(job.request).encode()) <= LARGEST_REQUEST
+        assert len({whole.groups[mark.group].resources["memory"] for mark in job.marks}) == 1
+        size = job.request.get("arrayProperties", {}).get("size", 1)
+        assert (size, job.is_array) == (len(job.marks), len(job.marks) > 1)
+        assert [one["nodes"] for one in carried(job.request)["groups"]] == [
+            list(whole.groups[mark.group].nodes) for mark in job.marks
+        ]
+    first = [job.marks[0] for job in jobs]
+    assert first == sorted(first)
+    if not array_jobs or count < ARRAY_FROM:
+        assert len(jobs) == count
+
+
+def test_no_array_is_larger_than_batch_takes_one() -> None:
+    bare = Mark(0)
+    whole = plan_of([[]])
+    tiny = replace(whole.groups[0], nodes=("n",), pipelines=())
+    many = replace(whole, groups=(tiny,) * (LARGEST_ARRAY + 2))
+    sizes = [len(job.marks) for job in pack(many, [Mark(index) for index in range(LARGEST_ARRAY + 2)])]
+    assert sum(sizes) == LARGEST_ARRAY + 2
+    assert max(sizes) <= LARGEST_ARRAY
+    assert pack(many, [bare])[0].request["jobName"].endswith("--0-0--n")
+
+
+# Images without this package
+
+
+def plain(nodes: list[Node] | None = None, **request: Any) -> Plan:
+    return plan(document(nodes or [make_node("first"), make_node("ns.second")], job_command="kedro-run"), request)
+
+
+def test_kedro_run_is_the_command_where_the_image_lacks_this_package() -> None:
+    made = plain(params={"model": {"rate": 0.1, "name": "s3://bucket/x"}, "fast": True, "aws_batch": {}})
+    request = submission(made, Mark(1)).request
+    assert request["containerOverrides"] == {
+        "command": [
+            *("kedro", "run", "--nodes=ns.second", "--env=aws_batch", "--pipelines=__default__"),
+            "--params=model.rate=0.1,model.name=s3://bucket/x,fast=True",
+        ],
+        "environment": [{"name": "KEDRO_DISABLE_TELEMETRY", "value": "1"}],
+    }
+
+
+def test_kedro_run_goes_without_arrays() -> None:
+    many = plain([make_node(f"n{index}") for index in range(ARRAY_FROM)])
+    assert len(pack(many, [Mark(index) for index in range(ARRAY_FROM)])) == ARRAY_FROM
+
+
+def test_several_nodes_and_pipelines_are_named_as_kedro_splits_them() -> None:
+    nodes = [make_node("<lambda>__1a2b", ["raw"], ["x"]), make_node("with space.partial(f)__3c4d", ["x"])]
+    whole = document(nodes, {"x": Dataset("MemoryDataset", "memory", versioned=False)}, {"a": [0], "b": [1]})
+    command = kedro_run(plan(whole, {"pipelines": ["a", "b"]}), plan(whole, {"pipelines": ["a", "b"]}).groups[0])
+    named = next(word for word in command if word.startswith("--nodes="))
+    assert split_node_names(None, None, named.removeprefix("--nodes=")) == [node.name for node in nodes]  # type: ignore[arg-type]
+    assert command[-1] == "--pipelines=a,b"
+
+
+@pytest.mark.parametrize(
+    ("made", "why"),
+    [
+        (lambda: plain([make_node("a,b.train")]), "Node 'a,b.train' has a comma in its name"),
+        (
+            lambda: plan(
+                document([make_node("n")], pipelines={"a,b": [0]}, job_command="kedro-run"), {"pipeline": "a,b"}
+            ),
+            "Pipeline 'a,b' has a comma in its name",
+        ),
+        (
+            lambda: plan(
+                document(
+                    [make_node("w", [], ["table"]), make_node("r", ["table"])], VERSIONED, job_command="kedro-run"
+                ),
+                {},
+            ),
+            "Dataset 'table' is versioned: .* use job_command 'job'",
+        ),
+        (
+            lambda: plain(params={"a": {"b": [1]}}),
+            r"Parameter 'a\.b' can't be passed by job_command 'kedro-run': \[1\]",
+        ),
+        (lambda: plain(params={"a": None}), "Parameter 'a' can't be passed"),
+        (lambda: plain(params={"a": "x,y"}), "Parameter 'a' can't be passed"),
+        (lambda: plain(params={"a": "007"}), "Parameter 'a' can't be passed"),
+        (lambda: plain(params={"a": "on"}), "Parameter 'a' can't be passed"),
+        (lambda: plain(params={"a": {}}), "Parameter 'a' can't be passed"),
+        (lambda: plain(params={"a.b": 1}), r"Parameter 'a\.b' can't be passed"),
+    ],
+)
+def test_what_the_command_line_cannot_carry_is_refused_before_anything_is_started(made: Any, why: str) -> None:
+    with pytest.raises(InvalidRequestError, match=why):
+        refuse_oversized(made())
+
+
+texts = st.text(max_size=8) | st.from_regex(r"[A-Za-z/_][\w./ :=+@%-]{0,9}", fullmatch=True)
+scalars = st.booleans() | st.integers() | st.floats() | texts | st.sampled_from(["007", "null", "Off", "1e5", "12:30"])
+keys = st.sampled_from(["rate", "model", "x_1", "on", "null"]) | st.text(max_size=3)
+params = st.dictionaries(
+    keys, st.recursive(scalars, lambda inner: st.dictionaries(keys, inner, max_size=2), max_leaves=3)
+)
+
+
+@given(params)
+def test_kedro_reads_the_parameters_as_they_were_meant_or_they_are_refused(given_params: dict[str, Any]) -> None:
+    meant = {key: value for key, value in given_params.items() if key != "aws_batch"}
+    made = plain(params=given_params)
+    try:
+        command = kedro_run(made, made.groups[0])
+    except InvalidRequestError:
+        return
+    said = command[-1].removeprefix("--params=") if meant else ""
+    understood = _split_params(None, None, said)  # type: ignore[arg-type]
+    assert json.dumps(understood, sort_keys=True) == json.dumps(meant, sort_keys=True)
+
+
+def carried(request: Any) -> Any:
+    """Return what a job finds in its environment."""
+    environment = {one["name"]: one["value"] for one in request["containerOverrides"]["environment"]}
+    return json.loads(environment["KEDRO_AWS_BATCH_JOB"])
