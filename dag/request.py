@@ -12,7 +12,7 @@ from dag.document import MOST_GROUPS, GraphDocument, Node, base_name
 from dag.errors import GraphMismatchError, InvalidRequestError, NotAllowedError, RunTooLargeError, did_you_mean
 from dag.grouping import group
 from dag.plan import Group, Plan, Reused, Settings
-from dag.resources import MemoryRetry, check_overrides, combine, resolve
+from dag.resources import check_overrides, combine, read_memory_retry, resolve
 from dag.resume import Resumption, changed_parameters, done_before, resumption
 from dag.selection import FILTERS, select
 from dag.shards import View
@@ -126,25 +126,28 @@ def _overrides(request: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _settings(config: Mapping[str, Any], request: Mapping[str, Any]) -> Settings:
-    retry = config.get("memory_retry")
-    max_workers = request.get("max_workers", config.get("max_workers"))
+    max_workers = request.get("max_workers", config["max_workers"])
     if max_workers is not None and (type(max_workers) is not int or max_workers < 1):
         raise InvalidRequestError(
             f"max_workers is {max_workers!r}; it must be a whole number of at least 1, or absent."
         )
-    on_failure = request.get("on_failure", config.get("on_failure", "abort"))
+    on_failure = request.get("on_failure", config["on_failure"])
     if on_failure not in list(OnFailure):
         raise InvalidRequestError(
             f"on_failure is {on_failure!r}; it may be {', '.join(OnFailure)}."
             f"{did_you_mean(str(on_failure), [policy.value for policy in OnFailure])}"
         )
+    if config["job_command"] not in ("job", "kedro-run"):
+        raise InvalidRequestError(f"job_command is {config['job_command']!r}; it may be 'job' or 'kedro-run'.")
+    if type(config["array_jobs"]) is not bool:
+        raise InvalidRequestError(f"array_jobs is {config['array_jobs']!r}; it must be true or false.")
     return Settings(
         OnFailure(on_failure),
-        config.get("job_command", "job"),
-        config.get("launch_type", "EC2"),
+        config["job_command"],
+        config["launch_type"],
         max_workers,
-        MemoryRetry(retry["factor"], retry["max"]) if retry else None,
-        config.get("array_jobs", True),
+        read_memory_retry(config["memory_retry"]),
+        config["array_jobs"],
     )
 
 

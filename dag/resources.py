@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 from dag.document import Node, Resources
@@ -11,12 +12,32 @@ from dag.errors import InvalidRequestError, did_you_mean
 from dag.selection import in_namespace
 from dag.shards import MOST_ATTEMPTS
 
-KEYS = frozenset(
-    {
-        *("vcpus", "memory", "gpus", "timeout", "attempts", "job_definition"),
-        *("job_queue", "environment", "share_identifier", "priority"),
-    }
-)
+
+def _whole(low: int, high: float = inf) -> Callable[[Any], bool]:
+    return lambda value: type(value) is int and low <= value <= high
+
+
+def _text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value)
+
+
+def _environment(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(one, (str, int, float)) for one in value.values())
+
+
+#: What may be asked for, and what it has to be; null takes back what an earlier layer says.
+KEYS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
+    "vcpus": ("a number above 0", lambda value: type(value) in (int, float) and 0 < value < inf),
+    "memory": ("a whole number of MiB, at least 4", _whole(4)),
+    "gpus": ("a whole number of at least 1", _whole(1)),
+    "timeout": ("a whole number of seconds, at least 60", _whole(60)),
+    "attempts": ("a whole number from 1 to 10", _whole(1, 10)),
+    "job_definition": ("a name", _text),
+    "job_queue": ("a name", _text),
+    "environment": ("a mapping of names to texts or numbers", _environment),
+    "share_identifier": ("a name", _text),
+    "priority": ("a whole number from 0 to 9999", _whole(0, 9999)),
+}
 #: vCPUs → MiB that Fargate accepts with them (AWS Batch, "Fargate compute environments").
 FARGATE: Mapping[float, Sequence[int]] = {
     0.25: (512, 1024, 2048),
@@ -45,7 +66,7 @@ def resolve(node: Node, overrides: Mapping[str, Any]) -> Resources:
     layers.append(overrides.get("nodes", {}).get(node.name, {}))
     found: dict[str, Any] = {}
     for layer in layers:
-        environment = {**found.get("environment", {}), **layer.get("environment", {})}
+        environment = {**(found.get("environment") or {}), **(layer.get("environment") or {})}
         found.update(layer)
         if environment:
             found["environment"] = environment
@@ -59,29 +80,36 @@ def check_overrides(overrides: Mapping[str, Any], nodes: Sequence[Node]) -> None
         "namespaces": {outer for node in nodes if node.namespace for outer in _prefixes(node.namespace)},
         "nodes": {node.name for node in nodes},
     }
-    for level, entries in overrides.items():
+    for level, entries in _mapping("resources", overrides).items():
         if level == "default":
-            _check_keys("default", entries)
+            _check_values("resources.default", entries)
         elif level not in known:
             raise InvalidRequestError(
                 f"aws_batch.resources has no '{level}'.{did_you_mean(level, ['default', *known])}"
             )
         else:
-            for name, resources in entries.items():
+            for name, resources in _mapping(f"resources.{level}", entries).items():
                 if name not in known[level]:
                     raise InvalidRequestError(
                         f"aws_batch.resources.{level} names '{name}', which this run does not have."
                         f"{did_you_mean(name, known[level])}"
                     )
-                _check_keys(f"{level}.{name}", resources)
+                _check_values(f"resources.{level}.{name}", resources)
 
 
-def _check_keys(where: str, resources: Mapping[str, Any]) -> None:
-    for key in resources:
+def _check_values(where: str, resources: Any) -> None:
+    for key, value in _mapping(where, resources).items():
         if key not in KEYS:
-            raise InvalidRequestError(
-                f"aws_batch.resources.{where} has an unknown key '{key}'.{did_you_mean(key, KEYS)}"
-            )
+            raise InvalidRequestError(f"aws_batch.{where} has an unknown key '{key}'.{did_you_mean(key, KEYS)}")
+        wanted, fits = KEYS[key]
+        if value is not None and not fits(value):
+            raise InvalidRequestError(f"aws_batch.{where}.{key} is {value!r}; it must be {wanted}.")
+
+
+def _mapping(where: str, value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise InvalidRequestError(f"aws_batch.{where} is {value!r}; it must be a mapping.")
+    return value
 
 
 def _prefixes(namespace: str) -> list[str]:
@@ -108,7 +136,7 @@ def combine(members: Sequence[Resources]) -> Resources:
             raise InvalidRequestError(f"Nodes of one group want different values of '{key}': {', '.join(values)}.")
         if values:
             combined[key] = values[0]
-    environment = {name: value for resources in members for name, value in resources.get("environment", {}).items()}
+    environment = {name: value for resources in members for name, value in (resources.get("environment") or {}).items()}
     if environment:
         combined["environment"] = environment
     return combined
@@ -132,3 +160,15 @@ class MemoryRetry:
             if fargate:  # the next size that there is, or the largest
                 memory = next((size for size in sizes if size >= memory), max(sizes, default=last))
         return memory if not attempt or memory > last else None
+
+
+def read_memory_retry(value: Any) -> MemoryRetry | None:
+    """Return what `memory_retry` says. Raises InvalidRequestError."""
+    if value is None:
+        return None
+    fits = isinstance(value, dict) and value.keys() == {"factor", "max"} and all(map(KEYS["vcpus"][1], value.values()))
+    if not fits or value["factor"] <= 1:
+        raise InvalidRequestError(
+            f"memory_retry is {value!r}; it must be like {{factor: 2, max: 32000}}: a factor above 1 and the most MiB."
+        )
+    return MemoryRetry(value["factor"], int(value["max"]))
