@@ -11,7 +11,7 @@ processes of their own; events by way of the real rules and queues. Needs the ex
 from kedro_aws_batch.local.compute import JobDefinitionSettings
 from kedro_aws_batch.local.embedded import EmbeddedAws
 from kedro_aws_batch.local.errors import EmbeddedAwsError, TemplateError
-from kedro_aws_batch.local.service_root import ServiceRootError, service_root
+from kedro_aws_batch.service_root import ServiceRootError, service_root
 
 __all__ = [
     "EmbeddedAws",

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kedro_aws_batch.local.errors import EmbeddedAwsError
+from kedro_aws_batch.errors import KedroAwsBatchError
 
 
-class ServiceRootError(EmbeddedAwsError):
+class ServiceRootError(KedroAwsBatchError):
     """There is no service tree."""
 
 
 def service_root() -> Path:
     """Return the root of the service's tree: carried in the wheel, or the checkout of an editable install."""
-    package = Path(__file__).resolve().parents[1]
+    package = Path(__file__).resolve().parent
     places = [package / "_service", *package.parents]
     for place in places:
         if (place / "serverless.yml").is_file() and (place / "handlers").is_dir():

@@ -1,0 +1,101 @@
+"""The Lambda zip: the same bytes whenever and wherever the same is packaged by the same Python."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from kedro_aws_batch.package import bytecode
+from kedro_aws_batch.package.errors import PackageError
+from kedro_aws_batch.package.requirements import install
+from kedro_aws_batch.service_root import service_root
+
+#: The Pythons that Lambda has, which our bytecode has to fit.
+RUNTIMES = ("python3.10", "python3.11", "python3.12", "python3.13", "python3.14")
+#: The service's packages; their JSON schemas go along.
+PACKAGES = ("adapters", "dag", "handlers")
+GRAPH = "graph.json"
+#: Lambda's limit on a zip. Ours has two million bytes, and what the graph takes.
+LARGEST = 50 * 1024 * 1024
+#: The earliest time that a zip can hold.
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+_READABLE = 0o100644 << 16
+_UNIX = 3
+
+
+@dataclass(frozen=True)
+class Packaged:
+    """A zip that can be deployed."""
+
+    path: Path
+    size: int  #: bytes
+    digest: str  #: hex SHA-256
+    runtime: str  #: Lambda's name of the Python whose bytecode it holds
+
+
+def build_zip(graph_document: Path, target: Path) -> Packaged:
+    """Write the functions' zip: the service, the graph document, pinned dependencies, bytecode. Raises PackageError."""
+    runtime = this_runtime()
+    root = service_root()
+    with tempfile.TemporaryDirectory(prefix="kedro-aws-batch-package-") as directory:
+        tree = Path(directory)
+        install(root / "requirements.txt", tree)
+        for package in PACKAGES:
+            shutil.copytree(root / package, tree / package, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+        _compile(tree)
+        _copy_graph(graph_document, tree / GRAPH)
+        content = _zip(tree, target)
+    if len(content) > LARGEST:
+        raise PackageError(
+            f"{target} has {len(content):,} bytes, and Lambda accepts {LARGEST:,}: "
+            f"most of them are the graph document {graph_document}."
+        )
+    return Packaged(target, len(content), hashlib.sha256(content).hexdigest(), runtime)
+
+
+def this_runtime() -> str:
+    """Return Lambda's name of the running Python. Raises PackageError when Lambda has no such Python."""
+    runtime = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    offered = ", ".join(name.removeprefix("python") for name in RUNTIMES)
+    if runtime not in RUNTIMES or sys.implementation.name != "cpython":
+        raise PackageError(
+            f"Lambda does not offer {sys.implementation.name} {sys.version.split()[0]}, and the functions run on the "
+            f"Python that packages them: package with one of {offered}."
+        )
+    return runtime
+
+
+def _copy_graph(source: Path, target: Path) -> None:
+    try:
+        shutil.copyfile(source, target)
+    except OSError as error:
+        raise PackageError(
+            f"The graph document {source} can't be read ({error.strerror}): `kedro aws-batch compile` writes one."
+        ) from error
+
+
+def _compile(tree: Path) -> None:
+    command = [sys.executable, "-S", bytecode.__file__, str(tree)]
+    done = subprocess.run(command, env={"PYTHONHASHSEED": "0"}, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise PackageError(f"The functions' code can't be compiled: {done.stderr.strip().splitlines()[-1]}")
+
+
+def _zip(tree: Path, target: Path) -> bytes:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = target.with_name(f".{target.name}.part")
+    with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for name, path in sorted(
+            (path.relative_to(tree).as_posix(), path) for path in tree.rglob("*") if path.is_file()
+        ):
+            entry = zipfile.ZipInfo(name, _EPOCH)
+            entry.compress_type, entry.external_attr, entry.create_system = zipfile.ZIP_DEFLATED, _READABLE, _UNIX
+            archive.writestr(entry, path.read_bytes())
+    unfinished.replace(target)
+    return target.read_bytes()

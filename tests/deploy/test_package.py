@@ -1,0 +1,262 @@
+"""The Lambda zip: what is in it, that it works alone, and that it is the same every time."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import marshal
+import os
+import py_compile
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from kedro_aws_batch.local import EmbeddedAws, JobDefinitionSettings, service_root
+from kedro_aws_batch.package import PackageError, build_zip, stage, this_runtime
+from kedro_aws_batch.package.requirements import install
+
+from .conftest import GOLDEN, Staged
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: What Lambda's Python has besides the standard library.
+LAMBDA_PROVIDES = ("boto3", "botocore", "s3transfer", "dateutil", "six", "urllib3", "jmespath")
+FUNCTIONS = ("start_run", "job_state_change", "reconcile", "describe_run", "list_runs", "cancel_run")
+
+
+@pytest.fixture(scope="module")
+def unpacked(staged: Staged, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("task")
+    with zipfile.ZipFile(staged.packaged.path) as archive:
+        archive.extractall(root)
+    return root
+
+
+def entries(staged: Staged) -> list[zipfile.ZipInfo]:
+    with zipfile.ZipFile(staged.packaged.path) as archive:
+        return archive.infolist()
+
+
+def test_the_zip_is_the_same_byte_for_byte_when_made_elsewhere(staged: Staged, tmp_path: Path) -> None:
+    source = "from pathlib import Path; from kedro_aws_batch.package import build_zip; import sys"
+    call = f"{source}; build_zip(Path(sys.argv[1]), Path('made/elsewhere.zip'))"
+    environment = {**os.environ, "PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo", "LC_ALL": "C"}
+
+    subprocess.run([sys.executable, "-c", call, str(GOLDEN)], cwd=tmp_path, env=environment, umask=0o077, check=True)
+
+    assert (tmp_path / "made/elsewhere.zip").read_bytes() == staged.packaged.path.read_bytes()
+    assert [path.name for path in (tmp_path / "made").iterdir()] == ["elsewhere.zip"]
+
+
+def test_the_zip_holds_the_service_its_dependencies_and_the_graph(staged: Staged) -> None:
+    names = {entry.filename for entry in entries(staged)}
+    own = {
+        path.relative_to(service_root()).as_posix()
+        for package in ("adapters", "dag", "handlers")
+        for path in (service_root() / package).rglob("*")
+        if path.suffix in {".py", ".json"}
+    }
+
+    assert own <= names
+    assert {name.split("/")[0] for name in names if "dist-info" not in name} == {
+        "__pycache__",
+        "adapters",
+        "aws_lambda_powertools",
+        "dag",
+        "fastjsonschema",
+        "graph.json",
+        "handlers",
+        "jmespath",
+        "typing_extensions.py",
+    }
+    assert zipfile.ZipFile(staged.packaged.path).read("graph.json") == GOLDEN.read_bytes()
+    assert {Path(name).name for name in names if "dist-info/" in name and "/licenses/" not in name} <= {
+        "METADATA",
+        "LICENSE",
+    }
+
+
+def test_nothing_in_the_zip_depends_on_the_machine(staged: Staged) -> None:
+    found = entries(staged)
+
+    assert {Path(entry.filename).suffix for entry in found} <= {
+        ".py",
+        ".pyc",
+        ".json",
+        ".typed",
+        ".rst",
+        ".md",
+        ".txt",
+        "",
+    }
+    assert {entry.date_time for entry in found} == {(1980, 1, 1, 0, 0, 0)}
+    assert {entry.external_attr >> 16 for entry in found} == {0o100644}
+    assert [entry.filename for entry in found] == sorted(entry.filename for entry in found)
+
+
+def test_each_module_has_bytecode_that_is_never_checked_against_it(staged: Staged, unpacked: Path) -> None:
+    modules = {entry.filename for entry in entries(staged) if entry.filename.endswith(".py")}
+    compiled = {entry.filename for entry in entries(staged) if entry.filename.endswith(".pyc")}
+
+    assert compiled == {Path(importlib.util.cache_from_source(name)).as_posix() for name in modules}
+    content = (unpacked / importlib.util.cache_from_source("dag/decision.py")).read_bytes()
+    assert content[:4] == importlib.util.MAGIC_NUMBER
+    assert int.from_bytes(content[4:8], "little") == 0b01  # by hash, unchecked
+    assert marshal.loads(content[16:]).co_filename == "/var/task/dag/decision.py"  # noqa: S302 - our own
+    assert py_compile.PycInvalidationMode.UNCHECKED_HASH.value == 3
+
+
+def test_the_size_is_reported_and_small(staged: Staged) -> None:
+    assert staged.packaged.size == staged.packaged.path.stat().st_size < 3_000_000
+    assert staged.packaged.runtime == f"python3.{sys.version_info.minor}"
+
+
+@pytest.fixture(scope="module")
+def lambda_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with nothing but what Lambda provides."""
+    site = tmp_path_factory.mktemp("provided")
+    for name in LAMBDA_PROVIDES:
+        spec = importlib.util.find_spec(name)
+        assert spec is not None
+        assert spec.origin is not None
+        origin = Path(spec.origin)
+        source = origin.parent if origin.name == "__init__.py" else origin
+        (site / source.name).symlink_to(source)
+    return site
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_each_handler_needs_nothing_but_the_zip_and_what_lambda_provides(
+    unpacked: Path, lambda_site: Path, function: str
+) -> None:
+    script = f"""
+import sys
+sys.path[:0] = [{str(unpacked)!r}, {str(lambda_site)!r}]
+import handlers.{function} as module
+ours = [m for m in sys.modules.values() if getattr(m, "__file__", None) and m.__file__.startswith({str(unpacked)!r})]
+print(callable(module.handler), len(ours) > 20, {{m.__cached__.startswith({str(unpacked)!r}) for m in ours}})
+"""
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-B", "-c", script], capture_output=True, text=True, check=False, cwd=unpacked
+    )
+
+    assert (done.stdout.strip(), done.stderr) == ("True True {True}", "")
+
+
+@pytest.fixture(scope="module")
+def zipped(staged: Staged) -> Iterator[EmbeddedAws]:
+    """The embedded AWS with the functions' code taken from the zip, settings from serverless.yml."""
+    larger = {"kedro_run_large": JobDefinitionSettings()}
+    with EmbeddedAws(
+        service=service_root(), job_queue="flights_queue", job_definition="kedro_run", job_definitions=larger
+    ) as aws:
+        client = aws.client("lambda")
+        for function in ("start_run", "list_runs", "describe_run"):
+            settings = client.get_function(FunctionName=aws.function_name(function))["Configuration"]
+            client.create_function(
+                FunctionName=f"zipped-{function}",
+                Runtime="python3.13",
+                Role=settings["Role"],
+                Handler=settings["Handler"],
+                Timeout=settings["Timeout"],
+                Environment={"Variables": settings["Environment"]["Variables"]},
+                Code={"ZipFile": staged.packaged.path.read_bytes()},
+            )
+        yield aws
+
+
+def invoke(aws: EmbeddedAws, function: str, request: Any) -> Any:
+    answer = aws.client("lambda").invoke(FunctionName=function, Payload=json.dumps(request))
+    return json.loads(answer["Payload"].read())
+
+
+def test_a_run_of_the_packaged_graph_starts_from_the_zip(zipped: EmbeddedAws) -> None:
+    wanted = yaml.safe_load(GOLDEN.read_text(encoding="utf-8"))["pipelines"]["__default__"]
+
+    started = invoke(zipped, "zipped-start_run", {"idempotency_key": "once"})
+
+    assert started == {"run_id": started.get("run_id"), "status": "RUNNING", "groups": 3, "nodes": len(wanted)}
+    (run,) = invoke(zipped, "zipped-list_runs", {})["runs"]
+    assert run["run_id"] == started["run_id"]
+
+
+def test_the_templates_are_told_what_is_in_the_zip(staged: Staged) -> None:
+    told = json.loads((staged.directory / "packaged.json").read_text(encoding="utf-8"))
+
+    assert told["runtime"] == this_runtime()
+    assert told["zip"] == {"sha256": staged.packaged.digest, "size": staged.packaged.size}
+    assert (told["project"], told["jobNamePrefix"]) == ("golden_flights", "golden_flights--")
+    assert (told["jobQueues"], told["jobDefinitions"]) == ("flights_queue", "kedro_run,kedro_run_large")
+    assert told["jobQueueArns"] == [
+        {"Fn::Sub": "arn:${AWS::Partition}:batch:${AWS::Region}:${AWS::AccountId}:job-queue/flights_queue"}
+    ]
+
+
+def test_a_staged_directory_is_filled_again_without_leftovers(staged: Staged, tmp_path: Path) -> None:
+    (tmp_path / "resources").mkdir()
+    (tmp_path / "resources/of_an_earlier_version.yml").write_text("Resources: {}\n")
+
+    stage(GOLDEN, tmp_path)
+
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"packaged.json", "resources", "service.zip", "serverless.yml"}
+    assert not (tmp_path / "resources/of_an_earlier_version.yml").exists()
+
+
+def test_a_graph_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(PackageError, match="`kedro aws-batch compile` writes one"):
+        build_zip(tmp_path / "graph.json", tmp_path / "service.zip")
+
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("not JSON", "is not a graph document"),
+        ("[]", "is not a graph document"),
+        ('{"format": 2}', "is of format 2, not 1"),
+    ],
+)
+def test_what_is_no_graph_document_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    graph = tmp_path / "graph.json"
+    graph.write_text(text)
+
+    with pytest.raises(PackageError, match=message):
+        stage(graph, tmp_path / "staged")
+
+
+def test_a_requirement_with_compiled_parts_is_refused(tmp_path: Path) -> None:
+    requirements = tmp_path / "requirements.txt"
+    requirements.write_text("pyyaml==6.0.3\n")
+
+    with pytest.raises(PackageError, match="is not pure Python"):
+        install(requirements, tmp_path / "tree")
+
+
+def test_a_requirement_that_can_not_be_installed_is_named(tmp_path: Path) -> None:
+    requirements = tmp_path / "requirements.txt"
+    requirements.write_text("jmespath==0.0.0.1\n")
+
+    with pytest.raises(PackageError, match=r"jmespath==0\.0\.0\.1"):
+        install(requirements, tmp_path / "tree")
+
+
+@pytest.mark.parametrize(("version", "name"), [((3, 9), "cpython"), ((3, 15), "cpython"), ((3, 12), "pypy")])
+def test_a_python_that_lambda_does_not_offer_is_refused(
+    monkeypatch: pytest.MonkeyPatch, version: tuple[int, int], name: str
+) -> None:
+    class Version(tuple):  # type: ignore[type-arg]
+        major, minor = version
+
+    monkeypatch.setattr("sys.version_info", Version((*version, 0, "final", 0)))
+    monkeypatch.setattr("sys.implementation", type("Implementation", (), {"name": name}))
+
+    with pytest.raises(PackageError, match=r"package with one of 3\.10, 3\.11, 3\.12, 3\.13, 3\.14"):
+        this_runtime()
