@@ -69,6 +69,8 @@ class Configuration:
     service: str
     #: Local folders that every job sees: a mounted file system, or what the image carries.
     shared_paths: tuple[str, ...]
+    #: What reports price jobs at, as it was given: `prices.read_prices` reads it.
+    prices: Any = None
 
 
 @dataclass
@@ -96,6 +98,7 @@ class Reading:
             resources=self._resources(values.get("resources")),
             service=mine.get("service", DEFAULT_SERVICE),
             shared_paths=tuple(mine.get("shared_paths", ())),
+            prices=mine.get("prices"),
         )
 
     def _resources(self, raw: Any) -> Resources:

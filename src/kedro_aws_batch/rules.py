@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from .prices import wrong_prices
 from .wording import did_you_mean
 
 if TYPE_CHECKING:
@@ -140,6 +141,6 @@ RUN_RULES: dict[str, Rule] = {
 }
 
 #: `aws_batch.<key>`: what concerns the plugin alone.
-PLUGIN_RULES: dict[str, Rule] = {"service": function_prefix, "shared_paths": texts}
+PLUGIN_RULES: dict[str, Rule] = {"service": function_prefix, "shared_paths": texts, "prices": wrong_prices}
 
 LAYERS: Sequence[str] = ("default", "tags", "namespaces", "nodes")

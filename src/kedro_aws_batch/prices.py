@@ -1,0 +1,139 @@
+"""What a run's jobs cost: what they asked for, for as long as they ran, at rates that anyone can replace.
+
+An estimate, from list prices. AWS bills Fargate from the pull of the image on, and EC2 by the instance, busy or not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from .wording import did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from .client import GroupState
+
+HOUR = 3600
+
+
+@dataclass(frozen=True)
+class Rates:
+    """What an hour of a vCPU, a GiB of memory and a GPU costs."""
+
+    name: str
+    vcpu_hour: float
+    gb_hour: float
+    #: Where these figures come from, and of when they are.
+    source: str
+    #: None: jobs with GPUs have no price until somebody gives one.
+    gpu_hour: float | None = None
+    #: What spot capacity costs, as a part of the price.
+    spot_factor: float = 1.0
+    minimum_seconds: int = 0
+    currency: str = "USD"
+
+
+_FARGATE = "AWS's list price in us-east-1, as published in March 2026"
+_EC2 = "a vCPU's and a GiB's share of the On-Demand price of {0}.large in us-east-1, as published in June 2026"
+
+#: The rows that a configuration can name. EC2 sells instances: a share is fitted to the three families' `large`.
+TABLE: dict[str, Rates] = {
+    rates.name: rates
+    for rates in (
+        Rates("fargate-x86", 0.04048, 0.004445, _FARGATE, minimum_seconds=60),
+        Rates("fargate-arm64", 0.03238, 0.00356, _FARGATE, minimum_seconds=60),
+        Rates("ec2-x86", 0.0350, 0.00346, _EC2.format("c6i, m6i and r6i")),
+        Rates("ec2-arm64", 0.0299, 0.00293, _EC2.format("c7g, m7g and r7g")),
+    )
+}
+#: What jobs are taken to run on if the configuration names no rates, by its `launch_type`.
+USUAL = {"EC2": "ec2-x86", "FARGATE": "fargate-x86"}
+_NUMBERS = ("vcpu_hour", "gb_hour", "gpu_hour", "spot_factor")
+_TEXTS = ("source", "currency")
+KEYS = ("rates", *_NUMBERS, *_TEXTS, "queues")
+
+
+@dataclass(frozen=True)
+class Prices:
+    """The rates of a project's jobs."""
+
+    usual: Rates = TABLE["ec2-x86"]
+    #: Job queues whose jobs cost otherwise.
+    queues: Mapping[str, Rates] = field(default_factory=dict)
+
+    def rates_of(self, group: GroupState) -> Rates:
+        """Return what a group's job is charged by."""
+        return self.queues.get(group.job_queue or "", self.usual)
+
+    def cost(self, group: GroupState, seconds: float | None) -> float | None:
+        """Return what so many seconds of a group's job cost; None if what it asked for, or a rate, is not known."""
+        rates, asked = self.rates_of(group), group.resources
+        vcpus, memory, gpus = asked.get("vcpus"), asked.get("memory"), asked.get("gpus", 0)
+        if seconds is None:
+            return 0.0
+        if vcpus is None or memory is None or (gpus and rates.gpu_hour is None):
+            return None
+        hourly = vcpus * rates.vcpu_hour + memory / 1024 * rates.gb_hour + gpus * (rates.gpu_hour or 0)
+        return float(hourly * rates.spot_factor * max(seconds, rates.minimum_seconds) / HOUR)
+
+    @property
+    def rates(self) -> Iterable[tuple[str, Rates]]:
+        """Return what is charged where, for people: `all jobs`, or the queues apart."""
+        rest = "all other jobs" if self.queues else "all jobs"
+        return [*((f"jobs in {name}", rates) for name, rates in self.queues.items()), (rest, self.usual)]
+
+
+def wrong_prices(value: Any) -> str | None:
+    """Say what is wrong with the value of `aws_batch.prices`, or return None."""
+    if isinstance(value, str):
+        known = f"There are: {', '.join(TABLE)}"
+        return None if value in TABLE else f"names no rates: {value!r}.{did_you_mean(value, TABLE)} {known}"
+    if not isinstance(value, dict):
+        return f"must name rates ({', '.join(TABLE)}) or hold some of {', '.join(KEYS)}, not {value!r}"
+    return _wrong_rates({key: one for key, one in value.items() if key != "queues"}) or _wrong_queues(value)
+
+
+def _wrong_rates(given: Mapping[str, Any]) -> str | None:
+    for key, one in given.items():
+        if key not in KEYS:
+            return f"has '{key}', which is not a key that exists.{did_you_mean(str(key), KEYS)}".rstrip(".")
+        if key == "rates" and (wrong := "is no text" if not isinstance(one, str) else wrong_prices(one)):
+            return wrong
+        if key in _NUMBERS and not (type(one) in (int, float) and one >= 0):
+            return f"has {key}: {one!r}, which must be a number, at least 0"
+        if key in _TEXTS and not isinstance(one, str):
+            return f"has {key}: {one!r}, which must be a text"
+    return None
+
+
+def _wrong_queues(value: Mapping[str, Any]) -> str | None:
+    queues = value.get("queues", {})
+    if not isinstance(queues, dict):
+        return f"has queues: {queues!r}, which must map job queues to their prices"
+    for name, one in queues.items():
+        if wrong := wrong_prices(one):
+            return f"{wrong} (queue '{name}')"
+        if isinstance(one, dict) and "queues" in one:
+            return f"has queues within the queue '{name}'"
+    return None
+
+
+def read_prices(value: Any, launch_type: str = "EC2") -> Prices:
+    """Return the prices that a sound value of `aws_batch.prices` means, None meaning the usual ones."""
+    usual = _rates(value or {}, TABLE[USUAL[launch_type]])
+    queues = value.get("queues", {}) if isinstance(value, dict) else {}
+    return Prices(usual, {name: _rates(one, usual) for name, one in queues.items()})
+
+
+def _rates(value: Any, base: Rates) -> Rates:
+    if isinstance(value, str):
+        return TABLE[value]
+    base = TABLE[value["rates"]] if "rates" in value else base
+    own = {key: value[key] for key in (*_NUMBERS, *_TEXTS) if key in value}
+    if not own:
+        return base
+    if any(key in own for key in ("vcpu_hour", "gb_hour", "gpu_hour")):
+        own = {"name": "configured", "source": "as configured", **own}
+    return replace(base, **own)

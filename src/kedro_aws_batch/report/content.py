@@ -1,0 +1,309 @@
+"""What the report says: every figure and every sentence, before any HTML."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from kedro_aws_batch.wording import counted, lasting, plain
+
+from .timeline import IN_FLIGHT, Line, Span, lines
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from kedro_aws_batch.client import GroupState, RunState
+    from kedro_aws_batch.prices import Prices
+
+    #: Returns the address of a group's log, or None if there is none to open.
+    LogLink = Callable[[GroupState], "str | None"]
+
+#: The parts of a request that choose what runs, in the order in which Kedro's help lists them.
+FILTERS = ("nodes", "from_nodes", "to_nodes", "from_inputs", "to_outputs", "tags", "namespaces", "load_versions")
+STATUSES = ("RUNNING", "SUBMITTED", "WAITING", "FAILED", "SUCCEEDED", "CANCELLED", "SKIPPED", "REUSED")
+HOVER_WIDTH = 70
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What a table shows, and the number or text that it is sorted by."""
+
+    text: str
+    by: float | str | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """A group in the table."""
+
+    line: Line
+    cost: float | None
+    currency: str
+    log_link: str | None
+
+    @property
+    def group(self) -> GroupState:
+        """Return the group."""
+        return self.line.group
+
+    @property
+    def reason(self) -> str:
+        """Return why it ended as it did, with the exit code if there is one that says something."""
+        code = self.group.exit_code
+        said = plain(self.group.reason or "")
+        return f"{said} (exit code {code})".lstrip() if code else said
+
+    @property
+    def figures(self) -> tuple[Cell, ...]:
+        """Return the cells of numbers, in the order of `COLUMNS`."""
+        asked, line = self.group.resources, self.line
+        usual = None if self.group.expected_ms is None else self.group.expected_ms / 1000
+        return (
+            _duration(line.waiting),
+            _duration(line.starting),
+            _duration(line.running),
+            Cell(lasting(usual), usual),
+            Cell(str(self.group.attempt + 1), self.group.attempt),
+            _number(asked.get("vcpus")),
+            _number(asked.get("memory")),
+            _number(asked.get("gpus")),
+            Cell("?" if self.cost is None else money(self.cost, self.currency), self.cost),
+        )
+
+
+#: What the figures of a row are, and what that means.
+COLUMNS = (
+    ("Waited", "From when its parents had succeeded until its job was submitted"),
+    ("Started in", "From the submission until the container ran"),
+    ("Ran", "How long the container ran, or has run so far"),
+    ("Usually", "How long it took in earlier runs"),
+    ("Attempt", "Which attempt this is"),
+    ("vCPUs", "What its job asks for"),
+    ("MiB", "The memory that its job asks for"),
+    ("GPUs", "What its job asks for"),
+    ("Cost", "Estimated, from what it asked for and how long it ran"),
+)
+
+
+@dataclass(frozen=True)
+class Content:
+    """A run as the report shows it."""
+
+    state: RunState
+    rows: tuple[Row, ...]
+    prices: Prices
+    #: Said below the title: that this is a local run, for instance.
+    remark: str = ""
+
+    @property
+    def failed(self) -> list[Row]:
+        """Return what failed, first to last."""
+        failed = [row for row in self.rows if row.group.status == "FAILED"]
+        return sorted(failed, key=lambda row: (row.group.ended_at or 0, row.group.index))
+
+    @property
+    def counts(self) -> list[tuple[str, int]]:
+        """Return how many groups have which status, those that none has left out."""
+        return [(status, self.state.counts[status]) for status in STATUSES if self.state.counts.get(status)]
+
+    @property
+    def figures(self) -> list[tuple[str, str, str]]:
+        """Return the figures at the top: what, how much, and a word about it."""
+        took = "took" if self.state.ended else "has taken"
+        size = f"{counted(self.state.nodes_total, 'node')} in {counted(self.state.groups_total, 'job')}"
+        return [
+            (f"The run {took}", lasting(self.state.seconds) or "–", _between(self.state)),
+            ("Size", size, self._at_once()),
+            ("Critical path", *self._critical()),
+            ("Estimated cost", *self._cost()),
+            ("Asked for", *self._asked()),
+        ]
+
+    @property
+    def facts(self) -> list[tuple[str, str]]:
+        """Return what the run is and was asked to be."""
+        state, request = self.state, self.state.request
+        facts = [
+            ("Pipelines", ", ".join(state.pipelines)),
+            ("Description", state.description or ""),
+            *((name.replace("_", " ").capitalize(), _short(request.get(name))) for name in FILTERS),
+            ("Parameters", _pretty(request.get("params"))),
+            ("On failure", state.on_failure or ""),
+            ("At most at once", "" if state.max_workers is None else counted(state.max_workers, "job")),
+            ("Resumes", _resumed(state.resumed)),
+            ("Environment", state.environment or ""),
+            ("Graph", state.graph_digest or ""),
+            ("Prices", "\n".join(f"{what}: {_said(rates)}" for what, rates in self.prices.rates)),
+        ]
+        return [(name, plain(value)) for name, value in facts if value]
+
+    @property
+    def caveats(self) -> list[str]:
+        """Return what the sum of the costs leaves out."""
+        unknown = sum(row.cost is None for row in self.rows)
+        again = sum(row.group.attempt > 0 for row in self.rows)
+        found = []
+        if unknown:
+            found.append(
+                f"{counted(unknown, 'job')} could not be priced: the size is left to the job definition, or no price "
+                "of a GPU is configured."
+            )
+        if again:
+            found.append(f"{counted(again, 'job')} ran more than once: only the last attempt is counted.")
+        return found
+
+    @property
+    def as_of(self) -> str:
+        """Return when the state was read, if anything may still have changed since."""
+        moving = not self.state.ended or any(row.group.status in IN_FLIGHT for row in self.rows)
+        return moment(self.state.now) if moving else ""
+
+    def chart(self) -> dict[str, Any]:
+        """Return what the timeline draws. Plotly reads its texts as HTML: they are escaped here, and only here."""
+        ends = [row.line.end for row in self.rows if row.line.end is not None]
+        start = min([row.line.spans[0].start for row in self.rows if row.line.spans], default=None)
+        begin = self.state.created_at if self.state.created_at is not None else start
+        return {
+            "start": begin,
+            "end": max([self.state.ended_at or 0, *ends], default=None) or begin,
+            "rows": [self._bar(row) for row in self.rows],
+        }
+
+    def _bar(self, row: Row) -> dict[str, Any]:
+        line, group = row.line, row.group
+        return {
+            "i": group.index,
+            "name": _label(group.nodes),
+            "status": group.status,
+            "critical": line.critical,
+            "waiting": _pair(line.waiting),
+            "starting": _pair(line.starting),
+            "running": _pair(line.running),
+            "hover": "<br>".join(_for_plotly(one) for one in _hover(row)),
+        }
+
+    def _critical(self) -> tuple[str, str]:
+        path = [row.line for row in self.rows if row.line.critical]
+        ran = sum(line.running.seconds for line in path if line.running)
+        starting = sum(line.starting.seconds for line in path if line.starting)
+        waiting = sum(line.waiting.seconds for line in path if line.waiting)
+        if not path:
+            return "–", "nothing has run"
+        return counted(len(path), "job"), (
+            f"{lasting(ran)} running, {lasting(starting)} starting, {lasting(waiting)} waiting"
+        )
+
+    def _at_once(self) -> str:
+        ran = sum(row.line.running.seconds for row in self.rows if row.line.running)
+        if not ran or not self.state.seconds:
+            return ""
+        return f"{lasting(ran)} of work: {ran / self.state.seconds:.1f} at once on average"
+
+    def _cost(self) -> tuple[str, str]:
+        by_currency: dict[str, float] = {}
+        for row in self.rows:
+            by_currency[row.currency] = by_currency.get(row.currency, 0) + (row.cost or 0)
+        sums = [money(cost, currency) for currency, cost in sorted(by_currency.items())] or ["–"]
+        more = "at least " if self.caveats else ""
+        names = ", ".join(dict.fromkeys(rates.name for _, rates in self.prices.rates))
+        return more + " + ".join(sums), f"rates: {names}"
+
+    def _asked(self) -> tuple[str, str]:
+        ran = [(row.group.resources, row.line.running.seconds / 3600) for row in self.rows if row.line.running]
+        vcpus = sum(asked.get("vcpus", 0) * hours for asked, hours in ran)
+        memory = sum(asked.get("memory", 0) / 1024 * hours for asked, hours in ran)
+        return f"{vcpus:,.3g} vCPU-hours", f"{memory:,.3g} GiB-hours of memory"
+
+
+def content(state: RunState, prices: Prices, log_link: LogLink, remark: str = "") -> Content:
+    """Return what the report of a run says."""
+
+    def row(line: Line) -> Row:
+        seconds = None if line.running is None else line.running.seconds
+        return Row(line, prices.cost(line.group, seconds), prices.rates_of(line.group).currency, log_link(line.group))
+
+    return Content(state, tuple(map(row, lines(state))), prices, remark)
+
+
+def moment(at: int | None) -> str:
+    """Return a time as `2026-11-22 13:11:00 UTC`."""
+    if at is None:
+        return ""
+    return datetime.fromtimestamp(at / 1000, timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def money(amount: float, currency: str) -> str:
+    """Return an amount: cents where there are some, and otherwise three figures that count."""
+    sign = "$" if currency == "USD" else f"{currency} "
+    if amount == 0 or amount >= 1:
+        return f"{sign}{amount:,.2f}"
+    return f"{sign}{amount:.2g}" if amount >= 0.0001 else f"under {sign}0.0001"
+
+
+def _duration(span: Span | None) -> Cell:
+    return Cell("", None) if span is None else Cell(lasting(span.seconds), span.seconds)
+
+
+def _number(value: Any) -> Cell:
+    return Cell("" if value is None else f"{value:,}", value)
+
+
+def _pair(span: Span | None) -> list[int] | None:
+    return None if span is None else [span.start, span.end]
+
+
+def _between(state: RunState) -> str:
+    until = f" to {moment(state.ended_at)[11:]}" if state.ended_at is not None else ""
+    return f"{moment(state.created_at)}{until}"
+
+
+def _label(nodes: Sequence[str]) -> str:
+    more = f" +{len(nodes) - 1}" if len(nodes) > 1 else ""
+    return f"{plain(nodes[0]) if nodes else '–'}{more}"
+
+
+def _hover(row: Row) -> Iterable[str]:
+    group, line = row.group, row.line
+    yield from textwrap.wrap(plain(", ".join(group.nodes)), HOVER_WIDTH, max_lines=6) or ["–"]
+    attempt = f", attempt {group.attempt + 1}" if group.attempt else ""
+    critical = ", on the critical path" if line.critical else ""
+    yield f"{group.status}{attempt}{critical}"
+    parts = (("waited", line.waiting), ("started in", line.starting), ("ran", line.running))
+    yield ", ".join(f"{word} {lasting(span.seconds)}" for word, span in parts if span is not None)
+    yield " to ".join(moment(at) for at in (group.started_at, group.ended_at) if at is not None)
+    yield from textwrap.wrap(row.reason, HOVER_WIDTH, max_lines=8)
+    yield f"log stream {plain(group.log_stream)}" if group.log_stream else ""
+
+
+def _for_plotly(text: str) -> str:
+    """Return text that Plotly shows as it is: it knows some tags and entities."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return _pretty(value)
+
+
+def _pretty(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False) if value else ""
+
+
+def _resumed(resumed: Mapping[str, Any] | None) -> str:
+    if not resumed:
+        return ""
+    return f"{resumed.get('from', '')}, of which {counted(len(resumed.get('reused') or ()), 'node')} were reused"
+
+
+def _said(rates: Any) -> str:
+    gpus = "" if rates.gpu_hour is None else f", {rates.gpu_hour:g} per GPU-hour"
+    spot = "" if rates.spot_factor == 1 else f", times {rates.spot_factor:g} for spot"
+    floor = f", at least {rates.minimum_seconds} s a job" if rates.minimum_seconds else ""
+    return (
+        f"{rates.name}, {rates.vcpu_hour:g} {rates.currency} per vCPU-hour, {rates.gb_hour:g} per GiB-hour"
+        f"{gpus}{spot}{floor} ({rates.source})"
+    )

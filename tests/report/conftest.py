@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kedro_aws_batch.prices import Prices
+from kedro_aws_batch.report.content import content
+from kedro_aws_batch.report.page import render
+
+from .browser import Browser, chromium
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from kedro_aws_batch.client import RunState
+
+    from .browser import Page
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with Browser(chromium()) as running:
+        yield running
+
+
+@pytest.fixture
+def open_report(browser: Browser, tmp_path: Path) -> Callable[[RunState], Page]:
+    """Return what writes the report of a run and opens it, as a user would, from a file."""
+
+    def opened(state: RunState) -> Page:
+        file = tmp_path / "report.html"
+        page = render(content(state, Prices(), lambda group: f"https://logs.example/{group.index}"))
+        file.write_text(page, encoding="utf-8", newline="")
+        tab = browser.open(file.as_uri())
+        tab.look(1280, 900)
+        tab.wait("document.documentElement.dataset.ready")
+        return tab
+
+    return opened

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kedro_aws_batch.prices import Prices, read_prices
+from kedro_aws_batch.report.content import Content, content, moment, money
+from kedro_aws_batch.report.page import render
+
+from . import runs
+
+if TYPE_CHECKING:
+    from kedro_aws_batch.client import RunState
+
+
+def told(state: RunState, prices: Prices | None = None) -> Content:
+    return content(state, prices or Prices(), lambda _: None)
+
+
+def test_the_figures_of_a_run() -> None:
+    prices = read_prices({"vcpu_hour": 0.36, "gb_hour": 0, "source": "a test"})
+    assert told(runs.succeeded(), prices).figures == [
+        ("The run took", "1 min 33 s", "2026-11-22 13:11:00 UTC to 13:12:33 UTC"),
+        ("Size", "5 nodes in 4 jobs", "1 min 16 s of work: 0.8 at once on average"),
+        ("Critical path", "3 jobs", "1 min 06 s running, 9.0 s starting, 18.0 s waiting"),
+        ("Estimated cost", "at least $0.0096", "rates: configured"),
+        ("Asked for", "0.0268 vCPU-hours", "0.0536 GiB-hours of memory"),
+    ]
+
+
+def test_what_the_cost_leaves_out_is_said() -> None:
+    assert told(runs.succeeded()).caveats == [
+        "1 job could not be priced: the size is left to the job definition, or no price of a GPU is configured.",
+        "1 job ran more than once: only the last attempt is counted.",
+    ]
+
+
+def test_the_filters_and_parameters_are_said_and_what_was_not_asked_for_is_not() -> None:
+    facts = dict(told(runs.succeeded()).facts)
+    assert (facts["Pipelines"], facts["Tags"], facts["Description"]) == ("__default__, reporting", "nightly", "nightly")
+    assert facts["Parameters"] == '{\n  "model": {\n    "rate": 0.1\n  }\n}'
+    assert "Nodes" not in facts
+    assert "as published in June 2026" in facts["Prices"]
+
+
+def test_a_resumed_run_says_what_it_resumes() -> None:
+    state = runs.run([runs.group(0)], resumed={"from": "2026-11-21T00.00.00.000Z", "reused": ["a", "b"], "again": {}})
+    assert dict(told(state).facts)["Resumes"] == "2026-11-21T00.00.00.000Z, of which 2 nodes were reused"
+
+
+def test_failures_come_in_the_order_in_which_they_happened() -> None:
+    assert [row.group.index for row in told(runs.failed()).failed] == [2, 4]
+
+
+def test_escape_sequences_of_terminals_are_left_out() -> None:
+    state = runs.run([runs.group(0, status="FAILED", reason="\x1b[31mred\x1b[0m \u202ebad", exit_code=1)])
+    assert told(state).rows[0].reason == "red bad (exit code 1)"
+
+
+def test_only_a_run_that_may_change_says_as_of_when_it_is() -> None:
+    assert [told(state).as_of for state in (runs.succeeded(), runs.going_on())] == ["", "2026-11-22 13:11:40 UTC"]
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"),
+    [(0, "$0.00"), (0.00001, "under $0.0001"), (0.01234, "$0.012"), (12.345, "$12.35"), (12345, "$12,345.00")],
+)
+def test_money_has_the_figures_that_count(amount: float, text: str) -> None:
+    assert money(amount, "USD") == text
+    assert money(3, "EUR") == "EUR 3.00"
+
+
+def test_times_are_utc_whatever_this_machine_thinks() -> None:
+    assert moment(runs.START) == "2026-11-22 13:11:00 UTC"
+
+
+def test_the_same_run_makes_the_same_file_whose_data_can_not_end_its_element() -> None:
+    page = render(told(runs.failed()))
+    assert page == render(told(runs.failed()))
+    assert runs.SCRIPT not in page
+    assert runs.IMAGE not in page
+
+
+def test_a_report_of_800_jobs_is_one_file_of_a_few_megabytes() -> None:
+    page = render(told(runs.large(800)))
+    assert len(page.encode()) < 7_000_000
+    assert len(page.encode()) - len(render(told(runs.large(1))).encode()) < 1_500_000

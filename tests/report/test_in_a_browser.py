@@ -1,0 +1,249 @@
+"""The report as people see it, in a real Chromium. Screenshots are kept in `artefacts/`."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from . import runs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kedro_aws_batch.client import RunState
+
+    from .browser import Page
+
+    Open = Callable[[RunState], Page]
+
+LOOKS = [(1280, 900, "light"), (1280, 900, "dark"), (400, 800, "light"), (400, 800, "dark")]
+#: The bars of a colour, which CSS names, as Plotly drew them.
+BARS = """(name => { const probe = document.createElement('i'); document.body.append(probe);
+  probe.style.color = `var(--${name})`; const colour = getComputedStyle(probe).color; probe.remove();
+  return [...document.querySelectorAll('#chart .bars .point path')]
+    .filter(bar => getComputedStyle(bar).fill === colour).length })"""
+
+
+def texts(page: Page, selector: str) -> list[str]:
+    found = f"[...document.querySelectorAll({json.dumps(selector)})]"
+    return list(page.run(f"{found}.map(one => (one.innerText ?? one.textContent).trim())"))  # SVG has no innerText
+
+
+def column(page: Page, number: int) -> list[str]:
+    """Return what a column of the table shows, of the rows that are not filtered away."""
+    return texts(page, f"tbody tr:not([hidden]) td:nth-child({number})")
+
+
+def search(page: Page, words: str) -> None:
+    page.run(f"search.value = {json.dumps(words)}; search.dispatchEvent(new Event('input'))")
+    page.settle()
+
+
+def sort(page: Page, name: str) -> str:
+    """Click a column's head and return how the table is sorted now."""
+    head = f"[...document.querySelectorAll('th')].find(one => one.innerText.startsWith({json.dumps(name)}))"
+    page.run(f"{head}.firstElementChild.click()")
+    return str(page.run(f"{head}.ariaSort"))
+
+
+def middle(page: Page, script: str) -> tuple[float, float]:
+    """Return where on the screen the middle of an element is."""
+    box = page.run(f"(box => [box.x + box.width / 2, box.y + box.height / 2])({script}.getBoundingClientRect())")
+    return box[0], box[1]
+
+
+def hover(page: Page, script: str) -> str:
+    """Point at an element of the timeline, and return what is told of it."""
+    page.run("scroller.scrollIntoView({block: 'center'})")
+    page.settle()
+    page.point(*middle(page, script))
+    return str(page.wait("document.querySelector('#chart .hoverlayer .hovertext')?.textContent"))
+
+
+def keep(page: Page, name: str) -> None:
+    """Keep screenshots of the top, and of the timeline with the table, in all looks."""
+    for width, height, scheme in LOOKS:
+        page.look(width, height, scheme)
+        page.run("scrollTo(0, 0)")
+        page.settle()
+        page.screenshot(f"{name}-{width}-{scheme}")
+        page.run("jobs.scrollIntoView()")
+        page.settle()
+        page.screenshot(f"{name}-{width}-{scheme}-jobs")
+    page.look(1280, 900)
+
+
+def sound(page: Page) -> bool:
+    """Whether the page ran without a complaint and asked for nothing but itself."""
+    assert page.complaints() == []
+    return len(page.requested()) == 1 and page.requested()[0].startswith("file:")
+
+
+def test_the_report_of_a_run_that_succeeded_has_its_bars_figures_and_critical_path(open_report: Open) -> None:
+    page = open_report(runs.succeeded())
+    assert [page.run(f"{BARS}({json.dumps(kind)})") for kind in ("waiting", "starting", "succeeded")] == [4, 4, 4]
+    assert texts(page, "#chart .yaxislayer-above text") == [
+        "◆ ingest.companies",
+        "features.scale",
+        "◆ features.encode +1",
+        "◆ train",
+    ]
+    assert column(page, 2) == ["ingest.companies", "features.scale", "features.encode\nfeatures.join", "train"]
+    assert texts(page, ".badge") == ["SUCCEEDED"]
+    keep(page, "succeeded")
+    assert sound(page)
+
+
+def test_the_report_of_a_run_that_failed_shows_red_and_says_why(open_report: Open) -> None:
+    page = open_report(runs.failed())
+    assert page.run(f"{BARS}('failed')") == 1
+    assert page.run("document.querySelectorAll('#chart .scatterlayer .point').length") == 2  # one never had a container
+    why = "OutOfMemoryError: " + runs.IMAGE + " container killed due to memory usage (exit code 137)"
+    assert why in texts(page, "#failures li")[0]
+    told = hover(page, "document.querySelector('#chart .scatterlayer .point')")
+    assert ("FAILED" in told, "OutOfMemoryError" in told, "kedro/default/2" in told) == (True, True, True)
+    page.screenshot("failed-hover")
+    keep(page, "failed")
+    assert sound(page)
+
+
+def test_what_others_wrote_is_shown_as_they_wrote_it_and_never_run(open_report: Open) -> None:
+    page = open_report(runs.failed())
+    named = f"{runs.SCRIPT}.train"
+    assert named in column(page, 2)
+    assert named in texts(page, "#chart .yaxislayer-above text")
+    assert named in hover(page, "document.querySelector('#chart .scatterlayer .point')")
+    assert texts(page, ".project") == [runs.SCRIPT]
+    assert runs.SCRIPT in texts(page, "#facts dl")[0]
+    elements = "document.querySelectorAll('main img, main script, header img, header script').length"
+    assert (page.run("window.caught"), page.run(elements)) == (None, 0)
+    assert sound(page)
+
+
+def test_a_script_that_got_into_the_page_after_all_would_not_run(open_report: Open) -> None:
+    page = open_report(runs.succeeded())
+    harm = "<img src=data: onerror=window.caught=1><b onclick=window.caught=1>b</b>"
+    page.run(f"document.body.insertAdjacentHTML('beforeend', '{harm}')")
+    page.run("document.querySelector('b').click()")
+    page.run("document.body.append(Object.assign(document.createElement('script'), {textContent: 'window.caught=1'}))")
+    page.settle()
+    assert page.run("window.caught") is None
+
+
+def test_the_table_is_sorted_by_any_column_and_what_has_no_value_is_last(open_report: Open) -> None:
+    page = open_report(runs.failed())
+    assert sort(page, "Ran") == "ascending"
+    up = column(page, 5)
+    assert sort(page, "Ran") == "descending"
+    assert (up[:4], column(page, 5)[:4]) == (["6.5 s", *["10.0 s"] * 3], [*["10.0 s"] * 3, "6.5 s"])
+    assert (up[4:], column(page, 5)[4:]) == (["", ""], ["", ""])
+    assert sort(page, "Status") == "ascending"
+    assert column(page, 1) == ["FAILED", "FAILED", "SUCCEEDED", "SUCCEEDED", "CANCELLED", "SKIPPED"]
+    assert sort(page, "Nodes") == "ascending"
+    assert column(page, 2)[-1] == "report"
+
+
+def test_a_search_goes_through_nodes_reasons_and_logs(open_report: Open) -> None:
+    page = open_report(runs.failed())
+    wanted = {
+        "ingest": ["ingest.companies", "ingest.shuttles"],
+        "SHUTTLES ingest": ["ingest.shuttles"],
+        "outofmemory": [f"{runs.SCRIPT}.train"],
+        "kedro/default/3": ["evaluate"],
+        "nothing like it": [],
+    }
+    for words, found in wanted.items():
+        search(page, words)
+        assert (column(page, 2), page.run("chart.dataset.rows")) == (found, str(len(found)))
+        assert texts(page, "#shown") == [f"{len(found)} of 6"]
+    search(page, "")
+    assert (len(column(page, 2)), page.run("chart.dataset.rows")) == (6, "6")
+
+
+def test_a_status_and_the_critical_path_can_be_picked(open_report: Open) -> None:
+    page = open_report(runs.failed())
+    page.run("document.querySelector('[data-status=FAILED]').click()")
+    page.settle()
+    assert column(page, 1) == ["FAILED", "FAILED"]
+    page.run("document.querySelector('[data-status=FAILED]').click()")
+    page.run("document.querySelector('button[data-status=critical]').click()")
+    page.settle()
+    assert column(page, 2) == ["ingest.companies", "ingest.shuttles", "evaluate"]
+
+
+def test_a_click_on_a_bar_finds_its_row(open_report: Open) -> None:
+    page = open_report(runs.large(60))
+    width = "getBoundingClientRect().width"
+    bars = "[...document.querySelectorAll('#chart .trace.bars')].at(2) ?? document"
+    bar = f"[...({bars}).querySelectorAll('.point path')].slice(0, 15).sort((a, b) => b.{width} - a.{width})[0]"
+    hover(page, bar)
+    page.point(*middle(page, bar), click=True)
+    found = page.wait("document.querySelector('tr.found')?.id")
+    assert page.run(f"(box => box.top >= 0 && box.bottom <= innerHeight)({found}.getBoundingClientRect())")
+
+
+def test_dragging_zooms_into_the_time_and_scrolling_keeps_the_zoom(open_report: Open) -> None:
+    page = open_report(runs.large(100))
+    whole = page.run("chart.layout.xaxis.range.map(Number)")
+    page.run("scroller.scrollIntoView({block: 'center'})")
+    x, y = middle(page, "document.querySelector('#chart .draglayer .nsewdrag')")
+    page.call("Input.dispatchMouseEvent", type="mousePressed", x=x, y=y, button="left", clickCount=1)
+    for step in (40, 80, 120):
+        page.call("Input.dispatchMouseEvent", type="mouseMoved", x=x + step, y=y, button="left")
+    page.call("Input.dispatchMouseEvent", type="mouseReleased", x=x + 120, y=y, button="left", clickCount=1)
+    page.settle()
+    span: Any = "(range => new Date(range[1]) - new Date(range[0]))(chart._fullLayout.xaxis.range)"
+    zoomed = page.run(span)
+    page.run("scroller.scrollTop = 600")
+    page.settle()
+    assert (page.run(span), zoomed < (whole[1] - whole[0]) / 4) == (zoomed, True)
+
+
+def test_the_report_of_800_jobs_stays_usable(open_report: Open) -> None:
+    page = open_report(runs.large(800))
+    assert len(column(page, 2)) == 800
+    labels = texts(page, "#chart .yaxislayer-above text")
+    assert 15 <= len(labels) <= 60  # what is in sight, and at a height at which it can be read
+    page.run("scroller.scrollTop = scroller.scrollHeight")
+    page.settle()
+    last = texts(page, "#chart .yaxislayer-above text")
+    assert (last[-1].removeprefix("◆ ") == column(page, 2)[-1], set(last) & set(labels)) == (True, set())
+    assert page.run("document.querySelectorAll('#chart .bars .point').length") >= len(last)
+    drawn = "new Promise(done => chart.once('plotly_afterplot', done))"
+    took = page.run(
+        f"(async (began) => {{ scroller.scrollTop = 4000; await {drawn}; return performance.now() - began }})"
+        "(performance.now())"
+    )
+    assert took < 1000
+    search(page, "step_of_the_pipeline_799")
+    assert (len(column(page, 2)), page.run("chart.dataset.rows")) == (1, "1")
+    search(page, "")
+    keep(page, "large")
+    assert sound(page)
+
+
+def test_a_run_that_goes_on_is_shown_up_to_now(open_report: Open) -> None:
+    page = open_report(runs.going_on())
+    assert [page.run(f"{BARS}({json.dumps(kind)})") for kind in ("waiting", "starting", "running", "succeeded")] == [
+        4,
+        3,
+        1,
+        1,
+    ]
+    assert "As it was at 2026-11-22 13:11:40 UTC" in texts(page, "header")[0]
+    keep(page, "going-on")
+    assert sound(page)
+
+
+def test_a_run_of_which_nothing_ran_is_a_page_too(open_report: Open) -> None:
+    page = open_report(
+        runs.run([runs.group(0, status="SKIPPED", **runs.NEVER)], status="CANCELLED", ended_at=runs.START + 1)
+    )
+    assert column(page, 1) == ["SKIPPED"]
+    assert sound(page)
+
+
+def test_the_page_is_no_wider_than_a_narrow_window(open_report: Open) -> None:
+    page = open_report(runs.failed())
+    page.look(400, 800)
+    assert page.run("document.documentElement.scrollWidth") <= 400

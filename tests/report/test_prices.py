@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import pytest
+
+from kedro_aws_batch.client import GroupState
+from kedro_aws_batch.config import read_configuration
+from kedro_aws_batch.prices import TABLE, Prices, read_prices, wrong_prices
+
+QUEUES = {"job_queue": "q", "job_definition": "d"}
+
+
+def job(queue: str = "queue", **resources: float) -> GroupState:
+    return GroupState(0, ("n",), "SUCCEEDED", resources=resources, job_queue=queue)
+
+
+def test_a_job_costs_what_it_asked_for_by_the_hour() -> None:
+    prices = read_prices({"vcpu_hour": 0.04, "gb_hour": 0.005})
+    assert prices.cost(job(vcpus=2, memory=4096), 1800) == pytest.approx((2 * 0.04 + 4 * 0.005) / 2)
+
+
+def test_spot_is_a_part_of_the_price() -> None:
+    usual, spot = read_prices("fargate-arm64"), read_prices({"rates": "fargate-arm64", "spot_factor": 0.3})
+    asked = job(vcpus=1, memory=2048)
+    assert spot.cost(asked, 600) == pytest.approx(0.3 * (usual.cost(asked, 600) or 0))
+
+
+def test_fargate_charges_a_minute_at_least_and_ec2_what_was_used() -> None:
+    asked = job(vcpus=1, memory=2048)
+    fargate, ec2 = read_prices("fargate-x86"), read_prices("ec2-x86")
+    assert fargate.cost(asked, 5) == fargate.cost(asked, 60)
+    assert ec2.cost(asked, 30) == pytest.approx((ec2.cost(asked, 60) or 0) / 2)
+
+
+def test_what_never_ran_costs_nothing() -> None:
+    assert read_prices("fargate-x86").cost(job(), None) == 0
+
+
+@pytest.mark.parametrize("asked", [job(), job(vcpus=1), job(memory=2048), job(vcpus=1, memory=2048, gpus=1)])
+def test_a_job_whose_size_or_rate_is_not_known_has_no_price(asked: GroupState) -> None:
+    assert Prices().cost(asked, 60) is None
+
+
+def test_a_gpu_has_the_price_that_was_given() -> None:
+    prices = read_prices({"gpu_hour": 0.8})
+    plain = prices.cost(job(vcpus=1, memory=1024), 3600) or 0
+    assert prices.cost(job(vcpus=1, memory=1024, gpus=2), 3600) == pytest.approx(plain + 1.6)
+
+
+def test_queues_have_prices_of_their_own_on_top_of_the_usual_ones() -> None:
+    prices = read_prices({"rates": "fargate-arm64", "queues": {"spot": {"spot_factor": 0.3}, "big": "ec2-x86"}})
+    rates = [prices.rates_of(job(queue)) for queue in ("queue", "spot", "big")]
+    assert [(each.name, each.spot_factor) for each in rates] == [
+        ("fargate-arm64", 1),
+        ("fargate-arm64", 0.3),
+        ("ec2-x86", 1),
+    ]
+    assert [what for what, _ in prices.rates] == ["jobs in spot", "jobs in big", "all other jobs"]
+
+
+@pytest.mark.parametrize(("launch_type", "name"), [("EC2", "ec2-x86"), ("FARGATE", "fargate-x86")])
+def test_the_usual_rates_go_by_the_launch_type(launch_type: str, name: str) -> None:
+    assert read_prices(None, launch_type).usual == TABLE[name]
+
+
+def test_rates_that_were_changed_no_longer_claim_to_be_the_published_ones() -> None:
+    changed = read_prices({"vcpu_hour": 0.03}).usual
+    assert (changed.name, changed.source) == ("configured", "as configured")
+    assert read_prices({"vcpu_hour": 0.03, "source": "our contract"}).usual.source == "our contract"
+    assert read_prices({"spot_factor": 0.5}).usual.source == TABLE["ec2-x86"].source
+
+
+def test_every_rate_says_of_when_it_is() -> None:
+    assert all("2026" in rates.source for rates in TABLE.values())
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("fargate-arm", "Did you mean 'fargate-arm64'?"),
+        ({"vcpu_hours": 1}, "Did you mean 'vcpu_hour'?"),
+        ({"vcpu_hour": "1"}, "must be a number, at least 0"),
+        ({"spot_factor": -1}, "must be a number, at least 0"),
+        ({"gb_hour": True}, "must be a number, at least 0"),
+        ({"rates": 1}, "is no text"),
+        ({"source": 1}, "must be a text"),
+        ({"queues": []}, "must map job queues to their prices"),
+        ({"queues": {"q": {"vcpu_hour": None}}}, "(queue 'q')"),
+        ({"queues": {"q": {"queues": {}}}}, "has queues within the queue 'q'"),
+        (3, "must name rates"),
+    ],
+)
+def test_prices_that_make_no_sense_are_refused_with_a_reason(value: object, said: str) -> None:
+    assert said in (wrong_prices(value) or "")
+
+
+def test_prices_are_part_of_the_configuration_and_checked_with_it() -> None:
+    read, problems = read_configuration({**QUEUES, "prices": {"rates": "ec2-arm64"}}, "aws_batch")
+    assert (read.prices, problems) == ({"rates": "ec2-arm64"}, [])
+    _, problems = read_configuration({**QUEUES, "prices": "ec2"}, "aws_batch")
+    assert [problem.where for problem in problems] == ["parameters of 'aws_batch', aws_batch.prices"]
