@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConnectionError,  # noqa: A004  (botocore's own, which Python's is no base of)
     EndpointConnectionError,
+    HTTPClientError,
     NoCredentialsError,
     NoRegionError,
     PartialCredentialsError,
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 _CREDENTIALS = (NoCredentialsError, PartialCredentialsError, TokenRetrievalError, UnauthorizedSSOTokenError)
 _EXPIRED = ("ExpiredToken", "ExpiredTokenException", "UnrecognizedClientException", "InvalidSignatureException")
+_PASSING = ("ServiceException", "TooManyRequestsException", "ThrottlingException", "Throttling")
 _Answer = TypeVar("_Answer")
 
 ENDED = ("SUCCEEDED", "FAILED", "CANCELLED")
@@ -56,11 +59,14 @@ class GroupState:
     submitted_at: int | None = None
     started_at: int | None = None
     ended_at: int | None = None
+    #: How long it took in earlier runs.
+    expected_ms: int | None = None
     exit_code: int | None = None
     reason: str | None = None
     log_stream: str | None = None
     resources: Mapping[str, Any] = field(default_factory=dict)
     job_definition: str | None = None
+    job_queue: str | None = None
 
     @property
     def seconds(self) -> float | None:
@@ -82,9 +88,15 @@ class RunState:
     counts: Mapping[str, int] = field(default_factory=dict)
     reason: str | None = None
     settled: bool = False
+    project: str | None = None
     environment: str | None = None
     pipelines: tuple[str, ...] = ()
     description: str | None = None
+    request: Mapping[str, Any] = field(default_factory=dict)
+    resumed: Mapping[str, Any] | None = None
+    on_failure: str | None = None
+    max_workers: int | None = None
+    graph_digest: str | None = None
     created_at: int | None = None
     ended_at: int | None = None
     now: int | None = None
@@ -93,6 +105,12 @@ class RunState:
     def ended(self) -> bool:
         """Whether its status is final. Jobs may still be winding down until it is settled."""
         return self.status in ENDED
+
+    @property
+    def seconds(self) -> float | None:
+        """Return how long it took, or has taken until now."""
+        until = self.ended_at or self.now
+        return None if self.created_at is None or until is None else max(0, until - self.created_at) / 1000
 
 
 @dataclass(frozen=True)
@@ -129,7 +147,7 @@ class Service:
             further = self._invoke("describe_run", {"run_id": run_id, "page": page})
             groups += further["groups"]
             page = further.get("next_page")
-        return _parse(RunState, {**answer, "groups": tuple(_parse(GroupState, group) for group in groups)})
+        return read_state({**answer, "groups": groups})
 
     def list_runs(self, status: str | None = None, limit: int | None = None) -> list[RunSummary]:
         """Return runs, newest first."""
@@ -148,10 +166,15 @@ class Service:
             answer = self.lambda_client.invoke(FunctionName=name, Payload=json.dumps(request).encode())
             raw = answer["Payload"].read()
         except (ClientError, BotoCoreError) as error:
-            raise ServiceError(_why(error, name)) from error
+            raise ServiceError(_why(error, name), "Unreachable" if _may_pass(error) else "Refused") from error
         if answer.get("FunctionError"):
             raise ServiceError(_crash(name, raw), "Failed")
         return _result(name, raw)
+
+
+def read_state(answer: Mapping[str, Any]) -> RunState:
+    """Return the state that an answer of `describe_run` holds."""
+    return _parse(RunState, {**answer, "groups": tuple(_parse(GroupState, group) for group in answer["groups"])})
 
 
 def _result(name: str, raw: bytes) -> dict[str, Any]:
@@ -165,7 +188,7 @@ def _result(name: str, raw: bytes) -> dict[str, Any]:
         )
     error = result.get("error")
     if isinstance(error, dict):
-        raise ServiceError(str(error.get("message", error)), str(error.get("type", "Failed")))
+        raise ServiceError(str(error.get("message", error)), str(error.get("type", "Failed")), error.get("details"))
     return result
 
 
@@ -176,6 +199,14 @@ def _crash(name: str, raw: bytes) -> str:
     except (ValueError, AttributeError):
         what = raw[:500].decode(errors="replace")
     return f"The function '{name}' failed with {what.strip()} Its log group /aws/lambda/{name} says more."
+
+
+def _may_pass(error: ClientError | BotoCoreError) -> bool:
+    """Whether the same call may succeed later: networks and services come back, permissions don't by themselves."""
+    if isinstance(error, ClientError):
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return status >= 500 or status == 429 or error.response["Error"].get("Code", "") in _PASSING
+    return isinstance(error, (HTTPClientError, ConnectionError))
 
 
 def _why(error: ClientError | BotoCoreError, name: str) -> str:

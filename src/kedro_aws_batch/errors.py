@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 
 class KedroAwsBatchError(Exception):
     """Base of all that the plugin raises on purpose; the command line shows its message and nothing else."""
@@ -18,7 +23,9 @@ class PayloadError(KedroAwsBatchError):
 class ServiceError(KedroAwsBatchError):
     """The service refused a request, failed, or can't be reached."""
 
-    def __init__(self, message: str, type_: str = "Unreachable") -> None:
+    def __init__(self, message: str, type_: str = "Unreachable", details: Mapping[str, Any] | None = None) -> None:
         super().__init__(message)
-        #: The service's error type (`UnknownRun`, …), or `Unreachable` or `Failed`.
+        #: The service's error type (`UnknownRun`, …); or `Unreachable`, which may pass; or `Refused` or `Failed`.
         self.type = type_
+        #: What the service says besides the message.
+        self.details = details

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 VARIABLE = "KEDRO_AWS_BATCH_JOB"
+#: Where the configuration lies, if not in the project's `conf`: a path within the project, or a URL.
+CONF_SOURCE = "KEDRO_AWS_BATCH_CONF_SOURCE"
 FORMAT = 1
 
 
@@ -29,6 +31,7 @@ class Payload:
     load_versions: Mapping[str, str] = field(default_factory=dict)
     #: Whether the same nodes may have run before in this run, so that their versions may exist.
     again: bool = False
+    conf_source: str | None = None
 
     def command(self) -> str:
         """Return the `kedro run` that does the same, for people to read."""
@@ -41,6 +44,8 @@ class Payload:
         if self.load_versions:
             pins = ",".join(f"{name}:{version}" for name, version in sorted(self.load_versions.items()))
             words.append(f"--load-versions={pins}")
+        if self.conf_source:
+            words.append(f"--conf-source={self.conf_source}")
         return shlex.join(words)
 
 
@@ -58,6 +63,7 @@ def read_payload(environment: Mapping[str, str]) -> Payload:
         pipelines=tuple(group.get("pipelines") or raw.get("pipelines") or ("__default__",)),
         params=raw.get("params") or {},
         load_versions=group.get("load_versions") or {},
+        conf_source=environment.get(CONF_SOURCE) or None,
         again=any(
             _number(attempt, first) > first
             for attempt, first in (

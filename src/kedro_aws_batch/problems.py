@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from .errors import KedroAwsBatchError
+from .wording import counted
 
 
 @dataclass(frozen=True)
@@ -21,3 +25,19 @@ class Problem:
 def errors(problems: list[Problem]) -> list[Problem]:
     """Return those that are no mere warnings."""
     return [problem for problem in problems if not problem.warning]
+
+
+class ProblemsFoundError(KedroAwsBatchError):
+    """A run would fail; the message lists why."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        lines = "\n".join(f"  {number}. {problem}" for number, problem in enumerate(problems, start=1))
+        super().__init__(f"{counted(len(problems), 'problem')} to solve first:\n{lines}")
+        self.problems = tuple(problems)
+
+
+def require_none(problems: Sequence[Problem]) -> None:
+    """Raise what is wrong in one list, warnings left out."""
+    wrong = errors(list(problems))
+    if wrong:
+        raise ProblemsFoundError(wrong)

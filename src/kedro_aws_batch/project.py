@@ -59,6 +59,28 @@ def open_project(opening: Opening) -> Project:
             raise ProjectError(_sentence(error, opening.environment)) from error
 
 
+def read_parameters(opening: Opening) -> dict[str, Any]:
+    """Return the parameters of an environment, without importing the project's pipelines."""
+    path = find_project(opening.path)
+    bootstrap(path)
+    require_environment(path, opening)
+    from kedro.config import MissingConfigException  # noqa: PLC0415
+    from kedro.framework.project import settings  # noqa: PLC0415
+
+    source = opening.conf_source or str(path / settings.CONF_SOURCE)
+    with warnings.catch_warnings():
+        ignore_known_warnings()
+        loader = settings.CONFIG_LOADER_CLASS(
+            conf_source=source, env=opening.environment, **settings.CONFIG_LOADER_ARGS
+        )
+        try:
+            return dict(loader["parameters"])
+        except MissingConfigException:
+            return {}
+        except Exception as error:
+            raise ProjectError(_sentence(error, opening.environment)) from error
+
+
 def find_project(start: Path | None = None) -> Path:
     """Return the folder of the Kedro project that holds this folder."""
     from kedro.utils import find_kedro_project  # noqa: PLC0415  (Kedro's import is slow, and logs to stdout)
@@ -126,6 +148,8 @@ def _pipelines() -> dict[str, Pipeline]:
     """Return the registered pipelines; one that can't be imported is an error, where Kedro only warns and drops it."""
     from kedro.framework.project import pipelines  # noqa: PLC0415
 
+    if hasattr(pipelines, "set_requested"):  # since Kedro 1.5 a run imports no more than it was asked for
+        pipelines.set_requested(None)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         found = dict(pipelines)
@@ -169,6 +193,21 @@ def catalog_of_plain_run(path: Path, conf_source: str | None = None) -> dict[str
             return {}
         except Exception as error:
             raise ProjectError(_sentence(error, "base")) from error
+
+
+def base_parameters(project: Project) -> dict[str, Any]:
+    """Return the parameters of the base environment alone, of a bootstrapped project; none if they can't be read."""
+    from kedro.framework.project import settings  # noqa: PLC0415
+
+    base = str(settings.CONFIG_LOADER_ARGS.get("base_env") or "base")
+    source = str(project.path / settings.CONF_SOURCE)
+    with warnings.catch_warnings():
+        ignore_known_warnings()
+        try:
+            loader = settings.CONFIG_LOADER_CLASS(conf_source=source, env=base, **settings.CONFIG_LOADER_ARGS)
+            return dict(loader["parameters"])
+        except Exception:  # noqa: BLE001  (whatever is wrong with it has been said when the environment was read)
+            return {}
 
 
 def _sentence(error: Exception, environment: str) -> str:

@@ -38,6 +38,9 @@ def run_payload(project: Path, payload: Payload) -> None:
     pins = Pins(payload)
     params = {"runtime_params": dict(payload.params)}
     create: dict[str, Any] = {"project_path": project, "env": payload.environment, **(params if of_process else {})}
+    if payload.conf_source:
+        remote = "://" in payload.conf_source
+        create["conf_source"] = payload.conf_source if remote else str(project / payload.conf_source)
     with session_class(base, payload.run_id).create(**create) as session:
         session._hook_manager.register(pins)  # noqa: SLF001  (there is no public door)
         session.run(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
@@ -25,3 +26,28 @@ def listed(names: Iterable[str], limit: int = 5) -> str:
 def counted(number: int, noun: str) -> str:
     """Return `1 node`, `2 nodes`, `1,000 nodes`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
+#: Control characters that a terminal acts on, and those that turn the direction of what follows.
+_UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def plain(text: str) -> str:
+    """Return text that somebody else wrote as a terminal may show it: no escape sequences, no control characters."""
+    return _UNSEEN.sub("", _ANSI.sub("", text)).replace("\t", "    ")
+
+
+def one_line(text: str) -> str:
+    """Return text that somebody else wrote as a terminal may show it in one line."""
+    return " ".join(plain(text).split("\n"))
+
+
+def lasting(seconds: float | None) -> str:
+    """Return `12.3 s`, `4 min 05 s`, `2 h 07 min`, or an empty text."""
+    if seconds is None:
+        return ""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"

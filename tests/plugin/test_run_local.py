@@ -87,7 +87,7 @@ def test_a_failed_run_says_why_and_is_resumed_once_the_project_is_mended(make_pr
     assert re.search(r"^SUCCEEDED +[\d.]+ s +first$", failed.stdout, re.MULTILINE)
     assert re.search(r"^second FAILED: .*, exit code 1$", failed.stdout, re.MULTILINE)
     assert "  RuntimeError: it went wrong\n" in failed.stdout
-    assert f"To resume it: kedro aws-batch run --local --resume-from={run_id}\n" in failed.stdout
+    assert f"To resume it: kedro aws-batch resume {run_id} --local\n" in failed.stdout
     assert stored(project) == {"raw.pkl": 21, f"middle.pkl/{run_id}/middle.pkl": 21}
 
     registry = next(project.glob("src/*/pipeline_registry.py"))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from kedro_aws_batch.errors import KedroAwsBatchError
-from kedro_aws_batch.problems import errors
-from kedro_aws_batch.wording import counted
+from kedro_aws_batch.problems import require_none
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -16,15 +15,6 @@ if TYPE_CHECKING:
     from kedro_aws_batch.problems import Problem
 
     Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
-
-
-class ProblemsFoundError(KedroAwsBatchError):
-    """A run would fail; the message lists why."""
-
-    def __init__(self, problems: Sequence[Problem]) -> None:
-        lines = "\n".join(f"  {number}. {problem}" for number, problem in enumerate(problems, start=1))
-        super().__init__(f"{counted(len(problems), 'problem')} to solve first:\n{lines}")
-        self.problems = tuple(problems)
 
 
 def environment_option() -> Decorator:
@@ -42,8 +32,24 @@ def environment_option() -> Decorator:
 def conf_source_option() -> Decorator:
     """Return Kedro's option --conf-source."""
     return click.option(
-        "--conf-source", type=click.Path(exists=True, file_okay=False), help="The folder of the configuration."
+        "--conf-source", metavar="PATH", callback=_existing, help="The folder of the configuration, or its URL."
     )
+
+
+def service_option() -> Decorator:
+    """Return the option --service."""
+    return click.option(
+        "--service",
+        envvar="KEDRO_AWS_BATCH_SERVICE",
+        metavar="PREFIX",
+        help="The deployed service: the prefix of its functions' names. Else aws_batch.service in the parameters.",
+    )
+
+
+def _existing(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    if value is not None and "://" not in value and not Path(value).exists():
+        raise click.BadParameter(f"'{value}' does not exist.", ctx, param)
+    return value
 
 
 def refuse(problems: Sequence[Problem]) -> None:
@@ -51,6 +57,4 @@ def refuse(problems: Sequence[Problem]) -> None:
     for problem in problems:
         if problem.warning:
             click.echo(f"Warning: {problem}", err=True)
-    wrong = errors(list(problems))
-    if wrong:
-        raise ProblemsFoundError(wrong)
+    require_none(problems)

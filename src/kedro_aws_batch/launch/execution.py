@@ -1,4 +1,8 @@
-"""Starts a run, shows it until it has ended, and cancels it when interrupted: the same locally and on AWS."""
+"""Starts a run, and shows it until it has ended: the same locally, on AWS, and from Kedro's runner.
+
+A run on AWS goes on without whoever started it, so an interruption only stops showing it. A local run can't, and is
+cancelled.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +11,18 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from kedro_aws_batch.errors import ServiceError
 from kedro_aws_batch.wording import counted
 
 from .outcome import report
-from .progress import follow, has_ended
+from .progress import Pace, follow, has_ended
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from kedro_aws_batch.client import RunState, Service, Started
 
+    from .commands import Commands
     from .outcome import Ending
     from .progress import View
 
@@ -31,14 +37,25 @@ class Execution:
 
     service: Service
     view: View
-    interval: float
+    pace: Pace
     #: Told how a run ended, returns where its logs are and how to resume it.
     ending: Callable[[RunState], Ending]
+    #: How to return to a run that goes on by itself; None for one that ends with this process.
+    commands: Commands | None = None
+
+
+@dataclass(frozen=True)
+class Watched:
+    """How watching a run ended."""
+
+    exit_code: int
+    #: The state in which the run ended; None if it was left before.
+    state: RunState | None = None
 
 
 def start(execution: Execution, request: Mapping[str, Any]) -> Started:
     """Start a run, once, whatever is retried, and say what it is."""
-    started = execution.service.start_run({"idempotency_key": uuid.uuid4().hex, **request})
+    started = _persistently(execution, {"idempotency_key": uuid.uuid4().hex, **request})
     size = f"{counted(started.nodes, 'node')} in {counted(started.groups, 'job')}"
     execution.view.note(f"Run {started.run_id}: {size}")
     for node, why in ((started.resumed or {}).get("again") or {}).items():
@@ -46,18 +63,41 @@ def start(execution: Execution, request: Mapping[str, Any]) -> Started:
     return started
 
 
-def watch(execution: Execution, started: Started) -> int:
-    """Show a run until it has ended and return the exit code; an interruption cancels it."""
+def watch(execution: Execution, started: Started) -> Watched:
+    """Show a run until it has ended, or is left or cancelled by an interruption."""
     try:
         with execution.view.live(started.groups):
-            state = follow(execution.service, started.run_id, execution.view, execution.interval, has_ended)
+            state = follow(execution.service, started.run_id, execution.view, execution.pace, has_ended)
     except KeyboardInterrupt:
-        return _cancel(execution, started.run_id)
+        return _cancel(execution, started.run_id) if execution.commands is None else _leave(execution, started.run_id)
+    except ServiceError as error:
+        if execution.commands is None or error.type != "Unreachable":
+            raise
+        raise ServiceError(f"{error}\n{execution.commands.way_back(started.run_id)}", error.type) from error
     report(execution.view, state, execution.ending(state))
-    return 0 if state.status == "SUCCEEDED" else 1
+    return Watched(0 if state.status == "SUCCEEDED" else 1, state)
 
 
-def _cancel(execution: Execution, run_id: str) -> int:
+def _persistently(execution: Execution, request: Mapping[str, Any]) -> Started:
+    """Start a run however often that takes: the key in the request makes it one run."""
+    deadline = time.monotonic() + execution.pace.patience
+    while True:
+        try:
+            return execution.service.start_run(request)
+        except ServiceError as error:
+            if error.type != "Unreachable" or time.monotonic() > deadline:
+                raise
+            execution.view.note(f"No answer, trying again. ({error})", "yellow")
+            time.sleep(max(1.0, execution.pace.interval) if execution.pace.interval else 0)
+
+
+def _leave(execution: Execution, run_id: str) -> Watched:
+    assert execution.commands is not None  # noqa: S101  (its caller has looked)
+    execution.view.note(f"Detached: the run goes on.\n{execution.commands.way_back(run_id)}", "yellow")
+    return Watched(INTERRUPTED)
+
+
+def _cancel(execution: Execution, run_id: str) -> Watched:
     """Cancel a run and wait until its jobs have ended, for as long as those may take."""
     execution.view.note("Interrupted: cancelling the run…", "yellow")
     execution.service.cancel_run(run_id, "interrupted at the command line")
@@ -66,6 +106,6 @@ def _cancel(execution: Execution, run_id: str) -> int:
     def until(state: RunState) -> bool:
         return has_ended(state) or time.monotonic() > deadline
 
-    state = follow(execution.service, run_id, execution.view, execution.interval, until)
+    state = follow(execution.service, run_id, execution.view, execution.pace, until)
     report(execution.view, state, execution.ending(state))
-    return INTERRUPTED
+    return Watched(INTERRUPTED, state)

@@ -11,16 +11,20 @@ from typing import TYPE_CHECKING, Any
 from kedro_aws_batch.client import Service
 from kedro_aws_batch.compile import to_json
 from kedro_aws_batch.errors import ProjectError, ServiceError
+from kedro_aws_batch.payload import CONF_SOURCE
 from kedro_aws_batch.wording import counted
 
 from . import state
+from .commands import Commands
 from .execution import Execution, start, watch
 from .files import write_atomically
 from .inputs import Uploaded, buckets, free_inputs, local_sources, upload
 from .outcome import Ending
+from .progress import Pace
+from .sources import for_jobs
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
     from pathlib import Path
 
     from kedro_aws_batch.client import RunState
@@ -28,8 +32,9 @@ if TYPE_CHECKING:
     from kedro_aws_batch.local import EmbeddedAws
 
     from .progress import View
+    from .selection import Selection
 
-INTERVAL = 0.2
+PACE = Pace(interval=0.2)
 
 
 @dataclass(frozen=True)
@@ -38,10 +43,11 @@ class LocalRun:
 
     project: Path
     compiled: Compiled
-    request: Mapping[str, Any]
+    #: What is selected; what else is asked of the run; and what narrows the former, once datasets can be looked at.
+    wanted: tuple[Selection, Mapping[str, Any], Callable[[Selection], Selection | None]]
     #: What the run's pipelines read; other inputs may be missing.
     needed: Collection[str]
-    resume: str
+    commands: Commands
     conf_source: str | None = None
     fresh: bool = False
 
@@ -67,7 +73,8 @@ def _run(run: LocalRun, aws: EmbeddedAws, view: View) -> int:
         state.create_bucket(aws.client("s3"), bucket)
     _say(view, _upload_inputs(run, aws))
     try:
-        return _execute(run, aws, view)
+        with state.in_progress(run.project, aws.endpoint_url, aws.region, aws.service_prefix):
+            return _execute(run, aws, view)
     finally:
         state.save(run.project, aws.client)
 
@@ -77,10 +84,17 @@ def _execute(run: LocalRun, aws: EmbeddedAws, view: View) -> int:
 
     def ending(ended: RunState) -> Ending:
         place = state.save_logs(run.project, logs, ended)
-        return Ending(logs, os.path.relpath(place), run.resume.format(run_id=ended.run_id))
+        state.save_run(run.project, ended)
+        return Ending(logs, os.path.relpath(place), run.commands.to("resume", ended.run_id))
 
-    execution = Execution(Service(aws.service_prefix, aws.client("lambda")), view, INTERVAL, ending)
-    return watch(execution, start(execution, run.request))
+    execution = Execution(Service(aws.service_prefix, aws.client("lambda")), view, PACE, ending)
+    selection, asked, narrow = run.wanted
+    with _environment(aws.environment):
+        narrowed = narrow(selection)
+    if narrowed is None:
+        view.note("All outputs are there: nothing to run.")
+        return 0
+    return watch(execution, start(execution, {**narrowed.request(), **asked})).exit_code
 
 
 def _embedded_aws(run: LocalRun) -> EmbeddedAws:
@@ -101,6 +115,7 @@ def _embedded_aws(run: LocalRun) -> EmbeddedAws:
         job_queues=dict.fromkeys(sorted(queues), vcpus),
         job_definitions={name: JobDefinitionSettings() for name in sorted(definitions)},
         max_vcpus=vcpus,
+        job_environment={CONF_SOURCE: source} if (source := for_jobs(run.conf_source, run.project)) else {},
     )
 
 
@@ -122,6 +137,18 @@ def _say(view: View, uploaded: Uploaded) -> None:
     if uploaded.files or uploaded.unchanged:
         size, unchanged = f"{uploaded.size / 1e6:.1f} MB", f"{uploaded.unchanged} already there"
         view.note(f"Inputs: {counted(uploaded.files, 'file')} uploaded to the embedded S3 ({size}), {unchanged}")
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Set environment variables for a while, so that datasets made here are those of the embedded S3."""
+    before = dict(os.environ)
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 @contextmanager

@@ -6,24 +6,23 @@ import sys
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from kedro_aws_batch.errors import ServiceError
+from kedro_aws_batch.wording import lasting, one_line, plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from rich.progress import TaskID
 
-    from kedro_aws_batch.client import GroupState, RunState, Service
+    from kedro_aws_batch.client import GroupState, RunState
 
 COLOURS = {"SUCCEEDED": "green", "FAILED": "red", "CANCELLED": "yellow", "SKIPPED": "dim"}
-#: Failures of a poll, one after the other, that are put up with: a laptop's network comes and goes.
-PATIENCE = 5
 
 
 @dataclass
@@ -62,7 +61,7 @@ class View:
 
     def note(self, text: str, style: str = "") -> None:
         """Print a line of text."""
-        self._print(Text(text, style))
+        self._print(Text(plain(text), style))
 
     def _print(self, text: Text) -> None:
         self.console.print(text, soft_wrap=True, highlight=False)
@@ -72,7 +71,7 @@ def _line(group: GroupState) -> Text:
     line = Text(f"{group.status:<9} ", COLOURS.get(group.status, ""))
     again = f" (attempt {group.attempt + 1})" if group.attempt else ""
     took = "" if group.seconds is None else f"{group.seconds:7.1f} s  "
-    return line.append(f"{took:<11}", "default").append(f"{', '.join(group.nodes)}{again}", "default")
+    return line.append(f"{took:<11}", "default").append(f"{one_line(', '.join(group.nodes))}{again}", "default")
 
 
 def stdout_console() -> Console:
@@ -80,23 +79,50 @@ def stdout_console() -> Console:
     return Console(file=sys.stdout, highlight=False)
 
 
-def follow(service: Service, run_id: str, view: View, interval: float, until: Callable[[RunState], bool]) -> RunState:
-    """Show a run until it is as wanted, asking once in `interval` seconds, or more rarely if answers take long."""
-    failures = 0
+class Describing(Protocol):
+    """What tells the state of a run."""
+
+    def describe_run(self, run_id: str) -> RunState:
+        """Return the state of a run."""
+        ...
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How often to ask, and for how long to put up with no answer. Seconds."""
+
+    interval: float
+    #: A laptop's network comes and goes, and the run goes on without it.
+    patience: float = 10
+    longest_pause: float = 30
+
+
+def follow(service: Describing, run_id: str, view: View, pace: Pace, until: Callable[[RunState], bool]) -> RunState:
+    """Show a run until it is as wanted, asking once in an interval, or more rarely if answers take long.
+
+    Raises ServiceError for what will not pass, and when there was no answer for longer than the pace's patience.
+    """
+    lost: float | None = None
+    pause = pace.interval
     while True:
         began = time.monotonic()
         try:
             state = service.describe_run(run_id)
         except ServiceError as error:
-            failures += 1
-            if error.type != "Unreachable" or failures > PATIENCE:
+            lost = lost or began
+            if error.type != "Unreachable" or time.monotonic() - lost > pace.patience:
                 raise
+            if pause == pace.interval:
+                view.note(f"No answer, trying again; the run itself goes on. ({error})", "yellow")
+            pause = min(pace.longest_pause, max(1.0, 2 * pause)) if pace.interval else 0.01
         else:
-            failures = 0
+            if lost is not None:
+                view.note(f"Answers are back after {lasting(time.monotonic() - lost)}.", "yellow")
+            lost, pause = None, pace.interval
             view.show(state)
             if until(state):
                 return state
-        time.sleep(max(interval, 3 * (time.monotonic() - began)))
+        time.sleep(max(pause, min(30, 3 * (time.monotonic() - began))))
 
 
 def has_ended(state: RunState) -> bool:

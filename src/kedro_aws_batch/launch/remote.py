@@ -2,36 +2,62 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
 from kedro_aws_batch.client import Service
+from kedro_aws_batch.difference import explain
 from kedro_aws_batch.errors import ServiceError
 
-from .execution import Execution, start, watch
-from .outcome import LOG_GROUP, Ending
+from .execution import Execution, Watched, start, watch
+from .outcome import Ending
+from .progress import Pace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kedro_aws_batch.client import RunState
 
+    from .commands import Commands
     from .progress import View
 
-INTERVAL = 2.0
+#: An answer comes within the 60 s of a function's time-out. Networks come and go: fifteen minutes are put up with.
+PACE = Pace(interval=2, patience=15 * 60)
+_CONFIG = Config(connect_timeout=10, read_timeout=65, retries={"mode": "standard", "total_max_attempts": 3})
 
 
-def run_on_aws(prefix: str, request: Mapping[str, Any], resume: str, view: View, wait: bool) -> int:
-    """Start a run and, if wanted, show it until it has ended; return the exit code."""
+@dataclass(frozen=True)
+class RemoteRun:
+    """A run to start on AWS."""
+
+    #: The prefix of the functions' names.
+    service: str
+    #: The graph document of the project as it is here: the deployed one must be the same.
+    document: Mapping[str, Any]
+    request: Mapping[str, Any]
+    commands: Commands
+
+
+def run_on_aws(run: RemoteRun, view: View, wait: bool) -> Watched:
+    """Start a run and, if wanted, show it until it has ended. Raises ServiceError if another graph is deployed."""
 
     def ending(state: RunState) -> Ending:
-        place = f"CloudWatch Logs, group {LOG_GROUP}"
-        return Ending(client("logs"), place, resume.format(run_id=state.run_id))
+        return Ending(client("logs"), run.commands.to("logs", state.run_id), run.commands.to("resume", state.run_id))
 
-    execution = Execution(Service(prefix, client("lambda")), view, INTERVAL, ending)
-    started = start(execution, request)
-    return watch(execution, started) if wait else 0
+    execution = Execution(Service(run.service, client("lambda")), view, PACE, ending, run.commands)
+    try:
+        started = start(execution, {**run.request, "graph_digest": run.document["digest"]})
+    except ServiceError as error:
+        if error.type != "GraphMismatch":
+            raise
+        raise ServiceError(explain(run.document, error.details), error.type) from error
+    if wait:
+        return watch(execution, started)
+    view.note(run.commands.way_back(started.run_id))
+    return Watched(0)
 
 
 def client(name: str) -> Any:
@@ -39,6 +65,8 @@ def client(name: str) -> Any:
     import boto3  # noqa: PLC0415
 
     try:
-        return boto3.client(name)  # type: ignore[call-overload]  # any of them
+        return boto3.client(name, config=_CONFIG)  # type: ignore[call-overload]  # any of them
     except BotoCoreError as error:
-        raise ServiceError(f"AWS can't be called: {error} Set AWS_PROFILE, or AWS_REGION and credentials.") from error
+        raise ServiceError(
+            f"AWS can't be called: {error} Set AWS_PROFILE, or AWS_REGION and credentials.", "Refused"
+        ) from error

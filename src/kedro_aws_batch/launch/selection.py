@@ -28,6 +28,7 @@ class Selection:
     tags: tuple[str, ...] = ()
     namespaces: tuple[str, ...] = ()
     params: Mapping[str, Any] = field(default_factory=dict)
+    load_versions: Mapping[str, str] = field(default_factory=dict)
 
     def request(self) -> dict[str, Any]:
         """Return what of this goes into a request to start_run."""

@@ -10,19 +10,26 @@ import base64
 import json
 import re
 import shutil
+from contextlib import contextmanager
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
+
+from kedro_aws_batch.client import read_state
 
 from .files import write_atomically
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from kedro_aws_batch.client import GroupState, RunState
 
 FOLDER = ".kedro_aws_batch/local"
 FORMAT = 1
+#: Says, while a local run is in progress, where its embedded AWS is.
+LIVE = "live.json"
 KEPT_LOGS = 20
+KEPT_RUNS = 100
 
 
 def folder(project: Path) -> Path:
@@ -80,6 +87,32 @@ def save_logs(project: Path, logs: Any, state: RunState) -> Path:
     for old in sorted(place.iterdir() if place.is_dir() else ())[:-KEPT_LOGS]:
         shutil.rmtree(old, ignore_errors=True)
     return place / state.run_id
+
+
+def save_run(project: Path, state: RunState) -> None:
+    """Keep a run as `describe_run` told it last; only the last runs are kept."""
+    place = folder(project) / "runs"
+    write_atomically(place / f"{state.run_id}.json", json.dumps(asdict(state)).encode())
+    for old in sorted(place.glob("*.json"))[:-KEPT_RUNS]:
+        old.unlink()
+
+
+@contextmanager
+def in_progress(project: Path, endpoint_url: str, region: str, service: str) -> Iterator[None]:
+    """Let other commands find the embedded AWS while this lasts."""
+    place = folder(project) / LIVE
+    where = {"endpoint_url": endpoint_url, "region": region, "service": service}
+    write_atomically(place, json.dumps(where).encode())
+    try:
+        yield
+    finally:
+        place.unlink(missing_ok=True)
+
+
+def kept_runs(project: Path) -> list[RunState]:
+    """Return the runs that are kept, newest first."""
+    files = sorted((folder(project) / "runs").glob("*.json"), reverse=True)
+    return [read_state(json.loads(file.read_bytes())) for file in files]
 
 
 def log_name(group: GroupState) -> str:

@@ -14,7 +14,7 @@ from kedro_aws_batch.client import GroupState, RunState, Service, Started
 from kedro_aws_batch.errors import ServiceError
 from kedro_aws_batch.launch.execution import Execution, start, watch
 from kedro_aws_batch.launch.outcome import Ending
-from kedro_aws_batch.launch.progress import View
+from kedro_aws_batch.launch.progress import Pace, View
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +31,7 @@ FAILED = replace(
     attempt=1,
     log_stream="s",
 )
+PACE = Pace(interval=0, patience=0.1)
 STARTED = Started("r", "RUNNING", 3, 4)
 
 
@@ -72,7 +73,7 @@ def execution(*states: RunState | BaseException, logs: Any = None) -> tuple[Exec
     output, service = io.StringIO(), ScriptedService(list(states))
     view = View(Console(file=output, width=60, force_terminal=False))
     ending = Ending(logs, "the logs", "resume r")
-    return Execution(cast("Service", service), view, 0, lambda _: ending), service, output
+    return Execution(cast("Service", service), view, PACE, lambda _: ending), service, output
 
 
 def test_a_start_has_a_key_of_its_own_so_that_a_retried_request_starts_one_run() -> None:
@@ -93,7 +94,7 @@ def test_each_job_has_a_line_once_it_has_ended_and_a_success_exits_with_0() -> N
         replace(RUNNING, status="SUCCEEDED", groups=all_done, settled=True, ended_at=4500),
     ]
     running, _, output = execution(*states)
-    assert watch(running, STARTED) == 0
+    assert watch(running, STARTED).exit_code == 0
     assert output.getvalue().splitlines() == [
         "SUCCEEDED     1.5 s  node_0",
         "SUCCEEDED     1.5 s  node_1",
@@ -106,7 +107,7 @@ def test_each_job_has_a_line_once_it_has_ended_and_a_success_exits_with_0() -> N
 def test_a_failure_shows_its_reason_the_end_of_its_log_and_how_to_resume(logs: Any) -> None:
     groups = (DONE, FAILED, replace(WAITING[2], status="SKIPPED"))
     running, _, output = execution(replace(RUNNING, status="FAILED", groups=groups, settled=True), logs=logs)
-    assert watch(running, STARTED) == 1
+    assert watch(running, STARTED).exit_code == 1
     assert output.getvalue().splitlines() == [
         "SUCCEEDED     1.5 s  node_0",
         "FAILED               bad [one], worse (attempt 2)",
@@ -124,7 +125,7 @@ def test_a_job_without_a_log_or_with_one_that_is_gone_is_reported_all_the_same(l
     for stream, message in ((None, "(no log: the job's container never started)"), ("gone", "(its log can't be read:")):
         groups = (replace(FAILED, log_stream=stream),)
         running, _, output = execution(replace(RUNNING, status="FAILED", groups=groups, settled=True), logs=logs)
-        assert watch(running, STARTED) == 1
+        assert watch(running, STARTED).exit_code == 1
         assert f"  {message}" in output.getvalue()
 
 
@@ -132,7 +133,7 @@ def test_a_run_whose_jobs_still_wind_down_is_waited_for() -> None:
     winding_down = replace(RUNNING, status="FAILED", groups=(replace(DONE, status="RUNNING"),))
     settled = replace(winding_down, groups=(replace(DONE, status="CANCELLED"),), settled=True)
     running, _, output = execution(winding_down, settled)
-    assert watch(running, STARTED) == 1
+    assert watch(running, STARTED).exit_code == 1
     assert "CANCELLED" in output.getvalue().splitlines()[0]
 
 
@@ -140,7 +141,7 @@ def test_an_interruption_cancels_and_waits_until_the_run_has_settled() -> None:
     cancelled = replace(RUNNING, status="CANCELLED", groups=(replace(DONE, status="RUNNING"),))
     settled = replace(cancelled, settled=True)
     running, service, output = execution(replace(RUNNING, groups=WAITING), KeyboardInterrupt(), cancelled, settled)
-    assert watch(running, STARTED) == 130
+    assert watch(running, STARTED).exit_code == 130
     assert service.calls == [("cancel", "r", "interrupted at the command line")]
     assert "Run r CANCELLED" in output.getvalue()
 
@@ -148,7 +149,7 @@ def test_an_interruption_cancels_and_waits_until_the_run_has_settled() -> None:
 def test_a_network_that_comes_and_goes_does_not_end_the_watch() -> None:
     lost = ServiceError("no network")
     ended = replace(RUNNING, status="SUCCEEDED", settled=True)
-    assert watch(execution(lost, lost, ended)[0], STARTED) == 0
+    assert watch(execution(lost, lost, ended)[0], STARTED).exit_code == 0
     with pytest.raises(ServiceError, match="no network"):
         watch(execution(lost)[0], STARTED)
     with pytest.raises(ServiceError, match="forgotten"):

@@ -1,0 +1,157 @@
+"""What `kedro run` takes to say what to run: its filters, parameters, versions and config files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from kedro.framework.cli.utils import _split_params, split_node_names, split_string
+
+from kedro_aws_batch.wording import did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+#: Kedro's names of options → ours, where they differ.
+NAMES = {"node_names": "nodes", "env": "environment", "pipeline": "pipelines"}
+#: What a config file for `kedro run` may hold that means nothing here.
+MEANINGLESS = ("runner", "runner_params", "is_async")
+
+
+def names_option(*names: str, parse: Any = split_string, text: str) -> Decorator:
+    """Return an option for names with commas between them, which may be given more than once."""
+
+    def read(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(name for value in values for name in parse(ctx, param, value)))
+
+    return click.option(*names, multiple=True, callback=read, metavar="NAMES", help=text)
+
+
+def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add Kedro's filters to a command."""
+    for option in reversed(
+        (
+            names_option("-p", "--pipelines", "--pipeline", text="Pipelines to run; else __default__."),
+            names_option("-n", "--nodes", parse=split_node_names, text="Only these nodes."),
+            names_option("--from-nodes", parse=split_node_names, text="These nodes and what follows them."),
+            names_option("--to-nodes", parse=split_node_names, text="These nodes and what leads to them."),
+            names_option("--from-inputs", text="What follows from these datasets."),
+            names_option("--to-outputs", text="What leads to these datasets."),
+            names_option("-t", "--tags", text="Nodes with any of these tags."),
+            names_option("-ns", "--namespaces", parse=split_node_names, text="Nodes in these namespaces."),
+            click.option("--only-missing-outputs", is_flag=True, help="Only nodes whose outputs don't exist yet."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def parameter_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what goes into a run besides its nodes: parameters, versions, and a file of options."""
+    for option in reversed(
+        (
+            click.option(
+                "--params",
+                type=click.UNPROCESSED,
+                multiple=True,
+                callback=_params,
+                metavar="KEYS",
+                help="Parameters: a=1,b.c=2.",
+            ),
+            click.option(
+                "--params-file",
+                type=click.Path(exists=True, dir_okay=False, path_type=Path),
+                help="Parameters in a YAML or JSON file, whatever they hold; --params go before them.",
+            ),
+            click.option(
+                *("-lv", "--load-versions"),
+                type=click.UNPROCESSED,
+                multiple=True,
+                callback=_load_versions,
+                metavar="PAIRS",
+                help="Versions to load: dataset:version, with commas between them.",
+            ),
+            click.option(
+                *("-c", "--config"),
+                type=click.Path(exists=True, dir_okay=False),
+                is_eager=True,
+                expose_value=False,
+                callback=_config,
+                help="A YAML file with options under `run`, as `kedro run --config` takes it.",
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def read_params(path: Path | None, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters of a file with those of the command line on top."""
+    if path is None:
+        return dict(params)
+    return merged(_yaml(path), params)
+
+
+def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Return two mappings as one, key by key at all depths."""
+    found = dict(below)
+    for key, value in above.items():
+        both = isinstance(value, dict) and isinstance(found.get(key), dict)
+        found[key] = merged(found[key], value) if both else value
+    return found
+
+
+def _params(ctx: click.Context, param: click.Parameter, values: tuple[Any, ...]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for value in values:
+        found = merged(found, _split_params(ctx, param, value))
+    return found
+
+
+def _load_versions(ctx: click.Context, param: click.Parameter, values: tuple[Any, ...]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for value in values:
+        if isinstance(value, dict):
+            found.update(value)
+            continue
+        for pair in split_string(ctx, param, value):
+            name, colon, version = pair.partition(":")
+            if not (name and colon and version) or "/" in version or "\\" in version or version in (".", ".."):
+                raise click.BadParameter(f"'{pair}' is not like dataset:2026-11-22T13.11.00.123Z.", ctx, param)
+            found[name] = version
+    return found
+
+
+def _config(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    """Let a file say what the command line doesn't."""
+    if value is None:
+        return
+    section = _yaml(Path(value)).get("run")
+    if not isinstance(section, dict):
+        raise click.BadParameter(f"'{value}' has no section 'run'.", ctx, param)
+    known = {option.name: option for option in ctx.command.params}
+    given: dict[str, Any] = {}
+    for key, entry in section.items():
+        name = NAMES.get(key, key)
+        if key in MEANINGLESS:
+            continue
+        if name not in known:
+            raise click.BadParameter(f"'{value}' has an unknown key '{key}'.{did_you_mean(key, known)}", ctx, param)
+        many = getattr(known[name], "multiple", False) and not isinstance(entry, list)
+        given[name] = [entry] if many else entry
+    ctx.default_map = {**(ctx.default_map or {}), **given}
+
+
+def _yaml(path: Path) -> dict[str, Any]:
+    from omegaconf import OmegaConf  # noqa: PLC0415
+
+    try:
+        found = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+    except Exception as error:
+        raise click.UsageError(f"'{path}' can't be read: {error}") from error
+    if not isinstance(found, dict):
+        raise click.UsageError(f"'{path}' must hold keys and values.")
+    return {str(key): value for key, value in found.items()}

@@ -1,0 +1,29 @@
+"""The commands that lead back to a run, as they are to be typed."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+
+from kedro_aws_batch.project import ENVIRONMENT
+
+
+@dataclass(frozen=True)
+class Commands:
+    """What a command needs besides the run to reach the same service."""
+
+    environment: str = ENVIRONMENT
+    local: bool = False
+
+    def to(self, verb: str, *words: str) -> str:
+        """Return a command, such as `kedro aws-batch status RUN --watch`."""
+        other = [] if self.environment == ENVIRONMENT else [f"--env={self.environment}"]
+        where = ["--local"] if self.local else []
+        return shlex.join(["kedro", "aws-batch", verb, *words, *where, *other])
+
+    def way_back(self, run_id: str) -> str:
+        """Return how to return to a run that goes on, and how to cancel it."""
+        return (
+            f"  to return to it:  {self.to('status', run_id, '--watch')}\n"
+            f"  to cancel it:     {self.to('cancel', run_id)}"
+        )

@@ -1,0 +1,37 @@
+"""Where the configuration of a run comes from, if it isn't the project's own `conf`: the jobs must read the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from kedro_aws_batch.errors import ProjectError
+from kedro_aws_batch.payload import CONF_SOURCE
+
+
+def for_jobs(conf_source: str | None, project: Path) -> str | None:
+    """Return the conf_source that jobs are given: relative to the project where it can be; None for the project's own.
+
+    Raises ProjectError for a folder outside of the project, which no image has.
+    """
+    if conf_source is None or "://" in conf_source:
+        return conf_source
+    path = (Path.cwd() / conf_source).resolve()
+    if not path.is_relative_to(project.resolve()):
+        raise ProjectError(
+            f"The configuration in '{path}' lies outside of the project '{project}', so that jobs don't have it. "
+            "Move it into the project, or put it on S3."
+        )
+    return path.relative_to(project.resolve()).as_posix()
+
+
+def with_conf_source(request: dict[str, Any], conf_source: str | None) -> dict[str, Any]:
+    """Return the request with the conf_source in the environment of all of its jobs."""
+    if conf_source is None:
+        return request
+    params = dict(request.get("params", {}))
+    ours = params["aws_batch"] = dict(params.get("aws_batch", {}))
+    resources = ours["resources"] = dict(ours.get("resources", {}))
+    default = resources["default"] = dict(resources.get("default", {}))
+    default["environment"] = {**default.get("environment", {}), CONF_SOURCE: conf_source}
+    return {**request, "params": params}

@@ -1,0 +1,186 @@
+"""`kedro run --env=aws_batch --runner=kedro_aws_batch.AWSBatchRunner`: a run on AWS Batch, from Kedro's own command.
+
+The runner starts the run on the deployed service and shows it. It makes no dataset on this machine, and loads none:
+what a run returns is empty, and its outputs are where the catalog says.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from kedro.runner import AbstractRunner
+
+from .errors import KedroAwsBatchError
+from .hooks import hooks
+from .launch.commands import Commands
+from .launch.progress import View, stdout_console
+from .launch.sources import for_jobs, with_conf_source
+from .launch.suggestion import nodes_to_resume_from
+from .project import Opening, open_project
+from .quiet import stdout_kept_clean
+from .wording import did_you_mean, listed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from concurrent.futures import Executor
+
+    from kedro.io import CatalogProtocol
+    from kedro.pipeline import Pipeline
+    from pluggy import PluginManager
+
+    from .client import RunState
+    from .compile import Compiled
+    from .hooks import Told
+
+OPTIONS = ("detach", "max_workers", "on_failure", "description", "service")
+
+
+class RunnerError(KedroAwsBatchError, click.ClickException):
+    """The run failed, or could not be started; `kedro run` shows the message and exits with 1."""
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class AWSBatchRunner(AbstractRunner):
+    """Runs a pipeline on AWS Batch, by the deployed service.
+
+    Options, by `--runner-params`: with `detach` it returns once the run is started; `max_workers`, `on_failure` and
+    `service` go before what `aws_batch` in the parameters says; `description` is shown with the run.
+    """
+
+    def __init__(self, is_async: bool = False, **options: Any) -> None:
+        super().__init__(is_async=is_async)
+        for name in options:
+            if name not in OPTIONS:
+                near = did_you_mean(name, OPTIONS) or f" There are: {', '.join(OPTIONS)}."
+                raise RunnerError(f"AWSBatchRunner has no parameter '{name}' (--runner-params).{near}")
+        self._options = options
+
+    def run(
+        self,
+        pipeline: Pipeline,
+        catalog: CatalogProtocol[Any, Any],
+        hook_manager: PluginManager | None = None,  # noqa: ARG002  (the hooks of nodes and datasets run in the jobs)
+        run_id: str | None = None,  # noqa: ARG002  (the service gives the run its id)
+        only_missing_outputs: bool = False,
+    ) -> dict[str, Any]:
+        """Run the pipeline and return nothing of it. Raises RunnerError if it fails or can't be started."""
+        if only_missing_outputs:
+            pipeline = self._filter_pipeline_for_missing_outputs(pipeline, catalog)
+        view = View(stdout_console())
+        if not pipeline.nodes:
+            view.note("Nothing to run." if not only_missing_outputs else "All outputs are there: nothing to run.")
+            return {}
+        unsatisfied = sorted(name for name in pipeline.inputs() if name not in catalog)
+        if unsatisfied:
+            raise RunnerError(f"Pipeline input(s) {listed(unsatisfied)} not found in the catalog.")
+        try:
+            self._run_on_aws(pipeline, view)
+        except RunnerError:
+            raise
+        except KedroAwsBatchError as error:
+            raise RunnerError(str(error)) from error
+        return {}
+
+    def _run_on_aws(self, pipeline: Pipeline, view: View) -> None:
+        from .launch.remote import RemoteRun, run_on_aws  # noqa: PLC0415  (boto3 is slow to import)
+
+        told = _told()
+        compiled, project = _compiled(told, view)
+        commands = Commands(compiled.document["environment"])
+        request = with_conf_source(self._request(pipeline, told, compiled), _conf_source(told, project))
+        run = RemoteRun(self._prefix(told, compiled), compiled.document, request, commands)
+        watched = run_on_aws(run, view, wait=not self._options.get("detach"))
+        if watched.state is not None:
+            self._conclude(pipeline, watched.state, compiled, view)
+        elif watched.exit_code:
+            raise SystemExit(watched.exit_code)  # detached: no failure, about which hooks would be told
+
+    def _request(self, pipeline: Pipeline, told: Told, compiled: Compiled) -> dict[str, Any]:
+        """Return what to ask of `start_run`: the nodes by name, unless they are all that the pipelines have."""
+        params = told.run_params
+        alone = params.get("pipeline_name")  # before Kedro 1.2
+        names = list(params.get("pipeline_names") or [alone or "__default__"])
+        known, nodes = compiled.document["pipelines"], compiled.document["nodes"]
+        every = {nodes[index]["name"] for name in names for index in known[name]}
+        wanted = [node.name for node in pipeline.nodes]
+        request = {
+            "pipelines": names,
+            "nodes": wanted if set(wanted) != every else None,
+            "params": dict(params.get("runtime_params") or {}),
+            "load_versions": dict(params.get("load_versions") or {}),
+            **{key: self._options.get(key) for key in ("max_workers", "on_failure", "description")},
+        }
+        return {key: value for key, value in request.items() if value}
+
+    def _prefix(self, told: Told, compiled: Compiled) -> str:
+        ours = (told.run_params.get("runtime_params") or {}).get("aws_batch") or {}
+        return str(self._options.get("service") or ours.get("service") or compiled.configuration.service)
+
+    @staticmethod
+    def _conclude(pipeline: Pipeline, state: RunState, compiled: Compiled, view: View) -> None:
+        """End as Kedro's runners do: what is done, and from which nodes to go on."""
+        done = {name for group in state.groups if group.status == "SUCCEEDED" for name in group.nodes}
+        view.note(f"Completed {len(done)} out of {len(pipeline.nodes)} tasks")
+        if state.status == "SUCCEEDED":
+            return
+        if done:
+            names = ",".join(nodes_to_resume_from(pipeline, done, compiled.datasets))
+            view.note(
+                f"There are {len(pipeline.nodes) - len(done)} nodes that have not run.\n"
+                "Or resume from the nearest nodes with persisted inputs, by adding the following argument to your "
+                f'previous command:\n  --from-nodes "{names}"'
+            )
+        else:
+            view.note("No nodes ran. Repeat the previous command to attempt a new run.")
+        raise RunnerError(f"Run {state.run_id} {state.status}{f': {state.reason}' if state.reason else ''}")
+
+    def _run(self, *_: Any, **__: Any) -> None:
+        """Do nothing: `run` does it all, for Kedro's own makes every dataset on this machine first."""
+
+    def _get_executor(self, max_workers: int) -> Executor | None:
+        """Return no executor: jobs run elsewhere."""
+
+
+def _told() -> Told:
+    if hooks.told is None:
+        raise RunnerError(
+            "AWSBatchRunner gets the run's arguments from the hooks of kedro-aws-batch, which were not called: take it "
+            "out of DISABLE_HOOKS_FOR_PLUGINS in settings.py, and use the runner in a Kedro session."
+        )
+    return hooks.told
+
+
+def _compiled(told: Told, view: View) -> tuple[Compiled, Path]:
+    """Return the whole project, compiled as it is deployed: without the run's parameters."""
+    from .check import check  # noqa: PLC0415
+    from .compile import compile_project  # noqa: PLC0415
+    from .problems import require_none  # noqa: PLC0415
+
+    path, environment = Path(told.run_params["project_path"]), str(told.run_params.get("env") or _default_environment())
+    with stdout_kept_clean():
+        project = open_project(Opening(environment, path, conf_source=told.conf_source))
+        compiled = compile_project(project)
+        problems = check(project, compiled)
+    for problem in problems:
+        if problem.warning:
+            view.note(f"Warning: {problem}", "yellow")
+    require_none(problems)
+    return compiled, path
+
+
+def _default_environment() -> str:
+    from kedro.framework.project import settings  # noqa: PLC0415
+
+    args: Mapping[str, Any] = settings.CONFIG_LOADER_ARGS
+    return str(args.get("default_run_env") or "local")
+
+
+def _conf_source(told: Told, project: Path) -> str | None:
+    from kedro.framework.project import settings  # noqa: PLC0415
+
+    found = for_jobs(told.conf_source, project)
+    return None if found == str(settings.CONF_SOURCE) else found

@@ -1,0 +1,97 @@
+"""`kedro run --runner=kedro_aws_batch.AWSBatchRunner` as a user calls it, against a service that is deployed."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from kedro_aws_batch import AWSBatchRunner
+
+from .deployed import deployed, interrupt_when
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from .deployed import Deployed
+
+RUN = ("run", "--env=aws_batch", "--runner=kedro_aws_batch.AWSBatchRunner")
+
+
+@pytest.fixture
+def there(tmp_path: Path) -> Iterator[Deployed]:
+    with deployed(tmp_path) as service:
+        yield service
+
+
+def id_in(output: str) -> str:
+    found = re.search(r"^Run (\S+): ", output, re.MULTILINE)
+    assert found, output
+    return found[1]
+
+
+def test_a_run_does_what_was_selected_and_ends_as_kedro_s_own(there: Deployed) -> None:
+    part = there.call(*RUN, "--to-nodes=second", "--params=way=a;b", "--runner-params=description=half,max_workers=1")
+    assert part.returncode == 0, part.stdout + part.stderr
+    assert "Completed 2 out of 2 tasks" in part.stdout
+    assert there.stored() == {"middle.pkl", "final.pkl"}
+    state = there.ended(id_in(part.stdout))
+    assert (state.description, state.max_workers, state.nodes_total) == ("half", 1, 2)
+    assert state.request["params"] == {"way": "a;b"}
+    missing = there.call(*RUN, "--only-missing-outputs")
+    assert "Completed 1 out of 1 tasks" in missing.stdout, missing.stdout + missing.stderr
+    again = there.call(*RUN, "--only-missing-outputs")
+    assert (again.returncode, "All outputs are there: nothing to run." in again.stdout) == (0, True)
+
+
+def test_a_failure_says_why_and_from_where_to_go_on(there: Deployed) -> None:
+    failed = there.call(*RUN, "--params=way=fail")
+    run_id = id_in(failed.stdout)
+    assert failed.returncode == 1
+    assert re.search(r"^second FAILED: .*, exit code 1$", failed.stdout, re.MULTILINE)
+    assert "  RuntimeError: it went wrong\n" in failed.stdout
+    assert f"To resume it: kedro aws-batch resume {run_id}\n" in failed.stdout
+    assert "Completed 1 out of 3 tasks\n" in failed.stdout
+    assert '  --from-nodes "second"\n' in failed.stdout
+    assert failed.stderr.startswith(f"Error: Run {run_id} FAILED")
+
+
+def test_a_project_that_is_not_what_was_deployed_is_refused_with_what_differs(there: Deployed) -> None:
+    registry = next(there.project.glob("src/*/pipeline_registry.py"))
+    registry.write_text(registry.read_text().replace('name="third"', 'name="fourth"'))
+    drifted = there.call(*RUN, "--to-nodes=first")
+    assert drifted.returncode == 1
+    assert drifted.stderr == (
+        "Error: This project is not what was deployed: node 'fourth' added; node 'third' removed. "
+        "Deploy again, or check out what was deployed.\n"
+    )
+    assert there.service.list_runs() == []
+
+
+def test_ctrl_c_leaves_the_run_which_goes_on(there: Deployed) -> None:
+    with there.calling(*RUN, "--params=way=sleep") as process:
+        output = interrupt_when(process, there.project / "sleeping")
+    run_id = id_in(output)
+    assert process.returncode == 130, output
+    assert f"Detached: the run goes on.\n  to return to it:  kedro aws-batch status {run_id} --watch\n" in output
+    assert f"  to cancel it:     kedro aws-batch cancel {run_id}\n" in output
+    (there.project / "wake").touch()
+    assert there.ended(run_id).status == "SUCCEEDED"
+
+
+def test_detached_it_returns_when_the_run_is_started(there: Deployed) -> None:
+    detached = there.call(*RUN, "--params=way=sleep", "--runner-params=detach=True")
+    assert detached.returncode == 0, detached.stdout + detached.stderr
+    assert f"kedro aws-batch status {id_in(detached.stdout)} --watch" in detached.stdout
+    there.service.cancel_run(id_in(detached.stdout))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"), [({"detatch": True}, "Did you mean 'detach'?"), ({"x": 1}, "There are: ")]
+)
+def test_a_runner_parameter_that_does_not_exist_is_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(Exception, match=r"AWSBatchRunner has no parameter") as raised:
+        AWSBatchRunner(**options)
+    assert message in str(raised.value)
