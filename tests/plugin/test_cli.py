@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner
 
-from kedro_aws_batch.cli import aws_batch
+from kedro_aws_batch.cli import COMMANDS, aws_batch
 from kedro_aws_batch.compile import digest
 
 from .project import REMOTE_CHAIN, Sources
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     Make = Callable[[Sources], Path]
 
-COMMANDS = ("compile", "check", "run")
+PROJECT_COMMANDS = ("compile", "check", "run")
 
 
 @pytest.fixture
@@ -38,7 +38,10 @@ def call(*words: str) -> Result:
 
 def test_check_of_a_sound_project_says_so(sound: Path) -> None:
     result = call("check")
-    assert (result.exit_code, result.output) == (0, "2 nodes in 3 pipelines: no problems.\n")
+    assert (result.exit_code, result.output) == (
+        0,
+        "2 nodes in 3 pipelines: no problems. __default__ runs 2 nodes in 2 jobs.\n",
+    )
 
 
 def test_check_lists_the_problems_and_exits_with_1(make_project: Make, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,17 +69,17 @@ def test_compile_refuses_a_configuration_that_is_wrong(make_project: Make, monke
     assert not (project / "graph.json").exists()
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", [*PROJECT_COMMANDS, "status", "list", "logs", "cancel", "resume"])
 def test_an_environment_that_does_not_exist_is_one_sentence(sound: Path, command: str) -> None:
     result = call(command, "--env", "aws_bach")
     assert result.exit_code == 1
     assert "Did you mean 'aws_batch'? There are: 'aws_batch', 'base', 'local'." in result.stderr
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", [*PROJECT_COMMANDS, "status", "list --local"])
 def test_outside_of_a_project_a_sentence_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
     monkeypatch.chdir(tmp_path)
-    result = call(command)
+    result = call(*command.split())
     assert (result.exit_code, "is not in a Kedro project" in result.stderr) == (1, True)
 
 
@@ -109,7 +112,10 @@ def test_a_name_that_the_project_does_not_have_is_refused(sound: Path, words: li
     assert not (sound / ".kedro_aws_batch").exists()
 
 
-@pytest.mark.parametrize("words", [["--fresh"], ["--local", "--fresh", "--resume-from=x"], ["--max-workers=0"]])
+@pytest.mark.parametrize(
+    "words",
+    [["--fresh"], ["--local", "--fresh", "--resume-from=x"], ["--max-workers=0"], ["--local", "--detach"], ["--json"]],
+)
 def test_options_that_contradict_each_other_or_make_no_sense_are_usage_errors(sound: Path, words: list[str]) -> None:
     assert call("run", *words).exit_code == 2
 
@@ -140,7 +146,7 @@ def test_stdout_holds_the_document_alone_whatever_the_project_prints(make_projec
 
 def test_kedro_finds_the_commands(sound: Path) -> None:
     kedro = str(Path(sys.executable).parent / "kedro")
-    assert shell(sound, kedro, "aws-batch", "check").stdout.endswith("2 nodes in 3 pipelines: no problems.\n")
+    assert shell(sound, kedro, "aws-batch", "check").stdout.endswith("__default__ runs 2 nodes in 2 jobs.\n")
 
 
 def test_the_entry_point_imports_nothing_slow(tmp_path: Path) -> None:

@@ -8,9 +8,15 @@ from typing import Any
 import click
 
 COMMANDS = {
-    "compile": "Write the graph document that the service runs.",
     "check": "Find every reason why a run would fail on AWS Batch.",
+    "compile": "Write the graph document that the service runs.",
     "run": "Run pipelines on AWS Batch, or on this machine with --local.",
+    "status": "Show a run: its jobs, what they do, and why they failed.",
+    "list": "List runs, newest first.",
+    "logs": "Show what the jobs of a run, or of one node, have printed.",
+    "report": "Write a run's report: its timeline, jobs, failures and cost in one HTML file.",
+    "cancel": "Cancel a run.",
+    "resume": "Run again what a run did not finish, on what it did.",
 }
 
 
@@ -25,7 +31,10 @@ class Lazy(click.Group):
         """Return the command of a name, its module imported."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"{__name__}.{cmd_name}").command
+        from kedro_aws_batch.quiet import stdout_kept_clean  # noqa: PLC0415
+
+        with stdout_kept_clean():  # Kedro logs when it is imported
+            command: click.Command = import_module(f"{__name__}.{cmd_name}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
@@ -63,6 +72,7 @@ def aws_batch() -> None:
       kedro aws-batch check
       kedro aws-batch run --local
       kedro aws-batch run --pipelines=data_science --params=rate=0.1
+      kedro aws-batch status --watch
     """
 
 

@@ -1,0 +1,158 @@
+"""`kedro aws-batch logs`."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kedro_aws_batch.errors import KedroAwsBatchError
+from kedro_aws_batch.launch.execution import INTERRUPTED
+from kedro_aws_batch.wording import did_you_mean, plain
+
+from .service import Place, json_option, place_options
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from kedro_aws_batch.client import GroupState, RunState
+    from kedro_aws_batch.launch.logs import Line, LogReader
+    from kedro_aws_batch.launch.runs import Runs
+
+INTERVAL = 2
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+class NoSuchNodeError(KedroAwsBatchError):
+    """The run has no node of that name."""
+
+
+def _since(ctx: click.Context, param: click.Parameter, value: str | None) -> int:
+    """Return the seconds of `90s`, `10m`, `2h`, `1d`; 0 for all."""
+    if value is None:
+        return 0
+    match = re.fullmatch(r"(\d+)([smhd])", value)
+    if match is None:
+        raise click.BadParameter(f"'{value}' is not like 90s, 10m, 2h or 1d.", ctx, param)
+    return int(match[1]) * UNITS[match[2]]
+
+
+@click.command("logs")
+@click.argument("run", required=False)
+@click.argument("node", required=False)
+@click.option("-f", "--follow", is_flag=True, help="Go on until the run has ended.")
+@click.option("--since", callback=_since, metavar="TIME", help="Only what is newer than, say, 90s, 10m, 2h or 1d.")
+@json_option()
+@place_options
+def command(place: Place, run: str | None, node: str | None, **how: Any) -> None:
+    """Show what the jobs of a run, or of one node, have printed: all attempts, in order, each line with its node.
+
+    RUN is a run's id, or as much of its beginning as only one has; left out, the latest run. NODE is a node's name.
+
+    \b
+    Examples:
+      kedro aws-batch logs
+      kedro aws-batch logs train_model_node --follow
+      kedro aws-batch logs 2026-11-22T13.11 train_model_node --since=10m
+    """
+    from kedro_aws_batch.launch.runs import find_run  # noqa: PLC0415
+
+    if run is not None and node is None and not re.match(r"\d{4}-", run):
+        run, node = None, run
+    runs = place.runs()
+    run_id = find_run(runs, run)
+    state = runs.describe_run(run_id)
+    groups = _groups(state, node)
+    start = int((time.time() - how["since"]) * 1000) if how["since"] else 0
+    logs = place.client("logs")
+    if logs is None:
+        _show_files(place, run_id, groups, how["as_json"])
+        return
+    from kedro_aws_batch.launch.logs import LogReader  # noqa: PLC0415
+
+    reader = LogReader(logs, place.client("batch"))
+    try:
+        _show(runs, state, (reader, node, start, how["as_json"]), how["follow"])
+    except KeyboardInterrupt:
+        raise SystemExit(INTERRUPTED) from None
+
+
+def _show(runs: Runs, state: RunState, what: tuple[LogReader, str | None, int, bool], follow: bool) -> None:
+    """Print what there is, and with `follow` what comes, until the run has ended."""
+    reader, node, start, as_json = what
+    waiting = None
+    while True:
+        groups = _groups(state, node)
+        lines = reader.lines(groups, start)
+        _print(lines, groups, as_json)
+        silent = not lines and all(group.log_stream is None for group in groups)
+        if silent and waiting != state.status:
+            waiting = state.status
+            click.echo(_nothing(groups, follow), err=True)
+        if not follow or (state.ended and state.settled) or _over(groups):
+            return
+        time.sleep(INTERVAL)
+        state = runs.describe_run(state.run_id)
+
+
+def _over(groups: Sequence[GroupState]) -> bool:
+    """Whether none of these jobs will print any more. What they printed last was read after they had ended."""
+    return all(group.status in ("SUCCEEDED", "FAILED", "CANCELLED", "SKIPPED") for group in groups)
+
+
+def _nothing(groups: Sequence[GroupState], follow: bool) -> str:
+    states = sorted({group.status for group in groups})
+    more = " Waiting for it…" if follow and not _over(groups) else ""
+    return f"No log yet: {'the job is' if len(groups) == 1 else 'the jobs are'} {', '.join(states)}.{more}"
+
+
+def _groups(state: RunState, node: str | None) -> list[GroupState]:
+    """Return the jobs of a node, or of the whole run."""
+    if node is None:
+        return list(state.groups)
+    found = [group for group in state.groups if node in group.nodes]
+    if not found:
+        names = [name for group in state.groups for name in group.nodes]
+        raise NoSuchNodeError(f"Run {state.run_id} has no node '{node}'.{did_you_mean(node, names)}")
+    return found
+
+
+def _print(lines: Iterable[Line], groups: Sequence[GroupState], as_json: bool) -> None:
+    names = {group.index: group.nodes[0] for group in groups}
+    width = min(30, max(map(len, names.values()), default=0))
+    for line in lines:
+        if as_json:
+            entry = {"timestamp": line.timestamp, "group": line.index, "node": names[line.index], "message": line.text}
+            click.echo(json.dumps({**entry, "attempt": line.attempt or 1}, ensure_ascii=False))
+        else:
+            click.echo(_with_prefix(names[line.index], line.attempt, line.text, width if len(names) > 1 else 0))
+
+
+def _with_prefix(name: str, attempt: int, text: str, width: int) -> str:
+    again = f" #{attempt}" if attempt else ""
+    prefix = f"{plain(name)[:width]:<{width}}{again} | " if width else (f"{again.strip()} | " if again else "")
+    return prefix + plain(text)
+
+
+def _show_files(place: Place, run_id: str, groups: Sequence[GroupState], as_json: bool) -> None:
+    """Print what a local run that has ended left: its jobs' logs, one after the other."""
+    from kedro_aws_batch.launch import state as kept  # noqa: PLC0415
+
+    folder = kept.folder(place.project) / "logs" / run_id
+    if not folder.is_dir():
+        raise KedroAwsBatchError(f"The logs of local run {run_id} are no longer kept: only those of the last runs are.")
+    width = min(30, max((len(group.nodes[0]) for group in groups), default=0)) if len(groups) > 1 else 0
+    for group in sorted(groups, key=_began):
+        file = folder / f"{kept.log_name(group)}.log"
+        for text in file.read_text(encoding="utf-8").splitlines() if file.exists() else ():
+            entry: dict[str, Any] = {"group": group.index, "node": group.nodes[0], "message": text}
+            click.echo(
+                json.dumps(entry, ensure_ascii=False) if as_json else _with_prefix(group.nodes[0], 0, text, width)
+            )
+
+
+def _began(group: GroupState) -> tuple[float, int]:
+    return (group.started_at or float("inf"), group.index)

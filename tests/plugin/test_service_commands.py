@@ -1,0 +1,112 @@
+"""`status`, `list`, `logs`, `cancel` and `resume` against a service that is deployed, in the test's own process."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from click.testing import CliRunner
+
+from kedro_aws_batch.cli import aws_batch
+
+from .deployed import PREFIX, deployed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from click.testing import Result
+
+    from .deployed import Deployed
+
+
+@pytest.fixture
+def there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployed]:
+    with deployed(tmp_path) as service:
+        os.environ.update(service.aws.environment)  # undone by the fixture of all these tests
+        monkeypatch.chdir(service.project)
+        yield service
+
+
+def call(*words: str, service: str | None = PREFIX) -> Result:
+    return CliRunner().invoke(aws_batch, [*words, *([f"--service={service}"] if service else [])])
+
+
+def wait_for(sign: Path) -> None:
+    deadline = time.monotonic() + 60
+    while not sign.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_a_run_is_looked_at_read_cancelled_and_resumed(there: Deployed) -> None:
+    assert "There are no runs yet." in call("status").stderr
+    first = there.service.start_run({"params": {"way": "sleep"}, "description": "[red]slow\x1b[31m"}).run_id
+    wait_for(there.project / "sleeping")
+
+    status = call("status", service=None)  # by the project's parameters
+    assert status.exit_code == 0, status.output
+    lines = status.output.splitlines()
+    assert re.match(rf"Run {first} RUNNING: 3 nodes in 3 jobs, 1 succeeded, 1 waiting, 1 running\. [\d.]+ s$", lines[0])
+    assert [re.split(r"\s{2,}|(?<=G) +", line)[0] for line in lines[1:]] == ["RUNNING", "WAITING", "SUCCEEDED"]
+    told = json.loads(call("status", first[:-4], "--json").output)
+    assert (told["run_id"], told["status"], told["groups"][1]["nodes"]) == (first, "RUNNING", ["second"])
+    assert told["request"]["params"] == {"way": "sleep"}
+
+    listed = call("list").output
+    assert re.search(rf"^{first} +RUNNING +3 +__default__ · \[red\]slow *$", listed, re.MULTILINE), listed
+    assert json.loads(call("list", "--status=failed", "--json").output) == []
+
+    logs = call("logs", first[:-2])
+    assert re.search(r"^first +\| kedro run --nodes=first ", logs.output, re.MULTILINE), logs.output
+    assert re.search(r"^second +\| kedro run --nodes=second .*way=sleep", logs.output, re.MULTILINE)
+    only = call("logs", "first").output.splitlines()
+    assert only[0].startswith("kedro run --nodes=first")
+    assert "Did you mean 'first'?" in call("logs", "frist").stderr
+
+    cancelled = call("cancel", "--reason=enough")
+    assert cancelled.output == f"Run {first} is CANCELLED. To resume it: kedro aws-batch resume {first}\n"
+    assert there.ended(first).reason == "enough"
+    assert "No run is RUNNING: the latest" in call("cancel").stderr
+
+    (there.project / "wake").touch()
+    resumed = call("resume", "--params=way=on")
+    assert resumed.exit_code == 0, resumed.output
+    assert re.search(r"^Run \S+: 2 nodes in 2 jobs$", resumed.output, re.MULTILINE)
+    assert "No run is FAILED or CANCELLED" not in call("resume", "--detach").stderr
+    ambiguous = call("status", first[:8])
+    assert (ambiguous.exit_code, "begin with" in ambiguous.stderr) == (1, True)
+
+
+def test_logs_are_followed_until_the_run_ends_and_watching_ends_as_the_run_does(there: Deployed) -> None:
+    run_id = there.service.start_run({"params": {"way": "fail"}}).run_id
+    followed = call("logs", run_id, "second", "--follow")
+    assert followed.exit_code == 0, followed.output
+    assert "RuntimeError: it went wrong" in followed.output
+    assert "\x1b" not in followed.output
+    there.ended(run_id)
+    assert call("logs", run_id, "--since=0s").output == call("logs", run_id).output
+    assert call("logs", run_id, "--since=soon").exit_code == 2
+    entries = [json.loads(line) for line in call("logs", run_id, "second", "--json").output.splitlines()]
+    assert {(entry["node"], entry["attempt"]) for entry in entries} == {("second", 1)}
+    watched = call("status", run_id, "--watch")
+    assert watched.exit_code == 1
+    assert re.search(r"^FAILED +[\d.]+ s +second$", watched.output, re.MULTILINE)
+    assert f"To resume it: kedro aws-batch resume {run_id}\n" in watched.output
+    plain = call("status", run_id).output
+    assert re.search(
+        r"^FAILED +[\d.]+ s +second +exit code 1: Essential container in task exited$", plain, re.MULTILINE
+    )
+
+
+def test_a_service_that_is_not_there_is_one_sentence(there: Deployed) -> None:
+    missing = call("list", service="elsewhere")
+    assert missing.exit_code == 1
+    assert missing.output == (
+        "Error: There is no function 'elsewhere-list_runs' in this account and Region. "
+        "Deploy the service, or set aws_batch.service.\n"
+    )
