@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from . import fargate
 from .datasets import LOCAL, MEMORY, entry, is_parameter, without_transcoding
 from .problems import Problem
+from .project import base_parameters
 from .wording import did_you_mean, listed
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def check(project: Project, compiled: Compiled) -> list[Problem]:
         *_unusable_types(project, compiled),
         *_groups_too_large(compiled),
         *_names_that_kedro_run_cannot_take(compiled),
+        *_parameters_that_lose_their_neighbours(project),
     ]
     return sorted(dict.fromkeys(found), key=lambda problem: problem.warning)
 
@@ -252,6 +254,24 @@ def _keys(node: Node, compiled: Compiled) -> Iterator[str]:
     if "namespace" in ways and node.namespace:
         yield f"namespace {node.namespace}"
     yield from (f"tag {tag}" for tag in node.tags if f"tag:{tag}" in ways)
+
+
+def _parameters_that_lose_their_neighbours(project: Project) -> Iterator[Problem]:
+    """Warn of Kedro's default: `--params=a.b=1` under an environment with parameters drops the base's `a.c`."""
+    from kedro.config import OmegaConfigLoader  # noqa: PLC0415
+    from kedro.framework.project import settings  # noqa: PLC0415
+
+    arguments = settings.CONFIG_LOADER_ARGS
+    soft = (arguments.get("merge_strategy") or {}).get("parameters") == "soft"
+    if soft or not issubclass(settings.CONFIG_LOADER_CLASS, OmegaConfigLoader):
+        return
+    base = base_parameters(project)
+    nested = sorted(key for key, value in base.items() if isinstance(value, dict) and len(value) > 1)
+    if nested and project.parameters.keys() - base.keys():  # else the environment has no parameters of its own
+        keys = f"like {listed(nested, limit=3)}"
+        what = f"runtime parameters within others, {keys}, drop what stands beside them in the base environment."
+        to_do = 'Add "merge_strategy": {"parameters": "soft"} to CONFIG_LOADER_ARGS.'
+        yield Problem("settings.py", what, to_do, warning=True)
 
 
 def _prefixes(namespace: str | None) -> Iterator[str]:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import click
 
+from kedro_aws_batch.problems import Problem
 from kedro_aws_batch.quiet import stdout_kept_clean
-from kedro_aws_batch.wording import counted
+from kedro_aws_batch.wording import counted, listed
 
 from .options import conf_source_option, environment_option, refuse
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @click.command("check")
@@ -30,5 +36,23 @@ def command(environment: str, conf_source: str | None) -> None:
         compiled = compile_project(project)
         problems = check(project, compiled)
     refuse(problems)
-    pipelines = len(project.pipelines)
-    click.echo(f"{counted(len(compiled.nodes), 'node')} in {counted(pipelines, 'pipeline')}: no problems.")
+    jobs = _jobs(compiled.document)
+    pipelines = counted(len(project.pipelines), "pipeline")
+    click.echo(f"{counted(len(compiled.nodes), 'node')} in {pipelines}: no problems.{jobs}")
+
+
+def _jobs(document: Mapping[str, Any]) -> str:
+    """Return how many jobs __default__ is. Raises what the service would refuse of any pipeline."""
+    from kedro_aws_batch.preview import Preview, previews  # noqa: PLC0415
+
+    names = [name for name, nodes in document["pipelines"].items() if nodes]
+    found = dict(zip(names, previews(document, [{"pipeline": name} for name in names]), strict=True))
+    refused: dict[str, list[str]] = {}
+    for name, preview in found.items():
+        if not isinstance(preview, Preview):
+            refused.setdefault(str(preview), []).append(name)
+    refuse([Problem(f"pipeline{'s' * (len(of) > 1)} {listed(of)}", message, "") for message, of in refused.items()])
+    default = found.get("__default__")
+    if not isinstance(default, Preview):
+        return ""
+    return f" __default__ runs {counted(default.nodes, 'node')} in {counted(len(default.groups), 'job')}."

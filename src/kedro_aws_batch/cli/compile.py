@@ -17,7 +17,8 @@ from .options import conf_source_option, environment_option, refuse
 @environment_option()
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="The file to write; else stdout.")
 @conf_source_option()
-def command(environment: str, output: Path | None, conf_source: str | None) -> None:
+@click.option("--explain", is_flag=True, help="Say instead which nodes share a job, and why, for each pipeline.")
+def command(environment: str, output: Path | None, conf_source: str | None, explain: bool) -> None:
     """Write the graph document that the service runs: nodes, pipelines, datasets and what each job asks for.
 
     It holds no paths, no parameters' values and no credentials. Kedro itself logs a line to stdout
@@ -26,6 +27,7 @@ def command(environment: str, output: Path | None, conf_source: str | None) -> N
     \b
     Examples:
       kedro aws-batch compile --output=graph.json
+      kedro aws-batch compile --explain
       python -m kedro_aws_batch compile | jq .digest
     """
     with stdout_kept_clean():
@@ -34,6 +36,11 @@ def command(environment: str, output: Path | None, conf_source: str | None) -> N
 
         compiled = compile_project(open_project(Opening(environment, conf_source=conf_source)))
     refuse(compiled.problems)
+    if explain:
+        from .dry_run import explained  # noqa: PLC0415
+
+        click.echo("\n".join(explained(compiled.document)))
+        return
     text = to_json(compiled.document)
     if output is None:
         click.echo(text, nl=False)

@@ -1,0 +1,89 @@
+"""What `run --dry-run` and `compile --explain` say: jobs and their order, what they ask for, and what is submitted."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kedro_aws_batch.launch.sources import for_jobs, with_conf_source
+from kedro_aws_batch.wording import counted, one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from kedro_aws_batch.launch.selection import Selection
+    from kedro_aws_batch.preview import Preview
+
+    from .run import Way
+
+
+def show(way: Way, selection: Selection, asked: Mapping[str, Any], as_json: bool) -> None:
+    """Print what would run. Raises ServiceError for what the service would refuse."""
+    from kedro_aws_batch.preview import preview  # noqa: PLC0415
+
+    from .run import prepare  # noqa: PLC0415
+
+    project, compiled = prepare(way, selection)
+    request = with_conf_source({**selection.request(), **asked}, for_jobs(way.conf_source, project.path))
+    found = preview(compiled.document, request)
+    click.echo(json.dumps(found.raw, indent=2, ensure_ascii=False) if as_json else "\n".join(lines(found)))
+
+
+def explained(document: Mapping[str, Any]) -> Iterator[str]:
+    """Yield for each pipeline which of its nodes share a job, and why."""
+    from kedro_aws_batch.preview import Preview, previews  # noqa: PLC0415
+
+    names = [name for name, nodes in document["pipelines"].items() if nodes]
+    for name, found in zip(names, previews(document, [{"pipeline": name} for name in names]), strict=True):
+        if not isinstance(found, Preview):
+            yield f"{name}: can't run. {found}"
+            continue
+        together = [group for group in found.groups if len(group.nodes) > 1]
+        rest = "each node has a job of its own." if not together else ""
+        yield f"{name}: {counted(found.nodes, 'node')} in {counted(len(found.groups), 'job')}; {rest}".rstrip("; ")
+        for group in together:
+            yield f"  {one_line(', '.join(group.nodes))}"
+            yield f"      together, since {'; '.join(map(one_line, group.why))}"
+
+
+def lines(found: Preview) -> Iterator[str]:
+    """Yield what would run, for people."""
+    steps = max((group.step for group in found.groups), default=-1) + 1
+    size = f"{counted(found.nodes, 'node')} in {counted(len(found.groups), 'job')}"
+    yield f"{size}, in {counted(steps, 'step')}; the jobs of a step need none of each other."
+    for step in range(steps):
+        yield ""
+        yield f"Step {step + 1}: {_submitted(found, step)}"
+        for group in found.groups:
+            if group.step == step:
+                yield f"  {one_line(', '.join(group.nodes))}{_asked(group.resources)}"
+                if len(group.nodes) > 1:
+                    yield f"      together, since {'; '.join(map(one_line, group.why))}"
+    yield ""
+    yield _settings(found.settings)
+
+
+def _submitted(found: Preview, step: int) -> str:
+    jobs = [job for job in found.jobs if job["step"] == step]
+    single, arrays = [job for job in jobs if not job["array"]], [job for job in jobs if job["array"]]
+    parts = [counted(len(single), "job")] if single else []
+    parts += [f"an array of {len(job['groups'])}" for job in arrays]
+    where = sorted({f"{job['job_definition']} on {job['job_queue']}" for job in jobs})
+    return f"{', '.join(parts)} ({', '.join(where)})"
+
+
+def _asked(resources: Mapping[str, Any]) -> str:
+    named = {
+        key: value for key, value in resources.items() if key not in ("job_queue", "job_definition", "environment")
+    }
+    named["environment"] = ", ".join(resources.get("environment", {}))
+    said = [f"{key} {value}" for key, value in named.items() if value not in (None, "")]
+    return f"  [{', '.join(said)}]" if said else ""
+
+
+def _settings(settings: Mapping[str, Any]) -> str:
+    most = settings["max_workers"]
+    limit = "as many jobs at once as are ready" if most is None else f"at most {counted(most, 'job')} at once"
+    return f"Would run {limit}; when one fails: {settings['on_failure']}. Nothing was submitted."

@@ -1,0 +1,118 @@
+"""`run --dry-run`, `compile --explain` and what `check` says of jobs."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from click.testing import CliRunner
+
+from kedro_aws_batch.cli import aws_batch
+
+from .project import CONFIGURATION, REMOTE_CHAIN, Sources, pickled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from click.testing import Result
+
+    Make = Callable[[Sources], Path]
+
+GROUPED = """
+def register_pipelines():
+    return {"__default__": pipeline([
+        node(same, "raw", "held", name="first"), node(same, "held", "final", name="second"),
+        node(same, "final", "copy", name="third"),
+    ])}
+"""
+CATALOG = {**REMOTE_CHAIN, "copy": pickled("s3://bucket/copy.pkl")}
+RESOURCES = {"default": {"vcpus": 2}, "nodes": {"third": {"memory": 3000, "environment": {"A": "1"}}}}
+
+
+def call(*words: str) -> Result:
+    return CliRunner().invoke(aws_batch, list(words))
+
+
+@pytest.fixture
+def grouped(make_project: Make, monkeypatch: pytest.MonkeyPatch) -> Path:
+    project = make_project(Sources(GROUPED, CATALOG, {**CONFIGURATION, "resources": RESOURCES, "max_workers": 4}))
+    monkeypatch.chdir(project)
+    return project
+
+
+def test_a_dry_run_says_what_would_run_where_and_in_which_order(grouped: Path) -> None:
+    result = call("run", "--dry-run")
+    assert (result.exit_code, result.output.splitlines()) == (
+        0,
+        [
+            "3 nodes in 2 jobs, in 2 steps; the jobs of a step need none of each other.",
+            "",
+            "Step 1: 1 job (kedro_run on main_queue)",
+            "  first, second  [vcpus 2]",
+            "      together, since 'held' stays in memory",
+            "",
+            "Step 2: 1 job (kedro_run on main_queue)",
+            "  third  [vcpus 2, memory 3000, environment A]",
+            "",
+            "Would run at most 4 jobs at once; when one fails: abort. Nothing was submitted.",
+        ],
+    )
+    assert not (grouped / ".kedro_aws_batch").exists()
+
+
+def test_a_dry_run_takes_filters_and_this_run_s_settings(grouped: Path) -> None:
+    overrides = "--params=aws_batch.resources.nodes.third.vcpus=8"
+    found = json.loads(call("run", "--dry-run", "--json", "--from-nodes=third", overrides, "--max-workers=1").output)
+    assert [(group["nodes"], group["resources"]["vcpus"]) for group in found["groups"]] == [(["third"], 8)]
+    assert found["settings"]["max_workers"] == 1
+
+
+def test_what_the_service_would_refuse_is_the_dry_run_s_error(grouped: Path) -> None:
+    result = call("run", "--dry-run", "--params=aws_batch.max_wrokers=1")
+    assert (result.exit_code, "Did you mean 'max_workers'?" in result.stderr) == (1, True)
+
+
+def test_compile_explains_which_nodes_share_a_job(grouped: Path) -> None:
+    assert call("compile", "--explain").output.splitlines() == [
+        "__default__: 3 nodes in 2 jobs",
+        "  first, second",
+        "      together, since 'held' stays in memory",
+    ]
+
+
+def test_check_tells_what_only_the_service_s_planning_finds(
+    make_project: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nodes that would share a job only because they'd wait for each other want different queues."""
+    registry = """
+    def register_pipelines():
+        return {"__default__": pipeline([
+            node(lambda x: (x, x), "raw", ["held", "middle"], name="a"), node(same, "middle", "final", name="b"),
+            node(pair, ["held", "final"], "copy", name="c"),
+        ])}
+    """
+    settings = {**CONFIGURATION, "resources": {"nodes": {"b": {"job_queue": "other_queue"}, "a": {"job_queue": "q"}}}}
+    monkeypatch.chdir(make_project(Sources(registry, CATALOG, settings)))
+    result = call("check")
+    assert result.exit_code == 1
+    assert "pipeline '__default__': Nodes of one group want different values of 'job_queue': " in result.stderr
+
+
+def test_check_warns_where_runtime_parameters_would_drop_others(
+    make_project: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = make_project(Sources(catalog=REMOTE_CHAIN))
+    monkeypatch.chdir(project)
+    (project / "conf/base/parameters.yml").write_text("split: {test_share: 0.2, seed: 1}\nalone: {one: 1}\n")
+    assert call("check").stderr == (
+        "Warning: settings.py: runtime parameters within others, like 'split', drop what stands beside them in the "
+        'base environment. Add "merge_strategy": {"parameters": "soft"} to CONFIG_LOADER_ARGS.\n'
+    )
+    soft = 'CONFIG_LOADER_ARGS = {"base_env": "base", "merge_strategy": {"parameters": "soft"}}\n'
+    mended = make_project(Sources(catalog=REMOTE_CHAIN, settings=soft))
+    monkeypatch.chdir(mended)
+    shutil.copy(project / "conf/base/parameters.yml", mended / "conf/base/parameters.yml")
+    assert call("check").stderr == ""
