@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # Node is for tests only: a second DynamoDB, and the deployment. On CI it must be there; elsewhere those tests skip.
 NODE_READY := $(if $(CI)$(shell command -v npm 2>/dev/null),node_modules/.ready)
+# So is Chromium. It is installed where that takes nobody's password; on CI it must be there; elsewhere those tests skip.
+BROWSER_READY := $(if $(CI),$(VENV)/.browser,$(if $(shell test "$$(id -u)" = 0 && command -v apt-get),$(VENV)/.browser))
 UV := 0.13.9
 WORKERS ?= 2
 
@@ -13,7 +15,7 @@ export KEDRO_DISABLE_TELEMETRY := 1
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long check format bench lock clean
+.PHONY: help browser demo test test-long check format bench lock clean
 
 help:  ## List what make can do
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -31,10 +33,20 @@ node_modules/.ready: package.json package-lock.json .npmrc
 	@echo "Installing into node_modules, once (about ten seconds)…"
 	@if npm ci --loglevel=error; then touch $@; elif [ -n "$(CI)" ]; then exit 1; else echo "npm ci failed: the tests that need it are skipped."; fi
 
+$(VENV)/.browser: | $(READY)
+	@command -v chromium || command -v chromium-browser || command -v google-chrome || { \
+		test "$$(id -u)" = 0 && command -v apt-get || { echo "Tests need Chromium, and CI may not skip those. Install it, or run this as root where there is apt."; exit 1; }; \
+		echo "Installing Chromium, once…"; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -yqq --no-install-recommends chromium fonts-dejavu-core; \
+	} >/dev/null || test -z "$(CI)"
+	@touch $@
+
+browser: $(VENV)/.browser  ## Install Chromium, with which the reports are tested, where root has apt
+
 demo: $(READY)  ## Run the example pipeline, distributed, on the embedded AWS
 	@cd examples/spaceflights && PATH="$(CURDIR)/$(BIN):$$PATH" ./demo
 
-test: $(READY) $(NODE_READY)  ## Run the tests (under ten minutes on two cores)
+test: $(READY) $(NODE_READY) $(BROWSER_READY)  ## Run the tests (under ten minutes on two cores)
 	@$(BIN)/python -m pytest -n $(WORKERS) -m 'not long'
 
 test-long: $(READY) $(NODE_READY)  ## Run the long simulations and soak tests (under twenty minutes)
