@@ -54,13 +54,13 @@ FARGATE: Mapping[float, Sequence[int]] = {
 def resolve(node: Node, overrides: Mapping[str, Any]) -> Resources:
     """Return a node's resources with a run's overrides on top: default, then tags, namespaces, nodes.
 
-    Later ones win key by key, and within `environment` name by name.
+    Later ones win key by key, and within `environment` name by name; of two namespaces the inner one is later.
     """
     layers = [node.resources, overrides.get("default", {})]
     layers += [resources for tag, resources in overrides.get("tags", {}).items() if tag in node.tags]
     layers += [
         resources
-        for namespace, resources in overrides.get("namespaces", {}).items()
+        for namespace, resources in sorted(overrides.get("namespaces", {}).items(), key=lambda item: len(item[0]))
         if node.namespace and in_namespace(node.namespace, namespace)
     ]
     layers.append(overrides.get("nodes", {}).get(node.name, {}))

@@ -1,0 +1,214 @@
+"""What a resumed run takes over, and why the rest runs again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dag.document import Dataset, Node, base_name
+from dag.grouping import is_in_memory
+from dag.plan import Plan, Reused
+from dag.request import Earlier, make_plan, resumed_request
+from dag.resume import changed_parameters, done_before, resumption
+from dag.shards import Mark
+
+from .build import ALLOWED, RUN_ID, document, plan_of, view_of
+from .graphs import Graph, graphs, make_node, stored
+
+FIRST, SECOND, THIRD = (f"2026-11-2{day}T13.11.00.123Z" for day in (1, 2, 3))
+CHAIN = [make_node("a", ["raw"], ["x"]), make_node("b", ["x"], ["y"]), make_node("c", ["y", "params:m.rate"], ["z"])]
+STORED = stored("raw", "x", "y", "z")
+
+
+def done(*nodes: Node, run_id: str = FIRST) -> dict[str, Reused]:
+    return {node.name: Reused(node.signature, run_id) for node in nodes}
+
+
+def again(nodes: list[Node], before: Mapping[str, Reused], datasets: Any = None, changed: Any = ()) -> dict[str, str]:
+    return dict(resumption(FIRST, nodes, STORED if datasets is None else datasets, before, changed).again)
+
+
+def test_what_succeeded_is_taken_over_and_the_rest_runs_again() -> None:
+    found = resumption(FIRST, CHAIN, STORED, done(*CHAIN[:2]), [])
+    assert found.source == FIRST
+    assert found.reused == done(*CHAIN[:2])
+    assert found.again == {"c": "it has not succeeded"}
+
+
+def test_what_follows_a_node_that_runs_again_runs_again() -> None:
+    assert again(CHAIN, done(*CHAIN[1:])) == {
+        "a": "it has not succeeded",
+        "b": "it follows 'a', which runs again",
+        "c": "it follows 'b', which runs again",
+    }
+
+
+def test_a_node_that_reads_or_writes_something_else_now_runs_again() -> None:
+    changed = [CHAIN[0], replace(CHAIN[1], inputs=("x", "raw")), CHAIN[2]]
+    assert again(changed, done(*CHAIN)) == {
+        "b": "its inputs or outputs are others now",
+        "c": "it follows 'b', which runs again",
+    }
+
+
+def test_other_tags_resources_and_texts_do_not_make_a_node_run_again() -> None:
+    same = [replace(node, tags=frozenset({"new"}), resources={"memory": 9}, display="renamed") for node in CHAIN]
+    assert again(same, done(*CHAIN)) == {}
+
+
+@pytest.mark.parametrize(
+    ("changed", "parameter", "runs_again"),
+    [
+        ("m.rate", "params:m.rate", True),
+        ("m", "params:m.rate", True),
+        ("m.rate.first", "params:m.rate", True),
+        ("m.rat", "params:m.rate", False),
+        ("n", "params:m.rate", False),
+        ("n", "parameters", True),
+    ],
+)
+def test_a_node_that_reads_a_changed_parameter_runs_again(changed: str, parameter: str, runs_again: bool) -> None:
+    nodes = [make_node("n", [parameter], ["x"])]
+    why = {"n": f"parameter '{changed}' was changed"} if runs_again else {}
+    assert again(nodes, done(*nodes), changed=[changed]) == why
+
+
+def test_what_was_left_in_memory_is_made_again_where_it_is_needed() -> None:
+    in_memory = {name: one for name, one in STORED.items() if name != "y"}
+    assert again(CHAIN, done(*CHAIN[:2]), in_memory) == {
+        "b": "'y', which it leaves in memory, is needed again",
+        "c": "it has not succeeded",
+    }
+    assert again(CHAIN, done(*CHAIN), in_memory) == {}
+
+
+def test_a_node_made_to_run_again_for_its_memory_takes_those_that_follow_it_along() -> None:
+    nodes = [
+        make_node("make", ["raw"], ["stored", "in_memory"]),
+        make_node("use", ["in_memory"], ["end"]),
+        make_node("other", ["stored"], ["end_2"]),
+    ]
+    found = again(nodes, done(nodes[0], nodes[2]), stored("raw", "stored", "end", "end_2"))
+    assert found == {
+        "make": "'in_memory', which it leaves in memory, is needed again",
+        "use": "it has not succeeded",
+        "other": "it follows 'make', which runs again",
+    }
+
+
+def test_only_groups_that_succeeded_are_done_and_what_was_taken_over_still_is() -> None:
+    plan = plan_of([[], [0], [1]])
+    plan = replace(plan, reused={"old": Reused("0", FIRST)})
+    view = view_of(claimed=[0, 1], succeeded=[0], failed=[1])
+    assert done_before(plan, view) == {"old": Reused("0", FIRST), "n0": Reused(plan.groups[0].signatures[0], RUN_ID)}
+
+
+@given(graphs(), st.data())
+def test_whatever_is_taken_over_can_be_read_by_whatever_runs_again(graph: Graph, data: st.DataObject) -> None:
+    names = [node.name for node in graph.nodes]
+    succeeded = data.draw(st.sets(st.sampled_from(names)))
+    before = done(*(node for node in graph.nodes if node.name in succeeded))
+    found = resumption(FIRST, graph.nodes, graph.datasets, before, [])
+    assert sorted([*found.reused, *found.again]) == sorted(names)
+    assert set(found.reused) <= succeeded
+    for above, below in graph.edges:
+        if names[below] in found.reused:
+            assert names[above] in found.reused
+        elif names[above] in found.reused:
+            shared = {base_name(name) for name in graph.nodes[below].inputs}
+            passed = [name for name in graph.nodes[above].outputs if base_name(name) in shared]
+            exact = [name for name in passed if name in graph.nodes[below].inputs]
+            assert not any(is_in_memory(name, graph.datasets) for name in exact)
+
+
+@given(graphs())
+def test_where_all_was_done_nothing_runs_again_and_where_nothing_was_all_does(graph: Graph) -> None:
+    everything = resumption(FIRST, graph.nodes, graph.datasets, done(*graph.nodes), [])
+    nothing = resumption(FIRST, graph.nodes, graph.datasets, {}, [])
+    assert (everything.again, nothing.reused) == ({}, {})
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "expected"),
+    [
+        ({}, {}, []),
+        ({"a": 1, "b": {"c": 1, "d": 2}}, {"a": 1, "b": {"c": 1, "d": 3}}, ["b.d"]),
+        ({"a": 1}, {"b": 1}, ["a", "b"]),
+        ({"a": {"b": 1}}, {"a": 1}, ["a"]),
+        ({"a": {}}, {"a": {"b": 1}}, ["a.b"]),
+        ({"a": [1, 2]}, {"a": [2, 1]}, ["a"]),
+        ({"a": 1}, {"a": 1.0}, ["a"]),
+        ({"a": None}, {}, []),
+        ({"aws_batch": {"max_workers": 1}}, {"aws_batch": {"max_workers": 2}}, []),
+        ({"m": {"aws_batch": 1}}, {"m": {"aws_batch": 2}}, ["m.aws_batch"]),
+    ],
+)
+def test_changed_parameters_are_named_with_dots(before: Any, now: Any, expected: list[str]) -> None:
+    assert changed_parameters(before, now) == expected
+
+
+# Chains of resumed runs, by whole plans
+
+
+VERSIONED = {name: Dataset("pickle.PickleDataset", "remote", versioned=True) for name in ("x", "y", "z")}
+
+
+def resumed(request: Mapping[str, Any], run_id: str, earlier: Plan, succeeded: list[int], params: Any) -> Plan:
+    view = view_of(claimed=succeeded, submitted=succeeded, succeeded=[Mark(group) for group in succeeded])
+    state = Earlier(earlier, view, {"params": params})
+    return make_plan(document(CHAIN, VERSIONED), request, run_id, ALLOWED, state)[0]
+
+
+def test_each_run_of_a_chain_loads_what_the_run_wrote_that_really_made_it() -> None:
+    first, _ = make_plan(document(CHAIN, VERSIONED), {}, FIRST, ALLOWED)
+    second = resumed({}, SECOND, first, [0], {})
+    third = resumed({}, THIRD, second, [0], {})
+    assert [group.nodes for group in second.groups] == [("b",), ("c",)]
+    assert [group.load_versions for group in second.groups] == [{"x": FIRST}, {"y": SECOND}]
+    assert [(group.nodes, group.load_versions) for group in third.groups] == [(("c",), {"y": SECOND})]
+    assert {name: one.run_id for name, one in third.reused.items()} == {"a": FIRST, "b": SECOND}
+
+
+def test_a_parameter_that_is_changed_in_the_middle_of_a_chain_runs_its_readers_again() -> None:
+    first, _ = make_plan(document(CHAIN, VERSIONED), {"params": {"m": {"rate": 1}}}, FIRST, ALLOWED)
+    request = {"params": {"m": {"rate": 2}}}
+    view = view_of(succeeded=[0, 1, 2])
+    plan, found = make_plan(
+        document(CHAIN, VERSIONED), request, SECOND, ALLOWED, Earlier(first, view, {"params": {"m": {"rate": 1}}})
+    )
+    assert found is not None
+    assert found.again == {"c": "parameter 'm.rate' was changed"}
+    assert plan.groups[0].load_versions == {"y": FIRST}
+
+
+def test_a_node_of_the_same_name_in_another_pipeline_pins_nothing() -> None:
+    """Its outputs are others: the run takes over those of its own pipeline's node."""
+    other = make_node("a", ["raw"], ["other"])
+    both = document([*CHAIN, other], VERSIONED, {"__default__": [0, 1, 2], "elsewhere": [3]})
+    first, _ = make_plan(both, {}, FIRST, ALLOWED)
+    plan, _ = make_plan(both, {}, SECOND, ALLOWED, Earlier(first, view_of(succeeded=[0]), {}))
+    assert [group.load_versions for group in plan.groups] == [{"x": FIRST}, {"y": SECOND}]
+
+
+def test_a_request_to_resume_means_what_the_run_before_meant_unless_it_says_otherwise() -> None:
+    before = {"pipeline": "ds", "tags": ["t"], "params": {"a": 1}, "max_workers": 2, "description": "mine"}
+    resume = {"resume_from": FIRST}
+    kept = {"pipeline": "ds", "tags": ["t"], "params": {"a": 1}, "max_workers": 2}
+    assert resumed_request(resume, before) == {**resume, **kept}
+    assert resumed_request({**resume, "params": {}, "max_workers": 9}, before) == {
+        **resume,
+        **kept,
+        "params": {},
+        "max_workers": 9,
+    }
+    assert resumed_request({**resume, "pipelines": ["dp"]}, before) == {
+        **resume,
+        "pipelines": ["dp"],
+        "params": {"a": 1},
+        "max_workers": 2,
+    }
