@@ -8,8 +8,10 @@ from typing import Any
 import click
 
 COMMANDS = {
+    "init": "Add to a project what running it on AWS Batch takes.",
     "check": "Find every reason why a run would fail on AWS Batch.",
     "compile": "Write the graph document that the service runs.",
+    "package": "Make what is deployed: the functions with the project's graph, and their template.",
     "run": "Run pipelines on AWS Batch, or on this machine with --local.",
     "status": "Show a run: its jobs, what they do, and why they failed.",
     "list": "List runs, newest first.",

@@ -1,0 +1,122 @@
+"""What `init` adds to a Kedro project: its environment for AWS Batch, its image, and what deploys its functions."""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING, Any
+
+from .compile import project_name
+from .config import DEFAULT_SERVICE
+from .datasets import LOCAL, of_config
+from .errors import KedroAwsBatchError, ProjectError
+from .wording import listed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+TEMPLATES = Path(__file__).parent / "templates"
+#: Where `kedro aws-batch package` puts what is deployed.
+STAGE = "build/aws_batch"
+
+
+class FilesExistError(KedroAwsBatchError):
+    """Files would be overwritten."""
+
+
+@dataclass(frozen=True)
+class Scaffold:
+    """The files to write, by their paths within the project."""
+
+    files: Mapping[str, str]
+    #: Datasets that moved from this machine to S3.
+    moved: tuple[str, ...]
+
+
+def scaffold(project: Path, package: str, environment: str, bucket: str) -> Scaffold:
+    """Return the files for a project: its catalog is the base's, with the local files on S3."""
+    catalog, moved = _catalog(project, bucket)
+    name = project_name(package)
+    values = {
+        "project": name,
+        "service": DEFAULT_SERVICE,
+        "python": f"{sys.version_info.major}.{sys.version_info.minor}",
+        "requirements": _requirements(project),
+        "stage": STAGE,
+    }
+    files = {
+        f"conf/{environment}/catalog.yml": catalog,
+        f"conf/{environment}/parameters.yml": _filled("parameters.yml", values),
+        "package.json": _filled("package.json", values),
+        "Dockerfile": _filled("Dockerfile", values),
+        ".dockerignore": _filled("dockerignore", values),
+    }
+    return Scaffold(files, moved)
+
+
+def write(project: Path, found: Scaffold, force: bool) -> None:
+    """Write the files, all or none. Raises FilesExistError for files that are there already, unless forced to."""
+    from .launch.files import write_atomically  # noqa: PLC0415
+
+    existing = [name for name in found.files if (project / name).exists()]
+    if existing and not force:
+        raise FilesExistError(f"There is already {listed(existing)}: nothing was written. To overwrite: --force.")
+    for name, text in found.files.items():
+        write_atomically(project / name, text.encode())
+
+
+def _filled(name: str, values: Mapping[str, str]) -> str:
+    return Template((TEMPLATES / name).read_text(encoding="utf-8")).substitute(values)
+
+
+def _requirements(project: Path) -> str:
+    """Return the lines that install what the project needs, before its code is copied, so that they are cached."""
+    if (project / "requirements.txt").is_file():
+        return 'COPY requirements.txt .\nRUN pip install -r requirements.txt kedro-aws-batch "s3fs>=2026"'
+    return 'COPY pyproject.toml .\nCOPY src src\nRUN pip install . kedro-aws-batch "s3fs>=2026"'
+
+
+def _catalog(project: Path, bucket: str) -> tuple[str, tuple[str, ...]]:
+    """Return the catalog of the new environment, and which datasets in it had been on this machine."""
+    import yaml  # noqa: PLC0415
+
+    moved = {name: _on_s3(entry, bucket) for name, entry in _base_entries(project) if _is_local(entry)}
+    head = (
+        "# The base catalog's datasets that lie on this machine, on S3, where jobs reach them. What nodes pass to\n"
+        "# each other and no catalog names stays in memory: such nodes share a job.\n"
+    )
+    body = yaml.safe_dump(moved, sort_keys=False, allow_unicode=True) if moved else "{}\n"
+    return head + body, tuple(moved)
+
+
+def _base_entries(project: Path) -> Iterator[tuple[str, Any]]:
+    import yaml  # noqa: PLC0415
+
+    for file in sorted((project / "conf/base").glob("**/catalog*.y*ml")):
+        try:
+            found = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+        except yaml.YAMLError as error:
+            raise ProjectError(f"'{file}' is not YAML: {error}") from error
+        yield from found.items()
+
+
+def _is_local(entry: Any) -> bool:
+    if not isinstance(entry, dict) or "type" not in entry:
+        return False
+    found = of_config(entry)
+    return found.location == LOCAL and found.path is not None and not found.path.startswith("$")
+
+
+def _on_s3(entry: Mapping[str, Any], bucket: str) -> dict[str, Any]:
+    moved: dict[str, Any] = {}
+    for key, value in entry.items():
+        if key in ("filepath", "path") and isinstance(value, str):
+            moved[key] = f"s3://{bucket}/{re.sub(r'^(file://|local://)?/*(data/)?', '', value)}"
+        elif key == "dataset" and isinstance(value, dict):
+            moved[key] = _on_s3(value, bucket)
+        else:
+            moved[key] = value
+    return moved
