@@ -203,8 +203,8 @@ REFUSALS: list[tuple[dict[str, Any], type[DagError], str]] = [
         {"params": {"aws_batch": {"job_queue": "queue_3"}}},
         NotAllowedError,
         (
-            "Group 'a' wants the job queue 'queue_3', which this deployment does not allow (it allows: queue, queue_2). "
-            "Did you mean 'queue_2'?"
+            "Group 'a' wants the job queue 'queue_3', which this deployment does not allow "
+            "(it allows: queue, queue_2). Did you mean 'queue_2'?"
         ),
     ),
     (
