@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -39,3 +41,13 @@ def open_report(browser: Browser, tmp_path: Path) -> Callable[[RunState], Page]:
         return tab
 
     return opened
+
+
+@pytest.fixture
+def as_it_was() -> Iterator[None]:
+    """Undo what opening a project does to a process: its search path and its environment."""
+    path, environment = list(sys.path), dict(os.environ)
+    yield
+    sys.path[:] = path
+    os.environ.clear()
+    os.environ.update(environment)

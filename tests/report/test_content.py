@@ -64,7 +64,15 @@ def test_only_a_run_that_may_change_says_as_of_when_it_is() -> None:
 
 @pytest.mark.parametrize(
     ("amount", "text"),
-    [(0, "$0.00"), (0.00001, "under $0.0001"), (0.01234, "$0.012"), (12.345, "$12.35"), (12345, "$12,345.00")],
+    [
+        (0, "$0.00"),
+        (1e-7, "under $0.000001"),
+        (0.0000123, "$0.000012"),
+        (0.01234, "$0.012"),
+        (0.5, "$0.50"),
+        (12.345, "$12.35"),
+        (12345, "$12,345.00"),
+    ],
 )
 def test_money_has_the_figures_that_count(amount: float, text: str) -> None:
     assert money(amount, "USD") == text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import textwrap
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -236,11 +237,13 @@ def moment(at: int | None) -> str:
 
 
 def money(amount: float, currency: str) -> str:
-    """Return an amount: cents where there are some, and otherwise three figures that count."""
+    """Return an amount: cents where there are some, and otherwise the two figures that count."""
     sign = "$" if currency == "USD" else f"{currency} "
     if amount == 0 or amount >= 1:
         return f"{sign}{amount:,.2f}"
-    return f"{sign}{amount:.2g}" if amount >= 0.0001 else f"under {sign}0.0001"
+    if amount < 1e-6:
+        return f"under {sign}0.000001"
+    return f"{sign}{amount:.{max(2, 1 - math.floor(math.log10(amount)))}f}"
 
 
 def _duration(span: Span | None) -> Cell:

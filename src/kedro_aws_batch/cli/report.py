@@ -1,0 +1,118 @@
+"""`kedro aws-batch report`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import click
+
+from kedro_aws_batch.errors import KedroAwsBatchError, ProjectError
+from kedro_aws_batch.quiet import stdout_kept_clean
+
+from .service import Place, place_options, run_argument
+
+if TYPE_CHECKING:
+    from kedro_aws_batch.client import GroupState
+    from kedro_aws_batch.prices import Prices
+    from kedro_aws_batch.report.content import LogLink
+
+
+@click.command("report")
+@run_argument()
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="The file to write.")
+@click.option(
+    "--prices",
+    "price_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A YAML file of prices, instead of aws_batch.prices in the parameters.",
+)
+@place_options
+def command(place: Place, run: str | None, output: Path | None, price_file: Path | None) -> None:
+    """Write a run's report: one HTML file with its timeline, its jobs, why they failed and what they cost.
+
+    It opens without network, for a run that goes on too. RUN is a run's id, or as much of its beginning as only one
+    has; left out, the latest run.
+
+    \b
+    Examples:
+      kedro aws-batch report
+      kedro aws-batch report 2026-11-22T13 --output=report.html
+      kedro aws-batch report --local
+    """
+    from kedro_aws_batch.launch.files import write_atomically  # noqa: PLC0415
+    from kedro_aws_batch.launch.runs import find_run  # noqa: PLC0415
+    from kedro_aws_batch.report.content import content  # noqa: PLC0415
+    from kedro_aws_batch.report.page import render  # noqa: PLC0415
+
+    prices = _prices(place, price_file)
+    runs = place.runs()
+    state = runs.describe_run(find_run(runs, run))
+    file = output or Path(f"kedro-run-{state.run_id}.html")
+    remark = "A local run. The costs are what the same seconds would cost on AWS." if place.local else ""
+    page = render(content(state, prices, _log_link(place, state.run_id, file), remark))
+    write_atomically(file, page.encode())
+    click.echo(f"Report of run {state.run_id} ({state.status}): {file}")
+
+
+def _prices(place: Place, file: Path | None) -> Prices:
+    """Return the prices of a file, or of the project's parameters, or outside of a project the usual ones."""
+    from kedro_aws_batch.prices import Prices, read_prices  # noqa: PLC0415
+
+    if file is not None:
+        return read_prices(_read_file(file))
+    try:
+        _ = place.project
+    except ProjectError:
+        return Prices()
+    from kedro_aws_batch.config import read_configuration  # noqa: PLC0415
+    from kedro_aws_batch.problems import require_none  # noqa: PLC0415
+    from kedro_aws_batch.project import Opening, read_parameters  # noqa: PLC0415
+
+    with stdout_kept_clean():
+        parameters = read_parameters(Opening(place.environment, conf_source=place.conf_source))
+    configuration, problems = read_configuration(parameters.get("aws_batch"), place.environment)
+    require_none([problem for problem in problems if problem.where.endswith("aws_batch.prices")])
+    return read_prices(configuration.prices, configuration.run["launch_type"])
+
+
+def _read_file(file: Path) -> Any:
+    import yaml  # noqa: PLC0415
+
+    from kedro_aws_batch.prices import wrong_prices  # noqa: PLC0415
+
+    try:
+        value = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise KedroAwsBatchError(f"'{file}' is no YAML: {error}") from error
+    if wrong := wrong_prices(value):
+        raise KedroAwsBatchError(f"'{file}' {wrong}.")
+    return value
+
+
+def _log_link(place: Place, run_id: str, file: Path) -> LogLink:
+    """Return what leads to a job's log: the console of CloudWatch, or a local run's files as seen from the report."""
+    if not place.local:
+        region = place.client("logs").meta.region_name  # type: ignore[union-attr]  # there is one for runs on AWS
+        return lambda group: _in_console(region, group)
+    from kedro_aws_batch.launch import state as kept  # noqa: PLC0415
+
+    folder = kept.folder(place.project) / "logs" / run_id
+
+    def in_file(group: GroupState) -> str | None:
+        log = folder / f"{kept.log_name(group)}.log"
+        return quote(os.path.relpath(log, file.resolve().parent)) if log.is_file() else None
+
+    return in_file
+
+
+def _in_console(region: str, group: GroupState) -> str | None:
+    """Return where CloudWatch's console shows a stream. It takes names quoted twice, with `$` for the outer `%`."""
+    from kedro_aws_batch.launch.outcome import LOG_GROUP  # noqa: PLC0415
+
+    if not group.log_stream:
+        return None
+    names = [quote(quote(name, safe=""), safe="").replace("%", "$") for name in (LOG_GROUP, group.log_stream)]
+    return f"https://console.aws.amazon.com/cloudwatch/home?region={region}#logsV2:log-groups/log-group/{names[0]}/log-events/{names[1]}"

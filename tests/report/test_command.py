@@ -1,0 +1,77 @@
+"""`kedro aws-batch report` of local runs that have ended: what `run --local` keeps of them is all that it needs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from click.testing import CliRunner
+
+from kedro_aws_batch.cli import aws_batch
+from kedro_aws_batch.launch import state as kept
+from tests.plugin.project import CONFIGURATION, REMOTE_CHAIN, Sources, write_project
+
+from . import runs
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from click.testing import Result
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, as_it_was: None) -> Path:
+    """A project whose prices are its own, with two local runs of which the later failed."""
+    prices = {"rates": "fargate-arm64", "spot_factor": 0.3}
+    made = write_project(tmp_path, Sources(catalog=REMOTE_CHAIN, configuration={**CONFIGURATION, "prices": prices}))
+    earlier = runs.run([runs.group(0)], run_id="2026-11-21T00.00.00.000Z")
+    for run in (earlier, runs.failed()):
+        kept.save_run(made, run)
+    log = kept.folder(made) / "logs" / runs.failed().run_id / f"{kept.log_name(runs.failed().groups[0])}.log"
+    log.parent.mkdir(parents=True)
+    log.write_text("hello\n", encoding="utf-8")
+    monkeypatch.chdir(made)
+    return made
+
+
+def call(*words: str) -> Result:
+    return CliRunner().invoke(aws_batch, list(words))
+
+
+def test_the_report_of_the_latest_local_run_is_written_and_said(project: Path) -> None:
+    result = call("report", "--local")
+    name = "kedro-run-2026-11-22T13.11.00.000Z.html"
+    assert (result.exit_code, result.output) == (0, f"Report of run 2026-11-22T13.11.00.000Z (FAILED): {name}\n")
+    page = (project / name).read_text(encoding="utf-8")
+    assert "A local run. The costs are what the same seconds would cost on AWS." in page
+    assert "fargate-arm64" in page
+    assert "times 0.3 for spot" in page
+
+
+def test_a_local_runs_logs_are_linked_from_where_the_report_is(project: Path) -> None:
+    assert call("report", "--local", "--output=out/report.html").exit_code == 0
+    page = (project / "out/report.html").read_text(encoding="utf-8")
+    (link,) = {part.split('"')[0] for part in page.split('href="')[1:] if part.startswith("..")}
+    assert (project / "out" / link).read_text(encoding="utf-8") == "hello\n"
+
+
+def test_a_run_is_named_by_the_beginning_of_its_id(project: Path) -> None:
+    result = call("report", "2026-11-21", "--local", "-o", "r.html")
+    assert result.output == "Report of run 2026-11-21T00.00.00.000Z (SUCCEEDED): r.html\n"
+
+
+def test_prices_may_come_from_a_file(project: Path) -> None:
+    (project / "prices.yml").write_text("{vcpu_hour: 0.02, gb_hour: 0, currency: EUR, source: ours}", encoding="utf-8")
+    assert call("report", "--local", "--prices=prices.yml", "-o", "r.html").exit_code == 0
+    page = (project / "r.html").read_text(encoding="utf-8")
+    assert "0.02 EUR per vCPU-hour" in page
+    assert "(ours)" in page
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [("{vcpu: 1}", "Did you mean"), ("{", "is no YAML"), ("", "must name rates")]
+)
+def test_a_file_of_prices_that_makes_no_sense_is_refused(project: Path, text: str, said: str) -> None:
+    (project / "prices.yml").write_text(text, encoding="utf-8")
+    result = call("report", "--local", "--prices=prices.yml")
+    assert (result.exit_code, said in result.output, list(project.glob("*.html"))) == (1, True, [])
