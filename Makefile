@@ -7,6 +7,8 @@ READY := $(VENV)/.ready
 NODE_READY := $(if $(CI)$(shell command -v npm 2>/dev/null),node_modules/.ready)
 # So is Chromium. It is installed where that takes nobody's password; on CI it must be there; elsewhere those tests skip.
 BROWSER_READY := $(if $(CI),$(VENV)/.browser,$(if $(shell test "$$(id -u)" = 0 && command -v apt-get),$(VENV)/.browser))
+# Kedro-Viz is for one test, in an environment of its own: beside Kedro it would hook into the runs of all others.
+VIZ_READY := $(if $(CI),$(VENV)/viz/.ready)
 UV := 0.13.9
 WORKERS ?= 2
 
@@ -15,7 +17,7 @@ export KEDRO_DISABLE_TELEMETRY := 1
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help browser demo test test-long check format bench lock clean
+.PHONY: help browser kedro-viz demo test test-long check format bench lock clean
 
 help:  ## List what make can do
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -43,10 +45,17 @@ $(VENV)/.browser: | $(READY)
 
 browser: $(VENV)/.browser  ## Install Chromium, with which the reports are tested, where root has apt
 
+$(VENV)/viz/.ready: $(READY)
+	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python $(VENV)/viz
+	@VIRTUAL_ENV=$(CURDIR)/$(VENV)/viz $(BIN)/uv pip install --quiet --constraint constraints.txt --editable '.[report,viz]'
+	@touch $@
+
+kedro-viz: $(VENV)/viz/.ready  ## Install Kedro-Viz in an environment of its own, for the test that builds its page
+
 demo: $(READY)  ## Run the example pipeline, distributed, on the embedded AWS
 	@cd examples/spaceflights && PATH="$(CURDIR)/$(BIN):$$PATH" ./demo
 
-test: $(READY) $(NODE_READY) $(BROWSER_READY)  ## Run the tests (under ten minutes on two cores)
+test: $(READY) $(NODE_READY) $(BROWSER_READY) $(VIZ_READY)  ## Run the tests (under ten minutes on two cores)
 	@$(BIN)/python -m pytest -n $(WORKERS) -m 'not long'
 
 test-long: $(READY) $(NODE_READY)  ## Run the long simulations and soak tests (under twenty minutes)

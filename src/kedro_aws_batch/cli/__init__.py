@@ -17,6 +17,7 @@ COMMANDS = {
     "list": "List runs, newest first.",
     "logs": "Show what the jobs of a run, or of one node, have printed.",
     "report": "Write a run's report: its timeline, jobs, failures and cost in one HTML file.",
+    "viz": "Show a run in Kedro-Viz: each node's status, duration and error.",
     "cancel": "Cancel a run.",
     "resume": "Run again what a run did not finish, on what it did.",
 }

@@ -1,0 +1,96 @@
+"""A run's state in the form in which Kedro-Viz keeps that of a plain `kedro run`, so that its flowchart shows it.
+
+Kedro-Viz reads `.viz/kedro_pipeline_events.json` anew on every question for the status. It knows nodes by the first
+eight hex digits of the SHA-1 of `str(node)`, datasets by those of their name, and of what has not ended it knows
+nothing. What a node of several in one job took by itself is not known: each gets the time of its job.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from .datasets import is_parameter, without_transcoding
+from .wording import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from kedro.pipeline import Pipeline
+    from kedro.pipeline.node import Node
+
+    from .client import GroupState, RunState
+
+EVENTS_FILE = ".viz/kedro_pipeline_events.json"
+Event = dict[str, Any]
+
+
+def nodes_of(state: RunState, pipelines: Mapping[str, Pipeline]) -> dict[str, Node]:
+    """Return the nodes of a run by name, as the project has them now; those that it no longer has are left out."""
+    ran = [pipelines[name] for name in state.pipelines if name in pipelines]
+    known = {node.name: node for pipeline in [*pipelines.values(), *ran] for node in pipeline.nodes}
+    names = (name for group in state.groups for name in group.nodes)
+    return {name: known[name] for name in names if name in known}
+
+
+def events(state: RunState, nodes: Mapping[str, Node]) -> list[Event]:
+    """Return what Kedro-Viz reads: one event after the other, in the order in which jobs ended."""
+    ended = [group for group in state.groups if group.status in ("SUCCEEDED", "FAILED")]
+    ended.sort(key=lambda group: (group.ended_at or 0, group.index))
+    found = [{"event": "before_pipeline_run", "timestamp": _timestamp(state.created_at)}]
+    for group in ended:
+        for name in group.nodes:
+            if name in nodes:
+                found += _of_node(group, nodes[name])
+    return found + _of_end(state, nodes)
+
+
+def _of_node(group: GroupState, node: Node) -> Iterator[Event]:
+    known = {"node": node.name, "node_id": _id(str(node))}
+    succeeded = group.status == "SUCCEEDED"
+    for dataset in node.inputs if succeeded else ():
+        yield from _of_dataset("after_dataset_loaded", dataset)
+    status = "success" if succeeded else "failed"
+    yield {"event": "after_node_run", **known, "duration": group.seconds or 0.0, "status": status}
+    if not succeeded:
+        yield {"event": "on_node_error", **known, **_why(group), "timestamp": _timestamp(group.ended_at)}
+    for dataset in node.outputs if succeeded else ():
+        yield from _of_dataset("after_dataset_saved", dataset)
+
+
+def _of_dataset(event: str, dataset: str) -> Iterator[Event]:
+    if not is_parameter(dataset):
+        node_id = _id(without_transcoding(dataset))
+        yield {"event": event, "dataset": dataset, "node_id": node_id, "status": "Available"}
+
+
+def _of_end(state: RunState, nodes: Mapping[str, Node]) -> list[Event]:
+    """Return the event by which a run ended, if it has."""
+    if not state.ended:
+        return []
+    moment = {"timestamp": _timestamp(state.ended_at)}
+    if state.status == "SUCCEEDED":
+        return [{"event": "after_pipeline_run", **moment}]
+    end: Event = {"event": "on_pipeline_error", "error": plain(state.reason or state.status), **moment, "traceback": ""}
+    failed = [group for group in state.groups if group.status == "FAILED"]
+    first = min(failed, key=lambda group: (group.ended_at or 0, group.index), default=None)
+    if first is not None and first.nodes[0] in nodes:
+        node = nodes[first.nodes[0]]
+        end |= {"node": node.name, "node_id": _id(str(node))}
+    return [end]
+
+
+def _why(group: GroupState) -> dict[str, str]:
+    """Return what Kedro-Viz shows of a failure; in the place of a traceback, where the job's log is."""
+    code = "" if group.exit_code is None else f" (exit code {group.exit_code})"
+    log = f"The log stream of its job: {group.log_stream}" if group.log_stream else "Its job never had a log."
+    return {"error": f"{plain(group.reason or 'no reason given')}{code}", "traceback": plain(log)}
+
+
+def _id(text: str) -> str:
+    return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()[:8]
+
+
+def _timestamp(at: int | None) -> str | None:
+    return None if at is None else datetime.fromtimestamp(at / 1000, timezone.utc).isoformat()

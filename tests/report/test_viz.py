@@ -1,0 +1,205 @@
+"""What Kedro-Viz is told of a run, and what it makes of it where it is installed."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import os
+import subprocess
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from click.testing import CliRunner
+from kedro.pipeline import node, pipeline
+
+from kedro_aws_batch.cli import aws_batch
+from kedro_aws_batch.launch import state as kept
+from kedro_aws_batch.viz import events, nodes_of
+from tests.plugin.project import Sources, write_project
+
+from . import runs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .browser import Browser
+
+START = "2026-11-22T13:11:00+00:00"
+#: Kedro-Viz, in an environment of its own: installed beside Kedro it would hook into every run of every test.
+KEDRO_VIZ = Path(__file__).parents[2] / ".venv/viz/bin/kedro"
+
+
+def same(x: object) -> object:
+    return x
+
+
+PIPELINES = {
+    "__default__": pipeline(
+        [
+            node(same, "raw@pandas", "middle", name="first"),
+            node(same, ["middle"], "final", name="second"),
+            node(same, ["final"], "copied", name="third"),
+        ]
+    )
+}
+
+
+def viz_id(text: str) -> str:
+    return hashlib.sha1(text.encode()).hexdigest()[:8]  # noqa: S324  (as Kedro-Viz has it)
+
+
+def told(*groups: dict[str, object], **more: object) -> list[dict[str, object]]:
+    state = runs.run(list(groups), **more)
+    return events(state, nodes_of(state, PIPELINES))
+
+
+def test_a_run_that_succeeded_is_told_as_kedro_viz_tells_a_plain_run() -> None:
+    assert told(runs.group(0, nodes=["first"])) == [
+        {"event": "before_pipeline_run", "timestamp": START},
+        {"event": "after_dataset_loaded", "dataset": "raw@pandas", "node_id": viz_id("raw"), "status": "Available"},
+        {
+            "event": "after_node_run",
+            "node": "first",
+            "node_id": viz_id("first: same([raw@pandas]) -> [middle]"),
+            "duration": 10.0,
+            "status": "success",
+        },
+        {"event": "after_dataset_saved", "dataset": "middle", "node_id": viz_id("middle"), "status": "Available"},
+        {"event": "after_pipeline_run", "timestamp": "2026-11-22T13:11:13.500000+00:00"},
+    ]
+
+
+def test_a_failure_has_its_reason_its_duration_and_where_its_log_is() -> None:
+    failed = runs.group(0, nodes=["second"], status="FAILED", reason="\x1b[31mno luck", exit_code=1)
+    known = {"node": "second", "node_id": viz_id("second: same([middle]) -> [final]")}
+    end = "2026-11-22T13:11:13.500000+00:00"
+    found = told(
+        failed, runs.group(1, 0, nodes=["third"], status="SKIPPED", **runs.NEVER), status="FAILED", reason="no luck"
+    )
+    assert found == [
+        {"event": "before_pipeline_run", "timestamp": START},
+        {"event": "after_node_run", **known, "duration": 10.0, "status": "failed"},
+        {
+            "event": "on_node_error",
+            **known,
+            "error": "no luck (exit code 1)",
+            "traceback": "The log stream of its job: kedro/default/0",
+            "timestamp": end,
+        },
+        {"event": "on_pipeline_error", "error": "no luck", "timestamp": end, "traceback": "", **known},
+    ]
+
+
+def test_a_run_that_goes_on_has_no_end_and_what_has_not_ended_is_not_told() -> None:
+    found = told(
+        runs.group(0, nodes=["first"]),
+        runs.group(1, 0, nodes=["second"], status="RUNNING", ended_at=None),
+        status="RUNNING",
+        ended_at=None,
+    )
+    assert [event["event"] for event in found] == [
+        "before_pipeline_run",
+        "after_dataset_loaded",
+        "after_node_run",
+        "after_dataset_saved",
+    ]
+
+
+def test_nodes_of_one_job_have_the_time_of_the_job_each() -> None:
+    found = told(runs.group(0, nodes=["first", "second"]))
+    assert [event["duration"] for event in found if event["event"] == "after_node_run"] == [10.0, 10.0]
+
+
+def test_nodes_that_the_project_no_longer_has_are_left_out() -> None:
+    assert [event["event"] for event in told(runs.group(0, nodes=["gone"]))] == [
+        "before_pipeline_run",
+        "after_pipeline_run",
+    ]
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, as_it_was: None) -> Path:
+    """A project of two nodes with a local run of which the second failed."""
+    made = write_project(tmp_path, Sources())
+    failed = runs.group(1, 0, nodes=["second"], status="FAILED", reason="OutOfMemoryError", exit_code=137)
+    kept.save_run(made, runs.run([runs.group(0, nodes=["first"]), failed], status="FAILED", reason="second failed"))
+    monkeypatch.chdir(made)
+    return made
+
+
+def test_the_command_writes_the_file_and_says_how_to_see_it(project: Path) -> None:
+    result = CliRunner().invoke(aws_batch, ["viz", "--local"])
+    assert (result.exit_code, result.output.splitlines()) == (
+        0,
+        [
+            "Run 2026-11-22T13.11.00.000Z (FAILED): .viz/kedro_pipeline_events.json, 2 nodes.",
+            "To see it: kedro viz run --env=aws_batch",
+        ],
+    )
+    written = json.loads((project / ".viz/kedro_pipeline_events.json").read_text(encoding="utf-8"))
+    assert [event["status"] for event in written if event["event"] == "after_node_run"] == ["success", "failed"]
+
+
+def test_a_page_to_share_needs_kedro_viz(project: Path) -> None:
+    result = CliRunner().invoke(aws_batch, ["viz", "--local", "--static=public"])
+    assert (result.exit_code, result.output) == (
+        1,
+        "Error: Kedro-Viz is not installed: pip install 'kedro-aws-batch[viz]'.\n",
+    )
+
+
+@pytest.fixture
+def kedro_viz() -> Path:
+    if not KEDRO_VIZ.exists() and os.environ.get("CI"):
+        pytest.fail("CI must have Kedro-Viz: `make kedro-viz` installs it.")
+    if not KEDRO_VIZ.exists():
+        pytest.skip("there is no Kedro-Viz here: `make kedro-viz` installs it in an environment of its own")
+    return KEDRO_VIZ
+
+
+@pytest.fixture
+def served(project: Path, kedro_viz: Path) -> Iterator[str]:
+    """The page that the command builds, served."""
+    words = ["aws-batch", "viz", "--local", "--static=public"]
+    built = subprocess.run(
+        [str(kedro_viz), *words], cwd=project, capture_output=True, text=True, check=False, timeout=200
+    )
+    assert built.returncode == 0, built.stdout + built.stderr
+    assert not (project / "build").exists()
+    handler = functools.partial(Quiet, directory=str(project / "public"))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """Serves files and keeps it to itself."""
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_kedro_viz_shows_which_node_failed_and_why(served: str, browser: Browser, project: Path) -> None:
+    told = json.loads((project / "public/api/run-status").read_text(encoding="utf-8"))
+    assert sorted((each["status"], each["duration"]) for each in told["nodes"].values()) == [
+        ("failed", 10.0),
+        ("success", 10.0),
+    ]
+    drawn = json.loads((project / "public/api/main").read_text(encoding="utf-8"))
+    assert set(told["nodes"]) == {each["id"] for each in drawn["nodes"] if each["type"] == "task"}
+    page = browser.open(served)
+    page.look(1400, 900)
+    page.wait("document.querySelector('a[href*=workflow]')?.click() ?? location.pathname.includes('workflow')")
+    texts = "[...document.querySelectorAll('svg text')].map(one => one.textContent)"
+    page.wait(f"{texts}.includes('failed')")
+    shown = page.run(texts)
+    assert shown[shown.index("failed") : shown.index("second") + 1] == ["failed", "Duration:", "10s", "second"]
+    assert "Run execution failed" in page.wait("document.body.innerText")
+    page.screenshot("kedro-viz")
