@@ -71,6 +71,20 @@ def run(project: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
 
 
+def look(project: Path, *words: str) -> str:
+    """Return what a command says of a project's local runs."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "kedro_aws_batch", *words, "--local"],
+        cwd=project,
+        env=surroundings(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout
+
+
 def stored(project: Path) -> dict[str, Any]:
     """Return what lies on the embedded S3 of a project between two runs."""
     place = project / ".kedro_aws_batch/local"
@@ -92,12 +106,16 @@ def test_a_failed_run_says_why_and_is_resumed_once_the_project_is_mended(make_pr
 
     registry = next(project.glob("src/*/pipeline_registry.py"))
     registry.write_text(registry.read_text().replace("it went wrong", "").replace('way == "fail"', "False"))
+    assert look(project, "status").splitlines()[2].startswith("FAILED ")
+    assert "RuntimeError: it went wrong" in look(project, "logs", "second")
     resumed = run(project, f"--resume-from={run_id}")
     assert resumed.returncode == 0, resumed.stdout + resumed.stderr
     assert "0 files uploaded to the embedded S3 (0.0 MB), 1 already there" in resumed.stdout
     assert re.findall(r"^SUCCEEDED +[\d.]+ s +(\w+)$", resumed.stdout, re.MULTILINE) == ["second"]
     new = re.search(r"^Run (\S+): 1 node in 1 job$", resumed.stdout, re.MULTILINE)[1]  # type: ignore[index]
     assert stored(project)[f"final.pkl/{new}/final.pkl"] == 42
+    nothing = run(project, "--only-missing-outputs")
+    assert (nothing.returncode, nothing.stdout.splitlines()[-1]) == (0, "All outputs are there: nothing to run.")
     assert "it went wrong" in (project / f".kedro_aws_batch/local/logs/{run_id}/0001-second.log").read_text()
 
 
@@ -107,6 +125,8 @@ def test_an_interruption_cancels_the_run_and_keeps_what_it_did(make_project: Mak
         deadline = time.monotonic() + 60
         while not (project / "sleeping").exists() and time.monotonic() < deadline:
             time.sleep(0.1)
+        assert "RUNNING" in look(project, "status").splitlines()[0]
+        assert "kedro run --nodes=second" in look(project, "logs")
         process.send_signal(signal.SIGINT)
         output, _ = process.communicate(timeout=90)
     assert process.returncode == 130, output

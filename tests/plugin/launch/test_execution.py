@@ -12,7 +12,8 @@ from rich.console import Console
 
 from kedro_aws_batch.client import GroupState, RunState, Service, Started
 from kedro_aws_batch.errors import ServiceError
-from kedro_aws_batch.launch.execution import Execution, start, watch
+from kedro_aws_batch.launch.commands import Commands
+from kedro_aws_batch.launch.execution import Execution, Watched, start, watch
 from kedro_aws_batch.launch.outcome import Ending
 from kedro_aws_batch.launch.progress import Pace, View
 
@@ -154,3 +155,29 @@ def test_a_network_that_comes_and_goes_does_not_end_the_watch() -> None:
         watch(execution(lost)[0], STARTED)
     with pytest.raises(ServiceError, match="forgotten"):
         watch(execution(ServiceError("forgotten", "UnknownRun"), ended)[0], STARTED)
+
+
+def test_lost_answers_are_said_once_and_so_is_their_return() -> None:
+    lost, ended = ServiceError("no network"), replace(RUNNING, status="SUCCEEDED", settled=True)
+    running, _, output = execution(lost, lost, ended)
+    assert watch(running, STARTED).exit_code == 0
+    first, second, *_ = output.getvalue().splitlines()
+    assert first == "No answer, trying again; the run itself goes on. (no network)"
+    assert second.startswith("Answers are back after 0.")
+
+
+def test_a_run_on_aws_is_left_by_an_interruption_and_told_how_to_return_to_when_answers_stay_away() -> None:
+    left, service, output = execution(KeyboardInterrupt())
+    assert watch(replace(left, commands=Commands("other")), STARTED) == Watched(130)
+    assert service.calls == []
+    back = "  to return to it:  kedro aws-batch status r --watch --env=other"
+    assert back in output.getvalue().splitlines()
+    away, _, _ = execution(ServiceError("no network"))
+    with pytest.raises(ServiceError, match="no network\n  to return to it:  kedro aws-batch status r --watch"):
+        watch(replace(away, commands=Commands()), STARTED)
+
+
+def test_what_will_not_pass_is_not_waited_for() -> None:
+    refused, _, _ = execution(ServiceError("not allowed", "Refused"))
+    with pytest.raises(ServiceError, match=r"^not allowed$"):
+        watch(refused, STARTED)
