@@ -125,22 +125,36 @@ def _read_request(connection: socket.socket, reader: BinaryIO) -> Request | None
     if request.header("Transfer-Encoding").lower() == "chunked":
         request.body = _read_chunks(reader)
     else:
-        request.body = reader.read(int(request.header("Content-Length", "0")))
+        request.body = _read_whole(reader, int(request.header("Content-Length", "0")))
     return request
 
 
 def _read_headers(reader: BinaryIO) -> list[tuple[str, str]]:
     headers = []
-    while line := reader.readline(_LINE_LIMIT).decode("latin-1").rstrip("\r\n"):
-        name, _, value = line.partition(":")
+    while (line := reader.readline(_LINE_LIMIT)) not in {b"\r\n", b"\n"}:
+        if not line.endswith(b"\n"):
+            raise _cut_short()
+        name, _, value = line.decode("latin-1").partition(":")
         headers.append((name, value.strip()))
     return headers
+
+
+def _read_whole(reader: BinaryIO, size: int) -> bytes:
+    body = reader.read(size)
+    if len(body) < size:
+        raise _cut_short()
+    return body
+
+
+def _cut_short() -> ConnectionError:
+    """Return an error that ends the connection: of a client that was killed, half a request must have no effect."""
+    return ConnectionResetError("the client went away before its request was whole")
 
 
 def _read_chunks(reader: BinaryIO) -> bytes:
     chunks = []
     while size := int(reader.readline(_LINE_LIMIT).split(b";")[0], 16):
-        chunks.append(reader.read(size))
+        chunks.append(_read_whole(reader, size))
         reader.readline(_LINE_LIMIT)
     _read_headers(reader)
     return b"".join(chunks)
