@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
+import yaml
 
 from kedro_aws_batch.client import GroupState
 from kedro_aws_batch.config import read_configuration
@@ -98,3 +102,19 @@ def test_prices_are_part_of_the_configuration_and_checked_with_it() -> None:
     assert (read.prices, problems) == ({"rates": "ec2-arm64"}, [])
     _, problems = read_configuration({**QUEUES, "prices": "ec2"}, "aws_batch")
     assert [problem.where for problem in problems] == ["parameters of 'aws_batch', aws_batch.prices"]
+
+
+def test_the_table_in_the_docs_is_the_one_in_the_code() -> None:
+    page = (Path(__file__).parents[2] / "docs/seeing-a-run.md").read_text(encoding="utf-8")
+    for rates in TABLE.values():
+        least = f"{rates.minimum_seconds} s" if rates.minimum_seconds else ""
+        cells = [f"`{rates.name}`", f"${rates.vcpu_hour:g}", f"${rates.gb_hour:g}", least, rates.source]
+        assert "| " + " | ".join(cells).replace("|  |", "| |") + " |" in page
+
+
+def test_the_example_in_the_docs_is_right() -> None:
+    page = (Path(__file__).parents[2] / "docs/seeing-a-run.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    value = yaml.safe_load(example)["aws_batch"]["prices"]
+    assert wrong_prices(value) is None
+    assert read_prices(value).queues["gpu_queue"].gpu_hour == 0.81
