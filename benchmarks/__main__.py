@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from pathlib import Path
 
@@ -35,6 +36,7 @@ def main() -> int:
         return 0
     if unknown := sorted(set(given.names) - BENCHMARKS.keys()):
         parser.error(f"there is no benchmark {', '.join(map(repr, unknown))}; there are {', '.join(BENCHMARKS)}")
+    os.environ.setdefault("POWERTOOLS_LOG_LEVEL", "CRITICAL")  # before anything imports the handlers
     RESULTS.mkdir(exist_ok=True)
     for name in given.names or BENCHMARKS:
         console.rule(f"{name}: {BENCHMARKS[name]}")

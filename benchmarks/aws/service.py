@@ -7,8 +7,10 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 
+import yaml
 from botocore.exceptions import ClientError
 
 from adapters.ports import Ports
@@ -38,6 +40,20 @@ class Deployment:
     window_ms: float = 0
     concurrency: int = 2
     memory_mb: int = 512
+
+    @staticmethod
+    def deployed() -> Deployment:
+        """Return what serverless.yml says now."""
+        document = yaml.safe_load((Path(__file__).parents[2] / "serverless.yml").read_text(encoding="utf-8"))
+        (mapping,) = (each["sqs"] for each in document["functions"]["job_state_change"]["events"] if "sqs" in each)
+        window = mapping.get("maximumBatchingWindow", 0) * 1000
+        return Deployment(
+            mapping["batchSize"], window, mapping["maximumConcurrency"], document["provider"]["memorySize"]
+        )
+
+    def __str__(self) -> str:
+        """Return it as a table shows it."""
+        return f"{self.batch_size} · {self.window_ms / 1000:g} s · {self.concurrency}"
 
     @property
     def slowness(self) -> float:
@@ -187,8 +203,8 @@ class Service:
 
         self.timeline.spawn(run, deadline)
 
-    def go(self) -> None:
-        """Start a run and let everything happen until it has ended and nothing is under way."""
+    def begin(self) -> None:
+        """Invoke start_run."""
         source = Source(self.document, Allowed([QUEUE], [DEFINITION]))
 
         def started(run: Any) -> None:
@@ -196,6 +212,10 @@ class Service:
             self.run_id = run.run_id
 
         self.invoke("start_run", lambda speaker: start(speaker, source, {}, "given:1"), started)
+
+    def go(self) -> None:
+        """Start a run and let everything happen until it has ended and nothing is under way."""
+        self.begin()
         self.timeline.later(37_000, self._reconcile)
         self.timeline.go(self._is_over)
         assert self.ended is not None

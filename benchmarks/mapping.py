@@ -1,0 +1,48 @@
+"""What batch size, window and concurrency of the event source mapping do to wait and price."""
+
+from __future__ import annotations
+
+import sys
+
+from benchmarks.aws.service import Deployment
+from benchmarks.measure import measure, seconds
+from benchmarks.report import Cell, Report
+from benchmarks.shapes import SHAPES
+
+MAPPINGS = (
+    Deployment(10, 0, 2),
+    Deployment(10, 0, 5),
+    Deployment(10, 0, 20),
+    Deployment(100, 1000, 5),
+    Deployment(1000, 1000, 2),
+    Deployment(1000, 1000, 5),
+    Deployment(1000, 1000, 10),
+    Deployment(10_000, 2000, 5),
+)
+CASES = (
+    ("chain 100", 60, 60),
+    ("1→1,000→1", 60, 60),
+    ("1→10,000→1", 60, 60),
+    ("10 layers of 100", 60, 80),
+    ("10 layers of 1,000", 60, 60),
+    ("10 layers of 1,000", 60, 80),
+)
+
+
+def run() -> list[Report]:
+    """Measure every mapping, with arrays."""
+    columns = ["batch · window · concurrency"]
+    for name, shortest, longest in CASES:
+        kind = name if shortest == longest else f"{name}, {shortest}–{longest} s"
+        columns += [f"{kind} ÷", "$"]
+    report = Report("mapping", "Makespan ÷ critical path and dollars per 1,000 nodes, arrays on", columns)
+    for deployment in MAPPINGS:
+        cells: list[Cell] = [str(deployment)]
+        for name, *lasts in CASES:
+            parents = SHAPES[name]()
+            measured = measure(parents, seconds(len(parents), *lasts), deployment, array_jobs=True)
+            cells += [round(measured.ratio, 4), round(measured.per_thousand, 5)]
+        report.rows.append(cells)
+        print(".", end="", file=sys.stderr, flush=True)
+    print(file=sys.stderr)
+    return [report]

@@ -1,0 +1,84 @@
+"""What whole runs of given shapes cost, exactly: whatever changes these figures changes the user's bill or wait.
+
+No invocation here overlaps another, and every job ends by itself, so the figures hold on any machine.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from adapters.run_table import DynamoRunTable
+from benchmarks.aws.dynamodb import MeteredDynamoDB
+from dag.status import RunStatus
+from tests.handlers.stage import Stage
+from tests.simulation.graphs import chain, document, fan, layers
+
+#: Write units that every run costs once, plan and durations left out.
+ONCE = {"key": 1, "active": 1, "runs": 1, "status": 4}
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What a run cost."""
+
+    submits: int
+    invocations: int
+    reads: int  #: requests that read
+    writes: int  #: requests that write
+    written: dict[str, int]  #: write units by kind of item; not of what is compressed, which depends on zlib
+
+
+def counts(parents: Sequence[Sequence[int]], batch: int, **run: Any) -> Counts:
+    """Run a pipeline whose jobs end in the order of their submission, their events delivered in full batches."""
+    stage = Stage(document(parents, **run))
+    dynamodb: Any = MeteredDynamoDB()
+    stage.table = DynamoRunTable(dynamodb, "runs")  # type: ignore[assignment]
+    started = stage.start()
+    invocations = 1
+    while alive := [job for job in stage.batch.work if not job.over]:
+        for job in alive[:batch]:
+            stage.batch.end(job)
+        stage.deliver(*alive[:batch])
+        invocations += 1
+    ended = stage.table.get_run(started.run_id)
+    assert ended is not None
+    assert ended.status is RunStatus.SUCCEEDED
+    requests = dynamodb.meter.requests
+    requests["GetItem"] -= 1  # the look at its end, just now
+    reading = sum(requests[name] for name in ("GetItem", "BatchGetItem", "Query"))
+    return Counts(
+        stage.batch.counts["SubmitJob"],
+        invocations,
+        reading,
+        sum(requests.values()) - reading,
+        {kind: units for kind, units in dynamodb.meter.written.items() if kind not in ("plan", "durations")},
+    )
+
+
+def test_a_chain_of_10() -> None:
+    assert counts(chain(10), 10) == Counts(10, 11, 32, 59, ONCE | {"shard": 30, "job": 10, "end": 10})
+
+
+def test_1_to_300_to_1_in_single_jobs() -> None:
+    assert counts(fan(300), 10) == Counts(302, 33, 84, 106, ONCE | {"shard": 84, "job": 302, "end": 302})
+
+
+def test_1_to_300_to_1_in_arrays() -> None:
+    assert counts(fan(300), 10, array_jobs=True) == Counts(
+        3, 33, 109, 86, ONCE | {"shard": 70, "job": 2, "array": 6, "end": 302}
+    )
+
+
+def test_1_to_300_to_1_in_arrays_whose_events_come_together() -> None:
+    assert counts(fan(300), 300, array_jobs=True) == Counts(
+        3, 4, 22, 39, ONCE | {"shard": 15, "job": 2, "array": 6, "end": 302}
+    )
+
+
+def test_5_layers_of_100() -> None:
+    assert counts(layers(random.Random(1), 5, 100), 100, array_jobs=True) == Counts(
+        5, 6, 31, 57, ONCE | {"shard": 28, "array": 10, "end": 500}
+    )
