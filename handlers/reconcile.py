@@ -13,6 +13,7 @@ from handlers.service import Context, dispatcher, lifetime, logger, metrics
 def handler(event: Any, context: Context) -> Answer:  # noqa: ARG001 - Lambda's signature
     """Return {runs, repaired}: how many open runs were looked at, and how many things were put right."""
     answer = reconcile(dispatcher(context), lifetime())
+    metrics.add_metric(name="OpenRuns", unit="Count", value=answer["runs"])
     metrics.add_metric(name="Repairs", unit="Count", value=answer["repaired"])
     return answer
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kedro_aws_batch.local import EmbeddedAws, TemplateError, service_root
-from kedro_aws_batch.local.template import Resolver, read_service
+from kedro_aws_batch.local.template import Resolver, Variables, read_service
 
 from .support import write_service
 
@@ -40,6 +40,45 @@ def resolver() -> Resolver:
 )
 def test_an_intrinsic_function_is_evaluated(value: Any, expected: Any) -> None:
     assert resolver().resolve(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("${param:size}", 3),
+        ("${param:size, 4}", 3),
+        ("${param:absent, 4}", 4),
+        ("${param:absent, 'none'}", "none"),
+        ("a ${param:size} b ${param:name}", "a 3 b dev"),
+        ("${file(packaged.json):arns}", ["arn:us-east-1"]),
+        ({"prefix": "${file(packaged.json):project}--"}, {"prefix": "flights--"}),
+    ],
+)
+def test_a_variable_of_osls_is_filled_in(value: Any, expected: Any) -> None:
+    packaged = {"arns": [{"Fn::Sub": "arn:${AWS::Region}"}], "project": "flights"}
+    variables = Variables({"size": 3, "name": "dev"}, packaged)
+
+    assert Resolver({"AWS::Region": "us-east-1"}, lambda name: ("", {}), variables).resolve(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("condition", "holds"),
+    [
+        ({"Fn::Equals": [{"Ref": "Stage"}, "dev"]}, True),
+        ({"Fn::Not": [{"Fn::Equals": [{"Ref": "Stage"}, "dev"]}]}, False),
+        ({"Fn::And": [{"Condition": "IsDev"}, {"Fn::Equals": ["a", "b"]}]}, False),
+        ({"Fn::Or": [{"Condition": "IsDev"}, {"Fn::Equals": ["a", "b"]}]}, True),
+    ],
+)
+def test_a_condition_chooses_and_leaves_out(condition: Any, holds: bool) -> None:
+    conditions = {"IsDev": {"Fn::Equals": [{"Ref": "Stage"}, "dev"]}, "Chosen": condition}
+    conditional = Resolver({"Stage": "dev"}, lambda name: ("", {}), conditions=conditions)
+    value = {
+        "a": {"Fn::If": ["Chosen", 1, {"Ref": "AWS::NoValue"}]},
+        "b": [{"Fn::If": ["Chosen", {"Ref": "AWS::NoValue"}, 2]}],
+    }
+
+    assert conditional.resolve(value) == ({"a": 1, "b": []} if holds else {"b": [2]})
 
 
 @pytest.mark.parametrize("value", [{"Fn::If": ["a", 1, 2]}, "${self:service}", {"Fn::GetAtt": ["Queue", "Color"]}])
@@ -83,7 +122,9 @@ def test_includes_and_defaults_are_followed(tmp_path: Path) -> None:
     ("resource", "message"),
     [
         ({"Type": "AWS::StepFunctions::StateMachine"}, "StateMachine, which the embedded AWS does not know"),
-        ({"Type": "AWS::SQS::Queue", "Condition": "IsProduction"}, "condition"),
+        ({"Type": "AWS::SQS::Queue", "Condition": "IsProduction"}, "There is no condition IsProduction"),
+        ({"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "${param:queue}"}}, "no value for this parameter"),
+        ({"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "${file(packaged.json):q}"}}, "holds no such thing"),
     ],
 )
 def test_a_resource_that_is_not_known_is_an_error(tmp_path: Path, resource: Any, message: str) -> None:
@@ -139,5 +180,54 @@ def test_the_service_of_this_checkout_is_found_and_provisioned() -> None:
     assert tables == ["kedro-aws-batch-local-RunTable"]
     patterns = [json.loads(rule["EventPattern"]) for rule in rules if "EventPattern" in rule]
     queue_arn = f"arn:aws:batch:us-east-1:123456789012:job-queue/{aws.job_queue}"
-    assert [pattern["detail"]["jobQueue"] for pattern in patterns] == [[queue_arn]]
+    assert [pattern["detail"]["jobQueue"] for pattern in patterns] == [[queue_arn]] * 2
+    assert {pattern["detail-type"][0] for pattern in patterns} == {"Batch Job State Change", "Batch Job Queue Blocked"}
     assert [rule["ScheduleExpression"] for rule in rules if "ScheduleExpression" in rule] == ["rate(1 minute)"]
+
+
+def test_a_resource_is_made_if_its_condition_holds(tmp_path: Path) -> None:
+    template = {
+        "Parameters": {"Queues": {"Type": "String", "Default": "${param:queues}"}},
+        "Conditions": {"Both": {"Fn::Equals": [{"Ref": "Queues"}, "both"]}},
+        "Resources": {
+            "First": {"Type": "AWS::SQS::Queue"},
+            "Second": {"Type": "AWS::SQS::Queue", "Condition": "Both"},
+        },
+    }
+    made = {}
+
+    for number, queues in enumerate(("one", "both")):
+        params = {"default": {"queues": "none"}, "dev": {"queues": queues}}
+        root = write_service(tmp_path / str(number), HANDLER, resources=template, params=params)
+        with EmbeddedAws(service=root) as aws:
+            made[queues] = [url.rpartition("-")[2] for url in aws.client("sqs").list_queues()["QueueUrls"]]
+
+    assert made == {"one": ["First"], "both": ["First", "Second"]}
+
+
+def test_a_file_is_included_by_a_parameter_and_events_come_from_what_was_packaged(tmp_path: Path) -> None:
+    root = write_service(
+        tmp_path / "service",
+        HANDLER,
+        functions={"look": {"handler": "handlers/look.handler", "events": "${file(packaged.json):schedules}"}},
+        params={"default": {"batch": "${file(packaged.json):launchType}"}},
+        resources=["${file(resources/${param:batch}.yml)}"],
+    )
+    (root / "resources").mkdir()
+    (root / "resources/own.yml").write_text("Resources:\n  Queue: {Type: 'AWS::SQS::Queue'}\n")
+
+    service = read_service(root, {"batch": "own"}, {"schedules": [{"schedule": "rate(1 day)"}]})
+
+    assert list(service.resources) == ["Queue"]
+    assert service.functions[0].events == [{"schedule": "rate(1 day)"}]
+
+
+def test_only_jobs_of_the_graphs_project_are_heard_of(tmp_path: Path) -> None:
+    graph = tmp_path / "graph.json"
+    graph.write_text('{"project": "flights"}')
+
+    with EmbeddedAws(service=service_root(), graph_document=graph) as aws:
+        rules = aws.client("events").list_rules()["Rules"]
+
+    patterns = [json.loads(rule["EventPattern"]) for rule in rules if "EventPattern" in rule]
+    assert [pattern["detail"]["jobName"] for pattern in patterns] == [[{"prefix": "flights--"}]] * 2

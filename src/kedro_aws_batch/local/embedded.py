@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -34,6 +35,7 @@ from kedro_aws_batch.local.processes import Processes
 from kedro_aws_batch.local.provision import Deployment, Provisioner
 from kedro_aws_batch.local.queues import AtomicSqsBackend
 from kedro_aws_batch.local.template import read_service
+from kedro_aws_batch.package.names import names
 
 if TYPE_CHECKING:
     from mypy_boto3_batch import BatchClient
@@ -77,6 +79,8 @@ class EmbeddedAws:
     function_environment: Mapping[str, str] = field(default_factory=dict)
     #: Values for the template's parameters, over those that follow from the queues and definitions.
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    #: What packaged.json would tell serverless.yml, over what follows from the queues, the definitions and the graph.
+    packaged: Mapping[str, Any] = field(default_factory=dict)
     service_prefix: str = "kedro-aws-batch-local"
     region: str = "us-east-1"
     #: How many instances a function may have.
@@ -180,14 +184,22 @@ class EmbeddedAws:
             compute.register(name, settings)
         if self.service is None:
             return
-        names = {"JobQueues": list(queues), "JobQueueArns": arns, "JobDefinitions": list(definitions)}
+        follows = {"JobQueues": list(queues), "JobQueueArns": arns, "JobDefinitions": list(definitions)}
         environment = dict(self.function_environment)
         if self.graph_document is not None:
             environment["GRAPH_DOCUMENT"] = str(self.graph_document.resolve())
-        deployment = Deployment(self.service_prefix, {**names, **self.parameters}, environment)
-        provisioner = Provisioner(read_service(self.service), deployment, running.place, running.client)
+        deployment = Deployment(self.service_prefix, {**follows, **self.parameters}, environment)
+        # Queues and definitions are there already, so the template is to make none.
+        service = read_service(self.service, {"batch": "own"}, {**self._names(queues, definitions), **self.packaged})
+        provisioner = Provisioner(service, deployment, running.place, running.client)
         for name in provisioner.provision():
             running.functions.code_locations[name] = self.service
+
+    def _names(self, queues: Iterable[str], definitions: Iterable[str]) -> dict[str, Any]:
+        """Return what `kedro aws-batch package` would find out; without a graph, every job counts as ours."""
+        project = _project(self.graph_document)
+        told = {**names(project, queues, definitions), "schedules": []}
+        return told if project else {**told, "jobNamePrefix": ""}
 
 
 class _Running:
@@ -252,6 +264,14 @@ class _Running:
 
     def _publish_job(self, detail_type: str, detail: Json) -> None:
         self.bus.publish(new_event("aws.batch", detail_type, detail, (detail["jobArn"],)))
+
+
+def _project(graph: Path | None) -> str:
+    """Return the project of a graph document, if there is one that can be read: it is the service that refuses it."""
+    try:
+        return str(json.loads(graph.read_bytes())["project"]) if graph is not None else ""
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
 
 
 def _ignore(_: object) -> None:

@@ -60,7 +60,7 @@ class Provisioner:
         self._place = place
         self._client = client
         self._made: dict[str, Made] = {}
-        self._resolver = Resolver(self._parameters(), self._make)
+        self._resolver = Resolver(self._parameters(), self._make, service.variables, service.conditions)
         self._makers: dict[str, Callable[[str, Json], Made]] = {
             "AWS::DynamoDB::Table": self._table,
             "AWS::Events::Rule": self._rule,
@@ -71,8 +71,9 @@ class Provisioner:
 
     def provision(self) -> list[str]:
         """Create everything, and return the functions' names."""
-        for name in self._service.resources:
-            self._make(name)
+        for name, declared in self._service.resources.items():
+            if "Condition" not in declared or self._resolver.holds(declared["Condition"]):
+                self._make(name)
         return [self._function(each) for each in self._service.functions]
 
     def _parameters(self) -> Json:
@@ -89,6 +90,7 @@ class Provisioner:
         }
         for name, each in declared.items():
             value = given.get(name, each.get("Default"))
+            value = self._service.variables.fill(value) if isinstance(value, str) else value
             if "List" in each["Type"] and isinstance(value, str):
                 value = [part.strip() for part in value.split(",")]
             values[name] = value
@@ -104,8 +106,8 @@ class Provisioner:
 
     def _make_resource(self, name: str, declared: Json) -> Made:
         kind = declared["Type"]
-        if "Condition" in declared:
-            raise TemplateError(f"{name} has a condition; conditions are not supported by the embedded AWS.")
+        if "Condition" in declared and not self._resolver.holds(declared["Condition"]):
+            raise TemplateError(f"{name} is referred to, but its condition {declared['Condition']} does not hold.")
         if kind in IGNORED:
             return name, {"Arn": self._place.arn("ignored", name)}
         if kind not in self._makers:

@@ -1,4 +1,4 @@
-"""The service as serverless.yml declares it, and the part of CloudFormation's language that it uses."""
+"""The service as serverless.yml declares it, and what it uses of CloudFormation's language and of osls' variables."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from kedro_aws_batch.local.errors import TemplateError
 
 Json = dict[str, Any]
 
-_FILE = re.compile(r"\$\{file\((.+)\)\}")
+_FILE = re.compile(r"\$\{file\(([^)]+)\)\}")
+_PARAM = re.compile(r"\$\{param:([\w-]+)(?:, *('[^']*'|[\w.]+))?\}")
+_PACKAGED = re.compile(r"\$\{file\(packaged\.json\):(\w+)\}")
 _SUB = re.compile(r"\$\{(!?)([A-Za-z0-9_.:]+)\}")
 
 
@@ -32,6 +34,36 @@ class FunctionDeclaration:
 
 
 @dataclass(frozen=True)
+class Variables:
+    """What `${param:…}` and `${file(packaged.json):…}` stand for; of osls' other variables none is known here."""
+
+    params: Mapping[str, Any] = field(default_factory=dict)
+    packaged: Mapping[str, Any] = field(default_factory=dict)
+
+    def fill(self, text: str) -> Any:
+        """Return a text with its variables filled in, or the value of the one variable that it consists of."""
+        if match := _PACKAGED.fullmatch(text):
+            return self._packaged(match)
+        if match := _PARAM.fullmatch(text):
+            return self._param(match)
+        text = _PARAM.sub(lambda match: str(self._param(match)), text)
+        return _PACKAGED.sub(lambda match: str(self._packaged(match)), text)
+
+    def _packaged(self, match: re.Match[str]) -> Any:
+        if match[1] not in self.packaged:
+            raise TemplateError(f"{match[0]}: packaged.json holds no such thing, but {', '.join(self.packaged)}.")
+        return self.packaged[match[1]]
+
+    def _param(self, match: re.Match[str]) -> Any:
+        name, default = match.groups()
+        if name in self.params:
+            return self.params[name]
+        if default is None:
+            raise TemplateError(f"{match[0]}: there is no value for this parameter.")
+        return yaml.safe_load(default)
+
+
+@dataclass(frozen=True)
 class Service:
     """serverless.yml with its includes."""
 
@@ -39,15 +71,25 @@ class Service:
     functions: list[FunctionDeclaration]
     resources: dict[str, Json]
     parameters: dict[str, Json]
+    conditions: dict[str, Json] = field(default_factory=dict)
+    variables: Variables = field(default_factory=Variables)
 
 
-def read_service(root: Path) -> Service:
-    """Read `serverless.yml` and what its `resources` include."""
+def read_service(
+    root: Path, params: Mapping[str, Any] | None = None, packaged: Mapping[str, Any] | None = None
+) -> Service:
+    """Read `serverless.yml` and what its `resources` include, as for the stage `dev`.
+
+    `params` go over those of serverless.yml itself; `packaged` is what packaged.json would hold.
+    """
     document = _load(root / "serverless.yml")
     provider = document.get("provider") or {}
+    declared_params = document.get("params") or {}
+    by_stage = [declared_params.get(stage) or {} for stage in ("default", "dev")]
+    variables = Variables({**by_stage[0], **by_stage[1], **(params or {})}, packaged or {})
     parts = document.get("resources") or []
-    templates = [_included(root, part) for part in (parts if isinstance(parts, list) else [parts])]
-    sections: dict[str, Json] = {"Resources": {}, "Parameters": {}}
+    templates = [_included(root, part, variables) for part in (parts if isinstance(parts, list) else [parts])]
+    sections: dict[str, Json] = {"Resources": {}, "Parameters": {}, "Conditions": {}}
     for template in templates:
         for section, content in template.items():
             if section in sections:
@@ -55,8 +97,8 @@ def read_service(root: Path) -> Service:
             elif section not in {"Outputs", "Description", "AWSTemplateFormatVersion"}:
                 raise TemplateError(f"The section '{section}' of the resources is not supported by the embedded AWS.")
     declared = (document.get("functions") or {}).items()
-    functions = [_function(key, each, provider) for key, each in declared]
-    return Service(root, functions, sections["Resources"], sections["Parameters"])
+    functions = [_function(key, each, provider, variables) for key, each in declared]
+    return Service(root, functions, sections["Resources"], sections["Parameters"], sections["Conditions"], variables)
 
 
 def _load(path: Path) -> Json:
@@ -69,17 +111,18 @@ def _load(path: Path) -> Json:
     return loaded
 
 
-def _included(root: Path, part: object) -> Json:
+def _included(root: Path, part: object, variables: Variables) -> Json:
     if isinstance(part, dict):
         return part
-    if isinstance(part, str) and (match := _FILE.fullmatch(part)):
+    if isinstance(part, str) and (match := _FILE.fullmatch(str(variables.fill(part)))):
         return _load(root / match[1])
     raise TemplateError(f"'resources' holds {part!r}; write CloudFormation there, or ${{file(path)}}.")
 
 
-def _function(key: str, declared: Json, provider: Json) -> FunctionDeclaration:
+def _function(key: str, declared: Json, provider: Json, variables: Variables) -> FunctionDeclaration:
     # What is said nowhere else is the Serverless Framework's default.
     merged = {"timeout": 6, "memorySize": 1024, **provider, **declared}
+    events = declared.get("events") or []
     return FunctionDeclaration(
         key=key,
         handler=declared["handler"],
@@ -87,8 +130,12 @@ def _function(key: str, declared: Json, provider: Json) -> FunctionDeclaration:
         memory=int(merged["memorySize"]),
         environment={**(provider.get("environment") or {}), **(declared.get("environment") or {})},
         description=declared.get("description", ""),
-        events=declared.get("events") or [],
+        events=variables.fill(events) if isinstance(events, str) else events,
     )
+
+
+#: What `AWS::NoValue` gives: the property, or the element of a list, is not there.
+NO_VALUE = object()
 
 
 @dataclass
@@ -99,18 +146,16 @@ class Resolver:
     parameters: Mapping[str, Any]
     #: Makes a resource, and returns what `Ref` gives and the attributes that `Fn::GetAtt` gives.
     make: Callable[[str], tuple[str, Json]]
+    variables: Variables = field(default_factory=Variables)
+    conditions: Mapping[str, Any] = field(default_factory=dict)
     _under_way: list[str] = field(default_factory=list)
 
     def resolve(self, value: Any) -> Any:
         """Return a value with every intrinsic function in it evaluated."""
         if isinstance(value, list):
-            return [self.resolve(each) for each in value]
+            return [each for each in map(self.resolve, value) if each is not NO_VALUE]
         if isinstance(value, str):
-            if "${" in value:
-                raise TemplateError(
-                    f"{value!r}: variables of the Serverless Framework are not known here; use Fn::Sub."
-                )
-            return value
+            return self._fill(value)
         if not isinstance(value, dict):
             return value
         if len(value) == 1:
@@ -119,7 +164,39 @@ class Resolver:
                 return self._ref(argument)
             if name.startswith("Fn::"):
                 return self._call(name, argument)
-        return {key: self.resolve(each) for key, each in value.items()}
+        resolved = {key: self.resolve(each) for key, each in value.items()}
+        return {key: each for key, each in resolved.items() if each is not NO_VALUE}
+
+    def holds(self, condition: str) -> bool:
+        """Return whether a condition of the template holds."""
+        if condition not in self.conditions:
+            raise TemplateError(f"There is no condition {condition}.")
+        return self._holds(self.conditions[condition])
+
+    def _holds(self, declared: Json) -> bool:
+        (name, argument), *more = declared.items()
+        if more:
+            raise TemplateError(f"{declared!r} is not a condition.")
+        if name == "Condition":
+            return self.holds(argument)
+        if name == "Fn::Equals":
+            one, other = self.resolve(argument)
+            return bool(one == other)
+        if name == "Fn::Not":
+            return not self._holds(argument[0])
+        if name in {"Fn::And", "Fn::Or"}:
+            return (all if name == "Fn::And" else any)(self._holds(each) for each in argument)
+        raise TemplateError(f"{name} is not supported in conditions by the embedded AWS.")
+
+    def _fill(self, text: str) -> Any:
+        if "${" not in text:
+            return text
+        filled = self.variables.fill(text)
+        if not isinstance(filled, str):
+            return self.resolve(filled)
+        if "${" in filled:
+            raise TemplateError(f"{text!r}: of osls' variables only ${{param:…}} and packaged.json are known here.")
+        return filled
 
     def _call(self, name: str, argument: Any) -> Any:
         if name == "Fn::GetAtt":
@@ -133,6 +210,9 @@ class Resolver:
         if name == "Fn::Select":
             index, choices = argument
             return self.resolve(choices)[int(index)]
+        if name == "Fn::If":
+            condition, then, otherwise = argument
+            return self.resolve(then if self.holds(condition) else otherwise)
         if name == "Fn::Split":
             separator, text = argument
             return str(self.resolve(text)).split(separator)
@@ -151,6 +231,8 @@ class Resolver:
         return _SUB.sub(replace, text)
 
     def _ref(self, name: str) -> Any:
+        if name == "AWS::NoValue":
+            return NO_VALUE
         return self.parameters[name] if name in self.parameters else self._made(name)[0]
 
     def _attribute(self, resource: str, attribute: str) -> Any:

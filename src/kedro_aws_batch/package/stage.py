@@ -3,26 +3,52 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kedro_aws_batch.package.archive import Packaged, build_zip
 from kedro_aws_batch.package.errors import PackageError
+from kedro_aws_batch.package.names import names
+from kedro_aws_batch.package.schedules import read_schedules
 from kedro_aws_batch.service_root import service_root
 
 #: In a directory that can be deployed: what serverless.yml reads besides itself.
 ZIP, PACKAGED = "service.zip", "packaged.json"
 
+_SERVICE = re.compile(r"[A-Za-z][A-Za-z0-9]*(-[A-Za-z0-9]+)*")
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[^*?${}]+)?")
 
-def stage(graph_document: Path, directory: Path) -> Packaged:
+
+@dataclass(frozen=True)
+class Settings:
+    """What the templates need to know besides the graph, and can't be told by `--param`."""
+
+    service: str = (
+        "kedro-aws-batch"  #: with the stage, `-dev` say, the prefix of the functions' names and the stack's name
+    )
+    buckets: Sequence[str] = ()  #: that jobs may read and write: names, or `name/prefix` for a part of one
+    schedules: Path | None = None  #: a YAML file, see `read_schedules`
+
+
+def stage(graph_document: Path, directory: Path, settings: Settings = Settings()) -> Packaged:
     """Fill a directory that `osls deploy` deploys: serverless.yml, resources/, the zip, packaged.json.
 
     What lies there of an earlier time is replaced. Raises PackageError.
     """
+    graph = _read(graph_document)
+    if not _SERVICE.fullmatch(settings.service):
+        raise PackageError(f"'{settings.service}' is no name of a service: letters, digits and single hyphens, please.")
+    wanted = {
+        "service": settings.service,
+        "schedules": read_schedules(settings.schedules) if settings.schedules else [],
+        "jobPolicies": job_policies(settings.buckets),
+    }
     packaged = build_zip(graph_document, directory / ZIP)
-    described = describe(_read(graph_document), packaged)
+    described = {**describe(graph, packaged), **wanted}
     (directory / PACKAGED).write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
     root = service_root()
     shutil.copyfile(root / "serverless.yml", directory / "serverless.yml")
@@ -37,28 +63,53 @@ def describe(graph: Mapping[str, Any], packaged: Packaged) -> dict[str, Any]:
         "runtime": packaged.runtime,
         "zip": {"sha256": packaged.digest, "size": packaged.size},
         "graphDigest": graph["digest"],
+        "launchType": graph["run"]["launch_type"].lower(),
         **names(graph["project"], _used(graph, "job_queue"), _used(graph, "job_definition")),
     }
 
 
-def names(project: str, queues: Iterable[str], definitions: Iterable[str]) -> dict[str, Any]:
-    """Return a project and what of Batch its runs may use, the usual ones first, as the templates want it."""
-    queues, definitions = list(queues), list(definitions)
-    return {
-        "project": project,
-        "jobNamePrefix": f"{project}--",
-        "jobQueue": queues[0],
-        "jobQueues": ",".join(queues),
-        "jobQueueArns": [_arn(f"job-queue/{name}") for name in queues],
-        "jobDefinition": definitions[0],
-        "jobDefinitions": ",".join(definitions),
-        # SubmitJob is authorised for the name alone where no revision is asked for, else for name and revision.
-        "jobDefinitionArns": [_arn(f"job-definition/{name}{end}") for name in definitions for end in ("", ":*")],
-    }
+def job_policies(buckets: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the policies of the role that jobs run as: the named buckets, or parts of them, and nothing else."""
+    for name in buckets:
+        if not _BUCKET.fullmatch(name):
+            raise PackageError(
+                f"'{name}' is no bucket: write its name, or name/prefix for a part of it, without s3://."
+            )
+    whole = sorted({name.partition("/")[0] for name in buckets})
+    objects = sorted({f"{name.rstrip('/')}/*" for name in buckets})
+    if not buckets:
+        return []
+    statements = [
+        {
+            "Sid": "FindData",
+            "Effect": "Allow",
+            "Action": [
+                "s3:GetBucketLocation",
+                "s3:ListBucket",
+                "s3:ListBucketMultipartUploads",
+                "s3:ListBucketVersions",
+            ],
+            "Resource": [_bucket_arn(name) for name in whole],
+        },
+        {
+            "Sid": "ReadAndWriteData",
+            "Effect": "Allow",
+            "Action": [
+                "s3:AbortMultipartUpload",
+                "s3:DeleteObject",
+                "s3:GetObject",
+                "s3:GetObjectVersion",
+                "s3:ListMultipartUploadParts",
+                "s3:PutObject",
+            ],
+            "Resource": [_bucket_arn(name) for name in objects],
+        },
+    ]
+    return [{"PolicyName": "Data", "PolicyDocument": {"Version": "2012-10-17", "Statement": statements}}]
 
 
-def _arn(resource: str) -> dict[str, str]:
-    return {"Fn::Sub": f"arn:${{AWS::Partition}}:batch:${{AWS::Region}}:${{AWS::AccountId}}:{resource}"}
+def _bucket_arn(path: str) -> dict[str, str]:
+    return {"Fn::Sub": f"arn:${{AWS::Partition}}:s3:::{path}"}
 
 
 def _used(graph: Mapping[str, Any], key: str) -> list[str]:
