@@ -23,7 +23,9 @@ def only_missing(selection: Selection, project: Project) -> Selection | None:
 
     runner = SequentialRunner()
     if not hasattr(runner, "_filter_pipeline_for_missing_outputs"):
-        raise ProjectError("This version of Kedro has no --only-missing-outputs: it came with Kedro 1.1.")
+        import kedro  # noqa: PLC0415
+
+        raise ProjectError(f"Kedro {kedro.__version__} has no --only-missing-outputs: install a newer one.")
     try:
         found = runner._filter_pipeline_for_missing_outputs(filtered(selection, project), project.catalog)  # noqa: SLF001
     except Exception as error:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError
-
 from kedro_aws_batch.client import Service
 from kedro_aws_batch.difference import explain
 from kedro_aws_batch.errors import ServiceError
 
+from .aws import client
 from .execution import Execution, Watched, start, watch
 from .outcome import Ending
 from .progress import Pace
@@ -24,9 +22,8 @@ if TYPE_CHECKING:
     from .commands import Commands
     from .progress import View
 
-#: An answer comes within the 60 s of a function's time-out. Networks come and go: fifteen minutes are put up with.
+#: Networks come and go: fifteen minutes are put up with.
 PACE = Pace(interval=2, patience=15 * 60)
-_CONFIG = Config(connect_timeout=10, read_timeout=65, retries={"mode": "standard", "total_max_attempts": 3})
 
 
 @dataclass(frozen=True)
@@ -58,15 +55,3 @@ def run_on_aws(run: RemoteRun, view: View, wait: bool) -> Watched:
         return watch(execution, started)
     view.note(run.commands.way_back(started.run_id))
     return Watched(0)
-
-
-def client(name: str) -> Any:
-    """Return a boto3 client; a Region that is not set is a sentence."""
-    import boto3  # noqa: PLC0415
-
-    try:
-        return boto3.client(name, config=_CONFIG)  # type: ignore[call-overload]  # any of them
-    except BotoCoreError as error:
-        raise ServiceError(
-            f"AWS can't be called: {error} Set AWS_PROFILE, or AWS_REGION and credentials.", "Refused"
-        ) from error

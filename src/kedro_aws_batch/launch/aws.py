@@ -1,0 +1,24 @@
+"""Clients of AWS."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError
+
+from kedro_aws_batch.errors import ServiceError
+
+#: A function answers within its time-out of 60 s.
+_CONFIG = Config(connect_timeout=10, read_timeout=65, retries={"mode": "standard", "total_max_attempts": 3})
+
+
+def client(name: str) -> Any:
+    """Return a boto3 client; a Region that is not set is a sentence."""
+    try:
+        return boto3.client(name, config=_CONFIG)  # type: ignore[call-overload]  # any of them
+    except BotoCoreError as error:
+        raise ServiceError(
+            f"AWS can't be called: {error} Set AWS_PROFILE, or AWS_REGION and credentials.", "Refused"
+        ) from error
