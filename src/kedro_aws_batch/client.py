@@ -97,6 +97,8 @@ class RunState:
     on_failure: str | None = None
     max_workers: int | None = None
     graph_digest: str | None = None
+    #: What Batch says is stuck at the head of its queue: nodes, asks_for, job_queue, since, code, reason, remedy.
+    blocked: tuple[Mapping[str, Any], ...] = ()
     created_at: int | None = None
     ended_at: int | None = None
     now: int | None = None

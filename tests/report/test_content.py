@@ -94,3 +94,24 @@ def test_a_report_of_800_jobs_is_one_file_of_a_few_megabytes() -> None:
     page = render(told(runs.large(800)))
     assert len(page.encode()) < 7_000_000
     assert len(page.encode()) - len(render(told(runs.large(1))).encode()) < 1_500_000
+
+
+def test_a_run_that_is_stuck_says_why_and_what_to_do() -> None:
+    blocked = {
+        "nodes": ["train"],
+        "asks_for": "64 vCPUs, 2048 MiB",
+        "job_queue": "queue",
+        "since": runs.START,
+        "code": "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE",
+        "reason": "The compute environment is too small.",
+        "remedy": "Raise its maxvCpus.",
+    }
+    state = runs.run(
+        [runs.group(0, status="SUBMITTED", **runs.NEVER)], status="RUNNING", ended_at=None, blocked=[blocked]
+    )
+    said = (
+        "train (64 vCPUs, 2048 MiB) waits at the head of queue, since 2026-11-22 13:11:00 UTC. "
+        "The compute environment is too small. Raise its maxvCpus."
+    )
+    assert told(state).blocked == [said]
+    assert said in render(told(state))

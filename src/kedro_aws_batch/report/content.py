@@ -106,6 +106,11 @@ class Content:
         return sorted(failed, key=lambda row: (row.group.ended_at or 0, row.group.index))
 
     @property
+    def blocked(self) -> list[str]:
+        """Return why jobs can't start, and what to do about it."""
+        return [plain(_stuck(one)) for one in self.state.blocked]
+
+    @property
     def counts(self) -> list[tuple[str, int]]:
         """Return how many groups have which status, those that none has left out."""
         return [(status, self.state.counts[status]) for status in STATUSES if self.state.counts.get(status)]
@@ -266,6 +271,14 @@ def _between(state: RunState) -> str:
 def _label(nodes: Sequence[str]) -> str:
     more = f" +{len(nodes) - 1}" if len(nodes) > 1 else ""
     return f"{plain(nodes[0]) if nodes else '–'}{more}"
+
+
+def _stuck(blocked: Mapping[str, Any]) -> str:
+    since = f", since {moment(blocked['since'])}" if blocked.get("since") else ""
+    return (
+        f"{', '.join(blocked.get('nodes', ()))} ({blocked.get('asks_for', '')}) waits at the head of "
+        f"{blocked.get('job_queue', 'its queue')}{since}. {blocked.get('reason', '')} {blocked.get('remedy', '')}"
+    )
 
 
 def _hover(row: Row) -> Iterable[str]:
