@@ -18,6 +18,7 @@ COMMANDS = {
     "logs": "Show what the jobs of a run, or of one node, have printed.",
     "report": "Write a run's report: its timeline, jobs, failures and cost in one HTML file.",
     "viz": "Show a run in Kedro-Viz: each node's status, duration and error.",
+    "ui": "Show runs on a page of this machine, live, with buttons to cancel and resume.",
     "cancel": "Cancel a run.",
     "resume": "Run again what a run did not finish, on what it did.",
 }

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from kedro_aws_batch.prices import Prices
     from kedro_aws_batch.report.content import LogLink
 
+#: Said in reports of local runs.
+REMARK = "A local run. The costs are what the same seconds would cost on AWS."
+
 
 @click.command("report")
 @run_argument()
@@ -47,17 +50,17 @@ def command(place: Place, run: str | None, output: Path | None, price_file: Path
     from kedro_aws_batch.report.content import content  # noqa: PLC0415
     from kedro_aws_batch.report.page import render  # noqa: PLC0415
 
-    prices = _prices(place, price_file)
+    prices = read_project_prices(place, price_file)
     runs = place.runs()
     state = runs.describe_run(find_run(runs, run))
     file = output or Path(f"kedro-run-{state.run_id}.html")
-    remark = "A local run. The costs are what the same seconds would cost on AWS." if place.local else ""
-    page = render(content(state, prices, _log_link(place, state.run_id, file), remark))
+    links = _file_links(place, state.run_id, file) if place.local else console_links(place)
+    page = render(content(state, prices, links, REMARK if place.local else ""))
     write_atomically(file, page.encode())
     click.echo(f"Report of run {state.run_id} ({state.status}): {file}")
 
 
-def _prices(place: Place, file: Path | None) -> Prices:
+def read_project_prices(place: Place, file: Path | None = None) -> Prices:
     """Return the prices of a file, or of the project's parameters, or outside of a project the usual ones."""
     from kedro_aws_batch.prices import Prices, read_prices  # noqa: PLC0415
 
@@ -92,18 +95,21 @@ def _read_file(file: Path) -> Any:
     return value
 
 
-def _log_link(place: Place, run_id: str, file: Path) -> LogLink:
-    """Return what leads to a job's log: the console of CloudWatch, or a local run's files as seen from the report."""
-    if not place.local:
-        region = place.client("logs").meta.region_name  # type: ignore[union-attr]  # there is one for runs on AWS
-        return lambda group: _in_console(region, group)
+def console_links(place: Place) -> LogLink:
+    """Return what leads to a job's log in CloudWatch's console."""
+    region = place.client("logs").meta.region_name  # type: ignore[union-attr]  # there is one for runs on AWS
+    return lambda group: _in_console(region, group)
+
+
+def _file_links(place: Place, run_id: str, report: Path) -> LogLink:
+    """Return what leads to a local job's log, as seen from the report."""
     from kedro_aws_batch.launch import state as kept  # noqa: PLC0415
 
     folder = kept.folder(place.project) / "logs" / run_id
 
     def in_file(group: GroupState) -> str | None:
         log = folder / f"{kept.log_name(group)}.log"
-        return quote(os.path.relpath(log, file.resolve().parent)) if log.is_file() else None
+        return quote(os.path.relpath(log, report.resolve().parent)) if log.is_file() else None
 
     return in_file
 

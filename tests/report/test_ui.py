@@ -1,0 +1,186 @@
+"""The page of this machine: followed and used in a real browser, and asked by those who may not."""
+
+from __future__ import annotations
+
+import io
+import json
+import threading
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+from werkzeug.serving import make_server
+
+from kedro_aws_batch.cli.ui import _quiet
+from kedro_aws_batch.client import Service
+from kedro_aws_batch.launch.commands import Commands
+from kedro_aws_batch.prices import Prices
+from kedro_aws_batch.report.content import content
+from kedro_aws_batch.report.page import render
+from kedro_aws_batch.ui.app import COOKIE, Source, _form, create_app
+
+from . import runs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from flask.testing import FlaskClient
+
+    from kedro_aws_batch.client import RunState
+
+    from .browser import Browser, Page
+
+KEY = "the-key"
+GOING = runs.going_on()
+RUN = f"/runs/{GOING.run_id}"
+
+
+class FakeLambda:
+    """The service's functions, for one run, whose state the test sets."""
+
+    def __init__(self, state: RunState) -> None:
+        self.state = state
+        self.calls: list[tuple[str, dict[str, Any]]] = []
+
+    def invoke(self, FunctionName: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803  (boto3's names)
+        function, asked = FunctionName.removeprefix("service-"), json.loads(Payload)
+        self.calls.append((function, asked))
+        return {"Payload": io.BytesIO(json.dumps(self._answer(function)).encode())}
+
+    def _answer(self, function: str) -> dict[str, Any]:
+        whole = asdict(self.state)
+        if function == "list_runs":
+            return {"runs": [whole]}
+        if function == "cancel_run":
+            self.state = ended("CANCELLED")
+            return {"run_id": self.state.run_id, "status": "CANCELLED"}
+        if function == "start_run":
+            self.state = GOING
+            return {"run_id": GOING.run_id, "status": "RUNNING", "groups": 5, "nodes": 5}
+        return whole
+
+    def called(self, function: str) -> list[dict[str, Any]]:
+        return [asked for name, asked in self.calls if name == function]
+
+
+def ended(status: str) -> RunState:
+    return runs.run([runs.group(0), runs.group(1, 0, status=status)], status=status, reason=f"{status} because")
+
+
+@pytest.fixture
+def functions() -> FakeLambda:
+    return FakeLambda(GOING)
+
+
+@pytest.fixture
+def source(functions: FakeLambda) -> Source:
+    service = Service("service", cast("Any", functions))
+    return Source(lambda: service, lambda state: render(content(state, Prices(), lambda _: None)), Commands())
+
+
+@pytest.fixture
+def client(source: Source) -> FlaskClient:
+    return create_app(source, KEY).test_client()
+
+
+@pytest.fixture
+def entered(client: FlaskClient) -> FlaskClient:
+    client.get(f"/?key={KEY}", base_url="http://127.0.0.1:8000")
+    return client
+
+
+@pytest.fixture
+def address(source: Source) -> Iterator[str]:
+    server = make_server("127.0.0.1", 0, create_app(source, KEY), threaded=True, request_handler=_quiet())
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def enter(browser: Browser, address: str) -> Page:
+    page = browser.open(f"{address}/?key={KEY}")
+    page.look(1280, 900)
+    page.wait("document.querySelector('td a') !== null")
+    return page
+
+
+def test_a_run_is_followed_to_its_end(browser: Browser, address: str, functions: FakeLambda) -> None:
+    page = enter(browser, address)
+    page.screenshot("ui-runs")
+    page.run("document.querySelector('td a').click()")
+    page.wait("document.querySelector('#status')?.textContent === 'RUNNING'")
+    page.wait("document.querySelector('#report')?.contentDocument?.documentElement?.dataset.ready")
+    page.settle()
+    page.screenshot("ui-running")
+    functions.state = runs.succeeded()
+    page.wait("document.querySelector('#status').textContent === 'SUCCEEDED'")
+    badge = "document.querySelector('#report').contentDocument?.querySelector('.badge')?.textContent"
+    page.wait(f"{badge} === 'SUCCEEDED'")
+    assert page.run("document.querySelector('#cancel').checkVisibility()") is False
+    assert page.complaints() == []
+
+
+def test_a_run_is_cancelled_and_resumed_by_its_buttons(browser: Browser, address: str, functions: FakeLambda) -> None:
+    page = enter(browser, address)
+    page.run("document.querySelector('td a').click()")
+    page.wait("document.querySelector('#cancel button') !== null")
+    page.run("document.querySelector('#cancel button').click()")
+    page.wait("document.querySelector('#status')?.textContent === 'CANCELLED'")
+    assert functions.called("cancel_run") == [{"run_id": GOING.run_id, "reason": "cancelled in the browser"}]
+    for scheme in ("light", "dark"):
+        page.look(1280, 900, scheme)
+        page.screenshot(f"ui-cancelled-{scheme}")
+    page.run("document.querySelector('#resume button').click()")
+    page.wait("document.querySelector('#status')?.textContent === 'RUNNING'")
+    (asked,) = functions.called("start_run")
+    assert asked["resume_from"] == GOING.run_id
+
+
+def test_only_whoever_has_the_key_sees_anything(client: FlaskClient) -> None:
+    here = {"base_url": "http://127.0.0.1:8000"}
+    assert [client.get(path, **here).status_code for path in ("/", RUN, f"{RUN}/state", "/?key=wrong")] == [403] * 4
+    answer = client.get(f"/?key={KEY}", **here)
+    assert (answer.status_code, answer.location) == (303, "/")
+    cookie = answer.headers["Set-Cookie"]
+    assert ("HttpOnly" in cookie, "SameSite=Strict" in cookie) == (True, True)
+    assert client.get("/", **here).status_code == 200
+
+
+def test_a_site_whose_name_leads_here_gets_nothing(client: FlaskClient) -> None:
+    assert client.get(f"/?key={KEY}", base_url="http://evil.example:8000").status_code == 421
+
+
+@pytest.mark.parametrize("action", ["cancel", "resume"])
+@pytest.mark.parametrize(
+    ("form", "origin"),
+    [(None, None), ("wrong", None), (KEY, None), (_form(KEY), "https://evil.example"), (_form(KEY), "null")],
+)
+def test_a_form_of_another_site_changes_nothing(
+    entered: FlaskClient, functions: FakeLambda, action: str, form: str | None, origin: str | None
+) -> None:
+    headers = {"Origin": origin} if origin else {}
+    given = {"form": form} if form else {}
+    answer = entered.post(f"{RUN}/{action}", data=given, headers=headers, base_url="http://127.0.0.1:8000")
+    assert (answer.status_code, functions.calls) == (403, [])
+
+
+def test_nothing_is_changed_by_following_a_link(entered: FlaskClient, functions: FakeLambda) -> None:
+    assert entered.get(f"{RUN}/cancel", base_url="http://127.0.0.1:8000").status_code == 405
+    assert functions.calls == []
+
+
+def test_however_many_look_the_service_is_asked_once_a_second(entered: FlaskClient, functions: FakeLambda) -> None:
+    for _ in range(10):
+        assert entered.get(f"{RUN}/state", base_url="http://127.0.0.1:8000").json["status"] == "RUNNING"  # type: ignore[index]
+    assert len(functions.called("describe_run")) <= 2
+
+
+def test_what_others_wrote_is_escaped_in_the_list_too(entered: FlaskClient, functions: FakeLambda) -> None:
+    functions.state = runs.failed()
+    for path in ("/", RUN):
+        answer = entered.get(path, base_url="http://127.0.0.1:8000")
+        assert (answer.status_code, runs.SCRIPT in answer.text, runs.IMAGE in answer.text) == (200, False, False)
+    assert entered.get_cookie(COOKIE, domain="127.0.0.1") is not None
