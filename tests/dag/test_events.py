@@ -129,6 +129,14 @@ def test_name_and_status_are_enough() -> None:
     )
 
 
+def test_the_container_may_be_told_of_in_the_last_attempt_alone_or_in_the_job_alone() -> None:
+    whole = detail("failed")
+    for some in ({**whole, "container": {}}, {**whole, "attempts": []}):
+        end = read_job(some)
+        assert end is not None
+        assert (end.outcome.exit_code, end.outcome.log_stream) == (1, LOG)
+
+
 def test_a_long_reason_is_cut() -> None:
     end = read_job({**detail("failed"), "statusReason": "x" * 5000})
     assert end is not None

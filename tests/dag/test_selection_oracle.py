@@ -124,6 +124,51 @@ def test_a_request_means_the_nodes_that_kedro_run_would_run_or_both_refuse_it_fo
     assert by_us(case) == expected
 
 
+CORNERS = Pipeline(
+    [
+        node(positional, "raw", "table@pandas", name="write", namespace="a"),
+        node(positional, "table@pandas", "left", name="same_format", namespace="a.b"),
+        node(positional, ["table@spark", "params:m.x"], "right", name="other_format", namespace="ab"),
+        node(positional, ["left", "parameters"], "end", name="join", tags=["t"]),
+        node(positional, ["end", "right"], None, name="sink", tags=["t", "u"]),
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [
+        {"from_inputs": ["table@spark"]},
+        {"from_inputs": ["table@pandas"]},
+        {"from_inputs": ["table"]},
+        {"from_inputs": ["table@other"]},
+        {"from_inputs": ["params:m.x"]},
+        {"from_inputs": ["parameters", "raw"]},
+        {"from_inputs": ["right"], "tags": ["u"]},
+        {"to_outputs": ["table@pandas"]},
+        {"to_outputs": ["table@spark"]},
+        {"to_outputs": ["table"]},
+        {"to_outputs": ["raw"]},
+        {"to_outputs": ["end", "nope"]},
+        {"namespaces": ["a"]},
+        {"namespaces": ["a.b"]},
+        {"namespaces": ["a.b.c"]},
+        {"namespaces": ["ab", "nope", "a"]},
+        {"to_nodes": ["sink"]},
+        {"to_nodes": ["join"], "from_nodes": ["a.write"]},
+        {"from_nodes": ["sink"]},
+        {"from_nodes": ["write"]},
+        {"nodes": ["b.same_format", "same_format"]},
+        {"tags": ["t"], "nodes": ["join"]},
+        {"tags": ["v"]},
+        {"tags": []},
+    ],
+)
+def test_the_corners_are_kedros(filters: dict[str, list[str]]) -> None:
+    case = Case({"__default__": CORNERS}, ["__default__"], filters)
+    assert by_us(case) == by_kedro(case)
+
+
 CHAIN = Pipeline(
     [
         node(positional, "raw", "middle", name="first", namespace="a"),
