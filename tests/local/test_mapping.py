@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,13 +20,14 @@ if TYPE_CHECKING:
 HANDLERS = {
     # Says what came, and reports as failed whatever says it shall fail so often.
     "read": """
-import json
+import json, time
 
 def handler(event, context):
     bodies = [json.loads(record["body"]) for record in event["Records"]]
     print(json.dumps({"names": [body["name"] for body in bodies], "records": event["Records"]}))
     if any(body.get("raises") for body in bodies):
         raise RuntimeError("all of it")
+    time.sleep(max(body.get("sleeps", 0) for body in bodies))
     failed = [
         {"itemIdentifier": record["messageId"]}
         for record, body in zip(event["Records"], bodies)
@@ -134,6 +136,23 @@ def test_what_fails_too_often_goes_to_the_dead_letters(aws: EmbeddedAws) -> None
 
     assert dead == [{"name": "hopeless", "fails": 99}]
     assert len(calls(aws, "hopeless")) == 2
+
+
+def test_a_batch_may_outlive_its_messages_stay_in_the_queue(aws: EmbeddedAws) -> None:
+    def batches() -> list[threading.Thread]:
+        return [thread for thread in threading.enumerate() if thread.name.startswith("batch")]
+
+    send(aws, "Queue", {"name": "slow", "sleeps": 4})
+    until(lambda: len(calls(aws, "slow")) == 2)  # handled by two at a time, since it is visible again after a second
+
+    def dead() -> list[Any]:
+        aws.client("sqs").receive_message(QueueUrl=queue_url(aws, "Queue"))
+        return messages(aws, queue_url(aws, "DeadLetters"), wait=0)
+
+    assert until(dead) == [{"name": "slow", "sleeps": 4}]
+    assert len(batches()) == 2
+    until(lambda: not batches())  # that none of them ended by an exception is what pytest sees to
+    assert len(calls(aws, "slow")) == 2
 
 
 def test_an_error_fails_the_whole_batch(aws: EmbeddedAws) -> None:

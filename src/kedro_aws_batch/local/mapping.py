@@ -14,7 +14,7 @@ import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from moto.awslambda.models import EventSourceMapping, LambdaBackend
-from moto.sqs.exceptions import QueueDoesNotExist
+from moto.sqs.exceptions import QueueDoesNotExist, ReceiptHandleIsInvalid
 from moto.sqs.models import sqs_backends
 
 from kedro_aws_batch.local.errors import ApiError, EmbeddedAwsError
@@ -113,7 +113,10 @@ class Mapping:
             backend = sqs_backends[self._place.account][self._place.region]
             with arrivals:
                 for message in batch:
-                    if message.id not in failed:
+                    if message.id in failed:
+                        continue
+                    # SQS takes no offence at one that came again meanwhile and went to the dead letters.
+                    with contextlib.suppress(ReceiptHandleIsInvalid):
                         backend.delete_message(self._queue_name, str(message.receipt_handle))
         except (ApiError, EmbeddedAwsError, OSError) as error:
             logger.warning("a batch could not be handled", extra={"queue": self._queue_name, "reason": str(error)})
