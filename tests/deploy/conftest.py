@@ -1,13 +1,40 @@
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from kedro_aws_batch.package import Packaged, stage
+from kedro_aws_batch.package import Packaged, Settings, stage
 
-GOLDEN = Path(__file__).parents[1] / "golden/graph_document.json"
+ROOT = Path(__file__).parents[2]
+GOLDEN = ROOT / "tests/golden/graph_document.json"
+OSLS = ROOT / "node_modules/.bin/osls"
+
+#: The parameters of each variant.
+BATCH = {
+    "image": "123456789012.dkr.ecr.us-east-1.amazonaws.com/flights:1",
+    "subnets": "subnet-0123456789abcdef0,subnet-0123456789abcdef1",
+    "security_groups": "sg-0123456789abcdef0",
+}
+VARIANTS: Mapping[str, Mapping[str, str]] = {
+    "fargate": {**BATCH, "batch": "fargate"},
+    "ec2-spot": {**BATCH, "batch": "ec2", "spot": "true"},
+    "own": {"batch": "own"},
+}
+SCHEDULES = """
+- schedule: cron(0 3 * * ? *)
+  pipeline: __default__
+  params: {rate: 0.5}
+- schedule: rate(12 hours)
+  tags: [nightly]
+  description: Twice a day
+"""
 
 
 @dataclass(frozen=True)
@@ -20,5 +47,78 @@ class Staged:
 
 @pytest.fixture(scope="session")
 def staged(tmp_path_factory: pytest.TempPathFactory) -> Staged:
-    directory = tmp_path_factory.mktemp("deploy") / "staged"
-    return Staged(directory, stage(GOLDEN, directory))
+    root = tmp_path_factory.mktemp("deploy")
+    schedules = root / "schedules.yml"
+    schedules.write_text(SCHEDULES)
+    settings = Settings(buckets=["flights", "shared/raw/"], schedules=schedules)
+    return Staged(root / "staged", stage(GOLDEN, root / "staged", settings))
+
+
+@dataclass(frozen=True)
+class Template:
+    """A CloudFormation template, as osls makes it."""
+
+    path: Path
+    body: Mapping[str, Any]
+
+    @property
+    def resources(self) -> dict[str, Any]:
+        return dict(self.body["Resources"])
+
+    def of_type(self, kind: str) -> dict[str, dict[str, Any]]:
+        """Return the properties of all resources of a type, by their logical names."""
+        return {name: each["Properties"] for name, each in self.resources.items() if each["Type"] == kind}
+
+    def properties(self, name: str) -> dict[str, Any]:
+        return dict(self.resources[name]["Properties"])
+
+
+def osls(directory: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run osls in a staged directory, with no credentials but what the test gives."""
+    if not OSLS.exists():
+        if os.environ.get("CI"):
+            pytest.fail("osls is not installed: run npm ci")
+        pytest.skip("osls is not installed: run npm ci")
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    quiet = {"SLS_TELEMETRY_DISABLED": "1", "SLS_NOTIFICATIONS_MODE": "off", "AWS_EC2_METADATA_DISABLED": "true"}
+    return subprocess.run(
+        [str(OSLS), *arguments],
+        cwd=directory,
+        env={**kept, **quiet, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+    )
+
+
+def params(values: Mapping[str, str]) -> list[str]:
+    return [f"--param={name}={value}" for name, value in values.items()]
+
+
+Packager = Callable[..., Template]
+
+
+@pytest.fixture(scope="session")
+def package(staged: Staged, tmp_path_factory: pytest.TempPathFactory) -> Packager:
+    """What makes the template of a variant and stage, once each."""
+    made: dict[Any, Template] = {}
+
+    def make(variant: str, stage_name: str = "dev", **more: str) -> Template:
+        key = (variant, stage_name, *sorted(more.items()))
+        if key not in made:
+            target = tmp_path_factory.mktemp("packaged")
+            given = params({**VARIANTS[variant], **more})
+            done = osls(staged.directory, "package", f"--package={target}", f"--stage={stage_name}", *given)
+            assert done.returncode == 0, done.stdout + done.stderr
+            path = target / "cloudformation-template-update-stack.json"
+            made[key] = Template(path, json.loads(path.read_text(encoding="utf-8")))
+        return made[key]
+
+    return make
+
+
+@pytest.fixture(scope="session", params=list(VARIANTS))
+def template(request: pytest.FixtureRequest, package: Packager) -> Template:
+    """The template of each variant."""
+    return package(request.param)

@@ -17,8 +17,11 @@ import pytest
 import yaml
 
 from kedro_aws_batch.local import EmbeddedAws, JobDefinitionSettings, service_root
-from kedro_aws_batch.package import PackageError, build_zip, stage, this_runtime
+from kedro_aws_batch.package import PackageError, build_zip, service_and_stage, stage, this_runtime
 from kedro_aws_batch.package.requirements import install
+from kedro_aws_batch.package.schedules import read_schedules
+from kedro_aws_batch.package.stage import job_policies
+from tests.local.support import until
 
 from .conftest import GOLDEN, Staged
 
@@ -152,9 +155,14 @@ print(callable(module.handler), len(ours) > 20, {{m.__cached__.startswith({str(u
 @pytest.fixture(scope="module")
 def zipped(staged: Staged) -> Iterator[EmbeddedAws]:
     """The embedded AWS with the functions' code taken from the zip, settings from serverless.yml."""
-    larger = {"kedro_run_large": JobDefinitionSettings()}
+    told = json.loads((staged.directory / "packaged.json").read_text(encoding="utf-8"))
     with EmbeddedAws(
-        service=service_root(), job_queue="flights_queue", job_definition="kedro_run", job_definitions=larger
+        service=service_root(),
+        graph_document=GOLDEN,
+        job_queue="flights_queue",
+        job_definition="kedro_run",
+        job_definitions={"kedro_run_large": JobDefinitionSettings()},
+        packaged={"schedules": told["schedules"]},
     ) as aws:
         client = aws.client("lambda")
         for function in ("start_run", "list_runs", "describe_run"):
@@ -260,3 +268,52 @@ def test_a_python_that_lambda_does_not_offer_is_refused(
 
     with pytest.raises(PackageError, match=r"package with one of 3\.10, 3\.11, 3\.12, 3\.13, 3\.14"):
         this_runtime()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("schedule: rate(1 day)", "is not a list of schedules"),
+        ("- schedule: rate(1 days)", r"Schedule 1 in .* is to start 'rate\(1 days\)'"),
+        ("- schedule: cron(0 3 * * *)", "is to start 'cron"),
+        ("- pipeline: a", "is to start None"),
+        ("- {schedule: rate(2 days), pipline: a}", "has a field 'pipline'. Did you mean 'pipeline'?"),
+        ("- {schedule: rate(2 days), idempotency_key: a}", "has a field 'idempotency_key'"),
+        ("- {schedule: rate(2 days), nodes: ['<lambda>__1']}", "has '<' in a value, which EventBridge"),
+        ("- {schedule: rate(2 days), params: {a: '${b}'}}", "which osls would take"),
+    ],
+)
+def test_a_schedule_that_makes_no_sense_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    schedules = tmp_path / "schedules.yml"
+    schedules.write_text(text)
+
+    with pytest.raises(PackageError, match=message):
+        read_schedules(schedules)
+
+
+@pytest.mark.parametrize("name", ["s3://flights", "Flights", "flights/*", "fl", "flights/${x}"])
+def test_what_is_no_bucket_is_refused(name: str) -> None:
+    with pytest.raises(PackageError, match="is no bucket"):
+        job_policies([name])
+
+
+def test_the_prefix_of_the_functions_names_is_a_service_and_a_stage() -> None:
+    assert service_and_stage("kedro-aws-batch-dev") == ("kedro-aws-batch", "dev")
+    with pytest.raises(PackageError, match="as in 'flights-dev'"):
+        service_and_stage("flights")
+
+
+def test_a_schedule_starts_a_run_of_what_it_says(zipped: EmbeddedAws) -> None:
+    events = zipped.client("events")
+    (rule,) = [
+        each["Name"] for each in events.list_rules()["Rules"] if each.get("ScheduleExpression", "").startswith("cron")
+    ]
+    before = [run["run_id"] for run in invoke(zipped, "zipped-list_runs", {})["runs"]]
+
+    zipped.fire(rule)
+
+    run = until(
+        lambda: [each for each in invoke(zipped, "zipped-list_runs", {})["runs"] if each["run_id"] not in before]
+    )
+    described = invoke(zipped, "zipped-describe_run", {"run_id": run[0]["run_id"]})
+    assert described["request"] == {"pipeline": "__default__", "params": {"rate": 0.5}}

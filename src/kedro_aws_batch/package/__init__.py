@@ -2,6 +2,18 @@
 
 from kedro_aws_batch.package.archive import LARGEST, RUNTIMES, Packaged, build_zip, this_runtime
 from kedro_aws_batch.package.errors import PackageError
-from kedro_aws_batch.package.stage import PACKAGED, ZIP, stage
+from kedro_aws_batch.package.stage import PACKAGED, ZIP, Settings, service_and_stage, stage
 
-__all__ = ["LARGEST", "PACKAGED", "RUNTIMES", "ZIP", "PackageError", "Packaged", "build_zip", "stage", "this_runtime"]
+__all__ = [
+    "LARGEST",
+    "PACKAGED",
+    "RUNTIMES",
+    "ZIP",
+    "PackageError",
+    "Packaged",
+    "Settings",
+    "build_zip",
+    "service_and_stage",
+    "stage",
+    "this_runtime",
+]

@@ -16,7 +16,7 @@ from kedro_aws_batch.wording import did_you_mean
 
 Event = dict[str, Any]
 
-_WHEN = re.compile(r"cron\((\S+ ){5}\S+\)|rate\((1 (minute|hour|day)|[1-9]\d* (minutes|hours|days))\)")
+_WHEN = re.compile(r"cron\((\S+ ){5}\S+\)|rate\((1 (minute|hour|day)|([2-9]|[1-9]\d+) (minutes|hours|days))\)")
 #: Set by us for each event, or at odds with a schedule that outlives deployments.
 _NOT_YOURS = ("idempotency_key", "graph_digest", "resume_from")
 

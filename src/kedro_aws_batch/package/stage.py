@@ -57,6 +57,20 @@ def stage(graph_document: Path, directory: Path, settings: Settings = Settings()
     return packaged
 
 
+def service_and_stage(prefix: str) -> tuple[str, str]:
+    """Return what a prefix of functions' names is made of, `a-b-dev` of the service `a-b` and the stage `dev`.
+
+    Raises PackageError.
+    """
+    service, hyphen, stage_name = prefix.rpartition("-")
+    if not hyphen or not stage_name:
+        raise PackageError(
+            f"The functions' names can't begin with '{prefix}': it has to end in a hyphen and a stage, as in "
+            f"'{prefix.strip('-')}-dev'. Change `service` in the aws_batch parameters."
+        )
+    return service, stage_name
+
+
 def describe(graph: Mapping[str, Any], packaged: Packaged) -> dict[str, Any]:
     """Return what the templates need to know of a zip and the graph in it."""
     return {

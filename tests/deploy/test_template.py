@@ -1,0 +1,397 @@
+"""The template that osls makes, in each variant: what linters don't ask of it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+
+from .conftest import ROOT, VARIANTS, Packager, Template
+
+FUNCTIONS = {"start_run", "job_state_change", "reconcile", "describe_run", "list_runs", "cancel_run"}
+
+READ = {"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"}
+WRITE = {"dynamodb:BatchWriteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"}
+SUBMIT = {"batch:SubmitJob", "batch:TagResource", "batch:TerminateJob"}
+TELL = {"events:PutEvents", "sqs:SendMessage"}
+LOG = {"logs:CreateLogStream", "logs:PutLogEvents"}
+#: All that each function may do.
+ACTIONS = {
+    "start_run": LOG | READ | WRITE | SUBMIT | TELL,
+    "job_state_change": LOG
+    | READ
+    | WRITE
+    | SUBMIT
+    | TELL
+    | {"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"},
+    "reconcile": LOG | READ | WRITE | SUBMIT | TELL | {"dynamodb:DeleteItem", "batch:DescribeJobs", "batch:ListJobs"},
+    "describe_run": LOG | {"dynamodb:GetItem", "dynamodb:Query", "batch:DescribeJobs"},
+    "list_runs": LOG | {"dynamodb:BatchGetItem", "dynamodb:Query"},
+    "cancel_run": LOG
+    | {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"}
+    | {"batch:TerminateJob", "events:PutEvents"},
+}
+#: For these AWS knows no resource but all.
+WILD = {"batch:DescribeJobs", "batch:ListJobs", "ecr:GetAuthorizationToken"}
+
+
+def functions(template: Template) -> dict[str, dict[str, Any]]:
+    """Return the functions' properties by their keys in serverless.yml."""
+    prefix = "kedro-aws-batch-dev-"
+    made = template.of_type("AWS::Lambda::Function").values()
+    return {each["FunctionName"].removeprefix(prefix): each for each in made}
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def statements(template: Template, role: str) -> Iterator[dict[str, Any]]:
+    for policy in template.properties(role).get("Policies", []):
+        yield from policy["PolicyDocument"]["Statement"]
+
+
+def role_of(template: Template, function: str) -> str:
+    reference = functions(template)[function]["Role"]["Fn::GetAtt"]
+    assert reference[1] == "Arn"
+    return str(reference[0])
+
+
+def text_of(resource: Any) -> str:
+    """Return a resource of a statement as one line."""
+    return resource if isinstance(resource, str) else str(next(iter(resource.values())))
+
+
+def test_each_function_has_a_role_of_its_own_with_exactly_its_actions(template: Template) -> None:
+    roles = {function: role_of(template, function) for function in functions(template)}
+
+    assert set(roles) == FUNCTIONS
+    assert len(set(roles.values())) == len(FUNCTIONS)
+    actions = {
+        function: {action for each in statements(template, role) for action in as_list(each["Action"])}
+        for function, role in roles.items()
+    }
+    assert actions == ACTIONS
+
+
+def test_no_statement_is_open_but_where_aws_allows_only_that(template: Template) -> None:
+    open_to_all = {
+        action
+        for role in template.of_type("AWS::IAM::Role")
+        for each in statements(template, role)
+        if "*" in map(text_of, as_list(each["Resource"]))
+        for action in as_list(each["Action"])
+    }
+    all_actions = {
+        action
+        for role in template.of_type("AWS::IAM::Role")
+        for each in statements(template, role)
+        for action in as_list(each["Action"])
+    }
+
+    assert open_to_all <= WILD
+    assert not [action for action in all_actions if "*" in action or action.startswith(("iam:", "sts:", "kms:"))]
+
+
+def test_nothing_may_pass_a_role_and_only_aws_may_assume_one(template: Template) -> None:
+    text = json.dumps(template.body)
+
+    assert "PassRole" not in text
+    trusted = {
+        json.dumps(each["Principal"])
+        for role in template.of_type("AWS::IAM::Role").values()
+        for each in role["AssumeRolePolicyDocument"]["Statement"]
+    }
+    services = {"lambda.amazonaws.com", "ecs-tasks.amazonaws.com", "ec2.amazonaws.com"}
+    assert trusted <= {json.dumps({"Service": service}) for service in services}
+
+
+@pytest.mark.parametrize("function", ["start_run", "job_state_change", "reconcile"])
+def test_jobs_are_submitted_to_what_the_graph_names_alone(template: Template, function: str) -> None:
+    allowed = {
+        text_of(resource).rpartition(":${AWS::AccountId}:")[2]
+        for each in statements(template, role_of(template, function))
+        if "batch:SubmitJob" in as_list(each["Action"])
+        for resource in as_list(each["Resource"])
+    }
+
+    assert allowed == {
+        "job-queue/flights_queue",
+        "job-definition/kedro_run",
+        "job-definition/kedro_run:*",
+        "job-definition/kedro_run_large",
+        "job-definition/kedro_run_large:*",
+    }
+
+
+@pytest.mark.parametrize("function", ["start_run", "job_state_change", "reconcile", "cancel_run"])
+def test_jobs_of_this_project_alone_are_terminated(template: Template, function: str) -> None:
+    terminating = [
+        each
+        for each in statements(template, role_of(template, function))
+        if "batch:TerminateJob" in as_list(each["Action"])
+    ]
+
+    assert [each["Condition"] for each in terminating] == [
+        {"StringEquals": {"aws:ResourceTag/kedro-project": "golden_flights"}}
+    ]
+    assert text_of(terminating[0]["Resource"]).endswith(":${AWS::AccountId}:job/*")
+
+
+def test_jobs_are_submitted_with_the_tag_that_terminating_asks_for() -> None:
+    source = (ROOT / "dag/submission.py").read_text(encoding="utf-8")
+
+    assert '"tags": {"kedro-project": plan.project' in source
+
+
+@pytest.mark.parametrize("function", sorted(FUNCTIONS))
+def test_a_function_reaches_its_own_table_queue_and_log_alone(template: Template, function: str) -> None:
+    reached: dict[str, set[str]] = {}
+    for each in statements(template, role_of(template, function)):
+        for action in as_list(each["Action"]):
+            where = {json.dumps(resource) for resource in as_list(each["Resource"])}
+            reached.setdefault(action.partition(":")[0], set()).update(where)
+
+    log = f"log-group:/aws/lambda/${{AWS::StackName}}-{function}:*"
+    assert reached["dynamodb"] == {json.dumps({"Fn::GetAtt": ["RunTable", "Arn"]})}
+    assert reached.get("sqs", set()) <= {json.dumps({"Fn::GetAtt": ["EventsQueue", "Arn"]})}
+    assert [where.partition("${AWS::AccountId}:")[2] for where in reached["logs"]] == [f'{log}"}}']
+    assert all(where.endswith(':event-bus/default"}') for where in reached.get("events", ()))
+
+
+def test_events_are_announced_under_our_name_alone(template: Template) -> None:
+    announcing = [
+        each
+        for role in template.of_type("AWS::IAM::Role")
+        for each in statements(template, role)
+        if "events:PutEvents" in as_list(each["Action"])
+    ]
+
+    assert len(announcing) == 4
+    assert all(each["Condition"] == {"StringEquals": {"events:source": "kedro.aws-batch"}} for each in announcing)
+
+
+def test_only_our_rules_may_send_to_our_queues(template: Template) -> None:
+    (policy,) = template.of_type("AWS::SQS::QueuePolicy").values()
+    (statement,) = policy["PolicyDocument"]["Statement"]
+    rules = [name for name in template.of_type("AWS::Events::Rule") if "Schedule" not in name]
+
+    assert policy["Queues"] == [{"Ref": "EventsQueue"}, {"Ref": "DeadLetterQueue"}]
+    assert (statement["Principal"], statement["Action"]) == ({"Service": "events.amazonaws.com"}, "sqs:SendMessage")
+    assert statement["Condition"] == {
+        "ArnEquals": {"aws:SourceArn": [{"Fn::GetAtt": [rule, "Arn"]} for rule in sorted(rules, reverse=True)]}
+    }
+
+
+def test_what_can_not_be_handled_or_delivered_is_kept(template: Template) -> None:
+    queue, dead = template.properties("EventsQueue"), template.properties("DeadLetterQueue")
+    letters = {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}
+
+    assert queue["RedrivePolicy"] == {"deadLetterTargetArn": letters, "maxReceiveCount": 5}
+    assert dead["MessageRetentionPeriod"] == 14 * 86_400
+    for name in ("JobStateChangeRule", "JobQueueBlockedRule"):
+        (target,) = template.properties(name)["Targets"]
+        assert target["DeadLetterConfig"] == {"Arn": letters}
+        assert target["Arn"] == {"Fn::GetAtt": ["EventsQueue", "Arn"]}
+
+
+def test_a_message_stays_hidden_for_as_long_as_lambda_advises(template: Template) -> None:
+    (mapping,) = template.of_type("AWS::Lambda::EventSourceMapping").values()
+    timeout = functions(template)["job_state_change"]["Timeout"]
+    window = mapping.get("MaximumBatchingWindowInSeconds", 0)
+
+    assert template.properties("EventsQueue")["VisibilityTimeout"] >= 6 * timeout + window
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert mapping["ScalingConfig"] == {"MaximumConcurrency": 2}
+    assert mapping["BatchSize"] <= 10 or window >= 1
+
+
+def test_the_longest_invocation_is_the_longest_timeout(template: Template) -> None:
+    longest = max(each["Timeout"] for each in functions(template).values())
+
+    told = {each["Environment"]["Variables"]["LONGEST_INVOCATION_SECONDS"] for each in functions(template).values()}
+    assert told == {str(longest)}
+
+
+def test_rules_hear_of_our_queues_and_jobs_alone(template: Template) -> None:
+    queue = {"Fn::Sub": "arn:${AWS::Partition}:batch:${AWS::Region}:${AWS::AccountId}:job-queue/flights_queue"}
+    ours = {"jobQueue": [queue], "jobName": [{"prefix": "golden_flights--"}]}
+
+    assert template.properties("JobStateChangeRule")["EventPattern"] == {
+        "source": ["aws.batch"],
+        "detail-type": ["Batch Job State Change"],
+        "detail": {"status": ["SUCCEEDED", "FAILED"], **ours},
+    }
+    assert template.properties("JobQueueBlockedRule")["EventPattern"] == {
+        "source": ["aws.batch"],
+        "detail-type": ["Batch Job Queue Blocked"],
+        "detail": ours,
+    }
+
+
+def test_all_functions_are_of_one_zip_on_the_python_that_made_it(template: Template, package: Packager) -> None:
+    made = functions(template).values()
+
+    assert len({json.dumps(each["Code"]) for each in made}) == 1
+    assert {(each["Runtime"], tuple(each["Architectures"])) for each in made} == {(_running(), ("arm64",))}
+    assert all(each["Environment"]["Variables"]["JOB_QUEUES"] == "flights_queue" for each in made)
+
+
+def _running() -> str:
+    import sys  # noqa: PLC0415
+
+    return f"python3.{sys.version_info.minor}"
+
+
+def test_every_log_is_kept_for_a_while_and_no_longer(template: Template) -> None:
+    logs = template.of_type("AWS::Logs::LogGroup")
+
+    assert len(logs) >= len(FUNCTIONS)
+    assert {each["RetentionInDays"] for each in logs.values()} == {30}
+
+
+@pytest.mark.parametrize(("stage", "protected", "policy"), [("dev", False, "Delete"), ("prod", True, "Retain")])
+def test_the_table_outlives_the_stack_unless_the_stage_is_for_play(
+    package: Packager, stage: str, protected: bool, policy: str
+) -> None:
+    table = package("own", stage).resources["RunTable"]
+
+    assert (table["DeletionPolicy"], table["UpdateReplacePolicy"]) == (policy, policy)
+    assert table["Properties"]["DeletionProtectionEnabled"] is protected
+
+
+def test_the_table_is_encrypted_recoverable_and_forgets(template: Template) -> None:
+    table = template.properties("RunTable")
+
+    assert table["BillingMode"] == "PAY_PER_REQUEST"
+    assert table["SSESpecification"] == {"SSEEnabled": True}
+    assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+
+
+def test_runs_start_by_the_clock_with_the_events_id_as_key(template: Template) -> None:
+    rules = {
+        each["ScheduleExpression"]: each["Targets"][0]
+        for each in template.of_type("AWS::Events::Rule").values()
+        if "ScheduleExpression" in each
+    }
+
+    assert set(rules) == {"rate(1 minute)", "cron(0 3 * * ? *)", "rate(12 hours)"}
+    transformer = rules["cron(0 3 * * ? *)"]["InputTransformer"]
+    assert transformer["InputPathsMap"] == {"id": "$.id"}
+    assert json.loads(transformer["InputTemplate"]) == {
+        "pipeline": "__default__",
+        "params": {"rate": 0.5},
+        "idempotency_key": "schedule:<id>",
+    }
+    permitted = template.of_type("AWS::Lambda::Permission").values()
+    assert {each["Principal"] for each in permitted} == {"events.amazonaws.com"}
+    assert all("SourceArn" in each for each in permitted)
+
+
+def test_each_alarm_reaches_the_topic_and_has_a_place_in_the_runbook(template: Template) -> None:
+    runbook = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+    alarms = template.of_type("AWS::CloudWatch::Alarm")
+
+    assert set(alarms) == {
+        "DeadLettersAlarm",
+        "OldestMessageAlarm",
+        "FunctionErrorsAlarm",
+        "FailedRunsAlarm",
+        "StalledRunsAlarm",
+    }
+    assert all(each["AlarmActions"] == [{"Ref": "AlarmTopic"}] for each in alarms.values())
+    assert [name for name in alarms if f"## {name}" not in runbook] == []
+    watched = {
+        each["MetricStat"]["Metric"]["Dimensions"][0]["Value"]["Fn::Sub"].removeprefix("${AWS::StackName}-")
+        for each in alarms["FunctionErrorsAlarm"]["Metrics"]
+        if "MetricStat" in each
+    }
+    assert watched == FUNCTIONS
+
+
+def test_the_dashboard_shows_what_the_functions_measure(template: Template) -> None:
+    (dashboard,) = template.of_type("AWS::CloudWatch::Dashboard").values()
+    body = json.loads(re.sub(r"\$\{[^}]+\}", "x", dashboard["DashboardBody"]["Fn::Sub"]))
+    shown = {
+        line[1] for widget in body["widgets"] for line in widget["properties"]["metrics"] if line[0] == "KedroAwsBatch"
+    }
+
+    source = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "handlers").glob("*.py"))
+    measured = set(re.findall(r'add_metric\(name="(\w+)"', source))
+    filtered = {
+        each["MetricTransformations"][0]["MetricName"] for each in template.of_type("AWS::Logs::MetricFilter").values()
+    }
+    assert shown == measured | filtered
+
+
+def test_failed_runs_are_counted_by_the_line_that_says_so(template: Template) -> None:
+    filters = template.of_type("AWS::Logs::MetricFilter").values()
+    source = (ROOT / "handlers/advance.py").read_text(encoding="utf-8")
+
+    assert {each["FilterPattern"] for each in filters} == {'{ $.message = "run ended" && $.status = "FAILED" }'}
+    assert 'report("run ended", run_id=self.plan.run_id, status=status.value, reason=reason)' in source
+
+
+def test_nothing_of_batch_is_made_for_ones_own_queue(package: Packager) -> None:
+    kinds = {each["Type"] for each in package("own").resources.values()}
+
+    assert not [kind for kind in kinds if kind.startswith(("AWS::Batch::", "AWS::EC2::", "AWS::ECS::"))]
+    assert set(package("own").of_type("AWS::IAM::Role")) == {role_of(package("own"), each) for each in FUNCTIONS}
+
+
+@pytest.mark.parametrize(
+    ("variant", "kinds", "memory", "platform"),
+    [("fargate", ["FARGATE_SPOT", "FARGATE"], "2048", "FARGATE"), ("ec2-spot", ["SPOT", "EC2"], "2000", "EC2")],
+)
+def test_batch_is_made_by_the_names_that_the_graph_has(
+    package: Packager, variant: str, kinds: list[str], memory: str, platform: str
+) -> None:
+    template = package(variant)
+    environment = template.properties("ComputeEnvironment")["ComputeResources"]
+    definition = template.properties("JobDefinition")
+
+    assert template.properties("JobQueue")["JobQueueName"] == "flights_queue"
+    assert environment["Type"] == {"Fn::If": ["UseSpot", *kinds]}
+    assert template.body["Parameters"]["Spot"]["Default"] == VARIANTS[variant].get("spot", "false")
+    assert (definition["JobDefinitionName"], definition["PlatformCapabilities"]) == ("kedro_run", [platform])
+    assert definition["Timeout"] == {"AttemptDurationSeconds": 300}
+    assert definition["ResourceRetentionPolicy"] == {"SkipDeregisterOnUpdate": True}
+    assert {"Type": "MEMORY", "Value": memory} in definition["ContainerProperties"]["ResourceRequirements"]
+    assert definition["RetryStrategy"]["Attempts"] > 1
+    assert definition["RetryStrategy"]["EvaluateOnExit"][-1] == {"OnReason": "*", "Action": "EXIT"}
+
+
+def test_jobs_read_and_write_the_named_buckets_alone(package: Packager) -> None:
+    template = package("fargate")
+    reached = {
+        text_of(resource).removeprefix("arn:${AWS::Partition}:s3:::")
+        for each in statements(template, "JobRole")
+        for resource in as_list(each["Resource"])
+    }
+    actions = {action for each in statements(template, "JobRole") for action in as_list(each["Action"])}
+
+    assert reached == {"flights", "shared", "flights/*", "shared/raw/*"}
+    assert {action.partition(":")[0] for action in actions} == {"s3"}
+    assert not actions & {"s3:DeleteBucket", "s3:PutBucketPolicy", "s3:DeleteObjectVersion"}
+
+
+def test_the_names_of_kedros_guide_can_be_had(package: Packager) -> None:
+    template = package("ec2-spot", compute_environment_name="spaceflights_env", job_role_name="batchJobRole")
+    defaults = {name: each["Default"] for name, each in template.body["Parameters"].items()}
+
+    assert (defaults["ComputeEnvironmentName"], defaults["JobRoleName"]) == ("spaceflights_env", "batchJobRole")
+    assert template.properties("JobRole")["RoleName"]["Fn::If"][:2] == ["NameJobRole", {"Ref": "JobRoleName"}]
+
+
+def test_every_parameter_of_serverless_yml_is_used() -> None:
+    declared = yaml.safe_load((ROOT / "serverless.yml").read_text(encoding="utf-8"))["params"]["default"]
+    files = [ROOT / "serverless.yml", *(ROOT / "resources").rglob("*.yml")]
+    text = "".join(path.read_text(encoding="utf-8") for path in files)
+
+    assert [name for name in declared if f"${{param:{name}}}" not in text] == []
+    assert set(re.findall(r"\$\{param:(\w+)\}", text)) - set(declared) == {"image", "subnets", "security_groups"}
