@@ -17,6 +17,7 @@ Called without outcomes, on any run at any moment, it does what is missing, or n
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -183,6 +184,7 @@ class _Advance:
         if not narrow:
             self._read_everything()
             return
+        self.candidates = {group for group in self.candidates if not self._waits(group)}
         wanted = decision.shards_to_read(self.plan, self.candidates)
         if self._may_be_over():
             wanted |= {Mark(sink).shard for sink in self.plan.sinks}
@@ -190,6 +192,19 @@ class _Advance:
         for start in range(0, len(missing), _READ_AT_ONCE):
             for shard in self.ports.table.get_shards(self.plan.run_id, missing[start : start + _READ_AT_ONCE]):
                 self.view.add(shard)
+
+    def _waits(self, group: int) -> bool:
+        """Return whether a parent is known to be missing, so that the group is the business of whoever merges that.
+
+        What is known is the answer of our last write, so theirs is later than all of ours, and they read after it.
+        """
+        parents = self.plan.groups[group].parents  # in ascending order
+        for shard in self.view.shards.values():
+            begin = bisect_left(parents, shard.index, key=_shard_of)
+            here = parents[begin : bisect_left(parents, shard.index + 1, begin, key=_shard_of)]
+            if not shard.done.issuperset(here):
+                return True
+        return False
 
     def _may_be_over(self) -> bool:
         """Return whether a sink is among what was merged, and no sink of its shard is known to be missing.
@@ -329,3 +344,7 @@ class _Advance:
         if run is not None and run.over and done.job_ids:
             self._terminate(run, done.job_ids)
         return run
+
+
+def _shard_of(group: int) -> int:
+    return Mark(group).shard
