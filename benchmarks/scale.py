@@ -38,7 +38,7 @@ def run() -> list[Report]:
     deployment = Deployment.deployed()
     report = Report(
         "scale",
-        f"Runs in virtual time (batch · window · concurrency: {deployment}, {deployment.memory_mb} MB)",
+        f"Runs in virtual time (batch · window · concurrency: {deployment})",
         COLUMNS,
         notes=(
             "÷ critical path: makespan, from the invocation of start_run to the run's end; Batch starts jobs at once",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,7 +32,8 @@ class Work:
         """Return what DescribeJobs says of it, and its events too, with the fields that Batch documents."""
         over = now >= self.ends
         overrides = self.request["containerOverrides"]
-        log = f"{self.request['jobDefinition']}/default/{self.job_id[:36]}"
+        task = hashlib.md5(self.job_id.encode(), usedforsecurity=False).hexdigest()  # as random as ECS's own
+        log = f"{self.request['jobDefinition']}/default/{task}"
         container: Json = {
             "image": "123456789012.dkr.ecr.us-east-1.amazonaws.com/project:latest",
             "command": overrides["command"],
@@ -49,7 +51,7 @@ class Work:
             "secrets": [],
             "logStreamName": log,
             "containerInstanceArn": f"arn:aws:ecs:us-east-1:123456789012:container-instance/cluster/{'0' * 32}",
-            "taskArn": f"arn:aws:ecs:us-east-1:123456789012:task/cluster/{'0' * 32}",
+            "taskArn": f"arn:aws:ecs:us-east-1:123456789012:task/cluster/{task}",
         }
         detail: Json = {
             "jobArn": f"arn:aws:batch:us-east-1:123456789012:job/{self.job_id}",

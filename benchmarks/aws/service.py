@@ -32,6 +32,9 @@ _TIMEOUT_MS = 60_000
 _VISIBILITY_MS = 360_000
 
 
+_MEMORY = {"start_run": 1769, "job_state_change": 1024, "reconcile": 1024}
+
+
 @dataclass(frozen=True)
 class Deployment:
     """What serverless.yml says."""
@@ -39,7 +42,7 @@ class Deployment:
     batch_size: int = 10
     window_ms: float = 0
     concurrency: int = 2
-    memory_mb: int = 512
+    memory_mb: Mapping[str, int] = field(default_factory=lambda: _MEMORY)  #: by function
 
     @staticmethod
     def deployed() -> Deployment:
@@ -47,18 +50,17 @@ class Deployment:
         document = yaml.safe_load((Path(__file__).parents[2] / "serverless.yml").read_text(encoding="utf-8"))
         (mapping,) = (each["sqs"] for each in document["functions"]["job_state_change"]["events"] if "sqs" in each)
         window = mapping.get("maximumBatchingWindow", 0) * 1000
-        return Deployment(
-            mapping["batchSize"], window, mapping["maximumConcurrency"], document["provider"]["memorySize"]
-        )
+        usual = document["provider"]["memorySize"]
+        memory = {name: each.get("memorySize", usual) for name, each in document["functions"].items()}
+        return Deployment(mapping["batchSize"], window, mapping["maximumConcurrency"], memory)
 
     def __str__(self) -> str:
         """Return it as a table shows it."""
         return f"{self.batch_size} · {self.window_ms / 1000:g} s · {self.concurrency}"
 
-    @property
-    def slowness(self) -> float:
-        """Return how much longer CPU work takes than on a full vCPU."""
-        return max(1.0, figures.FULL_VCPU_MB.value / self.memory_mb)
+    def slowness(self, function: str) -> float:
+        """Return how much longer CPU work takes a function than a full vCPU."""
+        return max(1.0, figures.FULL_VCPU_MB.value / self.memory_mb[function])
 
 
 @dataclass
@@ -148,7 +150,7 @@ class Service:
         self.usage.calls[name] += 1
         cpu = self.timeline.used() + figures.CLIENT_MS.value
         self.usage.cpu_ms += cpu
-        self.timeline.pause(cpu * self.deployment.slowness + milliseconds)
+        self.timeline.pause(cpu * self.timeline.slowness + milliseconds)
 
     def announce(self, detail: Mapping[str, Any]) -> None:  # noqa: ARG002 - nobody listens
         """Take an announcement."""
@@ -190,7 +192,7 @@ class Service:
                 result = act(self._dispatcher(environment, deadline))
                 cpu = self.timeline.used()
                 self.usage.cpu_ms += cpu
-                self.timeline.pause(cpu * self.deployment.slowness)
+                self.timeline.pause(cpu * self.timeline.slowness)
             except (Gone, ClientError):
                 self.usage.failed += 1
             environment.used_at = self.timeline.now
@@ -201,7 +203,7 @@ class Service:
             self._live -= 1
             done(result)
 
-        self.timeline.spawn(run, deadline)
+        self.timeline.spawn(run, deadline, self.deployment.slowness(name))
 
     def begin(self) -> None:
         """Invoke start_run."""
@@ -338,9 +340,9 @@ class Service:
     def dollars(self, invoked: str | None = None) -> float:
         """Return what the run cost, Batch itself left out; or one function's share of Lambda."""
         names = [invoked] if invoked else list(self.usage.invocations)
-        gb = self.deployment.memory_mb / 1024
         requests = sum(self.usage.invocations[name] for name in names) * figures.LAMBDA_REQUEST.value
-        lambda_ = requests + sum(self.usage.billed_ms[n] for n in names) / 1000 * gb * figures.LAMBDA_GB_SECOND.value
+        gb_s = sum(self.usage.billed_ms[name] / 1000 * self.deployment.memory_mb[name] / 1024 for name in names)
+        lambda_ = requests + gb_s * figures.LAMBDA_GB_SECOND.value
         return lambda_ if invoked else lambda_ + self.table_dollars() + self.queue_dollars()
 
     def table_dollars(self) -> float:

@@ -22,6 +22,7 @@ class Fiber(greenlet):
     """A thread of control in virtual time."""
 
     deadline: float = float("inf")
+    slowness: float = 1.0  #: how much longer its CPU work takes than on a full vCPU
     mark: float = 0.0  #: the thread's CPU time when it last got control
 
 
@@ -45,10 +46,15 @@ class Timeline:
             self.now, _, action = heapq.heappop(self._heap)
             action()
 
-    def spawn(self, act: Callable[[], None], deadline: float = float("inf")) -> None:
+    @property
+    def slowness(self) -> float:
+        """Return the calling fiber's."""
+        return _current().slowness
+
+    def spawn(self, act: Callable[[], None], deadline: float = float("inf"), slowness: float = 1.0) -> None:
         """Begin to do something that may wait."""
         fiber = Fiber(act, self._hub)
-        fiber.deadline = deadline
+        fiber.deadline, fiber.slowness = deadline, slowness
         self.later(0, lambda: self._enter(fiber))
 
     def pause(self, milliseconds: float) -> None:
@@ -80,7 +86,7 @@ class Timeline:
                 self.later(0, lambda: self._enter(caller))
 
         for _ in range(times):
-            self.spawn(run, caller.deadline)
+            self.spawn(run, caller.deadline, caller.slowness)
         self._hub.switch()
         if errors:
             raise errors[0]
