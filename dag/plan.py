@@ -10,10 +10,14 @@ from functools import cached_property
 from typing import Any
 
 from dag.document import Resources
+from dag.errors import InvalidGraphError
 from dag.jobs import JobName
 from dag.resources import MemoryRetry
 from dag.shards import Mark
 from dag.status import OnFailure
+
+#: Raised whenever what is stored changes: open runs outlive deployments.
+PLAN_FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -133,6 +137,7 @@ def dump_plan(plan: Plan) -> bytes:
     """Return the plan as compressed JSON."""
     retry = plan.settings.memory_retry
     body = {
+        "format": PLAN_FORMAT,
         "run_id": plan.run_id,
         "project": plan.project,
         "environment": plan.environment,
@@ -149,8 +154,13 @@ def dump_plan(plan: Plan) -> bytes:
 
 
 def load_plan(packed: bytes) -> Plan:
-    """Return the plan that `dump_plan` wrote."""
+    """Return the plan that `dump_plan` wrote. Raises InvalidGraphError for one of another format."""
     body = json.loads(zlib.decompress(packed))
+    if body.get("format") != PLAN_FORMAT:
+        raise InvalidGraphError(
+            f"Run {body.get('run_id')} was started by a release that stores plans in format {body.get('format')}, "
+            f"and this one reads format {PLAN_FORMAT}. Deploy that release again until the run has ended."
+        )
     settings = body["settings"]
     retry = settings["memory_retry"]
     return Plan(

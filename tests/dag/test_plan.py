@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import zlib
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dag.durations import dump_durations, key, learn, load_durations, with_durations
+from dag.errors import InvalidGraphError
 from dag.plan import Group, Plan, Reused, Settings, dump_plan, load_plan
 from dag.records import Outcome
 from dag.resources import MemoryRetry
@@ -121,3 +125,9 @@ def test_durations_are_kept_within_their_size_and_the_longest_stay(durations: di
 
 def test_nothing_learned_is_nothing_known() -> None:
     assert load_durations(None) == {}
+
+
+def test_a_plan_of_another_format_is_refused_by_name() -> None:
+    packed = zlib.compress(json.dumps({"format": 99, "run_id": "2026-01-01T00.00.00.000Z"}).encode())
+    with pytest.raises(InvalidGraphError, match=r"Run 2026-01-01T00.00.00.000Z was started by .* format 99"):
+        load_plan(packed)
