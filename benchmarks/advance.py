@@ -37,7 +37,7 @@ def run() -> list[Report]:
         ("groups", *_SHAPES),
         notes=(
             "the real handler's body on real events and items; a DynamoDB and a Batch that answer at once are included",
-            "a chain's event submits the next job; of 1→n→1 it is the end of one of the n, which the last node waits for",
+            "a chain's event submits the next job; 1→n→1: the end of one of the n, for which the last node waits",
         ),
     )
     for size in _SIZES:
