@@ -17,7 +17,7 @@ export KEDRO_DISABLE_TELEMETRY := 1
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help browser kedro-viz demo test test-long check format bench lock clean
+.PHONY: help browser kedro-viz demo test test-long check format bench redrive lock clean
 
 help:  ## List what make can do
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -73,6 +73,10 @@ format: $(READY)  ## Format the code and mend what ruff can
 
 bench: $(READY)  ## Run the benchmarks; they print tables and write benchmarks/results/
 	@$(BIN)/python -m benchmarks
+
+redrive: $(READY)  ## Move dead letters back: make redrive DEAD_LETTERS=<queue> EVENTS=<queue>
+	@test -n "$(DEAD_LETTERS)" -a -n "$(EVENTS)" || { echo "Say which: make redrive DEAD_LETTERS=<queue name> EVENTS=<queue name>" >&2; exit 2; }
+	@$(BIN)/python scripts/redrive.py "$(DEAD_LETTERS)" "$(EVENTS)"
 
 lock: $(READY)  ## Pin every version of the development environment again
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.10 --all-extras --no-header --no-annotate --no-emit-package kedro-aws-batch pyproject.toml --output-file constraints.txt
