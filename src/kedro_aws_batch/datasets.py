@@ -51,6 +51,12 @@ def entry(catalog: Any, name: str) -> Mapping[str, Any]:
         return catalog.config_resolver.resolve_pattern(name)  # type: ignore[no-any-return]
 
 
+def bucket_of(dataset: Dataset) -> str | None:
+    """Return the S3 bucket that a dataset's path is in, if it is in any."""
+    match = re.match(r"s3[an]?://([^/${}]+)", dataset.path or "")
+    return match[1] if match else None
+
+
 def is_parameter(name: str) -> bool:
     """Whether a node's input is a parameter."""
     return name == "parameters" or name.startswith("params:")

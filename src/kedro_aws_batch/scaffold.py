@@ -10,7 +10,6 @@ from string import Template
 from typing import TYPE_CHECKING, Any
 
 from .compile import project_name
-from .config import DEFAULT_SERVICE
 from .datasets import LOCAL, of_config
 from .errors import KedroAwsBatchError, ProjectError
 from .wording import listed
@@ -19,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 TEMPLATES = Path(__file__).parent / "templates"
-#: Where `kedro aws-batch package` puts what is deployed.
-STAGE = "build/aws_batch"
+#: Of a new service: the part of its functions' names that says which deployment of it they are.
+STAGE = "dev"
 
 
 class FilesExistError(KedroAwsBatchError):
@@ -40,21 +39,40 @@ def scaffold(project: Path, package: str, environment: str, bucket: str) -> Scaf
     """Return the files for a project: its catalog is the base's, with the local files on S3."""
     catalog, moved = _catalog(project, bucket)
     name = project_name(package)
+    service_name = _service_name(name)
     values = {
         "project": name,
-        "service": DEFAULT_SERVICE,
+        "service": f"{service_name}-{STAGE}",
+        "service_name": service_name,
+        "stage": STAGE,
+        "region": _region(),
         "python": f"{sys.version_info.major}.{sys.version_info.minor}",
         "requirements": _requirements(project),
-        "stage": STAGE,
     }
     files = {
         f"conf/{environment}/catalog.yml": catalog,
         f"conf/{environment}/parameters.yml": _filled("parameters.yml", values),
+        f"conf/{environment}/schedules.yml": _filled("schedules.yml", values),
+        "serverless.yml": _filled("serverless.yml", values),
         "package.json": _filled("package.json", values),
         "Dockerfile": _filled("Dockerfile", values),
         ".dockerignore": _filled("dockerignore", values),
     }
     return Scaffold(files, moved)
+
+
+def _service_name(project: str) -> str:
+    """Return a name that is the project's own: of two with one name the second would replace the first."""
+    words = [word for word in project.split("_") if word]
+    name = "-".join(words)
+    return name if name[:1].isalpha() else f"kedro-{name}"
+
+
+def _region() -> str:
+    """Return the Region that AWS' own tools would use here."""
+    import botocore.session  # noqa: PLC0415
+
+    return str(botocore.session.Session().get_config_variable("region") or "us-east-1")
 
 
 def write(project: Path, found: Scaffold, force: bool) -> None:

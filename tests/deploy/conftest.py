@@ -48,10 +48,14 @@ class Staged:
 @pytest.fixture(scope="session")
 def staged(tmp_path_factory: pytest.TempPathFactory) -> Staged:
     root = tmp_path_factory.mktemp("deploy")
+    return Staged(root / "staged", stage(GOLDEN, root / "staged", settings_of(root)))
+
+
+def settings_of(root: Path, project: Path | None = None) -> Settings:
+    """Return what all tests package with."""
     schedules = root / "schedules.yml"
     schedules.write_text(SCHEDULES)
-    settings = Settings(buckets=["flights", "shared/raw/"], schedules=schedules)
-    return Staged(root / "staged", stage(GOLDEN, root / "staged", settings))
+    return Settings(buckets=["flights", "shared/raw/"], schedules=schedules, project=project)
 
 
 @dataclass(frozen=True)
@@ -73,12 +77,17 @@ class Template:
         return dict(self.resources[name]["Properties"])
 
 
-def osls(directory: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run osls in a staged directory, with no credentials but what the test gives."""
+def require_osls() -> None:
+    """Skip a test where osls isn't, but on CI, where it fails."""
     if not OSLS.exists():
         if os.environ.get("CI"):
             pytest.fail("osls is not installed: run npm ci")
         pytest.skip("osls is not installed: run npm ci")
+
+
+def osls(directory: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run osls in a staged directory, with no credentials but what the test gives."""
+    require_osls()
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     quiet = {"SLS_TELEMETRY_DISABLED": "1", "SLS_NOTIFICATIONS_MODE": "off", "AWS_EC2_METADATA_DISABLED": "true"}
     return subprocess.run(

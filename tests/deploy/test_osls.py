@@ -1,91 +1,182 @@
-"""`osls deploy` onto the embedded AWS, by CloudFormation, and the functions at work from the zip."""
+"""A project of a new user on AWS and back: `kedro new`, init, deploy by CloudFormation, runs, changes, removal."""
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
+import sys
 from pathlib import Path
+from string import Template
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 
 from kedro_aws_batch.client import RunState, Service, Started
 from kedro_aws_batch.local import EmbeddedAws
 from kedro_aws_batch.package import Settings, stage
-from tests.acceptance.support import Node, Project, finished, layers, make_project, statuses
+from kedro_aws_batch.scaffold import TEMPLATES
+from tests.acceptance.support import Project, finished, layers, make_project, statuses
 from tests.local.support import until
 
-from .conftest import osls
+from .conftest import GOLDEN, ROOT, Packager, osls, require_osls, settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+PREFIX = "night-flights-dev"
+#: `second` waits for a file, so that a run is in flight for as long as the test wants.
+PIPELINES = """
+from pathlib import Path
+from time import sleep
+
+from kedro.pipeline import node, pipeline
+
+
+def same(x):
+    return x
+
+
+def patient(x):
+    while not Path("go").exists():
+        sleep(0.05)
+    return x
+
+
+def register_pipelines():
+    first = node(same, "raw", "middle", name="first")
+    slow = pipeline([first, node(patient, "middle", "final", name="second")])
+    more = pipeline([node(same, "middle", "third", name="third")]) if CHANGED else pipeline([])
+    return {"__default__": pipeline([first]) + more, "slow": slow}
+"""
+DATASETS = ("raw", "middle", "final", "third")
 SCHEDULES = "- {schedule: rate(12 hours), pipeline: slow, description: Twice a day}\n"
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Project:
-    chain = {"first": Node(seconds=4), "second": Node(after=["first"])}
-    return make_project(tmp_path / "project", {"__default__": layers(1, 3, 1), "slow": chain})
+class NewUser:
+    """What somebody types in a project's folder, with the credentials of an embedded AWS."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        quiet = {"KEDRO_DISABLE_TELEMETRY": "1", "SLS_AWS_MONITORING_FREQUENCY": "200", "COLUMNS": "200"}
+        self.environment = {**kept, **quiet, "AWS_EC2_METADATA_DISABLED": "true"}
+
+    def types(self, *words: str, fails: bool = False) -> str:
+        done = subprocess.run(
+            words, cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False, timeout=240
+        )
+        assert (done.returncode != 0) == fails, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def kedro(self, *words: str, fails: bool = False) -> str:
+        return self.types(str(Path(sys.executable).with_name("kedro")), *words, fails=fails)
+
+    def osls(self, *words: str) -> str:
+        return self.types("npx", "osls", *words)
+
+    def starts(self, request: Any) -> dict[str, Any]:
+        told = self.osls("invoke", "--function=start_run", f"--data={json.dumps(request)}")
+        found: dict[str, Any] = json.loads(told[told.index("{") : told.rindex("}") + 1])
+        return found
+
+    def writes_pipelines(self, changed: bool) -> None:
+        registry = self.folder / "src/night_flights/pipeline_registry.py"
+        registry.write_text(f"CHANGED = {changed}\n{PIPELINES}", encoding="utf-8")
 
 
 @pytest.fixture
-def aws(project: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[EmbeddedAws]:
+def user(tmp_path: Path) -> NewUser:
+    """Somebody whose project is as `kedro new` and `kedro aws-batch init` leave it, on a queue of their own."""
+    require_osls()
+    user = NewUser(tmp_path)
+    user.kedro("new", "--name=Night Flights", "--tools=none", "--example=n")
+    user.folder = tmp_path / "night-flights"
+    user.writes_pipelines(changed=False)
+    base = {name: {"type": "pickle.PickleDataset", "filepath": f"data/{name}.pkl"} for name in DATASETS}
+    (user.folder / "conf/base/catalog.yml").write_text(yaml.safe_dump(base), encoding="utf-8")
+    user.kedro("aws-batch", "init", "--bucket=night-data")
+    written = (user.folder / "serverless.yml").read_text(encoding="utf-8")
+    assert "\n    # batch: own  #" in written
+    (user.folder / "serverless.yml").write_text(written.replace("# batch: own  #", "batch: own  #"), encoding="utf-8")
+    (user.folder / "conf/aws_batch/schedules.yml").write_text(SCHEDULES, encoding="utf-8")
+    (user.folder / "node_modules").symlink_to(ROOT / "node_modules")
+    return user
+
+
+@pytest.fixture
+def aws(user: NewUser, monkeypatch: pytest.MonkeyPatch) -> Iterator[EmbeddedAws]:
     """An embedded AWS with Batch and nothing else, whose CloudFormation is moto's."""
     # moto refuses a template for what cfn-lint only warns of: W3005, which is osls' own.
     monkeypatch.setattr("moto.cloudformation.models.validate_template_cfn_lint", lambda template: [])
-    with EmbeddedAws(
-        jobs_cwd=project.root / "jobs", service_prefix="flights-dev", stop_timeout=1, exit_grace=0.2
-    ) as running:
+    batch: dict[str, Any] = {"job_queue": "night_flights_queue", "job_definition": "night_flights_job"}
+    short: dict[str, Any] = {"stop_timeout": 1, "exit_grace": 0.2}
+    with EmbeddedAws(jobs_cwd=user.folder, service_prefix=PREFIX, **batch, **short) as running:
+        user.environment |= running.environment
+        s3 = running.client("s3")
+        s3.create_bucket(Bucket="night-data")
+        s3.put_object(Bucket="night-data", Key="raw.pkl", Body=b"K\x01.")  # the pickle of 1
         yield running
 
 
-def run_osls(aws: EmbeddedAws, directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    done = osls(directory, *arguments, **aws.environment, SLS_AWS_MONITORING_FREQUENCY="200")
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done
-
-
-def deploy(aws: EmbeddedAws, project: Project, directory: Path, schedules: Path | None = None) -> Path:
-    stage(project.graph, directory, Settings("flights", schedules=schedules))
-    run_osls(aws, directory, "deploy", "--param=batch=own")
-    return directory
-
-
-def start(aws: EmbeddedAws, directory: Path, request: Any) -> Any:
-    told = run_osls(aws, directory, "invoke", "--function=start_run", f"--data={json.dumps(request)}").stdout
-    return json.loads(told[told.index("{") : told.rindex("}") + 1])
-
-
 @pytest.mark.filterwarnings("ignore:Tried to parse")  # alarms and policies, which moto's CloudFormation leaves out
-def test_a_deployment_runs_pipelines_is_replaced_while_it_does_and_goes(
-    aws: EmbeddedAws, project: Project, tmp_path: Path
-) -> None:
-    schedules = tmp_path / "schedules.yml"
-    schedules.write_text(SCHEDULES)
-    service = Service("flights-dev", aws.client("lambda"))
+def test_a_new_user_deploys_runs_changes_and_removes_a_project(user: NewUser, aws: EmbeddedAws) -> None:
+    service = Service(PREFIX, aws.client("lambda"))
 
-    staged = deploy(aws, project, tmp_path / "staged", schedules)
-    started = start(aws, staged, {})
-    assert (started["nodes"], ended(aws, started["run_id"]).status) == (5, "SUCCEEDED")
+    told = user.kedro("aws-batch", "deploy")
+    assert "Jobs may read and write 'night-data'." in told
+    started = user.starts({})
+    assert (started["nodes"], ended(aws, started["run_id"]).status) == (1, "SUCCEEDED")
 
     rules = aws.client("events").list_rules()["Rules"]
     (rule,) = [each["Name"] for each in rules if each.get("ScheduleExpression") == "rate(12 hours)"]
     aws.fire(rule)
     (in_flight,) = until(lambda: [run for run in service.list_runs() if run.status == "RUNNING"])
-    changed = make_project(tmp_path / "changed", {"__default__": layers(2), "slow": {"first": Node()}})
-    deploy(aws, changed, tmp_path / "changed/staged")
-    assert start(aws, staged, {})["nodes"] == 2
+
+    user.writes_pipelines(changed=True)
+    runner = ("run", "--env=aws_batch", "--runner=kedro_aws_batch.AWSBatchRunner")
+    assert "node 'third' added" in user.kedro(*runner, fails=True)
+    user.kedro("aws-batch", "deploy")
+    assert "Completed 2 out of 2 tasks" in user.kedro(*runner)
+    assert service.describe_run(in_flight.run_id).status == "RUNNING"
+    (user.folder / "go").touch()
     assert statuses(ended(aws, in_flight.run_id)) == {"first": "SUCCEEDED", "second": "SUCCEEDED"}
 
-    run_osls(aws, staged, "remove")
+    assert "night-flights-dev" in user.osls("info")
+    user.osls("remove")
     assert aws.client("lambda").list_functions()["Functions"] == []
     assert aws.client("dynamodb").list_tables()["TableNames"] == []
+    assert "There is no function 'night-flights-dev-list_runs'" in user.kedro("aws-batch", "list", fails=True)
 
 
 def ended(aws: EmbeddedAws, run_id: str) -> RunState:
     return finished(aws, Started(run_id, "RUNNING", 0, 0))
+
+
+def test_a_project_and_a_directory_that_stands_alone_make_the_same_stack(package: Packager, tmp_path: Path) -> None:
+    alone = package("own")
+    stage(GOLDEN, tmp_path / "build/aws_batch/dev", settings_of(tmp_path, project=tmp_path))
+    values = {"region": "us-east-1", "project": "flights", "service": "s-dev", "service_name": "s", "stage": "dev"}
+    text = Template((TEMPLATES / "serverless.yml").read_text(encoding="utf-8")).substitute(values)
+    (tmp_path / "serverless.yml").write_text(text, encoding="utf-8")
+
+    done = osls(tmp_path, "package", "--param=batch=own")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    made = tmp_path / ".serverless/cloudformation-template-update-stack.json"
+    assert timeless(made) == timeless(alone.path)
+
+
+def timeless(template: Path) -> str:
+    """Return a template without the moment at which it was made, which is in the place of its zip."""
+    return re.sub(r"(serverless/[\w-]+/dev/)[^/]+/", r"\1", template.read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return make_project(tmp_path / "project", {"__default__": layers(1, 3, 1)})
 
 
 def test_a_deployment_without_an_image_is_refused_by_the_template(project: Project, tmp_path: Path) -> None:

@@ -388,10 +388,13 @@ def test_the_names_of_kedros_guide_can_be_had(package: Packager) -> None:
     assert template.properties("JobRole")["RoleName"]["Fn::If"][:2] == ["NameJobRole", {"Ref": "JobRoleName"}]
 
 
-def test_every_parameter_of_serverless_yml_is_used() -> None:
-    declared = yaml.safe_load((ROOT / "serverless.yml").read_text(encoding="utf-8"))["params"]["default"]
-    files = [ROOT / "serverless.yml", *(ROOT / "resources").rglob("*.yml")]
+def test_every_setting_is_a_param_of_its_name_and_is_used() -> None:
+    settings = ROOT / "resources/settings.yml"
+    declared = yaml.safe_load(settings.read_text(encoding="utf-8"))
+    del declared["by_stage"]
+    files = {ROOT / "serverless.yml", *(ROOT / "resources").rglob("*.yml")} - {settings}
     text = "".join(path.read_text(encoding="utf-8") for path in files)
 
-    assert [name for name in declared if f"${{param:{name}}}" not in text] == []
-    assert set(re.findall(r"\$\{param:(\w+)\}", text)) == set(declared)
+    assert [name for name, value in declared.items() if not value.startswith(f"${{param:{name}, ")] == []
+    assert set(re.findall(r"\$\{file\(resources/settings\.yml\):(\w+)\}", text)) == set(declared)
+    assert "${param:" not in text

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kedro_aws_batch.local import EmbeddedAws, TemplateError, service_root
-from kedro_aws_batch.local.template import Resolver, Variables, read_service
+from kedro_aws_batch.local.template import Resolver, read_service
+from kedro_aws_batch.local.variables import Variables
 
 from .support import write_service
 
@@ -52,11 +53,17 @@ def test_an_intrinsic_function_is_evaluated(value: Any, expected: Any) -> None:
         ("a ${param:size} b ${param:name}", "a 3 b dev"),
         ("${file(packaged.json):arns}", ["arn:us-east-1"]),
         ({"prefix": "${file(packaged.json):project}--"}, {"prefix": "flights--"}),
+        ("${param:absent, file(packaged.json):absent, file(packaged.json):project, 4}", "flights"),
+        ("${file(settings.yml):size}", 3),
+        ("${file(settings.yml):of.${opt:stage, 'dev'}.kept, true}", False),
+        ("${file(settings.yml):of.${opt:stage, 'prod'}.kept, true}", True),
+        ("${file(${file(settings.yml):file}.yml):size}", 3),
     ],
 )
-def test_a_variable_of_osls_is_filled_in(value: Any, expected: Any) -> None:
+def test_a_variable_of_osls_is_filled_in(value: Any, expected: Any, tmp_path: Path) -> None:
     packaged = {"arns": [{"Fn::Sub": "arn:${AWS::Region}"}], "project": "flights"}
-    variables = Variables({"size": 3, "name": "dev"}, packaged)
+    (tmp_path / "settings.yml").write_text("size: '${param:size, 4}'\nof: {dev: {kept: false}}\nfile: settings\n")
+    variables = Variables({"size": 3, "name": "dev"}, packaged, tmp_path)
 
     assert Resolver({"AWS::Region": "us-east-1"}, lambda name: ("", {}), variables).resolve(value) == expected
 

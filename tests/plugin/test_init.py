@@ -55,7 +55,7 @@ def test_init_moves_the_local_datasets_to_s3_and_leaves_the_others(bare: Path) -
     assert re.findall(r"^  (kedro aws-batch .*?)  ", result.output, re.MULTILINE) == [
         "kedro aws-batch check",
         "kedro aws-batch run --local",
-        "kedro aws-batch package",
+        "kedro aws-batch deploy",
     ]
 
 
@@ -95,12 +95,31 @@ def test_the_deploying_tool_is_pinned(bare: Path) -> None:
 
 
 def test_package_fills_the_directory_that_is_deployed(make_project: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    project = make_project(Sources(catalog={name: pickled(f"s3://b/{name}") for name in ("raw", "middle", "final")}))
+    project = make_project(Sources(catalog={name: pickled(f"s3://data/{name}") for name in ("raw", "middle", "final")}))
     monkeypatch.chdir(project)
     result = call("package")
     assert result.exit_code == 0, result.output
-    staged = project / "build/aws_batch"
-    assert (staged / "serverless.yml").is_file()
+    staged = project / "build/aws_batch/dev"
+    assert (staged / "service.yml").is_file()
     document = json.loads(zipfile.ZipFile(staged / "service.zip").read("graph.json"))
     assert [node["name"] for node in document["nodes"]] == ["first", "second"]
-    assert result.output.startswith("build/aws_batch: 2 nodes, ")
+    assert result.output.startswith("build/aws_batch/dev: 2 nodes, ")
+    assert "Jobs may read and write 'data'." in result.output
+
+
+def test_what_init_writes_for_deploying_names_the_project_and_fits_its_parameters(bare: Path) -> None:
+    call("init")
+    service = yaml.safe_load((bare / "conf/aws_batch/parameters.yml").read_text())["aws_batch"]["service"]
+    assert service.removesuffix("-dev").replace("-", "_") == bare.name[:32].rstrip("_")
+    assert service.endswith("-dev")
+    written = yaml.safe_load((bare / "serverless.yml").read_text())
+    assert set(written["params"]["default"]) == {"region", "image", "subnets", "security_groups"}
+    assert yaml.safe_load((bare / "conf/aws_batch/schedules.yml").read_text()) is None
+
+
+def test_every_param_that_the_project_s_serverless_yml_tells_of_is_one_that_exists(bare: Path) -> None:
+    call("init")
+    told = re.findall(r"^    (?:# )?(\w+): ", (bare / "serverless.yml").read_text(), re.MULTILINE)
+    settings = yaml.safe_load((Path(__file__).parents[2] / "resources/settings.yml").read_text())
+    assert set(told) - {"buckets"} <= set(settings)
+    assert {"image", "alarm_email", "spot"} <= set(told)

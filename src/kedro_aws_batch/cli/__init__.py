@@ -12,6 +12,7 @@ COMMANDS = {
     "check": "Find every reason why a run would fail on AWS Batch.",
     "compile": "Write the graph document that the service runs.",
     "package": "Make what is deployed: the functions with the project's graph, and their template.",
+    "deploy": "Check and package the project, and make or change its stack on AWS.",
     "run": "Run pipelines on AWS Batch, or on this machine with --local.",
     "status": "Show a run: its jobs, what they do, and why they failed.",
     "list": "List runs, newest first.",

@@ -13,7 +13,7 @@ from kedro_aws_batch.wording import counted
 @click.option("--bucket", default="CHANGE-ME", show_default=True, help="The S3 bucket for the catalog's datasets.")
 @click.option("--force", is_flag=True, help="Overwrite files that are there.")
 def command(environment: str, bucket: str, force: bool) -> None:
-    """Add to a project what running it on AWS Batch takes: an environment, a Dockerfile, a package.json.
+    """Add to a project what running it on AWS Batch takes: an environment, a Dockerfile, a serverless.yml.
 
     The catalog of the new environment is that of conf/base with the local files on S3. Nothing that is there is
     overwritten without --force.
@@ -38,5 +38,6 @@ def command(environment: str, bucket: str, force: bool) -> None:
         "\nNext:\n"
         f"  kedro aws-batch check{other}          finds what would keep a run from succeeding\n"
         f"  kedro aws-batch run --local{other}    runs it on this machine, distributed, on an embedded AWS\n"
-        f"  kedro aws-batch package{other}        makes what `npm install && npm run deploy` puts on AWS"
+        f"  kedro aws-batch deploy{other}         puts it on AWS, once serverless.yml names an image and a network; "
+        "before the first time: npm install"
     )

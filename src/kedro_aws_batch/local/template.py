@@ -8,15 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from kedro_aws_batch.local.errors import TemplateError
+from kedro_aws_batch.local.variables import Variables, read_yaml
 
 Json = dict[str, Any]
 
-_FILE = re.compile(r"\$\{file\(([^)]+)\)\}")
-_PARAM = re.compile(r"\$\{param:([\w-]+)(?:, *('[^']*'|[\w.]+))?\}")
-_PACKAGED = re.compile(r"\$\{file\(packaged\.json\):(\w+)\}")
 _SUB = re.compile(r"\$\{(!?)([A-Za-z0-9_.:]+)\}")
 
 
@@ -31,36 +27,6 @@ class FunctionDeclaration:
     environment: Json
     description: str
     events: list[Json]
-
-
-@dataclass(frozen=True)
-class Variables:
-    """What `${param:…}` and `${file(packaged.json):…}` stand for; of osls' other variables none is known here."""
-
-    params: Mapping[str, Any] = field(default_factory=dict)
-    packaged: Mapping[str, Any] = field(default_factory=dict)
-
-    def fill(self, text: str) -> Any:
-        """Return a text with its variables filled in, or the value of the one variable that it consists of."""
-        if match := _PACKAGED.fullmatch(text):
-            return self._packaged(match)
-        if match := _PARAM.fullmatch(text):
-            return self._param(match)
-        text = _PARAM.sub(lambda match: str(self._param(match)), text)
-        return _PACKAGED.sub(lambda match: str(self._packaged(match)), text)
-
-    def _packaged(self, match: re.Match[str]) -> Any:
-        if match[1] not in self.packaged:
-            raise TemplateError(f"{match[0]}: packaged.json holds no such thing, but {', '.join(self.packaged)}.")
-        return self.packaged[match[1]]
-
-    def _param(self, match: re.Match[str]) -> Any:
-        name, default = match.groups()
-        if name in self.params:
-            return self.params[name]
-        if default is None:
-            raise TemplateError(f"{match[0]}: there is no value for this parameter.")
-        return yaml.safe_load(default)
 
 
 @dataclass(frozen=True)
@@ -82,13 +48,13 @@ def read_service(
 
     `params` go over those of serverless.yml itself; `packaged` is what packaged.json would hold.
     """
-    document = _load(root / "serverless.yml")
+    document = read_yaml(root / "serverless.yml")
     provider = document.get("provider") or {}
     declared_params = document.get("params") or {}
     by_stage = [declared_params.get(stage) or {} for stage in ("default", "dev")]
-    variables = Variables({**by_stage[0], **by_stage[1], **(params or {})}, packaged or {})
+    variables = Variables({**by_stage[0], **by_stage[1], **(params or {})}, packaged or {}, root)
     parts = document.get("resources") or []
-    templates = [_included(root, part, variables) for part in (parts if isinstance(parts, list) else [parts])]
+    templates = [_included(part, variables) for part in (parts if isinstance(parts, list) else [parts])]
     sections: dict[str, Json] = {"Resources": {}, "Parameters": {}, "Conditions": {}}
     for template in templates:
         for section, content in template.items():
@@ -101,21 +67,10 @@ def read_service(
     return Service(root, functions, sections["Resources"], sections["Parameters"], sections["Conditions"], variables)
 
 
-def _load(path: Path) -> Json:
-    try:
-        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise TemplateError(f"{path} can't be read: {error}") from error
-    if not isinstance(loaded, dict):
-        raise TemplateError(f"{path} holds no mapping.")
-    return loaded
-
-
-def _included(root: Path, part: object, variables: Variables) -> Json:
-    if isinstance(part, dict):
-        return part
-    if isinstance(part, str) and (match := _FILE.fullmatch(str(variables.fill(part)))):
-        return _load(root / match[1])
+def _included(part: object, variables: Variables) -> Json:
+    filled = variables.fill(part) if isinstance(part, str) else part
+    if isinstance(filled, dict):
+        return filled
     raise TemplateError(f"'resources' holds {part!r}; write CloudFormation there, or ${{file(path)}}.")
 
 
@@ -195,7 +150,7 @@ class Resolver:
         if not isinstance(filled, str):
             return self.resolve(filled)
         if "${" in filled:
-            raise TemplateError(f"{text!r}: of osls' variables only ${{param:…}} and packaged.json are known here.")
+            raise TemplateError(f"{text!r}: of osls' variables only param, file, opt and env are known here.")
         return filled
 
     def _call(self, name: str, argument: Any) -> Any:

@@ -2,12 +2,13 @@
 
 from kedro_aws_batch.package.archive import LARGEST, RUNTIMES, Packaged, build_zip, this_runtime
 from kedro_aws_batch.package.errors import PackageError
-from kedro_aws_batch.package.stage import PACKAGED, ZIP, Settings, service_and_stage, stage
+from kedro_aws_batch.package.stage import PACKAGED, SERVICE, ZIP, Settings, service_and_stage, stage
 
 __all__ = [
     "LARGEST",
     "PACKAGED",
     "RUNTIMES",
+    "SERVICE",
     "ZIP",
     "PackageError",
     "Packaged",

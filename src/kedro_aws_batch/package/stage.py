@@ -16,8 +16,10 @@ from kedro_aws_batch.package.names import names
 from kedro_aws_batch.package.schedules import read_schedules
 from kedro_aws_batch.service_root import service_root
 
-#: In a directory that can be deployed: what serverless.yml reads besides itself.
+#: In a staged directory, besides the templates: what they read.
 ZIP, PACKAGED = "service.zip", "packaged.json"
+#: What the service's own serverless.yml is called where a project has one that takes parts from it.
+SERVICE = "service.yml"
 
 _SERVICE = re.compile(r"[A-Za-z][A-Za-z0-9]*(-[A-Za-z0-9]+)*")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[^*?${}]+)?")
@@ -32,29 +34,51 @@ class Settings:
     )
     buckets: Sequence[str] = ()  #: that jobs may read and write: names, or `name/prefix` for a part of one
     schedules: Path | None = None  #: a YAML file, see `read_schedules`
+    project: Path | None = None  #: whose serverless.yml reads the directory; None if it stands alone
 
 
 def stage(graph_document: Path, directory: Path, settings: Settings = Settings()) -> Packaged:
-    """Fill a directory that `osls deploy` deploys: serverless.yml, resources/, the zip, packaged.json.
+    """Fill a directory with what `osls deploy` deploys: the templates, the zip, packaged.json.
 
-    What lies there of an earlier time is replaced. Raises PackageError.
+    It is deployed by the serverless.yml of `settings.project`, or else by one in itself. What lies there of an earlier
+    time is replaced. Raises PackageError.
     """
     graph = _read(graph_document)
     if not _SERVICE.fullmatch(settings.service):
         raise PackageError(f"'{settings.service}' is no name of a service: letters, digits and single hyphens, please.")
+    place = _place(directory, settings.project)
     wanted = {
         "service": settings.service,
+        "artifact": f"{place}{ZIP}",
         "schedules": read_schedules(settings.schedules) if settings.schedules else [],
         "jobPolicies": job_policies(settings.buckets),
     }
+    directory.mkdir(parents=True, exist_ok=True)
     packaged = build_zip(graph_document, directory / ZIP)
     described = {**describe(graph, packaged), **wanted}
     (directory / PACKAGED).write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
+    _copy_templates(directory, place)
+    return packaged
+
+
+def _place(directory: Path, project: Path | None) -> str:
+    """Return where osls, which reads all paths from the folder of its serverless.yml, finds the directory."""
+    if project is None:
+        return ""
+    try:
+        return f"{directory.resolve().relative_to(project.resolve()).as_posix()}/"
+    except ValueError as error:
+        raise PackageError(f"{directory} is not within the project, whose serverless.yml is to read it.") from error
+
+
+def _copy_templates(directory: Path, place: str) -> None:
     root = service_root()
-    shutil.copyfile(root / "serverless.yml", directory / "serverless.yml")
     shutil.rmtree(directory / "resources", ignore_errors=True)
     shutil.copytree(root / "resources", directory / "resources")
-    return packaged
+    shutil.copyfile(root / "serverless.yml", directory / (SERVICE if place else "serverless.yml"))
+    for path in (*directory.glob("*.yml"), *directory.glob("resources/**/*.yml")) if place else ():
+        text = path.read_text(encoding="utf-8")
+        path.write_text(re.sub(r"file\((?=resources/|packaged\.json)", f"file({place}", text), encoding="utf-8")
 
 
 def service_and_stage(prefix: str) -> tuple[str, str]:

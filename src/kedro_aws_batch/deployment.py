@@ -1,0 +1,155 @@
+"""The project's own serverless.yml, as far as it has to be known before osls reads it; and calling osls."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .errors import KedroAwsBatchError
+from .service_root import service_root
+from .wording import did_you_mean, listed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+FILE = "serverless.yml"
+#: Below it, each stage has a directory; serverless.yml says so, too.
+STAGED = Path("build/aws_batch")
+#: Of serverless.yml's params, what packaging reads and the templates don't.
+_OURS = ("buckets",)
+#: What fargate and ec2 can't do without.
+_NEEDED = {
+    "image": "the image of the jobs, that is pushed to a registry",
+    "subnets": "the ids of the subnets in which jobs run",
+    "security_groups": "the ids of the security groups that let jobs reach S3, ECR and CloudWatch",
+}
+
+
+class DeploymentError(KedroAwsBatchError):
+    """A project can't be deployed as it is."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """Which stage of a project is deployed, and with what."""
+
+    project: Path
+    stage: str
+    #: By --param: they go before those of serverless.yml.
+    given: Mapping[str, str]
+
+    @property
+    def directory(self) -> Path:
+        """Return where packaging puts what is deployed."""
+        return self.project / STAGED / self.stage
+
+    def params(self) -> dict[str, Any]:
+        """Return the stage's params over those of all stages, and those given over both. Raises DeploymentError."""
+        declared = _read(self.project).get("params") or {}
+        parts = [declared.get(part) or {} for part in ("default", self.stage)]
+        if not all(isinstance(part, dict) for part in parts):
+            raise DeploymentError(f"`params` in {FILE} holds no mapping for 'default' or '{self.stage}': mend it.")
+        return {**parts[0], **parts[1], **self.given}
+
+    def buckets(self) -> list[str]:
+        """Return the buckets, or parts of them, that serverless.yml names."""
+        found = self.params().get("buckets") or []
+        names = found.split(",") if isinstance(found, str) else found
+        if not isinstance(names, list) or any("${" in str(name) for name in names):
+            raise DeploymentError(f"`buckets` in {FILE} is read before osls: write names, separated by commas.")
+        return [str(name).strip() for name in names if str(name).strip()]
+
+
+def require_params(target: Target, launch_type: str) -> None:
+    """Raise DeploymentError for what the stack could not be made without, and for params that nothing reads."""
+    params = target.params()
+    known = _known(target.project)
+    for name in params:
+        if name not in known:
+            near = did_you_mean(name, known) or f" There are: {', '.join(sorted(known))}."
+            raise DeploymentError(f"Nothing reads the param '{name}'.{near}")
+    batch = str(params.get("batch") or launch_type)
+    if batch not in ("fargate", "ec2", "own"):
+        raise DeploymentError(f"`batch` can't be '{batch}': write fargate, ec2 or own.")
+    missing = [name for name in _NEEDED if batch != "own" and not params.get(name)]
+    if missing:
+        what = "; ".join(f"`{name}`, {_NEEDED[name]}" for name in missing)
+        raise DeploymentError(
+            f"To make a job queue on {batch} the stage '{target.stage}' needs {what}. Say so in `params` of {FILE}, or "
+            f'by --param="{missing[0]}=…"; with `batch: own` there it takes a queue and a job definition that exist.'
+        )
+
+
+def osls(project: Path) -> list[str]:
+    """Return the words that call osls in a project. Raises DeploymentError if it or Node isn't there."""
+    if shutil.which("node") is None:
+        raise DeploymentError("Deploying takes Node 20 or newer, which isn't found: install it (https://nodejs.org).")
+    for folder in (project, *project.parents):
+        found = folder / "node_modules/.bin/osls"
+        if found.exists():
+            return [str(found)]
+    raise DeploymentError(
+        f"osls, which deploys, isn't installed in '{project}': run `npm install` there; `kedro aws-batch init` writes "
+        "the package.json that names it."
+    )
+
+
+def require_stage(stage: str | None, prefix: str, of_prefix: str, environment: str) -> None:
+    """Raise DeploymentError if another stage is asked for than the configuration's service belongs to."""
+    if stage is not None and stage != of_prefix:
+        raise DeploymentError(
+            f"aws_batch.service of environment '{environment}' is '{prefix}', so it is deployed as the stage "
+            f"'{of_prefix}', not '{stage}'. Give --env an environment whose aws_batch.service ends in '-{stage}'."
+        )
+
+
+def require_file(project: Path) -> None:
+    """Raise DeploymentError if the project has no serverless.yml that reads what is packaged."""
+    if str(STAGED.as_posix()) not in _text(project):
+        raise DeploymentError(
+            f"'{project / FILE}' takes nothing from {STAGED.as_posix()}: `kedro aws-batch init --force` writes one "
+            "that does, or copy its last lines."
+        )
+
+
+def _known(project: Path) -> list[str]:
+    import yaml  # noqa: PLC0415
+
+    settings = yaml.safe_load((service_root() / "resources/settings.yml").read_text(encoding="utf-8"))
+    own = re.findall(r"\bparam:([\w-]+)", _text(project))
+    return [*(name for name in settings if name != "by_stage"), *_OURS, *own]
+
+
+def _text(project: Path) -> str:
+    try:
+        return (project / FILE).read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise DeploymentError(
+            f"There is no {FILE} in '{project}': `kedro aws-batch init` writes it, and what else deploying takes."
+        ) from error
+
+
+def _read(project: Path) -> Mapping[str, Any]:
+    import yaml  # noqa: PLC0415
+
+    if not (project / FILE).is_file():
+        return {}
+    try:
+        loaded = yaml.safe_load(_text(project))
+    except yaml.YAMLError as error:
+        raise DeploymentError(f"'{project / FILE}' is not YAML: {error}") from error
+    if not isinstance(loaded, dict):
+        raise DeploymentError(f"'{project / FILE}' holds no mapping.")
+    return loaded
+
+
+def read_given(given: Sequence[str]) -> dict[str, str]:
+    """Return what `name=value` says, several times. Raises DeploymentError."""
+    pairs = [each.partition("=") for each in given]
+    wrong = [name for name, equals, value in pairs if not (name and equals and value)]
+    if wrong:
+        raise DeploymentError(f"--param takes name=value, which {listed(wrong)} is not.")
+    return {name: value for name, _, value in pairs}
