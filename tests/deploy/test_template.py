@@ -396,5 +396,5 @@ def test_every_setting_is_a_param_of_its_name_and_is_used() -> None:
     text = "".join(path.read_text(encoding="utf-8") for path in files)
 
     assert [name for name, value in declared.items() if not value.startswith(f"${{param:{name}, ")] == []
-    assert set(re.findall(r"\$\{file\(resources/settings\.yml\):(\w+)\}", text)) == set(declared)
+    assert set(re.findall(r"file\(resources/settings\.yml\):(\w+)\}", text)) == set(declared)
     assert "${param:" not in text
