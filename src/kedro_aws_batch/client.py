@@ -67,6 +67,8 @@ class GroupState:
     resources: Mapping[str, Any] = field(default_factory=dict)
     job_definition: str | None = None
     job_queue: str | None = None
+    #: Of a job in flight, what Batch says of it: SUBMITTED, PENDING, RUNNABLE, STARTING or RUNNING.
+    job_status: str | None = None
 
     @property
     def seconds(self) -> float | None:
@@ -74,6 +76,12 @@ class GroupState:
         if self.started_at is None or self.ended_at is None:
             return None
         return max(0, self.ended_at - self.started_at) / 1000
+
+    def seconds_until(self, now: int | None) -> float | None:
+        """Return how long its job ran, or has run until now."""
+        if self.status == "RUNNING" and self.started_at is not None and now is not None:
+            return max(0, now - self.started_at) / 1000
+        return self.seconds
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from .wording import did_you_mean
+from .wording import did_you_mean, money
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from .client import GroupState
+    from .client import GroupState, RunState
+    from .config import Configuration
 
 HOUR = 3600
 
@@ -56,6 +57,28 @@ KEYS = ("rates", *_NUMBERS, *_TEXTS, "queues")
 
 
 @dataclass(frozen=True)
+class Spent:
+    """What a run's jobs cost."""
+
+    by_currency: Mapping[str, float]
+    #: Jobs of which it can't be told.
+    unknown: int = 0
+
+    @property
+    def known(self) -> bool:
+        """Whether anything can be told."""
+        return not self.unknown or any(self.by_currency.values())
+
+    @property
+    def words(self) -> str:
+        """Return the sum: `$0.12`, or `at least $0.12` where something is not known."""
+        if not self.known:
+            return "not known"
+        sums = " + ".join(money(cost, currency) for currency, cost in sorted(self.by_currency.items()))
+        return f"{'at least ' if self.unknown else ''}{sums or 'nothing'}"
+
+
+@dataclass(frozen=True)
 class Prices:
     """The rates of a project's jobs."""
 
@@ -77,6 +100,17 @@ class Prices:
             return None
         hourly = vcpus * rates.vcpu_hour + memory / 1024 * rates.gb_hour + gpus * (rates.gpu_hour or 0)
         return float(hourly * rates.spot_factor * max(seconds, rates.minimum_seconds) / HOUR)
+
+    def spent(self, state: RunState) -> Spent:
+        """Return what a run has cost up to when its state was asked for."""
+        sums: dict[str, float] = {}
+        unknown = 0
+        for group in state.groups:
+            cost = self.cost(group, group.seconds_until(state.now))
+            unknown += cost is None
+            currency = self.rates_of(group).currency
+            sums[currency] = sums.get(currency, 0.0) + (cost or 0.0)
+        return Spent(sums, unknown)
 
     @property
     def rates(self) -> Iterable[tuple[str, Rates]]:
@@ -125,6 +159,11 @@ def read_prices(value: Any, launch_type: str = "EC2") -> Prices:
     usual = _rates(value or {}, TABLE[USUAL[launch_type]])
     queues = value.get("queues", {}) if isinstance(value, dict) else {}
     return Prices(usual, {name: _rates(one, usual) for name, one in queues.items()})
+
+
+def prices_of(configuration: Configuration) -> Prices:
+    """Return the prices of a sound configuration."""
+    return read_prices(configuration.prices, configuration.run["launch_type"])
 
 
 def _rates(value: Any, base: Rates) -> Rates:

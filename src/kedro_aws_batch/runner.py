@@ -18,6 +18,7 @@ from .launch.commands import Commands
 from .launch.progress import View, stdout_console
 from .launch.sources import for_jobs, with_conf_source
 from .launch.suggestion import nodes_to_resume_from
+from .prices import prices_of
 from .project import Opening, open_project
 from .quiet import stdout_kept_clean
 from .wording import did_you_mean, listed
@@ -90,6 +91,7 @@ class AWSBatchRunner(AbstractRunner):
 
         told = _told()
         compiled, project = _compiled(told, view)
+        view.prices = prices_of(compiled.configuration)
         commands = Commands(compiled.document["environment"])
         request = with_conf_source(self._request(pipeline, told, compiled), _conf_source(told, project))
         run = RemoteRun(self._prefix(told, compiled), compiled.document, request, commands)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
@@ -51,3 +52,21 @@ def lasting(seconds: float | None) -> str:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(int(seconds), 60)
     return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def roughly(seconds: float) -> str:
+    """Return what an estimate may say: `12 s`, `4 min`, `2 h 07 min`. It is rounded up."""
+    if seconds < 60:
+        return f"{math.ceil(seconds)} s"
+    minutes = math.ceil(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def money(amount: float, currency: str) -> str:
+    """Return an amount: cents where there are some, and otherwise the two figures that count."""
+    sign = "$" if currency == "USD" else f"{currency} "
+    if amount == 0 or amount >= 1:
+        return f"{sign}{amount:,.2f}"
+    if amount < 1e-6:
+        return f"under {sign}0.000001"
+    return f"{sign}{amount:.{max(2, 1 - math.floor(math.log10(amount)))}f}"

@@ -106,7 +106,7 @@ def test_a_failed_run_says_why_and_is_resumed_once_the_project_is_mended(make_pr
 
     registry = next(project.glob("src/*/pipeline_registry.py"))
     registry.write_text(registry.read_text().replace("it went wrong", "").replace('way == "fail"', "False"))
-    assert look(project, "status").splitlines()[2].startswith("FAILED ")
+    assert look(project, "status").splitlines()[3].startswith("FAILED ")
     assert "RuntimeError: it went wrong" in look(project, "logs", "second")
     resumed = run(project, f"--resume-from={run_id}")
     assert resumed.returncode == 0, resumed.stdout + resumed.stderr

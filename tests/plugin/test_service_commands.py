@@ -51,14 +51,15 @@ def test_a_run_is_looked_at_read_cancelled_and_resumed(there: Deployed) -> None:
     status = call("status", service=None)  # by the project's parameters
     assert status.exit_code == 0, status.output
     lines = status.output.splitlines()
-    assert re.match(rf"Run {first} RUNNING: 3 nodes in 3 jobs, 1 succeeded, 1 waiting, 1 running\. [\d.]+ s$", lines[0])
-    assert [re.split(r"\s{2,}|(?<=G) +", line)[0] for line in lines[1:]] == ["RUNNING", "WAITING", "SUCCEEDED"]
+    assert re.match(rf"Run {first} RUNNING: 3 nodes in 3 jobs, 1 succeeded, 1 waiting, 1 running\.$", lines[0])
+    assert re.fullmatch(r"running for [\d.]+ s; time left: not known yet; cost not known", lines[1])
+    assert [re.split(r"\s{2,}|(?<=G) +", line)[0] for line in lines[2:]] == ["RUNNING", "WAITING", "SUCCEEDED"]
     told = json.loads(call("status", first[:-4], "--json").output)
     assert (told["run_id"], told["status"], told["groups"][1]["nodes"]) == (first, "RUNNING", ["second"])
     assert told["request"]["params"] == {"way": "sleep"}
 
     listed = call("list").output
-    assert re.search(rf"^{first} +RUNNING +3 +__default__ · \[red\]slow *$", listed, re.MULTILINE), listed
+    assert re.search(rf"^{first} +RUNNING +[\d.]+ s +3 +__default__ · \[red\]slow *$", listed, re.MULTILINE), listed
     assert json.loads(call("list", "--status=failed", "--json").output) == []
 
     logs = call("logs", first[:-2])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import asdict
 
 import click
@@ -39,4 +40,5 @@ def command(place: Place, status: str | None, limit: int, as_json: bool) -> None
     from kedro_aws_batch.launch.table import runs_table  # noqa: PLC0415
 
     console = stdout_console()
-    console.print(runs_table(runs), width=None if console.is_terminal else 1000, soft_wrap=not console.is_terminal)
+    width = console.width if console.is_terminal else 1000
+    console.print(runs_table(runs, int(time.time() * 1000), width), width=width, soft_wrap=not console.is_terminal)

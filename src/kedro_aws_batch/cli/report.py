@@ -62,7 +62,7 @@ def command(place: Place, run: str | None, output: Path | None, price_file: Path
 
 def read_project_prices(place: Place, file: Path | None = None) -> Prices:
     """Return the prices of a file, or of the project's parameters, or outside of a project the usual ones."""
-    from kedro_aws_batch.prices import Prices, read_prices  # noqa: PLC0415
+    from kedro_aws_batch.prices import Prices, prices_of, read_prices  # noqa: PLC0415
 
     if file is not None:
         return read_prices(_read_file(file))
@@ -78,7 +78,16 @@ def read_project_prices(place: Place, file: Path | None = None) -> Prices:
         parameters = read_parameters(Opening(place.environment, conf_source=place.conf_source))
     configuration, problems = read_configuration(parameters.get("aws_batch"), place.environment)
     require_none([problem for problem in problems if problem.where.endswith("aws_batch.prices")])
-    return read_prices(configuration.prices, configuration.run["launch_type"])
+    return prices_of(configuration)
+
+
+def prices_or_none(place: Place) -> Prices | None:
+    """Return the project's prices; where those are wrong, say so: a run is looked at all the same."""
+    try:
+        return read_project_prices(place)
+    except KedroAwsBatchError as error:
+        click.echo(f"Costs are left out: {error}", err=True)
+        return None
 
 
 def _read_file(file: Path) -> Any:

@@ -119,7 +119,8 @@ def prepare(way: Way, selection: Selection) -> tuple[Project, Compiled]:
 def _run_on_aws(way: Way, selection: Selection, asked: dict[str, Any], what: tuple[Project, Compiled]) -> int:
     from kedro_aws_batch.launch.remote import RemoteRun, run_on_aws  # noqa: PLC0415
 
-    (project, compiled), view = what, View(stdout_console())
+    project, compiled = what
+    view = _view(compiled)
     narrowed = _narrowed(way, project)(selection)
     if narrowed is None:
         view.note("All outputs are there: nothing to run.")
@@ -143,7 +144,13 @@ def _run_locally(way: Way, selection: Selection, asked: dict[str, Any], what: tu
         way.conf_source,
         way.fresh,
     )
-    return run_locally(run, View(stdout_console()))
+    return run_locally(run, _view(compiled))
+
+
+def _view(compiled: Compiled) -> View:
+    from kedro_aws_batch.prices import prices_of  # noqa: PLC0415
+
+    return View(stdout_console(), prices_of(compiled.configuration))
 
 
 def _narrowed(way: Way, project: Project) -> Callable[[Selection], Selection | None]:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from kedro_aws_batch.launch.execution import INTERRUPTED
 
+from .report import prices_or_none
 from .service import Place, json_option, place_options, run_argument
 
 if TYPE_CHECKING:
-    from kedro_aws_batch.client import RunState
     from kedro_aws_batch.launch.runs import Runs
 
-#: Lines of a terminal that the header and the prompt take.
-HEADER = 7
+#: Lines that are shown however low a terminal is.
+HEADER = 8
 INTERVAL = 2
 
 
@@ -50,58 +50,30 @@ def command(place: Place, run: str | None, watch: bool, everything: bool, as_jso
     if as_json:
         click.echo(json.dumps(asdict(state), indent=2, ensure_ascii=False))
         return
-    console = stdout_console()
+    from kedro_aws_batch.launch.table import plain_lines, run_table  # noqa: PLC0415
+
+    console, prices = stdout_console(), prices_or_none(place)
     if console.is_terminal:
-        from kedro_aws_batch.launch.table import run_table  # noqa: PLC0415
-
-        console.print(run_table(state, None if everything else max(5, console.height - HEADER)))
+        console.print(run_table(state, None if everything else max(HEADER, console.height - 1), prices))
     else:
-        _print_plain(state)
-
-
-def _print_plain(state: RunState) -> None:
-    from kedro_aws_batch.launch.table import plain_lines  # noqa: PLC0415
-
-    click.echo("\n".join(plain_lines(state)))
+        click.echo("\n".join(plain_lines(state, prices)))
 
 
 def _watch(runs: Runs, run_id: str, place: Place, everything: bool) -> int:
     """Show a run until it has ended and return the exit code."""
-    from kedro_aws_batch.launch.progress import stdout_console  # noqa: PLC0415
+    from kedro_aws_batch.launch.progress import Pace, View, can_draw, follow, has_ended, stdout_console  # noqa: PLC0415
 
-    console = stdout_console()
+    view = View(stdout_console(), prices_or_none(place), everything)
     try:
-        state = _live(runs, run_id, console, everything) if console.is_terminal else _lines(runs, run_id, console)
+        with view.live():
+            state = follow(runs, run_id, view, Pace(INTERVAL, patience=15 * 60), has_ended)
     except KeyboardInterrupt:
         click.echo(f"The run goes on.\n{place.commands.way_back(run_id)}", err=True)
         return INTERRUPTED
+    if not can_draw(view.console):
+        view.note(f"Run {run_id} {state.status}{f': {state.reason}' if state.reason else ''}")
     if state.status != "SUCCEEDED":
         click.echo(
             f"Its logs: {place.commands.to('logs', run_id)}\nTo resume it: {place.commands.to('resume', run_id)}"
         )
     return 0 if state.status == "SUCCEEDED" else 1
-
-
-def _live(runs: Runs, run_id: str, console: Any, everything: bool) -> RunState:
-    from rich.live import Live  # noqa: PLC0415
-
-    from kedro_aws_batch.launch.progress import Pace, View, follow, has_ended  # noqa: PLC0415
-    from kedro_aws_batch.launch.table import run_table  # noqa: PLC0415
-
-    class Screen(View):
-        """Draws the whole table anew, instead of a line for each job that ended."""
-
-        def show(self, state: RunState) -> None:
-            room = None if everything else max(5, console.height - HEADER)
-            live.update(run_table(state, room), refresh=True)
-
-    with Live(console=console, auto_refresh=False, vertical_overflow="crop") as live:
-        return follow(runs, run_id, Screen(console), Pace(INTERVAL, patience=15 * 60), has_ended)
-
-
-def _lines(runs: Runs, run_id: str, console: Any) -> RunState:
-    from kedro_aws_batch.launch.progress import Pace, View, follow, has_ended  # noqa: PLC0415
-
-    state = follow(runs, run_id, View(console), Pace(INTERVAL, patience=15 * 60), has_ended)
-    click.echo(f"Run {run_id} {state.status}{f': {state.reason}' if state.reason else ''}")
-    return state

@@ -66,7 +66,7 @@ def start(execution: Execution, request: Mapping[str, Any]) -> Started:
 def watch(execution: Execution, started: Started) -> Watched:
     """Show a run until it has ended, or is left or cancelled by an interruption."""
     try:
-        with execution.view.live(started.groups):
+        with execution.view.live():
             state = follow(execution.service, started.run_id, execution.view, execution.pace, has_ended)
     except KeyboardInterrupt:
         return _cancel(execution, started.run_id) if execution.commands is None else _leave(execution, started.run_id)

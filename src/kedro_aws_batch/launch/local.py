@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from .progress import View
     from .selection import Selection
 
-PACE = Pace(interval=0.2)
+#: As elsewhere no more than one question a second, though here nobody would be throttled for it.
+PACE = Pace(interval=1)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""A run as it goes: a line for each job that ends, and in a terminal a bar below them."""
+"""A run as it goes: in a terminal its table, drawn anew, and elsewhere a line for each job that ends."""
 
 from __future__ import annotations
 
@@ -9,62 +9,75 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from kedro_aws_batch.errors import ServiceError
 from kedro_aws_batch.wording import lasting, one_line, plain
 
+from .screen import Screen
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from rich.progress import TaskID
-
     from kedro_aws_batch.client import GroupState, RunState
+    from kedro_aws_batch.prices import Prices
 
 COLOURS = {"SUCCEEDED": "green", "FAILED": "red", "CANCELLED": "yellow", "SKIPPED": "dim"}
 
 
 @dataclass
 class View:
-    """Shows a run's jobs as they end."""
+    """Shows a run as it goes: on a terminal the table of `status`; elsewhere a line for each job that ends."""
 
     console: Console
+    #: What the costs so far are counted by; None to leave them out.
+    prices: Prices | None = None
+    #: Whether each job has its line, also where they are more than a terminal has.
+    everything: bool = False
     _shown: set[int] = field(default_factory=set)
-    _progress: Progress | None = None
-    _task: TaskID | None = None
+    _screen: Screen | None = None
 
     @contextmanager
-    def live(self, groups: int) -> Iterator[View]:
-        """Show a bar while this lasts, if there is a terminal to show it in."""
-        if not self.console.is_terminal:
+    def live(self) -> Iterator[View]:
+        """Draw the table while this lasts, if there is a terminal that can; it stays as it was drawn last."""
+        if not can_draw(self.console):
             yield self
             return
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        with Progress(*columns, console=self.console, transient=True) as progress:
-            self._progress, self._task = progress, progress.add_task("jobs", total=groups)
+        with Screen(self.console).open() as screen:
+            self._screen = screen
             try:
                 yield self
             finally:
-                self._progress = None
+                self._screen = None
 
     def show(self, state: RunState) -> None:
-        """Add what has ended since the last time."""
+        """Show what is, or add what has ended since the last time."""
+        if self._screen is not None:
+            from .table import run_table  # noqa: PLC0415
+
+            self._screen.draw(lambda height: run_table(state, None if self.everything else height, self.prices))
+            return
         ended = [group for group in state.groups if group.status in ("SUCCEEDED", "FAILED", "CANCELLED")]
         for group in sorted(ended, key=lambda group: (group.ended_at or float("inf"), group.index)):
             if group.index not in self._shown:
                 self._shown.add(group.index)
                 self._print(_line(group))
-        if self._progress is not None and self._task is not None:
-            running = state.counts.get("RUNNING", 0)
-            self._progress.update(self._task, completed=len(ended), description=f"{running} running")
 
     def note(self, text: str, style: str = "") -> None:
-        """Print a line of text."""
-        self._print(Text(plain(text), style))
+        """Print a line of text that stays."""
+        line = Text(plain(text), style)
+        if self._screen is None:
+            self._print(line)
+        else:
+            self._screen.above(line)
 
     def _print(self, text: Text) -> None:
         self.console.print(text, soft_wrap=True, highlight=False)
+
+
+def can_draw(console: Console) -> bool:
+    """Whether a console is a terminal whose lines can be drawn over."""
+    return console.is_terminal and not console.is_dumb_terminal and not console.legacy_windows
 
 
 def _line(group: GroupState) -> Text:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rich.console import Group
@@ -10,16 +11,18 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from kedro_aws_batch.wording import counted, lasting, one_line, plain
+from kedro_aws_batch.estimate import words_left
+from kedro_aws_batch.wording import counted, lasting, one_line, plain, roughly
 
 from .progress import COLOURS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from rich.console import RenderableType
+    from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
     from kedro_aws_batch.client import GroupState, RunState, RunSummary
+    from kedro_aws_batch.prices import Prices
 
 ORDER = ("RUNNING", "FAILED", "SUBMITTED", "WAITING", "CANCELLED", "SKIPPED", "SUCCEEDED")
 #: Which states fold first: of those that are over, no job remains shown; of the others, as many as there is room for.
@@ -28,14 +31,31 @@ OVER = ("SUCCEEDED", "SKIPPED", "CANCELLED")
 STYLES = {**COLOURS, "RUNNING": "cyan", "SUBMITTED": "blue", "WAITING": "dim"}
 
 
-def run_table(state: RunState, room: int | None) -> RenderableType:
-    """Return a run for a terminal, its jobs in at most so many lines; None for all of them."""
-    parts: list[RenderableType] = [*_header(state), _jobs(state, room)]
-    return Group(*parts)
+def run_table(state: RunState, room: int | None, prices: Prices | None = None) -> RenderableType:
+    """Return a run for a terminal, in at most so many lines as far as that can be; None for a line for each job."""
+    return _Whole(state, room, prices)
+
+
+@dataclass(frozen=True)
+class _Whole:
+    """A run, laid out once the width is known."""
+
+    state: RunState
+    room: int | None
+    prices: Prices | None
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        header = Group(*_header(self.state, self.prices, options.max_width))
+        yield header
+        if self.room is None:
+            yield _jobs(self.state, None, options.max_width)
+            return
+        left = self.room - len(console.render_lines(header, options)) - 1
+        yield _jobs(self.state, max(3, left), options.max_width)
 
 
 def shown(groups: Sequence[GroupState], room: int | None) -> dict[str, int]:
-    """Return of each state that there is, in order, how many jobs get a line; the rest of it shares one."""
+    """Return of each state that there is, in order, how many jobs get a line; the rest of it shares some."""
     sizes = Counter(group.status for group in groups)
     lines = {status: sizes[status] for status in ORDER if sizes[status]}
     excess = 0 if room is None else len(groups) - room
@@ -44,93 +64,192 @@ def shown(groups: Sequence[GroupState], room: int | None) -> dict[str, int]:
             break
         size = lines.get(status, 0)
         if size > 1:
-            lines[status] = 0 if status in OVER else max(0, size - excess - 1)
+            lines[status] = 0 if _whole(groups, status) else max(0, size - excess - 1)
             excess -= size - lines[status] - 1
     return lines
 
 
-def _header(state: RunState) -> list[RenderableType]:
+def _whole(groups: Sequence[GroupState], status: str) -> bool:
+    """Whether none of these jobs is shown where not all can be: of those to come, their namespaces say more."""
+    if status == "WAITING":
+        return len({_namespace(group) for group in groups if group.status == status}) > 1
+    return status in OVER
+
+
+def _header(state: RunState, prices: Prices | None, width: int) -> list[RenderableType]:
     title = Text.assemble(
         ("Run ", ""), (state.run_id, "bold"), " ", (state.status, f"bold {STYLES.get(state.status, 'red')}")
     )
     what = " · ".join(filter(None, (state.project, ", ".join(state.pipelines), state.environment, state.description)))
     done = sum(group.status in ("SUCCEEDED", "FAILED", "CANCELLED") for group in state.groups)
     bar = Table.grid(padding=(0, 1))
-    took = lasting(state.seconds)
-    size = f"{done}/{state.groups_total} jobs, {counted(state.nodes_total, 'node')}"
-    bar.add_row(ProgressBar(total=state.groups_total or 1, completed=done, width=24), size, took)
-    lines: list[RenderableType] = [title, Text(one_line(what), "dim", overflow="ellipsis", no_wrap=True), bar]
+    size = f"{done:,}/{state.groups_total:,} jobs"
+    if width >= MEDIUM:
+        size += f", {counted(state.nodes_total, 'node')}"
+    long = max(8, min(40, width - len(size) - 2))
+    colour = STYLES.get(state.status, "cyan")
+    progress = ProgressBar(
+        total=state.groups_total or 1, completed=done, width=long, complete_style=colour, finished_style=colour
+    )
+    bar.add_row(progress, size)
+    about = [Text(one_line(what), "dim", overflow="ellipsis", no_wrap=True)] if what else []
+    lines: list[RenderableType] = [title, *about, bar]
+    lines.append(Text(" · ".join(_figures(state, prices))))
     if state.reason:
         lines.append(Text(plain(state.reason), "red" if state.status == "FAILED" else "yellow"))
+    lines += [Text(text, "yellow") for text in stuck(state)]
     return lines
 
 
-def _jobs(state: RunState, room: int | None) -> Table:
+def _figures(state: RunState, prices: Prices | None) -> list[str]:
+    """Return how long a run has taken, how long it will go on, and what it has cost."""
+    took = lasting(state.seconds)
+    figures = [f"took {took}" if state.ended else f"running for {took}"] if took else []
+    figures += [words_left(state)]
+    if prices is not None:
+        spent = prices.spent(state)
+        figures.append(f"cost {spent.words}" + (" so far" if spent.known and not state.ended else ""))
+    return [figure for figure in figures if figure]
+
+
+def stuck(state: RunState) -> list[str]:
+    """Return why jobs can't start, since when, and what to do about it."""
+    return [
+        plain(
+            f"{', '.join(one.get('nodes', ()))} asks for {one.get('asks_for') or 'what its definition says'} and waits "
+            f"at the head of {one.get('job_queue') or 'its queue'}{_since(one.get('since'), state.now)}: "
+            f"{one.get('reason', '')} {one.get('remedy', '')}"
+        )
+        for one in state.blocked
+    ]
+
+
+def _since(at: int | None, now: int | None) -> str:
+    return "" if at is None or now is None else f", since {lasting(max(0, now - at) / 1000)}"
+
+
+#: Terminals narrower than this get no column of reasons: what failed first is said above the table.
+NARROW = 72
+#: Narrower than this, a list has runs and their states, and no more.
+MEDIUM = 55
+
+
+def _jobs(state: RunState, room: int | None, width: int) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False, pad_edge=False, header_style="dim")
-    table.add_column("job", no_wrap=True)
-    table.add_column("took", justify="right", no_wrap=True)
+    rows = list(_rows(state, room))
+    table.add_column("job", no_wrap=True, min_width=max((len(status) for status, _ in rows), default=0))
+    longest = max((len(cells[0].plain) for _, cells in rows), default=0)
+    table.add_column("took", justify="right", no_wrap=True, min_width=longest)
     table.add_column("nodes", overflow="ellipsis", no_wrap=True, ratio=3)
-    table.add_column("why", overflow="ellipsis", no_wrap=True, ratio=2)
-    for status, lines in shown(state.groups, room).items():
-        groups = [group for group in state.groups if group.status == status]
-        for group in groups[:lines]:
-            table.add_row(Text(status, STYLES.get(status, "")), *_cells(group, state.now))
-        if len(groups) > lines:
-            rest = groups[lines:]
-            more = "more " if lines else ""
-            table.add_row(
-                Text(status, STYLES.get(status, "")), "", Text(f"{len(rest)} {more}{_namespaces(rest)}", "dim"), ""
-            )
+    reasons = width >= NARROW and any(len(cells) > 2 and cells[2].plain for _, cells in rows)
+    if reasons:
+        table.add_column("why", overflow="ellipsis", no_wrap=True, ratio=2)
+    for status, cells in rows:
+        table.add_row(Text(status, STYLES.get(status, "")), *(cells if reasons else cells[:2]))
     return table
+
+
+def _rows(state: RunState, room: int | None) -> Iterator[tuple[str, tuple[Text, ...]]]:
+    """Yield the status and the other cells of each line."""
+    lines = shown(state.groups, room)
+    by_status = {status: [group for group in state.groups if group.status == status] for status in lines}
+    folded = [status for status, number in lines.items() if number < len(by_status[status])]
+    spare = 0 if room is None else max(0, room - sum(lines.values()) - len(folded))
+    for status, number in lines.items():
+        for group in by_status[status][:number]:
+            yield status, _cells(group, state.now)
+        if status in folded:
+            mine = spare // len(folded)
+            spare, folded = spare - mine, folded[1:]
+            for text in _folded(by_status[status][number:], 1 + mine, more=number > 0):
+                yield status, (Text(), Text(text, "dim"))
 
 
 def _cells(group: GroupState, now: int | None) -> tuple[Text, Text, Text]:
     again = f" (attempt {group.attempt + 1})" if group.attempt else ""
+    return Text(_took(group, now)), Text(one_line(", ".join(group.nodes)) + again), Text(_why(group), "dim")
+
+
+def _took(group: GroupState, now: int | None) -> str:
+    """Return how long a job has run, of about how long it does, or has waited to start."""
+    if group.status == "SUBMITTED" and group.submitted_at is not None and now is not None:
+        return lasting(max(0, now - group.submitted_at) / 1000)
+    took = lasting(group.seconds_until(now))
+    if group.status == "RUNNING" and group.expected_ms and took:
+        return f"{took} of ~{roughly(group.expected_ms / 1000)}"
+    return took
+
+
+#: What Batch's words for a job that has not begun mean.
+STARTING = {
+    "SUBMITTED": "Batch has it",
+    "PENDING": "Batch has it",
+    "RUNNABLE": "RUNNABLE: waits for a machine",
+    "STARTING": "STARTING: gets its machine and image",
+}
+
+
+def _why(group: GroupState) -> str:
+    if group.status == "SUBMITTED":
+        return STARTING.get(group.job_status or "", "")
     code = "" if group.exit_code in (None, 0) else f"exit code {group.exit_code}: "
-    why = f"{code}{group.reason}" if group.reason and group.status != "SUCCEEDED" else ""
-    return (
-        Text(lasting(_seconds(group, now))),
-        Text(one_line(", ".join(group.nodes)) + again),
-        Text(one_line(why), "dim"),
-    )
+    return one_line(f"{code}{group.reason}") if group.reason and group.status != "SUCCEEDED" else ""
 
 
-def _seconds(group: GroupState, now: int | None) -> float | None:
-    if group.status == "RUNNING" and group.started_at is not None and now is not None:
-        return max(0, now - group.started_at) / 1000
-    return group.seconds
+def _folded(groups: Sequence[GroupState], lines: int, more: bool) -> list[str]:
+    """Return what is folded in so many lines: the commonest namespaces, each in a line of its own if there is room."""
+    word = "more jobs" if more else "jobs"
+    names = Counter(_namespace(group) for group in groups)
+    if len(names) < 2 or lines < min(3, len(names)):
+        most = [f"{name} {number:,}" for name, number in names.most_common(3) if name]
+        rest = ", …" if len(names) > len(most) else ""
+        return [f"{len(groups):,} {word}" + (f" ({', '.join(most)}{rest})" if most else "")]
+    own = names.most_common(lines if len(names) <= lines else lines - 1)
+    found = [f"{number:,} {word} of {name}" if name else f"{number:,} {word} of no namespace" for name, number in own]
+    others = len(groups) - sum(number for _, number in own)
+    return found + ([f"{others:,} {word} of {counted(len(names) - len(own), 'other namespace')}"] if others else [])
 
 
-def _namespaces(groups: Sequence[GroupState]) -> str:
-    """Return the commonest namespaces of what is folded, for orientation."""
-    names = Counter(group.nodes[0].rpartition(".")[0] for group in groups)
-    most = [f"{one_line(name)} {number}" for name, number in names.most_common(3) if name]
-    return f"jobs ({', '.join(most)}{', …' if len(names) > len(most) else ''})" if most else "jobs"
+def _namespace(group: GroupState) -> str:
+    return one_line(group.nodes[0].rpartition(".")[0]) if group.nodes else ""
 
 
-def plain_lines(state: RunState) -> list[str]:
+def plain_lines(state: RunState, prices: Prices | None = None) -> list[str]:
     """Return a run for a file or a pipe: a line for the run and one for each job, all of them."""
     counts = Counter(group.status for group in state.groups)
     parts = [f"{counts[status]} {status.lower()}" for status in reversed(ORDER) if counts[status]]
     size = f"{counted(state.nodes_total, 'node')} in {counted(state.groups_total, 'job')}"
-    lines = [f"Run {state.run_id} {state.status}: {size}, {', '.join(parts)}. {lasting(state.seconds)}".rstrip()]
-    if state.reason:
-        lines.append(plain(state.reason))
+    lines = [
+        f"Run {state.run_id} {state.status}: {size}, {', '.join(parts) or 'none'}.",
+        "; ".join(_figures(state, prices)),
+        *([one_line(state.reason)] if state.reason else []),
+        *map(one_line, stuck(state)),
+    ]
     for group in sorted(state.groups, key=lambda group: (ORDER.index(group.status), group.index)):
         took, nodes, why = (cell.plain for cell in _cells(group, state.now))
         lines.append(f"{group.status:<9} {took:>11}  {nodes}  {why}".rstrip())
-    return lines
+    return [line for line in lines if line]
 
 
-def runs_table(runs: Sequence[RunSummary]) -> Table:
-    """Return runs as a table."""
+def runs_table(runs: Sequence[RunSummary], now: int, width: int) -> Table:
+    """Return runs as a table; a narrow one leaves out what matters least."""
     table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False, pad_edge=False, header_style="dim")
-    for name in ("run", "status", "took", "jobs"):
-        table.add_column(name, no_wrap=True, justify="right" if name in ("took", "jobs") else "left")
-    table.add_column("what", overflow="ellipsis", no_wrap=True)
+    table.add_column("run", no_wrap=True, min_width=24)
+    table.add_column("status", no_wrap=True)
+    if width >= MEDIUM:
+        table.add_column("took", no_wrap=True, justify="right")
+        table.add_column("jobs", no_wrap=True, justify="right")
+    if width >= NARROW:
+        table.add_column("what", overflow="ellipsis", no_wrap=True, ratio=1)
     for run in runs:
-        seconds = None if not run.ended_at or not run.created_at else (run.ended_at - run.created_at) / 1000
         what = " · ".join(filter(None, (", ".join(run.pipelines), run.description, run.reason)))
+        figures = (Text(_lasted(run, now)), Text(f"{run.groups_total:,}"), Text(one_line(what)))
         status = Text(run.status, STYLES.get(run.status, ""))
-        table.add_row(run.run_id, status, lasting(seconds), str(run.groups_total), Text(one_line(what)))
+        table.add_row(run.run_id, status, *figures[: len(table.columns) - 2])
     return table
+
+
+def _lasted(run: RunSummary, now: int) -> str:
+    """Return how long a run took, or has taken by this machine's clock."""
+    end = now if run.status == "RUNNING" else run.ended_at
+    return "" if end is None or run.created_at is None else lasting(max(0, end - run.created_at) / 1000)

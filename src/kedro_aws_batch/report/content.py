@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import math
 import textwrap
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from kedro_aws_batch.wording import counted, lasting, plain
+from kedro_aws_batch.wording import counted, lasting, money, plain
 
 from .timeline import IN_FLIGHT, Line, Span, lines
 
@@ -239,16 +238,6 @@ def moment(at: int | None) -> str:
     if at is None:
         return ""
     return datetime.fromtimestamp(at / 1000, timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
-def money(amount: float, currency: str) -> str:
-    """Return an amount: cents where there are some, and otherwise the two figures that count."""
-    sign = "$" if currency == "USD" else f"{currency} "
-    if amount == 0 or amount >= 1:
-        return f"{sign}{amount:,.2f}"
-    if amount < 1e-6:
-        return f"under {sign}0.000001"
-    return f"{sign}{amount:.{max(2, 1 - math.floor(math.log10(amount)))}f}"
 
 
 def _duration(span: Span | None) -> Cell:

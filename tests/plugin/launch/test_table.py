@@ -2,12 +2,17 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 from rich.console import Console
 
-from kedro_aws_batch.client import GroupState, RunState
-from kedro_aws_batch.launch.table import plain_lines, run_table, shown
+from kedro_aws_batch.client import GroupState, RunState, RunSummary
+from kedro_aws_batch.launch.table import plain_lines, run_table, runs_table, shown
+from kedro_aws_batch.prices import read_prices
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 MANY = tuple(
     GroupState(index, (f"space {index % 4}.node_{index}",), status, started_at=1000, ended_at=2000)
@@ -17,10 +22,17 @@ MANY = tuple(
 RUN = RunState("r", "RUNNING", 800, 800, MANY, created_at=1000, now=61_000)
 
 
-def drawn(state: RunState, width: int, room: int | None = 15) -> list[str]:
+PRICES = read_prices({"vcpu_hour": 3.6, "gb_hour": 0, "source": "a test"})
+
+
+def printed(what: RenderableType, width: int) -> list[str]:
     output = io.StringIO()
-    Console(file=output, width=width, height=24, force_terminal=True, color_system=None).print(run_table(state, room))
+    Console(file=output, width=width, height=24, force_terminal=True, color_system=None).print(what)
     return [line.rstrip() for line in output.getvalue().splitlines()]
+
+
+def drawn(state: RunState, width: int, room: int | None = 24) -> list[str]:
+    return printed(run_table(state, room, PRICES), width)
 
 
 @pytest.mark.parametrize(("room", "lines"), [(None, 800), (200, 201), (40, 39), (15, 15), (3, 3)])
@@ -34,19 +46,92 @@ def test_what_is_done_folds_first_and_what_runs_last(room: int | None, lines: in
         assert found["RUNNING"] == 20 or found["WAITING"] == 0
 
 
-def test_eight_hundred_jobs_fit_a_terminal_with_what_folded_by_namespace() -> None:
-    lines = drawn(RUN, 80)
-    assert len(lines) == 3 + 1 + 15
-    assert max(map(len, lines)) <= 80
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (200, 50), (40, 12), (30, 10)])
+def test_eight_hundred_jobs_fit_whatever_the_terminal(width: int, height: int) -> None:
+    lines = drawn(RUN, width, height)
+    assert len(lines) <= height
+    assert max(map(len, lines)) <= width
     assert lines[0] == "Run r RUNNING"
-    assert any(
-        line.startswith("SUCCEEDED") and "600 jobs (space 0 150, space 1 150, space 2 150, …)" in line for line in lines
+    assert any(line.startswith("RUNNING") for line in lines)
+
+
+def test_what_is_folded_is_grouped_by_namespace() -> None:
+    lines = drawn(RUN, 80, 26)
+    assert "600/800 jobs, 800 nodes" in lines[1]
+    assert lines[2] == "running for 1 min 00 s · time left: not known yet · cost not known"
+    assert [line.split()[1:] for line in lines if line.startswith(("WAITING", "SUCCEEDED"))] == [
+        ["180", "jobs", "(space", "0", "45,", "space", "1", "45,", "space", "2", "45,", "…)"],
+        ["600", "jobs", "(space", "0", "150,", "space", "1", "150,", "space", "2", "150,", "…)"],
+    ]
+    high = drawn(RUN, 80, 36)
+    assert [" ".join(line.split()) for line in high if line.startswith("SUCCEEDED")] == [
+        "SUCCEEDED 150 jobs of space 0",
+        "SUCCEEDED 150 jobs of space 1",
+        "SUCCEEDED 150 jobs of space 2",
+        "SUCCEEDED 150 jobs of space 3",
+    ]
+
+
+def test_a_running_job_says_how_long_it_usually_takes_and_a_waiting_one_for_what_it_waits() -> None:
+    one = {"vcpus": 1, "memory": 1024}
+    groups = (
+        GroupState(0, ("slow",), "RUNNING", attempt=1, started_at=31_000, expected_ms=90_000, resources=one),
+        GroupState(1, ("next",), "SUBMITTED", submitted_at=1_000, job_status="RUNNABLE", resources=one),
+        GroupState(2, ("done",), "SUCCEEDED", started_at=1_000, ended_at=2_000, resources=one),
     )
-    assert "600/800 jobs, 800 nodes 1 min 00 s" in lines[2]
+    lines = [" ".join(line.split()) for line in drawn(replace(RUN, groups=groups, groups_total=3, nodes_total=3), 100)]
+    assert lines[2] == "running for 1 min 00 s · at least 1 min left (1 job never ran before) · cost $0.031 so far"
+    assert lines[4:] == [
+        "RUNNING 30.0 s of ~2 min slow (attempt 2)",
+        "SUBMITTED 1 min 00 s next RUNNABLE: waits for a machine",
+        "SUCCEEDED 1.0 s done",
+    ]
+
+
+def test_a_run_that_is_stuck_says_since_when_why_and_what_to_do() -> None:
+    blocked = {
+        "nodes": ["train"],
+        "asks_for": "64 vCPUs",
+        "job_queue": "queue",
+        "since": 1_000,
+        "reason": "TOO SMALL",
+        "remedy": "Raise its maxvCpus.",
+    }
+    state = replace(RUN, blocked=(blocked,))
+    said = "train asks for 64 vCPUs and waits at the head of queue, since 1 min 00 s: TOO SMALL Raise its maxvCpus."
+    assert said in " ".join(drawn(state, 80))
+    assert plain_lines(state)[2] == said
+
+
+def test_without_colour_and_in_a_narrow_terminal_the_same_is_said() -> None:
+    failed = replace(RUN, groups=(GroupState(0, ("train",), "FAILED", reason="no"),), status="FAILED", reason="why")
+    lines = drawn(failed, 50)
+    assert "why" in lines
+    assert lines[-1].split() == ["FAILED", "train"]
+    assert drawn(failed, 80)[-1].split() == ["FAILED", "train", "no"]
+
+
+def test_a_list_of_runs_fits_a_narrow_terminal() -> None:
+    runs = [RunSummary("2026-11-22T13.11.00.123Z", "RUNNING", ("a",), "why\nnot", groups_total=800, created_at=1_000)]
+    for width in (200, 80, 60, 40):
+        lines = printed(runs_table(runs, 61_000, width), width)
+        assert max(map(len, lines)) <= width
+        assert lines[1].split()[:2] == ["2026-11-22T13.11.00.123Z", "RUNNING"]
+    assert printed(runs_table(runs, 61_000, 80), 80)[1].split()[2:] == [
+        "1",
+        "min",
+        "00",
+        "s",
+        "800",
+        "a",
+        "·",
+        "why",
+        "not",
+    ]
 
 
 def test_in_a_pipe_each_job_has_its_line() -> None:
-    assert len(plain_lines(RUN)) == 801
+    assert len(plain_lines(RUN)) == 802
 
 
 def test_what_nodes_and_reasons_hold_is_shown_and_does_nothing() -> None:

@@ -1,0 +1,124 @@
+"""How long a run will go on: the critical path through what is to come, in the durations of earlier runs.
+
+The machines are taken to be there: of how many a queue has, `describe_run` knows nothing but `max_workers`.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import defaultdict
+from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING
+
+from .wording import counted, roughly
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from .client import GroupState, RunState
+
+IN_FLIGHT = ("SUBMITTED", "RUNNING")
+TO_COME = ("WAITING", *IN_FLIGHT)
+
+
+@dataclass(frozen=True)
+class Left:
+    """How long a run will go on."""
+
+    seconds: float
+    #: Jobs to come that no earlier run has run: they count as nothing.
+    unknown: int = 0
+
+    @property
+    def words(self) -> str:
+        """Return `about 4 min left`, or what else can honestly be said."""
+        if self.unknown:
+            new = counted(self.unknown, "job")
+            return f"at least {roughly(self.seconds)} left ({new} never ran before)" if self.seconds else NOT_KNOWN
+        return f"about {roughly(self.seconds)} left" if self.seconds else "it takes longer than usual"
+
+
+NOT_KNOWN = "time left: not known yet"
+
+
+def words_left(state: RunState) -> str:
+    """Return how long a run will go on, in words; nothing of one that has ended."""
+    if state.ended:
+        return ""
+    left = time_left(state)
+    return NOT_KNOWN if left is None else left.words
+
+
+def time_left(state: RunState) -> Left | None:
+    """Return how long a run will go on; None where no earlier run has run any of what is to come."""
+    to_come = _to_come(state)
+    unknown = sum(group.expected_ms is None for group in to_come)
+    if state.now is None or unknown == len(to_come):
+        return None
+    starting = _usual_start(state)
+    seconds = {group.index: _remaining(group, state.now, starting) for group in to_come}
+    return Left(_played(to_come, seconds, state.max_workers), unknown)
+
+
+def _to_come(state: RunState) -> list[GroupState]:
+    """Return the groups that will still run, in the order of the graph: what hangs on a failure will not."""
+    stopping = state.on_failure == "drain" and any(group.status == "FAILED" for group in state.groups)
+    wanted = IN_FLIGHT if stopping else TO_COME
+    never = {group.index for group in state.groups if group.status not in ("SUCCEEDED", *wanted)}
+    found = []
+    for group in state.groups:
+        if never.intersection(group.parents):
+            never.add(group.index)
+        elif group.status in wanted:
+            found.append(group)
+    return found
+
+
+def _usual_start(state: RunState) -> float:
+    """Return for how many seconds this run's jobs waited for a machine and an image, as a rule."""
+    known = [
+        max(0, group.started_at - group.submitted_at) / 1000
+        for group in state.groups
+        if group.started_at is not None and group.submitted_at is not None
+    ]
+    return median(known) if known else 0.0
+
+
+def _remaining(group: GroupState, now: int, starting: float) -> float:
+    expected = (group.expected_ms or 0) / 1000
+    if group.status == "RUNNING" and group.started_at is not None:
+        return max(0.0, expected - (now - group.started_at) / 1000)
+    if group.status == "SUBMITTED" and group.submitted_at is not None:
+        return max(0.0, starting - (now - group.submitted_at) / 1000) + expected
+    return (starting if expected else 0.0) + expected
+
+
+def _played(groups: Sequence[GroupState], seconds: Mapping[int, float], places: int | None) -> float:
+    """Return when the last of these groups ends if they are run as the service does, longest remaining path first."""
+    children = defaultdict(list)
+    missing = {}
+    for group in groups:
+        parents = [parent for parent in group.parents if parent in seconds]
+        missing[group.index] = len(parents)
+        for parent in parents:
+            children[parent].append(group.index)
+    longest = dict(seconds)
+    for group in reversed(groups):
+        longest[group.index] += max((longest[child] for child in children[group.index]), default=0.0)
+    running = [(seconds[group.index], group.index) for group in groups if group.status in IN_FLIGHT]
+    waiting = [group for group in groups if group.status not in IN_FLIGHT]
+    ready = [(-longest[group.index], group.index) for group in waiting if not missing[group.index]]
+    heapq.heapify(running)
+    heapq.heapify(ready)
+    now = 0.0
+    while running or ready:
+        while ready and (places is None or len(running) < places):
+            _, index = heapq.heappop(ready)
+            heapq.heappush(running, (now + seconds[index], index))
+        now, index = heapq.heappop(running)
+        for child in children[index]:
+            missing[child] -= 1
+            if not missing[child]:
+                heapq.heappush(ready, (-longest[child], child))
+    return now

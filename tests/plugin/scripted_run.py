@@ -1,0 +1,51 @@
+"""Shows a run of 800 groups as `status --watch` does; a script tells how it goes on. `python scripted_run.py`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from kedro_aws_batch.client import GroupState, RunState
+from kedro_aws_batch.errors import ServiceError
+from kedro_aws_batch.launch.progress import Pace, View, follow, has_ended, stdout_console
+from kedro_aws_batch.prices import Prices
+
+GROUPS = tuple(
+    GroupState(
+        index,
+        (f"space_{index % 7}.a_node_of_a_rather_long_name_{index}",),
+        "WAITING",
+        parents=(index - 40,) if index >= 40 else (),
+        expected_ms=30_000,
+        resources={"vcpus": 1, "memory": 2048},
+    )
+    for index in range(800)
+)
+
+
+class Script:
+    """Forty groups more have ended whenever it is asked, and once it gives no answer."""
+
+    asked = -1
+
+    def describe_run(self, run_id: str) -> RunState:
+        self.asked += 1
+        if self.asked == 5:
+            raise ServiceError("no network")
+        done, now = 40 * self.asked, 30_000 * self.asked
+        groups = tuple(self._moved(group, done, now) for group in GROUPS)
+        ended = done >= len(groups)
+        state = RunState(run_id, "RUNNING", 800, 800, groups, project="a_project", created_at=0, now=now)
+        return replace(state, status="SUCCEEDED", settled=True, ended_at=now) if ended else state
+
+    @staticmethod
+    def _moved(group: GroupState, done: int, now: int) -> GroupState:
+        if group.index < done:
+            return replace(group, status="SUCCEEDED", submitted_at=0, started_at=0, ended_at=30_000)
+        return replace(group, status="RUNNING", submitted_at=now, started_at=now) if group.index < done + 40 else group
+
+
+if __name__ == "__main__":
+    view = View(stdout_console(), Prices())
+    with view.live():
+        follow(Script(), "2026-11-22T13.11.00.000Z", view, Pace(0.05), has_ended)
+    print("after it")
