@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import subprocess
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +17,8 @@ from kedro_aws_batch.package import Packaged, Settings, stage
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests/golden/graph_document.json"
 OSLS = ROOT / "node_modules/.bin/osls"
+#: What Lambda's Python has besides the standard library.
+LAMBDA_PROVIDES = ("boto3", "botocore", "s3transfer", "dateutil", "six", "urllib3", "jmespath")
 
 #: The parameters of each variant.
 BATCH = {
@@ -56,6 +60,34 @@ def settings_of(root: Path, project: Path | None = None) -> Settings:
     schedules = root / "schedules.yml"
     schedules.write_text(SCHEDULES)
     return Settings(buckets=["flights", "shared/raw/"], schedules=schedules, project=project)
+
+
+@pytest.fixture(scope="session")
+def unpacked(staged: Staged, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("task")
+    with zipfile.ZipFile(staged.packaged.path) as archive:
+        archive.extractall(root)
+    return root
+
+
+@pytest.fixture(scope="session")
+def lambda_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with nothing but what Lambda provides."""
+    site = tmp_path_factory.mktemp("provided")
+    provide(site, *LAMBDA_PROVIDES)
+    return site
+
+
+def provide(site: Path, *names: str) -> None:
+    """Have a directory hold these modules and packages of ours."""
+    for name in names:
+        spec = importlib.util.find_spec(name)
+        assert spec is not None
+        assert spec.origin is not None
+        origin = Path(spec.origin)
+        source = origin.parent if origin.name == "__init__.py" else origin
+        if not (site / source.name).exists():
+            (site / source.name).symlink_to(source)
 
 
 @dataclass(frozen=True)

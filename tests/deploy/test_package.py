@@ -28,17 +28,7 @@ from .conftest import GOLDEN, Staged
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: What Lambda's Python has besides the standard library.
-LAMBDA_PROVIDES = ("boto3", "botocore", "s3transfer", "dateutil", "six", "urllib3", "jmespath")
 FUNCTIONS = ("start_run", "job_state_change", "reconcile", "describe_run", "list_runs", "cancel_run")
-
-
-@pytest.fixture(scope="module")
-def unpacked(staged: Staged, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("task")
-    with zipfile.ZipFile(staged.packaged.path) as archive:
-        archive.extractall(root)
-    return root
 
 
 def entries(staged: Staged) -> list[zipfile.ZipInfo]:
@@ -118,20 +108,6 @@ def test_each_module_has_bytecode_that_is_never_checked_against_it(staged: Stage
 def test_the_size_is_reported_and_small(staged: Staged) -> None:
     assert staged.packaged.size == staged.packaged.path.stat().st_size < 3_000_000
     assert staged.packaged.runtime == f"python3.{sys.version_info.minor}"
-
-
-@pytest.fixture(scope="module")
-def lambda_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory with nothing but what Lambda provides."""
-    site = tmp_path_factory.mktemp("provided")
-    for name in LAMBDA_PROVIDES:
-        spec = importlib.util.find_spec(name)
-        assert spec is not None
-        assert spec.origin is not None
-        origin = Path(spec.origin)
-        source = origin.parent if origin.name == "__init__.py" else origin
-        (site / source.name).symlink_to(source)
-    return site
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
