@@ -9,6 +9,8 @@ NODE_READY := $(if $(CI)$(shell command -v npm 2>/dev/null),node_modules/.ready)
 BROWSER_READY := $(if $(CI),$(VENV)/.browser,$(if $(shell test "$$(id -u)" = 0 && command -v apt-get),$(VENV)/.browser))
 # Kedro-Viz is for one test, in an environment of its own: beside Kedro it would hook into the runs of all others.
 VIZ_READY := $(if $(CI),$(VENV)/viz/.ready)
+# And checkov, for one long test: it pins versions of what we use ourselves.
+CHECKOV_READY := $(VENV)/checkov/.ready
 UV := 0.13.9
 WORKERS ?= 2
 
@@ -52,13 +54,19 @@ $(VENV)/viz/.ready: $(READY)
 
 kedro-viz: $(VENV)/viz/.ready  ## Install Kedro-Viz in an environment of its own, for the test that builds its page
 
+$(CHECKOV_READY): tests/deploy/checkov.txt | $(READY)
+	@echo "Installing checkov into $(VENV)/checkov, once (half a minute)…"
+	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python $(VENV)/checkov
+	@VIRTUAL_ENV=$(CURDIR)/$(VENV)/checkov $(BIN)/uv pip install --quiet --requirement tests/deploy/checkov.txt
+	@touch $@
+
 demo: $(READY)  ## Run the example pipeline, distributed, on the embedded AWS
 	@cd examples/spaceflights && PATH="$(CURDIR)/$(BIN):$$PATH" ./demo
 
 test: $(READY) $(NODE_READY) $(BROWSER_READY) $(VIZ_READY)  ## Run the tests (under ten minutes on two cores)
 	@$(BIN)/python -m pytest -n $(WORKERS) -m 'not long'
 
-test-long: $(READY) $(NODE_READY)  ## Run the long simulations and soak tests (under twenty minutes)
+test-long: $(READY) $(NODE_READY) $(CHECKOV_READY)  ## Run the long simulations and soak tests (under twenty minutes)
 	@$(BIN)/python -m pytest -n $(WORKERS) -m long
 
 check: $(READY)  ## Lint, types and import rules: what CI checks
@@ -80,6 +88,7 @@ redrive: $(READY)  ## Move dead letters back: make redrive DEAD_LETTERS=<queue> 
 
 lock: $(READY)  ## Pin every version of the development environment again
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.10 --all-extras --no-header --no-annotate --no-emit-package kedro-aws-batch pyproject.toml --output-file constraints.txt
+	@echo "checkov>=3" | $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.10 --no-header --no-annotate - --output-file tests/deploy/checkov.txt
 
 clean:  ## Remove the environment and everything that was built
 	@rm -rf $(VENV) node_modules dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
