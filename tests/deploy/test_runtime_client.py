@@ -125,7 +125,8 @@ def test_aws_own_runtime_client_runs_each_function_from_the_zip(aws: EmbeddedAws
 
 def ended_job(aws: EmbeddedAws, job_id: str) -> dict[str, Any]:
     """Return a job as an event has it, with an end."""
-    (job,) = aws.client("batch").describe_jobs(jobs=[job_id])["jobs"]
+    (found,) = aws.client("batch").describe_jobs(jobs=[job_id])["jobs"]
+    job: dict[str, Any] = {**found}
     kept = ("jobName", "jobId", "jobQueue", "createdAt", "container", "attempts", "parameters")
     told = {key: job[key] for key in kept if key in job}
     return {**told, "status": "FAILED", "statusReason": "Essential container in task exited", "stoppedAt": 1}
