@@ -28,6 +28,7 @@ _LONGEST_PAUSE = 5.0
 #: Seconds kept back to record what was accepted: else a slice that is throttled for long is left to reconcile whole.
 _TO_RECORD = 5.0
 _THROTTLED = frozenset({"TooManyRequestsException", "ThrottlingException", "Throttling", "RequestLimitExceeded"})
+_DESCRIBED_AT_ONCE = 100  # DescribeJobs
 _BAD_REQUEST = 400
 _TOO_MANY_REQUESTS = 429
 _SERVER_ERROR = 500
@@ -77,7 +78,9 @@ class BatchJobQueue:
         return Unknown()
 
     def describe(self, job_ids: Sequence[str]) -> list[Mapping[str, Any]]:
-        return list(self._client.describe_jobs(jobs=list(job_ids))["jobs"]) if job_ids else []
+        pieces = [job_ids[start : start + _DESCRIBED_AT_ONCE] for start in range(0, len(job_ids), _DESCRIBED_AT_ONCE)]
+        answers = self._each(lambda piece: self._client.describe_jobs(jobs=list(piece))["jobs"], pieces)
+        return [job for jobs in answers for job in jobs]
 
     def find(self, queue: str, name: str) -> list[str]:
         found: list[str] = []

@@ -165,7 +165,7 @@ class JobQueue(Protocol):
         """Submit jobs, several at a time; return an answer for each. Throttling is waited out, time permitting."""
 
     def describe(self, job_ids: Sequence[str]) -> list[Mapping[str, Any]]:
-        """Return what DescribeJobs says of the jobs, at most 100; those that Batch has forgotten are left out."""
+        """Return what DescribeJobs says of jobs, in several requests at a time; forgotten ones are left out."""
 
     def find(self, queue: str, name: str) -> list[str]:
         """Return the ids of the jobs of a name, whatever their status."""

@@ -271,7 +271,10 @@ class DynamoRunTable:
     def outcomes(self, run_id: str, first: int, last: int, after: Mark | None) -> tuple[list[Outcome], Mark | None]:
         items, more = self._marked(run_id, "end", (first, last), after)
         known = {field.name for field in fields(Outcome)} - {"mark"}
-        ends = [Outcome(_mark(item["sk"]), **{name: item[name] for name in known & item.keys()}) for item in items]
+        ends = [
+            Outcome(_mark(item["sk"]), **{name: _as_tuple(item[name]) for name in known & item.keys()})
+            for item in items
+        ]
         return ends, (ends[-1].mark if more and ends else None)
 
     def _marked(
@@ -420,6 +423,10 @@ def _item(plain: Item) -> Item:
 
 def _plain(item: Mapping[str, Any]) -> Item:
     return {name: _whole(_read(value)) for name, value in item.items()}
+
+
+def _as_tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _whole(value: Any) -> Any:

@@ -10,6 +10,8 @@ from dag.jobs import JobName, read_job_name
 from dag.records import LONGEST_REASON, NO_REASON, Outcome
 from dag.shards import Mark
 
+#: Where Batch's jobs write unless their definition says otherwise.
+OWN_LOG_GROUP = "/aws/batch/job"
 _ENDED = {"SUCCEEDED": True, "FAILED": False}
 
 
@@ -53,9 +55,25 @@ def read_job(detail: Mapping[str, Any]) -> JobEnd | None:
         detail.get("stoppedAt"),
         container.get("exitCode"),
         container.get("logStreamName"),
+        log_group(container),
+        log_streams(detail)[:-1] or None,
         max(1, len(attempts)),
     )
     return JobEnd(name, outcome, index)
+
+
+def log_group(container: Mapping[str, Any]) -> str | None:
+    """Return the log group that a job's definition names; None for Batch's own."""
+    options = (container.get("logConfiguration") or {}).get("options") or {}
+    group = options.get("awslogs-group")
+    return None if group in (None, OWN_LOG_GROUP) else str(group)
+
+
+def log_streams(detail: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the log streams of the attempts that Batch has made, oldest first."""
+    containers = [attempt.get("container") or {} for attempt in detail.get("attempts") or []]
+    containers.append(detail.get("container") or {})
+    return tuple(dict.fromkeys(one["logStreamName"] for one in containers if one.get("logStreamName")))
 
 
 def _reason(detail: Mapping[str, Any], container: Mapping[str, Any]) -> str:

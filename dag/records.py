@@ -96,6 +96,8 @@ class Outcome:
     ended_at: int | None = None
     exit_code: int | None = None
     log_stream: str | None = None
+    log_group: str | None = None  #: None: Batch's own, `/aws/batch/job`
+    earlier_streams: tuple[str, ...] | None = None  #: of the attempts that Batch itself made before, oldest first
     tries: int = 1  #: attempts that Batch itself made
     never_submitted: bool = False
 

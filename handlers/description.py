@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from dag import decision
 from dag.blocked import asked_for, read_blocked
+from dag.events import log_group, log_streams
 from dag.plan import Plan
 from dag.records import Job, Outcome, Run
 from dag.shards import Mark, View
@@ -15,7 +17,6 @@ from handlers.reading import read_jobs, read_outcomes
 
 #: Groups in a page: with all their details they stay under the 6 MB of a Lambda answer.
 PAGE = 1000
-_DESCRIBE_AT_ONCE = 100  # DescribeJobs
 #: Jobs in flight that are looked up for whether they are RUNNING; beyond that they count as SUBMITTED.
 _MOST_DESCRIBED = 1000
 
@@ -29,12 +30,17 @@ def describe(dispatcher: Dispatcher, run: Run, first: int, limit: int) -> dict[s
     table = dispatcher.ports.table
     shown = [Mark(index, view.newest_attempt(index) or 0) for index in range(first, last + 1)]
     jobs = _newest(read_jobs(table, plan, shown))
-    ends = _newest(read_outcomes(table, run.run_id, first, last))
+    ended = read_outcomes(table, run.run_id, first, last)
+    ends = _newest(ended)
+    by_group = defaultdict(list)
+    for end in ended:
+        by_group[end.mark.group].append(end)
     groups = []
     for mark in shown:
         status = decision.group_status(view, mark.group, run.status, mark.group in running)
         known = (jobs.get(mark.group), ends.get(mark.group), details.get(mark, {}))
-        groups.append(_group(plan, mark, status.value, known))
+        before = [_earlier(plan, end) for end in by_group[mark.group] if end.mark.attempt < mark.attempt]
+        groups.append({**_group(plan, mark, status.value, known), "earlier": before})
     return {
         **_summary(run),
         "project": run.project,
@@ -102,14 +108,11 @@ def _summary(run: Run) -> dict[str, Any]:
 def _in_flight_details(dispatcher: Dispatcher, plan: Plan, view: View) -> dict[Mark, Mapping[str, Any]]:
     jobs = read_jobs(dispatcher.ports.table, plan, view.in_flight()[:_MOST_DESCRIBED])
     by_id = {job.job_id: job.mark for job in jobs}
-    ids = list(by_id)
-    found: dict[Mark, Mapping[str, Any]] = {}
-    for start in range(0, len(ids), _DESCRIBE_AT_ONCE):
-        for detail in dispatcher.ports.queue.describe(ids[start : start + _DESCRIBE_AT_ONCE]):
-            found[by_id[detail["jobId"]]] = detail
-    return found
+    return {by_id[detail["jobId"]]: detail for detail in dispatcher.ports.queue.describe(list(by_id))}
 
 
+#: What of an earlier attempt's resources may be others than the last one's, or is priced.
+SIZES = ("vcpus", "memory", "gpus")
 _R = TypeVar("_R", Job, Outcome)
 
 
@@ -141,8 +144,30 @@ def _group(
         "exit_code": end.exit_code if end else None,
         "reason": end.reason if end else None,
         "log_stream": end.log_stream if end else (detail.get("container") or {}).get("logStreamName"),
+        "log_streams": list(_streams(end) if end else log_streams(detail)),
+        "log_group": end.log_group if end else log_group(detail.get("container") or {}),
         "job_definition": resources.pop("job_definition"),
         "job_queue": resources.pop("job_queue"),
         "job_status": detail.get("status"),
         "resources": resources,
+    }
+
+
+def _streams(end: Outcome) -> tuple[str, ...]:
+    """Return the log streams of an attempt of ours, one for each that Batch made of it, oldest first."""
+    return (*(end.earlier_streams or ()), *([end.log_stream] if end.log_stream else ()))
+
+
+def _earlier(plan: Plan, end: Outcome) -> dict[str, Any]:
+    """Return an attempt of ours that ran out of memory, before the one that its group is told with."""
+    return {
+        "attempt": end.mark.attempt,
+        "job_id": end.job_id,
+        "started_at": end.started_at,
+        "ended_at": end.ended_at,
+        "exit_code": end.exit_code,
+        "reason": end.reason,
+        "log_group": end.log_group,
+        "log_streams": list(_streams(end)),
+        "resources": {key: value for key, value in plan.resources(*end.mark[:2]).items() if key in SIZES},
     }

@@ -64,6 +64,12 @@ class GroupState:
     exit_code: int | None = None
     reason: str | None = None
     log_stream: str | None = None
+    #: Of each attempt that Batch made of its job, oldest first; `log_stream` is the last.
+    log_streams: tuple[str, ...] = ()
+    #: None: Batch's own, as far as Batch has told.
+    log_group: str | None = None
+    #: Earlier jobs of the group, which ran out of memory: attempt, job_id, started_at, ended_at, log_streams, ….
+    earlier: tuple[Mapping[str, Any], ...] = ()
     resources: Mapping[str, Any] = field(default_factory=dict)
     job_definition: str | None = None
     job_queue: str | None = None

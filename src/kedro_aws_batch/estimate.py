@@ -91,7 +91,7 @@ def _remaining(group: GroupState, now: int, starting: float) -> float:
         return max(0.0, expected - (now - group.started_at) / 1000)
     if group.status == "SUBMITTED" and group.submitted_at is not None:
         return max(0.0, starting - (now - group.submitted_at) / 1000) + expected
-    return (starting if expected else 0.0) + expected
+    return expected if group.expected_ms is None else starting + expected
 
 
 def _played(groups: Sequence[GroupState], seconds: Mapping[int, float], places: int | None) -> float:

@@ -92,7 +92,20 @@ class Prices:
 
     def cost(self, group: GroupState, seconds: float | None) -> float | None:
         """Return what so many seconds of a group's job cost; None if what it asked for, or a rate, is not known."""
-        rates, asked = self.rates_of(group), group.resources
+        return self._cost(self.rates_of(group), group.resources, seconds)
+
+    def whole_cost(self, group: GroupState, now: int | None) -> float | None:
+        """Return what a group has cost until now, its earlier jobs included."""
+        costs = [self.cost(group, group.seconds_until(now))]
+        for job in group.earlier:
+            begun, ended = job.get("started_at"), job.get("ended_at")
+            seconds = None if begun is None or ended is None else max(0, ended - begun) / 1000
+            costs.append(self._cost(self.rates_of(group), job.get("resources") or {}, seconds))
+        known = [cost for cost in costs if cost is not None]
+        return sum(known) if len(known) == len(costs) else None
+
+    @staticmethod
+    def _cost(rates: Rates, asked: Mapping[str, Any], seconds: float | None) -> float | None:
         vcpus, memory, gpus = asked.get("vcpus"), asked.get("memory"), asked.get("gpus", 0)
         if seconds is None:
             return 0.0
@@ -106,7 +119,7 @@ class Prices:
         sums: dict[str, float] = {}
         unknown = 0
         for group in state.groups:
-            cost = self.cost(group, group.seconds_until(state.now))
+            cost = self.whole_cost(group, state.now)
             unknown += cost is None
             currency = self.rates_of(group).currency
             sums[currency] = sums.get(currency, 0.0) + (cost or 0.0)

@@ -24,6 +24,8 @@ EVERY_FIELD = Outcome(
     ended_at=1_795_000_002_000,
     exit_code=137,
     log_stream="kedro_run/default/0123456789abcdef",
+    log_group="/aws/batch/spaceflights-dev",
+    earlier_streams=("kedro_run/default/first", "kedro_run/default/second"),
     tries=3,
     never_submitted=True,
 )

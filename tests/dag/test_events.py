@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dag.events import JobEnd, read_job
+from dag.events import JobEnd, log_streams, read_job
 from dag.jobs import JobName
 from dag.records import LONGEST_REASON, Outcome
 from dag.shards import Mark
@@ -156,3 +156,16 @@ def test_whatever_else_is_missing_is_none(event: str, data: st.DataObject) -> No
             expected.index,
             expected.outcome.succeeded,
         )
+
+
+def test_the_logs_of_all_attempts_are_told_and_where_they_are() -> None:
+    failed = detail("host_reclaimed")
+    earlier, last = outcome("host_reclaimed").earlier_streams, outcome("host_reclaimed").log_stream
+    assert log_streams(failed) == (*(earlier or ()), last)
+    assert len(log_streams(failed)) == len(failed["attempts"]) == 3
+    assert outcome("host_reclaimed").log_group is None
+    options = {"options": {"awslogs-group": "/aws/batch/spaceflights-dev"}}
+    named = {**failed, "container": {**failed["container"], "logConfiguration": options}}
+    end = read_job(named)
+    assert end is not None
+    assert end.outcome.log_group == "/aws/batch/spaceflights-dev"

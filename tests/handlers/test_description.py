@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
 from handlers.description import listing
 from tests.handlers.stage import Stage
 from tests.simulation.graphs import chain, document
@@ -28,6 +34,9 @@ def test_a_group_is_described_with_its_job_its_times_and_its_end() -> None:
         "exit_code": 2,
         "reason": "Essential container in task exited",
         "log_stream": f"log/{job.job_id}",
+        "log_streams": [f"log/{job.job_id}"],
+        "log_group": "/aws/batch/simulated",
+        "earlier": [],
         "job_definition": "definition",
         "job_queue": "queue",
         "job_status": None,
@@ -80,3 +89,36 @@ def test_a_job_stuck_at_the_head_of_its_queue_is_told_with_the_remedy() -> None:
     assert "Raise its maxvCpus" in blocked["remedy"]
     stage.job(0).waits_for = None
     assert stage.described()["blocked"] == []
+
+
+def told_example() -> dict[str, Any]:
+    """A run after another of the same nodes; its first node ran out of memory once, and runs again with more."""
+    stage = Stage(document(chain(2), memory_retry={"factor": 2, "max": 3000}))
+    stage.start(key="given:1")
+    stage.now += 5_000
+    stage.finish_all()
+    stage.start(key="given:2", description="nightly")
+    stage.now += 3_000
+    stage.finish(0, exit_code=137)
+    stage.now += 1_000
+    return stage.described()
+
+
+GOLDEN = json.loads((Path(__file__).parents[1] / "golden/describe_run.json").read_text(encoding="utf-8"))
+
+
+def test_what_is_told_is_the_golden_example_which_the_plugin_reads() -> None:
+    assert json.loads(json.dumps(told_example())) == GOLDEN
+
+
+@pytest.mark.parametrize(("done", "describe_jobs"), [(0, 8), (400, 4), (800, 0)])
+def test_eight_hundred_groups_are_told_in_one_answer_by_a_few_calls(done: int, describe_jobs: int) -> None:
+    stage = Stage(document([[] for _ in range(800)]))
+    stage.start()
+    stage.deliver(*[stage.end(group) for group in range(done)])
+    stage.calls.clear()
+    told = stage.described()
+    assert (len(told["groups"]), told["next_page"], told["counts"]["SUCCEEDED"]) == (800, None, done)
+    of_batch = stage.calls.pop("DescribeJobs", 0)
+    # DescribeJobs takes a hundred jobs, and up to eight such requests are under way at a time.
+    assert (of_batch, sum(stage.calls.values()) <= 5) == (describe_jobs, True), stage.calls

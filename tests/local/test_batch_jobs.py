@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .support import alive, describe, log_of, submit, until, wait_for
 
@@ -172,3 +172,23 @@ def test_cancelling_leaves_a_running_job_alone(aws: EmbeddedAws) -> None:
     assert describe(aws, job_id)["status"] == "RUNNING"
     aws.client("batch").terminate_job(jobId=job_id, reason="done")
     wait_for(aws, job_id, "FAILED")
+
+
+def test_a_job_logs_to_the_group_that_its_definition_names(aws: EmbeddedAws) -> None:
+    options = {"logDriver": "awslogs", "options": {"awslogs-group": "/aws/batch/spaceflights-dev"}}
+    properties: Any = {
+        "image": "any",
+        "resourceRequirements": [{"type": "VCPU", "value": "1"}, {"type": "MEMORY", "value": "512"}],
+        "logConfiguration": options,
+    }
+    aws.client("batch").register_job_definition(
+        jobDefinitionName="logs_elsewhere", type="container", containerProperties=properties
+    )
+
+    job = wait_for(aws, submit(aws, ["echo", "hello"], jobDefinition="logs_elsewhere"))
+
+    assert job["container"]["logConfiguration"] == options
+    found = aws.client("logs").get_log_events(
+        logGroupName="/aws/batch/spaceflights-dev", logStreamName=job["container"]["logStreamName"]
+    )
+    assert [event["message"] for event in found["events"]] == ["hello"]

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -10,8 +12,10 @@ from botocore.config import Config
 from botocore.response import StreamingBody
 from botocore.stub import Stubber
 
-from kedro_aws_batch.client import GroupState, RunState, RunSummary, Service, Started
+from kedro_aws_batch.client import GroupState, RunState, RunSummary, Service, Started, read_state
 from kedro_aws_batch.errors import ServiceError
+from kedro_aws_batch.estimate import words_left
+from kedro_aws_batch.prices import Spent, read_prices
 
 PLACE: dict[str, Any] = {"region_name": "eu-west-1", "aws_access_key_id": "x", "aws_secret_access_key": "x"}
 
@@ -120,3 +124,15 @@ def test_without_credentials_a_sentence_says_so(monkeypatch: pytest.MonkeyPatch,
     client = boto3.session.Session().client("lambda", region_name="eu-west-1")
     with pytest.raises(ServiceError, match="no AWS credentials"):
         Service("prefix", client).list_runs()
+
+
+def test_the_golden_answer_of_describe_run_is_read_whole() -> None:
+    golden = json.loads((Path(__file__).parents[1] / "golden/describe_run.json").read_text(encoding="utf-8"))
+    assert golden.keys() - {field.name for field in fields(RunState)} == {"next_page"}
+    assert golden["groups"][0].keys() - {field.name for field in fields(GroupState)} == set()
+    state = read_state(golden)
+    first = state.groups[0]
+    assert (first.expected_ms, first.job_status, first.earlier[0]["log_streams"]) == (5000, "RUNNING", ["log/job-2"])
+    assert words_left(state) == "about 4 s left"
+    prices = read_prices({"vcpu_hour": 3600, "gb_hour": 0, "source": "a test"})
+    assert prices.spent(state) == Spent({"USD": 3.002 + 1.0})

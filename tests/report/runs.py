@@ -82,7 +82,15 @@ def succeeded() -> RunState:
     groups = [
         group(0, nodes=["ingest.companies"]),
         group(1, 0, depth=1, nodes=["features.scale"], resources={"vcpus": 4, "memory": 8192}),
-        group(2, 0, depth=1, nodes=["features.encode", "features.join"], ended_at=START + 70_000, attempt=1),
+        group(
+            2,
+            0,
+            depth=1,
+            nodes=["features.encode", "features.join"],
+            ended_at=START + 70_000,
+            attempt=1,
+            log_streams=["one", "two"],
+        ),
         group(3, 1, 2, depth=4, nodes=["train"], resources={}),
     ]
     request = {"tags": ["nightly"], "params": {"model": {"rate": 0.1}}}

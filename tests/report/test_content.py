@@ -33,7 +33,7 @@ def test_the_figures_of_a_run() -> None:
 def test_what_the_cost_leaves_out_is_said() -> None:
     assert told(runs.succeeded()).caveats == [
         "1 job could not be priced: the size is left to the job definition, or no price of a GPU is configured.",
-        "1 job ran more than once: only the last attempt is counted.",
+        "1 job of which Batch made more than one attempt: only the last is counted.",
     ]
 
 

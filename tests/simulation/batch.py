@@ -60,7 +60,8 @@ class SimulatedJob:
             detail["arrayProperties"] = {"size": self.size}
         if self.over:
             detail["stoppedAt"] = self.ended_at
-            detail["container"] = {"logStreamName": f"log/{self.job_id}"}
+            named = {"logConfiguration": {"options": {"awslogs-group": "/aws/batch/simulated"}}}
+            detail["container"] = {"logStreamName": f"log/{self.job_id}", **named}
             if self.reason is None:
                 detail["container"]["exitCode"] = self.exit_code
             detail["statusReason"] = self.reason or "Essential container in task exited"

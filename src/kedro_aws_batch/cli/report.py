@@ -129,5 +129,8 @@ def _in_console(region: str, group: GroupState) -> str | None:
 
     if not group.log_stream:
         return None
-    names = [quote(quote(name, safe=""), safe="").replace("%", "$") for name in (LOG_GROUP, group.log_stream)]
+    names = [
+        quote(quote(name, safe=""), safe="").replace("%", "$")
+        for name in (group.log_group or LOG_GROUP, group.log_stream)
+    ]
     return f"https://console.aws.amazon.com/cloudwatch/home?region={region}#logsV2:log-groups/log-group/{names[0]}/log-events/{names[1]}"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from kedro_aws_batch.client import GroupState
 
-#: FilterLogEvents takes no more streams; DescribeJobs no more jobs.
+#: FilterLogEvents takes no more streams.
 AT_ONCE = 100
 
 
@@ -33,6 +33,13 @@ class Line:
     attempt: int = field(default=0, compare=False)
 
 
+def streams_of(group: GroupState) -> list[str]:
+    """Return the streams of all attempts of a group, Batch's and ours, oldest first."""
+    earlier = [stream for job in group.earlier for stream in job.get("log_streams") or ()]
+    latest = group.log_streams or ([group.log_stream] if group.log_stream else [])
+    return list(dict.fromkeys([*earlier, *latest]))
+
+
 @dataclass
 class LogReader:
     """Reads the logs of a run's jobs, each line once."""
@@ -41,15 +48,14 @@ class LogReader:
     batch: Any
     _seen: dict[str, int] = field(default_factory=dict)
     _groups_of_definitions: dict[str, str] = field(default_factory=dict)
-    _streams: dict[str, list[str]] = field(default_factory=dict)
 
     def lines(self, groups: Sequence[GroupState], since: int = 0) -> list[Line]:
         """Return what is new, from a moment on (milliseconds), in order."""
         places: dict[str, dict[str, tuple[int, int]]] = {}
         for group in groups:
-            streams = self._streams_of(group)
+            streams = streams_of(group)
             for number, stream in enumerate(streams, start=1):
-                place = places.setdefault(self._log_group(group.job_definition), {})
+                place = places.setdefault(self._log_group(group), {})
                 place[stream] = (group.index, number if len(streams) > 1 else 0)
         return sorted(line for place, streams in places.items() for line in self._read(place, streams, since))
 
@@ -79,31 +85,11 @@ class LogReader:
                 for stream in streams:
                     yield from self._events(log_group, [stream], since)
 
-    def _streams_of(self, group: GroupState) -> list[str]:
-        """Return the streams of a job's attempts, oldest first; of a finished one they stay what they are."""
-        known = self._streams.get(group.job_id or "")
-        if known is not None:
-            return known
-        found = self._attempts(group) or ([group.log_stream] if group.log_stream else [])
-        if group.job_id and group.ended_at is not None:
-            self._streams[group.job_id] = found
-        return found
-
-    def _attempts(self, group: GroupState) -> list[str]:
-        if self.batch is None or not group.job_id:
-            return []
-        try:
-            jobs = self.batch.describe_jobs(jobs=[group.job_id])["jobs"]
-        except (ClientError, BotoCoreError):  # not allowed, or forgotten: the stream that the service knows must do
-            return []
-        containers = [attempt.get("container", {}) for job in jobs for attempt in job.get("attempts", [])]
-        containers += [job.get("container") or {} for job in jobs]
-        return list(dict.fromkeys(one["logStreamName"] for one in containers if one.get("logStreamName")))
-
-    def _log_group(self, definition: str | None) -> str:
-        """Return the log group that a job definition names, or Batch's own."""
-        if definition is None or self.batch is None:
-            return LOG_GROUP
+    def _log_group(self, group: GroupState) -> str:
+        """Return where a job writes: as Batch told, else as its definition says if we may ask, else Batch's own."""
+        definition = group.job_definition
+        if group.log_group or definition is None or self.batch is None:
+            return group.log_group or LOG_GROUP
         if definition not in self._groups_of_definitions:
             self._groups_of_definitions[definition] = self._named_group(definition) or LOG_GROUP
         return self._groups_of_definitions[definition]

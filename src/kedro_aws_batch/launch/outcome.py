@@ -75,7 +75,7 @@ def tail(logs: Any, group: GroupState) -> list[str]:
         return ["(no log: the job's container never started)"]
     try:
         page = logs.get_log_events(
-            logGroupName=LOG_GROUP, logStreamName=group.log_stream, limit=TAIL, startFromHead=False
+            logGroupName=group.log_group or LOG_GROUP, logStreamName=group.log_stream, limit=TAIL, startFromHead=False
         )
     except (ClientError, BotoCoreError) as error:
         return [f"(its log can't be read: {error})"]

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 from kedro_aws_batch.client import read_state
 
 from .files import write_atomically
+from .logs import streams_of
+from .outcome import LOG_GROUP
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -121,8 +123,13 @@ def log_name(group: GroupState) -> str:
 
 
 def log_lines(logs: Any, group: GroupState) -> Iterable[str]:
-    """Yield a job's log, from its beginning."""
-    request = {"logGroupName": "/aws/batch/job", "logStreamName": group.log_stream, "startFromHead": True}
+    """Yield the logs of all attempts of a group, each from its beginning."""
+    for stream in streams_of(group):
+        yield from _stream_lines(logs, group.log_group or LOG_GROUP, stream)
+
+
+def _stream_lines(logs: Any, log_group: str, stream: str) -> Iterable[str]:
+    request = {"logGroupName": log_group, "logStreamName": stream, "startFromHead": True}
     token = None
     while True:
         page = logs.get_log_events(**request, **({"nextToken": token} if token else {}))

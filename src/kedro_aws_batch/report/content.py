@@ -149,7 +149,7 @@ class Content:
     def caveats(self) -> list[str]:
         """Return what the sum of the costs leaves out."""
         unknown = sum(row.cost is None for row in self.rows)
-        again = sum(row.group.attempt > 0 for row in self.rows)
+        again = sum(len(row.group.log_streams) > 1 for row in self.rows)
         found = []
         if unknown:
             found.append(
@@ -157,7 +157,9 @@ class Content:
                 "of a GPU is configured."
             )
         if again:
-            found.append(f"{counted(again, 'job')} ran more than once: only the last attempt is counted.")
+            found.append(
+                f"{counted(again, 'job')} of which Batch made more than one attempt: only the last is counted."
+            )
         return found
 
     @property
@@ -227,8 +229,8 @@ def content(state: RunState, prices: Prices, log_link: LogLink, remark: str = ""
     """Return what the report of a run says."""
 
     def row(line: Line) -> Row:
-        seconds = None if line.running is None else line.running.seconds
-        return Row(line, prices.cost(line.group, seconds), prices.rates_of(line.group).currency, log_link(line.group))
+        group = line.group
+        return Row(line, prices.whole_cost(group, state.now), prices.rates_of(group).currency, log_link(group))
 
     return Content(state, tuple(map(row, lines(state))), prices, remark)
 

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kedro_aws_batch.local.batch.jobs import LOG_GROUP, Attempt, Job, JobSpec, Status
+from kedro_aws_batch.local.batch.jobs import Attempt, Job, JobSpec, Status
 from kedro_aws_batch.local.batch.retries import tries_again
 from kedro_aws_batch.local.errors import ClientException
 
@@ -234,13 +234,13 @@ class Engine:
     def _run(self, job: Job, attempt: Attempt) -> None:
         """See an attempt through: the body of its thread."""
         try:
-            self._around.logs.open(LOG_GROUP, attempt.log_stream)
+            self._around.logs.open(job.spec.log_group, attempt.log_stream)
             child = self._around.processes.start(self._around.launch(job, attempt))
         except (OSError, ValueError) as error:
             attempt.reason = f"CannotStartContainerError: {error}"
         else:
             reader = threading.Thread(
-                target=self._around.logs.pump, args=(child.output, LOG_GROUP, attempt.log_stream), daemon=True
+                target=self._around.logs.pump, args=(child.output, job.spec.log_group, attempt.log_stream), daemon=True
             )
             reader.start()
             self._running(job, attempt, child)

@@ -64,6 +64,12 @@ class JobSpec:
         wanted = {each["type"]: each["value"] for each in self.container["resourceRequirements"]}
         return float(wanted.get("VCPU", 1))
 
+    @property
+    def log_group(self) -> str:
+        """Where a job's attempts write: what its definition names, or Batch's own."""
+        options = (self.container.get("logConfiguration") or {}).get("options") or {}
+        return str(options.get("awslogs-group") or LOG_GROUP)
+
 
 @dataclass
 class Attempt:

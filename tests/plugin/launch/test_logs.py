@@ -1,0 +1,116 @@
+"""What jobs printed, read from where describe_run says that they print."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from kedro_aws_batch.client import GroupState
+from kedro_aws_batch.errors import ServiceError
+from kedro_aws_batch.launch.logs import LogReader, streams_of
+from kedro_aws_batch.launch.outcome import tail
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+STACK = "/aws/batch/spaceflights-dev"
+
+
+class Logs:
+    """CloudWatch Logs, whose requests are counted."""
+
+    def __init__(self) -> None:
+        self.client: Any = boto3.client("logs", region_name="us-east-1")
+        self.asked: list[list[str]] = []
+
+    def filter_log_events(self, **request: Any) -> Any:
+        self.asked.append(request["logStreamNames"])
+        return self.client.filter_log_events(**request)
+
+    def get_log_events(self, **request: Any) -> Any:
+        return self.client.get_log_events(**request)
+
+    def write(self, group: str, stream: str, *lines: str, at: int = 0) -> None:
+        self.client.create_log_stream(logGroupName=group, logStreamName=stream)
+        began = int(time.time() * 1000) - 60_000 + at
+        events = [{"timestamp": began + number, "message": line} for number, line in enumerate(lines)]
+        self.client.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
+
+
+@pytest.fixture
+def logs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Logs]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "x")
+    with mock_aws():
+        made = Logs()
+        for group in (STACK, "/aws/batch/job"):
+            made.client.create_log_group(logGroupName=group)
+        yield made
+
+
+def texts(reader: LogReader, *groups: GroupState) -> list[tuple[int, int, str]]:
+    return [(line.index, line.attempt, line.text) for line in reader.lines(groups)]
+
+
+def test_all_attempts_are_read_from_the_group_that_the_service_told_without_asking_batch(logs: Logs) -> None:
+    earlier = {"attempt": 0, "log_streams": ["first", "second"]}
+    group = GroupState(
+        7, ("n",), "FAILED", log_stream="third", log_streams=("third",), log_group=STACK, earlier=(earlier,)
+    )
+    for number, stream in enumerate(("first", "second", "third")):
+        logs.write(STACK, stream, f"in the {stream}", at=number * 10)
+    assert texts(LogReader(logs, batch=None), group) == [
+        (7, 1, "in the first"),
+        (7, 2, "in the second"),
+        (7, 3, "in the third"),
+    ]
+    assert tail(logs, group) == ["in the third"]
+
+
+def test_jobs_of_two_definitions_are_interleaved(logs: Logs) -> None:
+    logs.write(STACK, "a", "one", "three")
+    logs.write("/aws/batch/job", "b", "two", at=5)
+    groups = (
+        GroupState(0, ("a",), "RUNNING", log_stream="a", log_group=STACK),
+        GroupState(1, ("b",), "RUNNING", log_stream="b"),
+    )
+    reader = LogReader(logs, batch=None)
+    assert sorted(texts(reader, *groups)) == [(0, 0, "one"), (0, 0, "three"), (1, 0, "two")]
+    assert texts(reader, *groups) == []
+
+
+def test_a_stream_that_is_not_there_yet_keeps_no_other_from_being_read(logs: Logs) -> None:
+    logs.write(STACK, "a", "one")
+    there = GroupState(0, ("a",), "RUNNING", log_stream="a", log_group=STACK)
+    not_yet = GroupState(1, ("b",), "RUNNING", log_stream="b", log_group=STACK)
+    assert texts(LogReader(logs, None), there, not_yet) == [(0, 0, "one")]
+    assert texts(LogReader(logs, None), not_yet) == []
+
+
+def test_eight_hundred_jobs_are_read_a_hundred_streams_at_a_time(logs: Logs) -> None:
+    groups = [GroupState(index, ("n",), "RUNNING", log_stream=f"s{index}", log_group=STACK) for index in range(800)]
+    for index in range(800):
+        logs.client.create_log_stream(logGroupName=STACK, logStreamName=f"s{index}")
+    assert LogReader(logs, None).lines(groups) == []
+    assert [len(streams) for streams in logs.asked] == [100] * 8
+
+
+def test_what_may_not_be_read_is_said(logs: Logs) -> None:
+    class Refusing(Logs):
+        def filter_log_events(self, **request: Any) -> Any:
+            from botocore.exceptions import ClientError  # noqa: PLC0415
+
+            raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "FilterLogEvents")
+
+    group = GroupState(0, ("a",), "RUNNING", log_stream="a", log_group=STACK)
+    with pytest.raises(ServiceError, match=f"Logs of group '{STACK}' can't be read: .*AccessDenied"):
+        LogReader(Refusing(), None).lines([group])
+
+
+def test_an_older_service_tells_one_stream() -> None:
+    assert streams_of(GroupState(0, ("a",), "FAILED", log_stream="s")) == ["s"]
+    assert streams_of(GroupState(0, ("a",), "WAITING")) == []
