@@ -13,7 +13,8 @@ from click.testing import CliRunner
 
 from kedro_aws_batch.cli import aws_batch
 
-from .deployed import PREFIX, deployed
+from .deployed import CATALOG, PREFIX, REGISTRY, SERVED, deployed
+from .project import Sources
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,6 +69,7 @@ def test_a_run_is_looked_at_read_cancelled_and_resumed(there: Deployed) -> None:
     only = call("logs", "first").output.splitlines()
     assert only[0].startswith("kedro run --nodes=first")
     assert "Did you mean 'first'?" in call("logs", "frist").stderr
+    assert call("logs", "third").stderr == "No log yet: the job is WAITING.\n"
 
     cancelled = call("cancel", "--reason=enough")
     assert cancelled.output == f"Run {first} is CANCELLED. To resume it: kedro aws-batch resume {first}\n"
@@ -111,3 +113,25 @@ def test_a_service_that_is_not_there_is_one_sentence(there: Deployed) -> None:
         "Error: There is no function 'elsewhere-list_runs' in this account and Region. "
         "Deploy the service, or set aws_batch.service.\n"
     )
+
+
+def test_a_run_that_is_stuck_says_since_when_why_and_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resources = {"nodes": {"first": {"vcpus": 5000, "memory": 2000}}}
+    sources = Sources(REGISTRY, CATALOG, {**SERVED, "resources": resources}, {"way": "on"})
+    with deployed(tmp_path, sources) as there:
+        os.environ.update(there.aws.environment)
+        monkeypatch.chdir(there.project)
+        run_id = there.service.start_run({}).run_id
+        deadline = time.monotonic() + 60
+        while not there.service.describe_run(run_id).blocked:
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        lines = call("status").output.splitlines()
+        stuck = r"first asks for 5000 vCPUs, 2000 MiB and waits at the head of main_queue, since [\d.]+ s: MISCONF.*"
+        assert re.fullmatch(stuck + r" Raise its maxvCpus, or lower the node's resources in .*", lines[2]), lines
+        assert re.fullmatch(r"SUBMITTED +[\d.]+ s  first  RUNNABLE: waits for a machine", lines[3]), lines
+        assert call("logs", "first").stderr == "No log yet: the job is SUBMITTED.\n"
+        there.service.cancel_run(run_id)
+        there.ended(run_id)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 import time
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from kedro_aws_batch.errors import KedroAwsBatchError
 from kedro_aws_batch.launch.execution import INTERRUPTED
-from kedro_aws_batch.wording import did_you_mean, plain
+from kedro_aws_batch.wording import did_you_mean, listed, one_line, plain
 
 from .service import Place, json_option, place_options
 
@@ -69,7 +70,7 @@ def command(place: Place, run: str | None, node: str | None, **how: Any) -> None
     start = int((time.time() - how["since"]) * 1000) if how["since"] else 0
     logs = place.client("logs")
     if logs is None:
-        _show_files(place, run_id, groups, how["as_json"])
+        _show_files(place, run_id, [group for group in groups if (group.ended_at or start) >= start], how["as_json"])
         return
     from kedro_aws_batch.launch.logs import LogReader  # noqa: PLC0415
 
@@ -83,15 +84,14 @@ def command(place: Place, run: str | None, node: str | None, **how: Any) -> None
 def _show(runs: Runs, state: RunState, what: tuple[LogReader, str | None, int, bool], follow: bool) -> None:
     """Print what there is, and with `follow` what comes, until the run has ended."""
     reader, node, start, as_json = what
-    waiting = None
+    silent, said = True, None
     while True:
         groups = _groups(state, node)
         lines = reader.lines(groups, start)
         _print(lines, groups, as_json)
-        silent = not lines and all(group.log_stream is None for group in groups)
-        if silent and waiting != state.status:
-            waiting = state.status
-            click.echo(_nothing(groups, follow), err=True)
+        silent = silent and not lines
+        if silent and said != (said := _nothing(groups, follow, start)):
+            click.echo(said, err=True)
         if not follow or (state.ended and state.settled) or _over(groups):
             return
         time.sleep(INTERVAL)
@@ -103,10 +103,13 @@ def _over(groups: Sequence[GroupState]) -> bool:
     return all(group.status in ("SUCCEEDED", "FAILED", "CANCELLED", "SKIPPED") for group in groups)
 
 
-def _nothing(groups: Sequence[GroupState], follow: bool) -> str:
-    states = sorted({group.status for group in groups})
-    more = " Waiting for it…" if follow and not _over(groups) else ""
-    return f"No log yet: {'the job is' if len(groups) == 1 else 'the jobs are'} {', '.join(states)}.{more}"
+def _nothing(groups: Sequence[GroupState], follow: bool, start: int) -> str:
+    """Say that there is nothing to read, as long as that is so."""
+    states = ", ".join(sorted({group.status for group in groups}))
+    what = f"{'the job is' if len(groups) == 1 else 'the jobs are'} {states}"
+    if _over(groups):
+        return f"No log: {what}." if not start else f"Nothing was printed since then: {what}."
+    return f"No log yet: {what}.{' Waiting for it…' if follow else ''}"
 
 
 def _groups(state: RunState, node: str | None) -> list[GroupState]:
@@ -116,8 +119,17 @@ def _groups(state: RunState, node: str | None) -> list[GroupState]:
     found = [group for group in state.groups if node in group.nodes]
     if not found:
         names = [name for group in state.groups for name in group.nodes]
-        raise NoSuchNodeError(f"Run {state.run_id} has no node '{node}'.{did_you_mean(node, names)}")
+        near = did_you_mean(node, names) or _of_a_namespace(node, names)
+        raise NoSuchNodeError(f"Run {state.run_id} has no node '{node}'.{near}")
     return found
+
+
+def _of_a_namespace(node: str, names: Sequence[str]) -> str:
+    """Suggest nodes whose names, without their namespaces, are like it."""
+    short = {name.rpartition(".")[2] for name in names}
+    near = get_close_matches(node.rpartition(".")[2], short, n=1)
+    found = [name for name in names if name.rpartition(".")[2] in near]
+    return f" Did you mean {listed(found)}?" if found else ""
 
 
 def _print(lines: Iterable[Line], groups: Sequence[GroupState], as_json: bool) -> None:
@@ -133,8 +145,13 @@ def _print(lines: Iterable[Line], groups: Sequence[GroupState], as_json: bool) -
 
 def _with_prefix(name: str, attempt: int, text: str, width: int) -> str:
     again = f" #{attempt}" if attempt else ""
-    prefix = f"{plain(name)[:width]:<{width}}{again} | " if width else (f"{again.strip()} | " if again else "")
+    prefix = f"{_cut(one_line(name), width):<{width}}{again} | " if width else (f"{again.strip()} | " if again else "")
     return prefix + plain(text)
+
+
+def _cut(name: str, width: int) -> str:
+    """Return a name's end, which tells it from others of its namespace, where all of it is too long."""
+    return name if len(name) <= width else f"…{name[1 - width :]}"
 
 
 def _show_files(place: Place, run_id: str, groups: Sequence[GroupState], as_json: bool) -> None:

@@ -20,5 +20,7 @@ def client(name: str) -> Any:
         return boto3.client(name, config=_CONFIG)  # type: ignore[call-overload]  # any of them
     except BotoCoreError as error:
         raise ServiceError(
-            f"AWS can't be called: {error} Set AWS_PROFILE, or AWS_REGION and credentials.", "Refused"
+            f"AWS can't be called: {error} Set AWS_PROFILE, or AWS_REGION and credentials; "
+            "or add --local, for runs on this machine.",
+            "Refused",
         ) from error

@@ -122,9 +122,8 @@ def find_run(runs: Runs, wanted: str | None, status: Sequence[str] = ()) -> str:
             f"{counted(len(matching), 'run')} begin with '{wanted}': {listed(matching)}. Give more of the id."
         )
     latest = listed((run.run_id for run in found), limit=3)
-    raise NoSuchRunError(
-        f"Of the {counted(len(found), 'newest run')} none begins with '{wanted}'. The latest: {latest}."
-    )
+    none = "No run begins" if len(found) < LOOKED_THROUGH else f"Of the {LOOKED_THROUGH} newest runs none begins"
+    raise NoSuchRunError(f"{none} with '{wanted}'. The latest: {latest}.")
 
 
 def _latest(found: Sequence[RunSummary], status: Sequence[str]) -> str:

@@ -9,7 +9,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from kedro_aws_batch.client import GroupState
+from kedro_aws_batch.cli.logs import NoSuchNodeError, _groups, _with_prefix
+from kedro_aws_batch.client import GroupState, RunState
 from kedro_aws_batch.errors import ServiceError
 from kedro_aws_batch.launch.logs import LogReader, streams_of
 from kedro_aws_batch.launch.outcome import tail
@@ -114,3 +115,17 @@ def test_what_may_not_be_read_is_said(logs: Logs) -> None:
 def test_an_older_service_tells_one_stream() -> None:
     assert streams_of(GroupState(0, ("a",), "FAILED", log_stream="s")) == ["s"]
     assert streams_of(GroupState(0, ("a",), "WAITING")) == []
+
+
+def test_a_name_that_is_too_long_keeps_the_end_that_tells_it_apart() -> None:
+    assert _with_prefix("active.modelling.train_model", 0, "x", 15) == "…ng.train_model | x"
+    assert _with_prefix("short", 2, "\x1b[2Jx\r\x07", 8) == "short    #2 | x"
+
+
+def test_a_node_meant_without_its_namespace_is_suggested() -> None:
+    groups = tuple(
+        GroupState(index, (name,), "SUCCEEDED") for index, name in enumerate(("a.train", "b.train", "c.load"))
+    )
+    state = RunState("r", "SUCCEEDED", 3, 3, groups)
+    with pytest.raises(NoSuchNodeError, match=r"has no node 'trian'. Did you mean 'a.train', 'b.train'\?"):
+        _groups(state, "trian")

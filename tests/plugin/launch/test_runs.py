@@ -54,7 +54,7 @@ def test_a_run_is_the_latest_or_what_its_beginning_says() -> None:
             (),
             f"3 runs begin with '2026-11': '{THIRD}', '{SECOND}', '{FIRST}'. Give more of the id.",
         ),
-        (SUMMARIES, "2025", (), "Of the 3 newest runs none begins with '2025'."),
+        (SUMMARIES, "2025", (), "No run begins with '2025'. The latest: "),
         (SUMMARIES, None, ("RUNNING",), f"No run is RUNNING: the latest, {THIRD}, is SUCCEEDED."),
     ],
 )
