@@ -119,7 +119,7 @@ def _groups(state: RunState, node: str | None) -> list[GroupState]:
     found = [group for group in state.groups if node in group.nodes]
     if not found:
         names = [name for group in state.groups for name in group.nodes]
-        near = did_you_mean(node, names) or _of_a_namespace(node, names)
+        near = (did_you_mean(node, names) if "." in node else "") or _of_a_namespace(node, names)
         raise NoSuchNodeError(f"Run {state.run_id} has no node '{node}'.{near}")
     return found
 
