@@ -28,6 +28,7 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAws]:
         max_vcpus=2,
         job_queues={"other_queue": 1},
         job_definitions=definitions,
+        job_entrypoint=("env", "ENTERED=yes"),
         stop_timeout=1,
     ) as running:
         yield running
@@ -43,6 +44,12 @@ def terminate(aws: EmbeddedAws, *job_ids: str) -> None:
 def listed(aws: EmbeddedAws, **request: Any) -> list[str]:
     pages = aws.client("batch").get_paginator("list_jobs").paginate(**request)
     return [job["jobId"] for page in pages for job in page["jobSummaryList"]]
+
+
+def test_every_command_is_handed_to_the_entrypoint(aws: EmbeddedAws) -> None:
+    job = wait_for(aws, submit(aws, ["sh", "-c", "echo $ENTERED"]))
+
+    assert log_of(aws, job) == ["yes"]
 
 
 def test_jobs_wait_for_vcpus_first_in_first_out(aws: EmbeddedAws) -> None:

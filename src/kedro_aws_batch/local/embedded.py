@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +14,8 @@ import boto3
 from botocore.config import Config
 from moto.awslambda.models import lambda_backends
 from moto.core.base_backend import BackendDict
+from moto.core.serialize import SERVICE_SPECIFIC_SERIALIZERS
+from moto.dynamodb.models import dynamodb_backends
 from moto.events.models import events_backends
 from moto.sqs.models import sqs_backends
 
@@ -34,6 +36,7 @@ from kedro_aws_batch.local.place import ACCESS_KEY, SECRET, Place
 from kedro_aws_batch.local.processes import Processes
 from kedro_aws_batch.local.provision import Deployment, Provisioner
 from kedro_aws_batch.local.queues import AtomicSqsBackend
+from kedro_aws_batch.local.tables import AttributeSerializer, PartitionedDynamoDBBackend
 from kedro_aws_batch.local.template import read_service
 from kedro_aws_batch.package.names import names
 
@@ -75,6 +78,8 @@ class EmbeddedAws:
     job_definitions: Mapping[str, JobDefinitionSettings] = field(default_factory=dict)
     #: Added to every job's environment, as an image's would be.
     job_environment: Mapping[str, str] = field(default_factory=dict)
+    #: What every job's command is handed to, as to an image's ENTRYPOINT; it may ignore it.
+    job_entrypoint: Sequence[str] = ()
     #: Added to every function's environment.
     function_environment: Mapping[str, str] = field(default_factory=dict)
     #: Values for the template's parameters, over those that follow from the queues and definitions.
@@ -209,11 +214,17 @@ class _Running:
         BackendDict.reset()
         self._settings = settings
         self._clients: dict[str, Any] = {}
+        # One for all: each reads botocore's list of endpoints anew.
+        self._session = boto3.Session(
+            aws_access_key_id=ACCESS_KEY, aws_secret_access_key=SECRET, region_name=settings.region
+        )
         self._gateway: Gateway | None = None
         self._server = LoopbackServer(self._answer, "embedded-aws")
         self.place = Place(settings.region, f"http://127.0.0.1:{self._server.port}")
         sqs_backends.backend, AtomicSqsBackend.visibility_timeout = AtomicSqsBackend, settings.visibility_timeout
         events_backends.backend, lambda_backends.backend = DeliveringEventsBackend, MappedLambdaBackend
+        dynamodb_backends.backend = PartitionedDynamoDBBackend
+        SERVICE_SPECIFIC_SERIALIZERS["dynamodb"] = {"json": AttributeSerializer}
         self._processes = Processes()
         self._alarms = Alarms()
         logs = Logs(self.place)
@@ -222,7 +233,7 @@ class _Running:
         self.bus = EventBus(self.place, self._alarms, lambda arn, body: _ignore(self._asynchronous.invoke(arn, body)))
         self._mappings = Mappings(self.place, self.functions)
         DeliveringEventsBackend.bus, MappedLambdaBackend.mappings = self.bus, self._mappings
-        launch = Launcher(self.place, settings.jobs_cwd, settings.job_environment)
+        launch = Launcher(self.place, settings.jobs_cwd, settings.job_environment, settings.job_entrypoint)
         self._engine = Engine(
             Surroundings(
                 self.place, self._processes, self._alarms, logs, self._publish_job, launch, settings.stop_timeout
@@ -233,11 +244,8 @@ class _Running:
 
     def client(self, service: str) -> Any:
         if service not in self._clients:
-            session = boto3.Session(
-                aws_access_key_id=ACCESS_KEY, aws_secret_access_key=SECRET, region_name=self.place.region
-            )
             config = Config(max_pool_connections=50, retries={"total_max_attempts": 1}, read_timeout=900, proxies={})
-            self._clients[service] = session.client(  # type: ignore[call-overload]  # the name is not a literal
+            self._clients[service] = self._session.client(  # type: ignore[call-overload]  # the name is not a literal
                 service, endpoint_url=self.place.endpoint_url, config=config
             )
         return self._clients[service]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,13 +37,15 @@ class Launcher:
     place: Place
     directory: Path
     environment: Mapping[str, str]
+    #: As an image's ENTRYPOINT: started in place of a job's command, which it gets as its arguments.
+    entrypoint: Sequence[str] = ()
 
     def __call__(self, job: Job, attempt: Attempt) -> Launch:
         """Return what to start; ValueError where the job has no command."""
         container = job.spec.container
         if not container["command"]:
             raise ValueError(f"neither the job nor its definition {job.spec.definition_name} has a command")
-        program, *arguments = container["command"]
+        program, *arguments = (*self.entrypoint, *map(str, container["command"]))
         if program in {"python", "python3"}:
             program = sys.executable
         environment = {
