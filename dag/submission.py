@@ -30,7 +30,9 @@ _TRIES_FOR_RECLAIMED_HOSTS = 3
 
 
 #: From so many alike groups on they go as one array job; fewer keep jobs of their own, with names that people can read.
-ARRAY_FROM = 10
+#: Few, because a function sees the ends of ten jobs at a time, after which hardly ever ten groups are ready: with 10, a
+#: run of 200 jobs in 10 layers made 90 requests of Batch, with 3 it makes 33, and no other figure is worse.
+ARRAY_FROM = 3
 #: Batch's limit on an array's size.
 LARGEST_ARRAY = 10_000
 
