@@ -55,11 +55,12 @@ class Account:
 
 
 class Plans:
-    """The plans that a process has read. They never change, so a warm function need not read one twice."""
+    """The plans and arrays that a process has read. They never change, so a warm function need not read one twice."""
 
     def __init__(self, most: int = 8) -> None:
         self._most = most
         self._plans: dict[str, Plan] = {}
+        self._members: dict[str, dict[Mark, tuple[Mark, ...]]] = {}
 
     def get(self, table: RunTable, run_id: str) -> Plan:
         """Return a run's plan. Raises UnknownRunError."""
@@ -68,9 +69,21 @@ class Plans:
             if run is None:
                 raise UnknownRunError(f"There is no run '{run_id}' (or the table has forgotten it).")
             while len(self._plans) >= self._most:
-                del self._plans[next(iter(self._plans))]
+                oldest = next(iter(self._plans))
+                del self._plans[oldest]
+                self._members.pop(oldest, None)
             self._plans[run_id] = load_plan(b"".join(table.get_plan(run_id, run.plan_digest)))
         return self._plans[run_id]
+
+    def members(self, table: RunTable, run_id: str, first: Mark) -> tuple[Mark, ...]:
+        """Return the attempts that an array job runs, written down before it was submitted; none if it is unknown."""
+        known = self._members.setdefault(run_id, {})
+        if first not in known:
+            array = table.get_array(run_id, first)
+            if array is None:
+                return ()
+            known[first] = array.members
+        return known[first]
 
 
 class Dispatcher:
@@ -83,6 +96,10 @@ class Dispatcher:
     def plan(self, run_id: str) -> Plan:
         """Return a run's plan. Raises UnknownRunError."""
         return self._plans.get(self.ports.table, run_id)
+
+    def members(self, run_id: str, first: Mark) -> tuple[Mark, ...]:
+        """Return the attempts that an array job runs, in the order of its children; none if it is unknown."""
+        return self._plans.members(self.ports.table, run_id, first)
 
     def advance(self, run_id: str, outcomes: Sequence[Outcome] = ()) -> Account:
         """Merge the outcomes and do what a run needs; without outcomes, look at all of it. Raises UnknownRunError."""

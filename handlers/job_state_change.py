@@ -106,17 +106,13 @@ def _announce_blocked(speaker: Dispatcher, run_id: str, name: JobName, blocked: 
 
 def _outcomes(speaker: Dispatcher, run_id: str, ends: Iterable[JobEnd]) -> list[Outcome]:
     """Return the outcomes of jobs, those of array jobs' children with the attempts that they ran."""
-    members: dict[Mark, tuple[Mark, ...]] = {}
     outcomes: list[Outcome] = []
     for end in ends:
         if end.name.array is None:
             outcomes.append(end.outcome)
             continue
         first = Mark(end.name.group, end.name.attempt, end.name.array)
-        if first not in members:
-            array = speaker.ports.table.get_array(run_id, first)
-            members[first] = array.members if array else ()
-        outcome = end.of_member(members[first])
+        outcome = end.of_member(speaker.members(run_id, first))
         if outcome is None:
             logger.warning("event of an unknown child", run_id=run_id, job_id=end.outcome.job_id)
         else:

@@ -68,7 +68,7 @@ def test_1_to_300_to_1_in_single_jobs() -> None:
 
 def test_1_to_300_to_1_in_arrays() -> None:
     assert counts(fan(300), 10, array_jobs=True) == Counts(
-        3, 33, 84, 86, ONCE | {"shard": 70, "job": 2, "array": 6, "end": 302}
+        3, 33, 55, 86, ONCE | {"shard": 70, "job": 2, "array": 6, "end": 302}
     )
 
 
