@@ -48,7 +48,7 @@ def run() -> list[Report]:
         ("function", "imported", "ready to act", "without bytecode", "CPU ms"),
         notes=(
             "floor: importing boto3 and making two clients; its own CPU ms in the first row",
-            "ready to act: with all the clients that the function makes before its first call",
+            "ready to act: with the clients that the function makes before its first call",
             "without bytecode: as imported, from a zip that holds sources only",
         ),
     )

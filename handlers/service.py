@@ -61,6 +61,23 @@ def _client(name: str, *, retries: bool = True) -> Any:
     return boto3.client(name, config=Config(retries=attempts, **_TIMEOUTS))  # type: ignore[call-overload]
 
 
+class _Late:
+    """A client that is made when it is first used: few invocations announce, hand over, look jobs up or terminate them.
+
+    Each client costs a cold start some ten ms. Not for threads to use first: boto3's default session is made once.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, operation: str) -> Any:
+        return getattr(_client(self._name), operation)
+
+
+def _late(name: str) -> Any:
+    return _Late(name)
+
+
 _plans = Plans()
 
 
@@ -68,12 +85,13 @@ def dispatcher(context: Context) -> Dispatcher:
     """Return the dispatcher of an invocation."""
     clock = LambdaClock(context)
     submitter: BatchClient = _client("batch", retries=False)
+    batch, events, sqs = _late("batch"), _late("events"), _late("sqs")
     return Dispatcher(
         Ports(
             DynamoRunTable(_client("dynamodb"), os.environ["RUN_TABLE"]),
-            BatchJobQueue((submitter, _client("batch")), clock, time.sleep),
-            EventBusAnnouncements(_client("events"), os.environ["EVENT_BUS"]),
-            SqsMessages(_client("sqs"), os.environ["EVENTS_QUEUE_URL"]),
+            BatchJobQueue((submitter, batch), clock, time.sleep),
+            EventBusAnnouncements(events, os.environ["EVENT_BUS"]),
+            SqsMessages(sqs, os.environ["EVENTS_QUEUE_URL"]),
             clock,
             int(os.environ["RUN_RETENTION_DAYS"]) * _DAY,
             logger.info,
