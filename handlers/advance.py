@@ -41,6 +41,7 @@ SLICE = 50
 RESERVE = 15.0
 _WINDOW = 10_000  # attempts looked at for a slice: those of the largest array job
 _READ_AT_ONCE = 100  # BatchGetItem
+MOST_GROUPS = 100_000  # of the plans that a process keeps: 160 MB, and as much again while the next is read
 
 
 @dataclass
@@ -57,8 +58,8 @@ class Account:
 class Plans:
     """The plans and arrays that a process has read. They never change, so a warm function need not read one twice."""
 
-    def __init__(self, most: int = 8) -> None:
-        self._most = most
+    def __init__(self, most: int = 8, most_groups: int = MOST_GROUPS) -> None:
+        self._most, self._most_groups = most, most_groups
         self._plans: dict[str, Plan] = {}
         self._members: dict[str, dict[Mark, tuple[Mark, ...]]] = {}
 
@@ -68,12 +69,18 @@ class Plans:
             run = table.get_run(run_id)
             if run is None:
                 raise UnknownRunError(f"There is no run '{run_id}' (or the table has forgotten it).")
-            while len(self._plans) >= self._most:
-                oldest = next(iter(self._plans))
-                del self._plans[oldest]
-                self._members.pop(oldest, None)
-            self._plans[run_id] = load_plan(b"".join(table.get_plan(run_id, run.plan_digest)))
+            plan = load_plan(b"".join(table.get_plan(run_id, run.plan_digest)))
+            self._make_room(len(plan.groups))
+            self._plans[run_id] = plan
         return self._plans[run_id]
+
+    def _make_room(self, groups: int) -> None:
+        """Forget the plans that were read first, until one of so many groups fits."""
+        kept = sum(len(plan.groups) for plan in self._plans.values())
+        while self._plans and (len(self._plans) >= self._most or kept + groups > self._most_groups):
+            oldest = next(iter(self._plans))
+            kept -= len(self._plans.pop(oldest).groups)
+            self._members.pop(oldest, None)
 
     def members(self, table: RunTable, run_id: str, first: Mark) -> tuple[Mark, ...]:
         """Return the attempts that an array job runs, written down before it was submitted; none if it is unknown."""

@@ -32,7 +32,7 @@ _TIMEOUT_MS = 60_000
 _VISIBILITY_MS = 360_000
 
 
-_MEMORY = {"start_run": 1769, "job_state_change": 1024, "reconcile": 1024}
+_MEMORY = {"start_run": 1769, "job_state_change": 512, "reconcile": 512}
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Deployment:
 
     batch_size: int = 10
     window_ms: float = 0
-    concurrency: int = 2
+    concurrency: int = 5
     memory_mb: Mapping[str, int] = field(default_factory=lambda: _MEMORY)  #: by function
 
     @staticmethod

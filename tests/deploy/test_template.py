@@ -206,7 +206,7 @@ def test_a_message_stays_hidden_for_as_long_as_lambda_advises(template: Template
 
     assert template.properties("EventsQueue")["VisibilityTimeout"] >= 6 * timeout + window
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-    assert mapping["ScalingConfig"] == {"MaximumConcurrency": 2}
+    assert mapping["ScalingConfig"] == {"MaximumConcurrency": 5}
     assert mapping["BatchSize"] <= 10 or window >= 1
 
 

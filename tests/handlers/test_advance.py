@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from dag.errors import UnknownRunError
 from dag.records import OUR_REASON, Outcome
 from dag.shards import Mark
-from handlers.advance import SLICE
+from handlers.advance import SLICE, Plans
 from tests.handlers.stage import Stage
 from tests.simulation.graphs import chain, diamonds, document, fan
 
@@ -285,3 +285,16 @@ def test_in_a_fair_share_queue_the_critical_path_has_the_highest_priority() -> N
     stage.start(params={"aws_batch": {"resources": {"default": {"share_identifier": "team"}}}})
     asked = {job.nodes: job.priority for job in stage.batch.work}
     assert asked == {("n0",): 9999, ("n2",): 5000}
+
+
+def test_a_process_keeps_plans_as_long_as_they_are_not_too_many_groups() -> None:
+    stage = Stage(document(chain(3)))
+    first, second = (stage.start(f"given:{number}").run_id for number in range(2))
+    roomy, tight = Plans(), Plans(most_groups=5)
+
+    def read_again(plans: Plans) -> bool:
+        kept = plans.get(stage.table, first)
+        plans.get(stage.table, second)
+        return plans.get(stage.table, first) is not kept
+
+    assert (read_again(roomy), read_again(tight)) == (False, True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import os
 import threading
 import time
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -30,6 +31,8 @@ logger = logging.getLogger(__name__)
 
 #: Lambda begins with five pollers of a queue where nothing is said.
 _DEFAULT_CONCURRENCY = 5
+#: Of functions that share this machine, more than it has CPUs only start cold and wait for each other.
+_AT_ONCE = max(2, os.cpu_count() or 2)
 
 
 class Mapping:
@@ -100,7 +103,8 @@ class Mapping:
 
     @property
     def _concurrency(self) -> int:
-        return int((self._settings.scaling_config or {}).get("MaximumConcurrency") or _DEFAULT_CONCURRENCY)
+        allowed = int((self._settings.scaling_config or {}).get("MaximumConcurrency") or _DEFAULT_CONCURRENCY)
+        return min(allowed, _AT_ONCE)
 
     def _receive(self, count: int) -> list[Message]:
         backend = sqs_backends[self._place.account][self._place.region]
