@@ -116,3 +116,15 @@ def test_a_run_that_is_stuck_says_why_and_what_to_do() -> None:
     )
     assert told(state).blocked == [said]
     assert said in render(told(state))
+
+
+def test_a_run_that_goes_on_says_how_long_still() -> None:
+    what, _, about = told(runs.going_on()).figures[0]
+    assert (what, about) == ("The run has taken", "2026-11-22 13:11:00 UTC, about 56 s left")
+
+
+def test_a_page_that_keeps_up_does_not_ask_for_the_report_to_be_made_again() -> None:
+    again = "Make the report again to see how it went on."
+    state = runs.going_on()
+    assert again in render(told(state))
+    assert again not in render(content(state, Prices(), lambda _: None, live=True))

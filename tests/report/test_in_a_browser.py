@@ -247,3 +247,16 @@ def test_the_page_is_no_wider_than_a_narrow_window(open_report: Open) -> None:
     page = open_report(runs.failed())
     page.look(400, 800)
     assert page.run("document.documentElement.scrollWidth") <= 400
+
+
+def test_the_critical_path_is_marked_and_reasons_are_in_sight_however_wide_the_window(open_report: Open) -> None:
+    page = open_report(runs.failed())
+    why = "document.querySelector('tr[data-status=FAILED] td.why').getBoundingClientRect().right"
+    assert page.run(why) <= 1280
+    for width in (1280, 400):
+        page.look(width, 800)
+        labels = "[...document.querySelectorAll('#chart .yaxislayer-above text')]"
+        inside = f"{labels}.map(one => one.getBoundingClientRect().left)"
+        left = page.run("chart.getBoundingClientRect().left")
+        assert min(page.run(inside)) >= left
+        assert sum(label.startswith("◆ ") for label in texts(page, "#chart .yaxislayer-above text")) == 3

@@ -76,7 +76,9 @@ def functions() -> FakeLambda:
 @pytest.fixture
 def source(functions: FakeLambda) -> Source:
     service = Service("service", cast("Any", functions))
-    return Source(lambda: service, lambda state: render(content(state, Prices(), lambda _: None)), Commands())
+    return Source(
+        lambda: service, lambda state: render(content(state, Prices(), lambda _: None, live=True)), Commands()
+    )
 
 
 @pytest.fixture

@@ -62,13 +62,13 @@ def _source(place: Place) -> Source:
         project = place.project  # found once: finding it turns this process's stdout aside
         return Source(
             lambda: local_runs(project),
-            lambda state: render(content(state, prices, lambda _: None, REMARK)),
+            lambda state: render(content(state, prices, lambda _: None, REMARK, live=True)),
             place.commands,
         )
     service, log_link = place.runs(), console_links(place)
 
     def report(state: RunState) -> str:
-        return render(content(state, prices, log_link))
+        return render(content(state, prices, log_link, live=True))
 
     return Source(lambda: service, report, place.commands)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
+from kedro_aws_batch.estimate import words_left
 from kedro_aws_batch.wording import counted, lasting, money, plain
 
 from .timeline import IN_FLIGHT, Line, Span, lines
@@ -97,6 +98,8 @@ class Content:
     prices: Prices
     #: Said below the title: that this is a local run, for instance.
     remark: str = ""
+    #: Whether the page that shows it keeps up with the run.
+    live: bool = False
 
     @property
     def failed(self) -> list[Row]:
@@ -225,14 +228,14 @@ class Content:
         return f"{vcpus:,.3g} vCPU-hours", f"{memory:,.3g} GiB-hours of memory"
 
 
-def content(state: RunState, prices: Prices, log_link: LogLink, remark: str = "") -> Content:
+def content(state: RunState, prices: Prices, log_link: LogLink, remark: str = "", live: bool = False) -> Content:
     """Return what the report of a run says."""
 
     def row(line: Line) -> Row:
         group = line.group
         return Row(line, prices.whole_cost(group, state.now), prices.rates_of(group).currency, log_link(group))
 
-    return Content(state, tuple(map(row, lines(state))), prices, remark)
+    return Content(state, tuple(map(row, lines(state))), prices, remark, live)
 
 
 def moment(at: int | None) -> str:
@@ -256,7 +259,8 @@ def _pair(span: Span | None) -> list[int] | None:
 
 def _between(state: RunState) -> str:
     until = f" to {moment(state.ended_at)[11:]}" if state.ended_at is not None else ""
-    return f"{moment(state.created_at)}{until}"
+    left = words_left(state)
+    return f"{moment(state.created_at)}{until}{f', {left}' if left else ''}"
 
 
 def _label(nodes: Sequence[str]) -> str:

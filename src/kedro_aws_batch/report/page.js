@@ -77,7 +77,10 @@
       yaxis: {
         fixedrange: true, range: [place.last - 0.5, place.first - 0.5], showgrid: false, zeroline: false,
         tickmode: "array", tickvals: seen.map((_, n) => Math.floor(place.first) + n),
-        ticktext: seen.map((one) => literal((one.critical ? "◆ " : "") + cut(one.name, Math.floor(margin / 7.4)))),
+        ticktext: seen.map((one) => {
+          const room = Math.floor((margin - 12) / 7.4);
+          return literal(one.critical ? `◆ ${cut(one.name, room - 2)}` : cut(one.name, room));
+        }),
       },
     };
   };
