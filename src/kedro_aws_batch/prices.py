@@ -36,8 +36,9 @@ class Rates:
     currency: str = "USD"
 
 
-_FARGATE = "AWS's list price in us-east-1, as published in March 2026"
-_EC2 = "a vCPU's and a GiB's share of the On-Demand price of {0}.large in us-east-1, as published in June 2026"
+_OF_WHEN = "in us-east-1 as remembered in November 2026, not looked up"
+_FARGATE = f"AWS's list price {_OF_WHEN}"
+_EC2 = f"a vCPU's and a GiB's share of the On-Demand price of {{0}}.large {_OF_WHEN}"
 
 #: The rows that a configuration can name. EC2 sells instances: a share is fitted to the three families' `large`.
 TABLE: dict[str, Rates] = {

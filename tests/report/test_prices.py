@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -118,3 +119,36 @@ def test_the_example_in_the_docs_is_right() -> None:
     value = yaml.safe_load(example)["aws_batch"]["prices"]
     assert wrong_prices(value) is None
     assert read_prices(value).queues["gpu_queue"].gpu_hour == 0.81
+
+
+@pytest.mark.parametrize(
+    ("rates", "large"),
+    [("ec2-x86", {4: 0.085, 8: 0.096, 16: 0.126}), ("ec2-arm64", {4: 0.0725, 8: 0.0816, 16: 0.1071})],
+)
+def test_the_shares_add_up_to_what_an_instance_of_each_family_costs(rates: str, large: dict[int, float]) -> None:
+    """Of c, m and r: two vCPUs, and two, four and eight GiB for each."""
+    prices = read_prices(rates)
+    for gib, price in large.items():
+        assert prices.cost(job(vcpus=2, memory=gib * 1024), 3600) == pytest.approx(price, rel=0.03)
+
+
+def test_arm_costs_four_fifths_of_x86_on_fargate() -> None:
+    x86, arm = TABLE["fargate-x86"], TABLE["fargate-arm64"]
+    assert arm.vcpu_hour / x86.vcpu_hour == pytest.approx(0.8, rel=0.01)
+    assert arm.gb_hour / x86.gb_hour == pytest.approx(0.8, rel=0.01)
+
+
+def test_earlier_jobs_of_a_group_are_priced_by_what_they_asked_for() -> None:
+    earlier = {"started_at": 0, "ended_at": 3_600_000, "resources": {"vcpus": 2, "memory": 1024}}
+    group = GroupState(
+        0,
+        ("n",),
+        "SUCCEEDED",
+        started_at=0,
+        ended_at=3_600_000,
+        resources={"vcpus": 1, "memory": 2048},
+        earlier=(earlier,),
+    )
+    assert read_prices({"vcpu_hour": 1, "gb_hour": 0.5}).whole_cost(group, None) == pytest.approx(2 + 0.5 + 1 + 1)
+    unknown = {**earlier, "resources": {}}
+    assert Prices().whole_cost(replace(group, earlier=(unknown,)), None) is None
