@@ -1,17 +1,20 @@
 """What runs in a job's container: `python -m kedro_aws_batch.job`.
 
-Its first line is the equivalent `kedro run`. It exits with 0 if all nodes ran, else with 1 and the traceback on stderr.
+Its first line is the equivalent `kedro run`; once the nodes have run or failed, it says what it has used. It exits with 0
+if all nodes ran, else with 1 and the traceback on stderr.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+import time
 import traceback
 from pathlib import Path
 
 from .errors import KedroAwsBatchError
 from .payload import Payload, read_payload
+from .usage import used
 
 
 def main() -> int:
@@ -20,7 +23,11 @@ def main() -> int:
         payload = read_payload(os.environ)
         print(payload.command(), flush=True)
         _prepare_environment(payload)
-        _run(payload)
+        began = time.monotonic()
+        try:
+            _run(payload)
+        finally:  # before the traceback, which is to be the last that a log shows
+            print(used(began), flush=True)
     except KedroAwsBatchError as error:
         print(f"Error: {error}", file=sys.stderr, flush=True)
         return 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -163,6 +164,7 @@ def test_a_failing_node_ends_the_job_with_1_and_a_plain_traceback(make_project: 
     assert ended.stderr.rstrip().endswith("RuntimeError: no luck with it")
     assert "Traceback (most recent call last):" in ended.stderr
     assert "╭" not in ended.stderr
+    assert "Used: " in ended.stdout
 
 
 def test_a_node_that_leaves_the_process_has_failed(make_project: Make) -> None:
@@ -224,3 +226,21 @@ def test_outside_of_a_project_a_sentence_says_so(tmp_path: Path) -> None:
     ended = run_job(tmp_path, ["n"])
     assert (ended.returncode, "is not in a Kedro project" in ended.stderr) == (1, True)
     assert "Traceback" not in ended.stderr
+
+
+def test_a_job_says_what_it_has_used(make_project: Make) -> None:
+    registry = """
+    def hungry():
+        hoard = bytearray(300 * 2**20)
+        hoard[::4096] = b"x" * len(hoard[::4096])
+        return len(hoard)
+
+    def register_pipelines():
+        return {"__default__": pipeline([node(hungry, None, "out", name="n")])}
+    """
+    project = make_project(Sources(registry, {"out": pickled("data/out.pkl")}))
+    said = passed(run_job(project, ["n"])).stdout.splitlines()[-1]
+    found = re.fullmatch(r"Used: (\d+) MiB of memory at most, ([\d.]+) s of CPU in ([\d.]+) s\.", said)
+    assert found is not None, said
+    assert 300 <= int(found[1]) < 1500
+    assert float(found[2]) > 0
