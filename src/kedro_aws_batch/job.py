@@ -1,7 +1,7 @@
 """What runs in a job's container: `python -m kedro_aws_batch.job`.
 
-Its first line is the equivalent `kedro run`; once the nodes have run or failed, it says what it has used. It exits with 0
-if all nodes ran, else with 1 and the traceback on stderr.
+Its first line is the equivalent `kedro run`; once the nodes have run or failed, it says what it has used. It exits with
+0 if all nodes ran, else with 1 and the traceback on stderr.
 """
 
 from __future__ import annotations
