@@ -12,6 +12,7 @@ VIZ_READY := $(if $(CI),$(VENV)/viz/.ready)
 # And checkov, for one long test: it pins versions of what we use ourselves.
 CHECKOV_READY := $(VENV)/checkov/.ready
 UV := 0.13.9
+REDUN := 0.44.1
 WORKERS ?= 2
 
 export DO_NOT_TRACK := 1
@@ -79,7 +80,13 @@ format: $(READY)  ## Format the code and mend what ruff can
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: $(READY)  ## Run the benchmarks; they print tables and write benchmarks/results/
+# redun is for one benchmark, in an environment of its own: nothing else here needs what it needs.
+$(VENV)/redun/.ready: $(READY)
+	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python $(VENV)/redun
+	@VIRTUAL_ENV=$(CURDIR)/$(VENV)/redun $(BIN)/uv pip install --quiet redun==$(REDUN)
+	@touch $@
+
+bench: $(VENV)/redun/.ready  ## Run the benchmarks, about an hour; they write benchmarks/results/ and docs/performance.md
 	@$(BIN)/python -m benchmarks
 
 redrive: $(READY)  ## Move dead letters back: make redrive DEAD_LETTERS=<queue> EVENTS=<queue>

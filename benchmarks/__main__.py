@@ -10,6 +10,8 @@ from pathlib import Path
 
 from rich.console import Console
 
+from benchmarks import page
+
 RESULTS = Path(__file__).parent / "results"
 #: Name → what it measures; each is a module of this package with `run() -> list[Report]`.
 BENCHMARKS = {
@@ -19,8 +21,11 @@ BENCHMARKS = {
     "advance": "CPU time of one event by the size of the run",
     "cold_start": "import time of each function against the floor",
     "job_start": "start of one job against `kedro run --nodes`",
-    "side_by_side": "ours, the floor and polling runners on one embedded Batch, in real time",
+    "cli_start": "start of commands that need no pipelines against `kedro --version`",
+    "side_by_side": "ours, the floor and peers on one embedded Batch, in real time",
 }
+#: Where `run` lies in a module of the benchmark's own.
+MODULES = {"side_by_side": "benchmarks.side_by_side.comparison"}
 
 
 def main() -> int:
@@ -28,8 +33,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="; ".join(f"{n}: {t}" for n, t in BENCHMARKS.items()))
     parser.add_argument("--list", action="store_true", help="list the benchmarks")
+    parser.add_argument("--page", action="store_true", help="only fill docs/performance.md from the results")
     given = parser.parse_args()
     console = Console()
+    if given.page:
+        page.fill_in()
+        return 0
     if given.list:
         for name, text in BENCHMARKS.items():
             console.print(f"  {name:<13} {text}")
@@ -40,9 +49,10 @@ def main() -> int:
     RESULTS.mkdir(exist_ok=True)
     for name in given.names or BENCHMARKS:
         console.rule(f"{name}: {BENCHMARKS[name]}")
-        for report in importlib.import_module(f"benchmarks.{name}").run():
+        for report in importlib.import_module(MODULES.get(name, f"benchmarks.{name}")).run():
             report.show(console)
             report.write(RESULTS)
+    page.fill_in()
     return 0
 
 

@@ -13,7 +13,7 @@ from benchmarks.processes import cpu_seconds
 from benchmarks.report import Report
 from tests.examples.project import copy_spaceflights
 
-_NODE, _PIPELINE = "preprocess_companies_node", "data_processing"
+_NODE, _PIPELINE = "clean_companies_node", "data_processing"
 _TIMES = 3
 _QUIET = {"KEDRO_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1"}
 

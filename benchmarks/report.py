@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 Cell = str | int | float | None
+_WIDEST = 1000  # characters of a table: rich asks for a bound
 
 
 @dataclass
@@ -34,8 +35,9 @@ class Report:
         for number, column in enumerate(self.columns):
             table.add_column(column, justify="left" if number == 0 else "right")
         for row in self.rows:
-            table.add_row(*map(_text, row))
-        console.print(table, width=max(console.width, console.measure(table).maximum), crop=False, no_wrap=True)
+            table.add_row(*map(as_text, row))
+        width = console.measure(table, options=console.options.update(width=_WIDEST)).maximum
+        console.print(table, width=max(console.width, width), crop=False, no_wrap=True)
         for note in self.notes:
             console.print(f"[dim]- {note}[/dim]", soft_wrap=True)
 
@@ -50,7 +52,8 @@ class Report:
         (folder / f"{self.name}.json").write_text(json.dumps(body, indent=1, ensure_ascii=False) + "\n", "utf-8")
 
 
-def _text(cell: Cell) -> str:
+def as_text(cell: Cell) -> str:
+    """Return a cell as a table shows it."""
     if cell is None:
         return "–"
     if isinstance(cell, float):

@@ -1,0 +1,146 @@
+"""The drivers, each in a process of its own: `python -m benchmarks.side_by_side.drivers NAME SPEC`.
+
+Each runs the nodes of the spec and prints the seconds from its first call to the moment at which it knows that all have
+succeeded. Imports and the making of clients are not in them; they are in the CPU time of the process.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from benchmarks.side_by_side.shapes import SHAPES
+
+_MOST_DEPENDENCIES = 20  # of a job: SubmitJob
+_MOST_DESCRIBED = 100  # jobs a DescribeJobs
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What to run."""
+
+    shape: str
+    definition: str
+    queue: str
+    prefix: str  #: of the functions' names
+    pipeline: str
+    look_every: float  #: seconds between two looks at whether all is over
+
+    def parents(self) -> list[list[int]]:
+        """Return the parents of each node."""
+        return SHAPES[self.shape]()
+
+
+def client(name: str) -> Any:
+    """Return a client with room for as many threads as any driver has."""
+    return boto3.client(name, config=Config(max_pool_connections=50))  # type: ignore[call-overload]
+
+
+@dataclass
+class Batch:
+    """What drivers that talk to Batch themselves have in common."""
+
+    spec: Spec
+    client: Any = field(default_factory=lambda: client("batch"))
+
+    def submit(self, name: str, after: Iterable[str] = (), definition: str | None = None) -> str:
+        """Submit a job and return its id."""
+        answer = self.client.submit_job(
+            jobName=name,
+            jobQueue=self.spec.queue,
+            jobDefinition=definition or self.spec.definition,
+            dependsOn=[{"jobId": job} for job in after],
+        )
+        return str(answer["jobId"])
+
+    def statuses(self, jobs: Sequence[str]) -> list[str]:
+        """Return the status of each job. Raises when one has failed."""
+        found = []
+        for start in range(0, len(jobs), _MOST_DESCRIBED):
+            answer = self.client.describe_jobs(jobs=jobs[start : start + _MOST_DESCRIBED])
+            found += [job["status"] for job in answer["jobs"]]
+        if "FAILED" in found:
+            raise RuntimeError("a job has failed")
+        return found
+
+
+def floor(spec: Spec) -> None:
+    """Submit everything at once and let Batch order it; then look at what nothing comes after.
+
+    A job that waits for more than 20 others waits for jobs of no length that wait for 20 each.
+    """
+    batch, parents = Batch(spec), spec.parents()
+    jobs: list[str] = []
+    inner: set[int] = set()
+    for node, above in enumerate(parents):
+        inner.update(above)
+        after = [jobs[parent] for parent in above]
+        while len(after) > _MOST_DEPENDENCIES:
+            chunks = [after[start : start + _MOST_DEPENDENCIES] for start in range(0, len(after), _MOST_DEPENDENCIES)]
+            after = [batch.submit(f"floor-{node}-join", chunk, "nothing") for chunk in chunks]
+        jobs.append(batch.submit(f"floor-{node}", after))
+    last = [job for node, job in enumerate(jobs) if node not in inner]
+    while set(batch.statuses(last)) != {"SUCCEEDED"}:
+        time.sleep(spec.look_every)
+
+
+def polling(spec: Spec, workers: int) -> None:
+    """Submit each node from a thread that then asks for its job once a second, as Kedro's guide describes it."""
+    batch, parents = Batch(spec), spec.parents()
+    todo, done = set(range(len(parents))), set[int]()
+
+    def see_through(node: int) -> int:
+        job = batch.submit(f"polling-{node}")
+        while True:
+            time.sleep(1)
+            if batch.statuses([job]) == ["SUCCEEDED"]:
+                return node
+
+    with ThreadPoolExecutor(workers) as pool:
+        under_way: set[Future[int]] = set()
+        while todo or under_way:
+            ready = {node for node in todo if done.issuperset(parents[node])}
+            todo -= ready
+            under_way |= {pool.submit(see_through, node) for node in sorted(ready)}
+            over, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+            done |= {each.result() for each in over}
+
+
+def ours(spec: Spec) -> None:
+    """Invoke start_run, then look at the run with the plugin's own client."""
+    from kedro_aws_batch.client import Service  # noqa: PLC0415 - the others need not pay for it
+
+    service = Service(spec.prefix, client("lambda"))
+    run_id = service.start_run({"pipeline": spec.pipeline}).run_id
+    while not (state := service.describe_run(run_id)).ended:
+        time.sleep(spec.look_every)
+    if state.status != "SUCCEEDED":
+        raise RuntimeError(f"{run_id} is {state.status}: {state.reason}")
+
+
+DRIVERS: dict[str, Callable[[Spec], None]] = {
+    "floor": floor,
+    "polling 20": lambda spec: polling(spec, 20),
+    "polling 4": lambda spec: polling(spec, 4),
+    "ours": ours,
+}
+
+
+def main() -> None:
+    """Run one driver and print how long it took."""
+    driver, spec = DRIVERS[sys.argv[1]], Spec(**json.loads(sys.argv[2]))
+    begin = time.perf_counter()
+    driver(spec)
+    print(time.perf_counter() - begin)
+
+
+if __name__ == "__main__":
+    main()
