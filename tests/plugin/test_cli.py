@@ -8,17 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from click.testing import CliRunner
 
-from kedro_aws_batch.cli import COMMANDS, aws_batch
+from kedro_aws_batch.cli import COMMANDS
 from kedro_aws_batch.compile import digest
 
+from .commands import call
 from .project import REMOTE_CHAIN, Sources
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from click.testing import Result
 
     Make = Callable[[Sources], Path]
 
@@ -30,10 +28,6 @@ def sound(make_project: Make, monkeypatch: pytest.MonkeyPatch) -> Path:
     project = make_project(Sources(catalog=REMOTE_CHAIN))
     monkeypatch.chdir(project)
     return project
-
-
-def call(*words: str) -> Result:
-    return CliRunner().invoke(aws_batch, list(words))
 
 
 def test_check_of_a_sound_project_says_so(sound: Path) -> None:
@@ -92,7 +86,7 @@ def test_every_command_has_a_help_with_examples(command: str) -> None:
 
 def test_a_command_that_does_not_exist_is_a_usage_error_with_a_suggestion() -> None:
     result = call("chekc")
-    assert (result.exit_code, "There is no command 'chekc'. Did you mean 'check'?" in result.output) == (2, True)
+    assert (result.exit_code, "There is no command 'chekc'. Did you mean 'check'?" in result.stderr) == (2, True)
 
 
 @pytest.mark.parametrize(

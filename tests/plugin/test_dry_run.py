@@ -8,16 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from click.testing import CliRunner
 
-from kedro_aws_batch.cli import aws_batch
-
+from .commands import call
 from .project import CONFIGURATION, REMOTE_CHAIN, Sources, pickled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from click.testing import Result
 
     Make = Callable[[Sources], Path]
 
@@ -30,10 +26,6 @@ def register_pipelines():
 """
 CATALOG = {**REMOTE_CHAIN, "copy": pickled("s3://bucket/copy.pkl")}
 RESOURCES = {"default": {"vcpus": 2}, "nodes": {"third": {"memory": 3000, "environment": {"A": "1"}}}}
-
-
-def call(*words: str) -> Result:
-    return CliRunner().invoke(aws_batch, list(words))
 
 
 @pytest.fixture

@@ -6,14 +6,13 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from click.testing import CliRunner
 
-from kedro_aws_batch.cli import aws_batch
 from kedro_aws_batch.cli.filters import merged
 from kedro_aws_batch.errors import ProjectError
 from kedro_aws_batch.launch.sources import for_jobs, with_conf_source
 from kedro_aws_batch.payload import CONF_SOURCE
 
+from . import commands
 from .project import CONFIGURATION, REMOTE_CHAIN, Sources
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ def project(make_project: Make, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def call(*words: str) -> Result:
-    return CliRunner().invoke(aws_batch, ["run", "--dry-run", "--json", *words])
+    return commands.call("run", "--dry-run", "--json", *words)
 
 
 def planned(*words: str) -> Any:

@@ -8,16 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from click.testing import CliRunner
 
-from kedro_aws_batch.cli import aws_batch
-
+from .commands import call
 from .project import Sources, pickled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from click.testing import Result
 
     Make = Callable[[Sources], Path]
 
@@ -37,10 +33,6 @@ def bare(make_project: Make, monkeypatch: pytest.MonkeyPatch) -> Path:
         (project / "conf/aws_batch" / file).unlink()
     monkeypatch.chdir(project)
     return project
-
-
-def call(*words: str) -> Result:
-    return CliRunner().invoke(aws_batch, list(words))
 
 
 def test_init_moves_the_local_datasets_to_s3_and_leaves_the_others(bare: Path) -> None:

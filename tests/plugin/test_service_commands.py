@@ -9,10 +9,8 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from click.testing import CliRunner
 
-from kedro_aws_batch.cli import aws_batch
-
+from . import commands
 from .deployed import CATALOG, PREFIX, REGISTRY, SERVED, deployed
 from .project import Sources
 
@@ -34,7 +32,7 @@ def there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployed]
 
 
 def call(*words: str, service: str | None = PREFIX) -> Result:
-    return CliRunner().invoke(aws_batch, [*words, *([f"--service={service}"] if service else [])])
+    return commands.call(*words, *([f"--service={service}"] if service else []))
 
 
 def wait_for(sign: Path) -> None:
@@ -109,7 +107,7 @@ def test_logs_are_followed_until_the_run_ends_and_watching_ends_as_the_run_does(
 def test_a_service_that_is_not_there_is_one_sentence(there: Deployed) -> None:
     missing = call("list", service="elsewhere")
     assert missing.exit_code == 1
-    assert missing.output == (
+    assert missing.stderr == (
         "Error: There is no function 'elsewhere-list_runs' in this account and Region. "
         "Deploy the service, or set aws_batch.service.\n"
     )

@@ -5,18 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from click.testing import CliRunner
 
-from kedro_aws_batch.cli import aws_batch
 from kedro_aws_batch.launch import state as kept
+from tests.plugin.commands import call
 from tests.plugin.project import CONFIGURATION, REMOTE_CHAIN, Sources, write_project
 
 from . import runs
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from click.testing import Result
 
 
 @pytest.fixture
@@ -32,10 +29,6 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, as_it_was: None) ->
     log.write_text("hello\n", encoding="utf-8")
     monkeypatch.chdir(made)
     return made
-
-
-def call(*words: str) -> Result:
-    return CliRunner().invoke(aws_batch, list(words))
 
 
 def test_the_report_of_the_latest_local_run_is_written_and_said(project: Path) -> None:

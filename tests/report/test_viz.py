@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from click.testing import CliRunner
 from kedro.pipeline import node, pipeline
 
-from kedro_aws_batch.cli import aws_batch
 from kedro_aws_batch.launch import state as kept
 from kedro_aws_batch.viz import events, nodes_of
+from tests.plugin.commands import call
 from tests.plugin.project import Sources, write_project
 
 from . import runs
@@ -132,7 +131,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, as_it_was: None) ->
 
 
 def test_the_command_writes_the_file_and_says_how_to_see_it(project: Path) -> None:
-    result = CliRunner().invoke(aws_batch, ["viz", "--local"])
+    result = call("viz", "--local")
     assert (result.exit_code, result.output.splitlines()) == (
         0,
         [
@@ -145,7 +144,7 @@ def test_the_command_writes_the_file_and_says_how_to_see_it(project: Path) -> No
 
 
 def test_a_page_to_share_needs_kedro_viz(project: Path) -> None:
-    result = CliRunner().invoke(aws_batch, ["viz", "--local", "--static=public"])
+    result = call("viz", "--local", "--static=public")
     assert (result.exit_code, result.output) == (
         1,
         "Error: Kedro-Viz is not installed: pip install 'kedro-aws-batch[viz]'.\n",
