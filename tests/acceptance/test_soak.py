@@ -46,3 +46,16 @@ def test_runs_in_a_row_do_every_node_once_and_leave_nothing_behind(tmp_path: Pat
         assert functions
 
     assert left_alive(project, functions) == []
+
+
+@pytest.mark.long
+def test_a_chain_of_1200_jobs_runs_link_by_link(tmp_path: Path) -> None:
+    chain = layers(*[1] * 1200)
+    project = make_project(tmp_path, {"__default__": chain})
+
+    with project.aws() as aws:
+        started = service(aws).start_run({})
+        state = finished(aws, started, seconds=280)
+
+    assert (state.status, state.counts["SUCCEEDED"]) == ("SUCCEEDED", 1200)
+    assert [line["node"] for line in project.traces(started.run_id)] == list(chain)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -92,7 +93,7 @@ def read_params(path: Path | None, params: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parameters of a file with those of the command line on top."""
     if path is None:
         return dict(params)
-    return merged(_yaml(path), params)
+    return merged(_mapping(path), params)
 
 
 def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -129,7 +130,7 @@ def _config(ctx: click.Context, param: click.Parameter, value: str | None) -> No
     """Let a file say what the command line doesn't."""
     if value is None:
         return
-    section = _yaml(Path(value)).get("run")
+    section = _mapping(Path(value)).get("run")
     if not isinstance(section, dict):
         raise click.BadParameter(f"'{value}' has no section 'run'.", ctx, param)
     known = {option.name: option for option in ctx.command.params}
@@ -145,11 +146,15 @@ def _config(ctx: click.Context, param: click.Parameter, value: str | None) -> No
     ctx.default_map = {**(ctx.default_map or {}), **given}
 
 
-def _yaml(path: Path) -> dict[str, Any]:
+def _mapping(path: Path) -> dict[str, Any]:
+    """Return what a YAML or JSON file holds, numbers read as Kedro reads them."""
     from omegaconf import OmegaConf  # noqa: PLC0415
 
     try:
-        found = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+        if path.suffix == ".json":  # YAML has no surrogate pairs, as which JSON may write an emoji
+            found = json.loads(path.read_text(encoding="utf-8"))
+        else:
+            found = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
     except Exception as error:
         raise click.UsageError(f"'{path}' can't be read: {error}") from error
     if not isinstance(found, dict):
