@@ -9,16 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from click.testing import CliRunner
 
-from kedro_aws_batch.cli import aws_batch
-
+from .commands import call
 from .project import CONFIGURATION, REMOTE_CHAIN, Sources
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from click.testing import Result
 
     Make = Callable[[Sources], Path]
 
@@ -36,10 +32,6 @@ def project(make_project: Make, monkeypatch: pytest.MonkeyPatch) -> Path:
     (made / "serverless.yml").write_text((other / "serverless.yml").read_text())
     monkeypatch.chdir(made)
     return made
-
-
-def call(*words: str) -> Result:
-    return CliRunner().invoke(aws_batch, list(words))
 
 
 def change(project: Path, **params: Any) -> None:
