@@ -75,6 +75,8 @@ def of_config(config: Mapping[str, Any]) -> Dataset:
     if type_.rpartition(".")[2] == "CachedDataset" and isinstance(inner, dict):  # it persists, whatever Kedro says
         found = of_config(inner)
         return Dataset(type_, found.location, versioned or found.versioned, found.path)
+    if isinstance(inner, dict) and "path" in config:  # a PartitionedDataset, whose partitions may be versioned
+        versioned = versioned or bool(inner.get("versioned"))
     if _in_memory(type_, config):
         return Dataset(type_, MEMORY, versioned=False)
     path = next((config[key] for key in ("filepath", "path") if isinstance(config.get(key), str)), None)

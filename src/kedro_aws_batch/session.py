@@ -6,6 +6,7 @@ would save different versions and load whatever is newest: a race between runs.
 
 from __future__ import annotations
 
+import functools
 import inspect
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
@@ -104,6 +105,7 @@ class Pins:
             version = self._all.get(name) or own.get(name) or by_base.get(without_transcoding(name))
             if version:
                 _pin(catalog, name, version)
+            _pin_partitions(catalog, name, Version(version, self._run_id))
 
 
 def _pin(catalog: Any, name: str, version: str) -> None:
@@ -117,6 +119,35 @@ def _pin(catalog: Any, name: str, version: str) -> None:
     made = getattr(made, "_dataset", made)  # inside of a CachedDataset
     if isinstance(made, AbstractVersionedDataset) and made._version:  # noqa: SLF001
         made._version = Version(version, made._version.save)  # noqa: SLF001
+
+
+def _pin_partitions(catalog: Any, name: str, version: Version) -> None:
+    """Let each partition of a dataset, if partitions are versioned, be saved as the run's, and loaded as pinned.
+
+    A PartitionedDataset hands the versions of its partitions to no catalog: each process would make up its own.
+    A partition that the run did not write is loaded as Kedro would: its newest version.
+    """
+    lazy = getattr(catalog, "_lazy_datasets", {}).get(name)
+    if lazy is not None and not _has_versioned_partitions(lazy.config):
+        return
+    made: Any = catalog.get(name) if lazy is not None else getattr(catalog, "_datasets", {}).get(name)
+    if "version" not in getattr(made, "_dataset_config", {}):
+        return
+    kind = made._dataset_type  # noqa: SLF001  (there is no public door)
+
+    @functools.wraps(kind, updated=())
+    def partition(**config: Any) -> Any:
+        pinned = kind(**{**config, "version": version})
+        return (
+            pinned if version.load and pinned.exists() else kind(**{**config, "version": Version(None, version.save)})
+        )
+
+    made._dataset_type = partition  # noqa: SLF001
+
+
+def _has_versioned_partitions(config: Mapping[str, Any]) -> bool:
+    inner = config.get("dataset")
+    return isinstance(inner, dict) and "path" in config and bool(inner.get("versioned"))
 
 
 def _remove_folder(dataset: Any, path: str) -> None:

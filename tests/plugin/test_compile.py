@@ -89,6 +89,15 @@ def test_a_node_of_other_tags_in_another_pipeline_is_another_node(make_project: 
             "local",
             False,
         ),
+        (
+            {
+                "type": "partitions.PartitionedDataset",
+                "path": "s3://b/p",
+                "dataset": {"type": "pickle.PickleDataset", "versioned": True},
+            },
+            "remote",
+            True,
+        ),
         ({"type": "CachedDataset", "versioned": True, "dataset": pickled("s3://b/x")}, "remote", True),
         ({"type": "CachedDataset", "dataset": {"type": "MemoryDataset"}}, "memory", False),
         (None, "memory", False),

@@ -110,6 +110,52 @@ def test_pins_hold_through_a_catch_all_pattern_and_through_transcoding(make_proj
     assert saved(project / "data/final", RUN) == ["table of the run", "caught of the run"]
 
 
+def test_pins_hold_in_a_namespace_through_a_factory_and_through_a_cache(make_project: Make) -> None:
+    registry = """
+    def register_pipelines():
+        some = pipeline([node(same, "raw", "made", name="write"), node(pair, ["made", "cached"], "final", name="read")])
+        return {"__default__": pipeline(some, namespace="a.b", inputs={"raw", "cached"})}
+    """
+    cached = {"type": "CachedDataset", "versioned": True, "dataset": pickled("data/cached")}
+    catalog = {"{space}.{name}": pickled("data/{space}/{name}", versioned=True), "cached": cached}
+    project = make_project(Sources(registry, catalog))
+    for path in ("a/b.made", "cached"):
+        put(project / "data" / path, f"{path} of the run", RUN)
+        put(project / "data" / path, f"{path} of another", NEWER)
+    passed(run_job(project, ["a.b.read"], {"load_versions": {"a.b.made": RUN, "cached": RUN}}))
+    assert saved(project / "data/a/b.final", RUN) == ["a/b.made of the run", "cached of the run"]
+
+
+@pytest.mark.parametrize("jobs", [[["split", "read"]], [["split"], ["read"]]], ids=["one job", "two jobs"])
+def test_partitions_that_are_versioned_are_the_run_s(make_project: Make, jobs: list[list[str]]) -> None:
+    registry = """
+    def split(x):
+        return {"1": x + " one", "2": x + " two"}
+
+    def read(parts):
+        return {name: load() for name, load in parts.items()}
+
+    def register_pipelines():
+        return {"__default__": pipeline([
+            node(split, "raw", "parts", name="split"), node(read, "parts", "final", name="read"),
+        ])}
+    """
+    versioned = {"type": "pickle.PickleDataset", "versioned": True}
+    parts = {"type": "partitions.PartitionedDataset", "path": "data/parts", "dataset": versioned}
+    catalog = {"raw": pickled("data/raw"), "parts": parts, "final": pickled("data/final", versioned=True)}
+    project = make_project(Sources(registry, catalog))
+    put(project / "data/raw", "mine")
+    put(project / "data/parts/2", "another's", NEWER)
+    put(project / "data/parts/3", "what was there", OLDER)
+
+    for place, nodes in enumerate(jobs):
+        passed(run_job(project, nodes, {"load_versions": {"parts": RUN} if place else {}}))
+
+    assert versions(project / "data/parts/1") == [RUN]
+    assert versions(project / "data/parts/2") == [RUN, NEWER]
+    assert saved(project / "data/final", RUN) == {"1": "mine one", "2": "mine two", "3": "what was there"}
+
+
 @pytest.mark.parametrize("attempt", [{"AWS_BATCH_JOB_ATTEMPT": "2"}, {"attempt": 1}])
 def test_a_second_attempt_overwrites_the_run_s_own_version(make_project: Make, attempt: dict[str, Any]) -> None:
     project = versioned_chain(make_project)
