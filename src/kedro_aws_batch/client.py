@@ -6,19 +6,9 @@ import json
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    ConnectionError,  # noqa: A004  (botocore's own, which Python's is no base of)
-    EndpointConnectionError,
-    HTTPClientError,
-    NoCredentialsError,
-    NoRegionError,
-    PartialCredentialsError,
-    TokenRetrievalError,
-    UnauthorizedSSOTokenError,
-)
+from botocore.exceptions import BotoCoreError, ClientError
 
+from .aws_errors import Call, may_pass, sentence
 from .errors import ServiceError
 
 if TYPE_CHECKING:
@@ -26,9 +16,6 @@ if TYPE_CHECKING:
 
     from mypy_boto3_lambda import LambdaClient
 
-_CREDENTIALS = (NoCredentialsError, PartialCredentialsError, TokenRetrievalError, UnauthorizedSSOTokenError)
-_EXPIRED = ("ExpiredToken", "ExpiredTokenException", "UnrecognizedClientException", "InvalidSignatureException")
-_PASSING = ("ServiceException", "TooManyRequestsException", "ThrottlingException", "Throttling")
 _Answer = TypeVar("_Answer")
 
 ENDED = ("SUCCEEDED", "FAILED", "CANCELLED")
@@ -182,10 +169,19 @@ class Service:
             answer = self.lambda_client.invoke(FunctionName=name, Payload=json.dumps(request).encode())
             raw = answer["Payload"].read()
         except (ClientError, BotoCoreError) as error:
-            raise ServiceError(_why(error, name), "Unreachable" if _may_pass(error) else "Refused") from error
+            raise ServiceError(self._why(error, name), "Unreachable" if may_pass(error) else "Refused") from error
         if answer.get("FunctionError"):
             raise ServiceError(_crash(name, raw), "Failed")
         return _result(name, raw)
+
+    def _why(self, error: ClientError | BotoCoreError, name: str) -> str:
+        if isinstance(error, ClientError) and error.response["Error"].get("Code") == "ResourceNotFoundException":
+            return (
+                f"There is no function '{name}' in {self.lambda_client.meta.region_name} in this account. Deploy the "
+                "service (`kedro aws-batch deploy`); if it is elsewhere, set AWS_REGION or AWS_PROFILE; if it has "
+                "another name, aws_batch.service."
+            )
+        return sentence(error, Call(f"call '{name}'", "lambda:InvokeFunction on it"))
 
 
 def read_state(answer: Mapping[str, Any]) -> RunState:
@@ -215,38 +211,6 @@ def _crash(name: str, raw: bytes) -> str:
     except (ValueError, AttributeError):
         what = raw[:500].decode(errors="replace")
     return f"The function '{name}' failed with {what.strip()} Its log group /aws/lambda/{name} says more."
-
-
-def _may_pass(error: ClientError | BotoCoreError) -> bool:
-    """Whether the same call may succeed later: networks and services come back, permissions don't by themselves."""
-    if isinstance(error, ClientError):
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        return status >= 500 or status == 429 or error.response["Error"].get("Code", "") in _PASSING
-    return isinstance(error, (HTTPClientError, ConnectionError))
-
-
-def _why(error: ClientError | BotoCoreError, name: str) -> str:
-    if isinstance(error, _CREDENTIALS):
-        return f"There are no AWS credentials to call '{name}' with ({error}). Log in, or set AWS_PROFILE."
-    if isinstance(error, NoRegionError):
-        return f"No AWS Region is set to call '{name}' in. Set AWS_REGION, or a region in your profile."
-    if isinstance(error, EndpointConnectionError):
-        return f"AWS Lambda can't be reached to call '{name}': {error}"
-    if isinstance(error, ClientError):
-        return _refused(error.response["Error"].get("Code", ""), error.response["Error"].get("Message", ""), name)
-    return f"Calling '{name}' failed: {error}"
-
-
-def _refused(code: str, message: str, name: str) -> str:
-    if code == "ResourceNotFoundException":
-        return (
-            f"There is no function '{name}' in this account and Region. Deploy the service, or set aws_batch.service."
-        )
-    if code in ("AccessDeniedException", "AccessDenied"):
-        return f"You may not call '{name}': {message} Allow lambda:InvokeFunction on it."
-    if code in _EXPIRED:
-        return f"Your AWS credentials are not valid ({code}). Log in again."
-    return f"Calling '{name}' failed with {code}: {message}"
 
 
 def _parse(kind: type[_Answer], answer: Mapping[str, Any]) -> _Answer:

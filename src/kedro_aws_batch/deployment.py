@@ -54,6 +54,11 @@ class Target:
             raise DeploymentError(f"`params` in {FILE} holds no mapping for 'default' or '{self.stage}': mend it.")
         return {**parts[0], **parts[1], **self.given}
 
+    def region(self, asked: str | None) -> str | None:
+        """Return the Region to deploy to, if it is said; else it is that of the AWS credentials."""
+        named = asked or self.params().get("region")
+        return None if named is None or "${" in str(named) else str(named)
+
     def buckets(self) -> list[str]:
         """Return the buckets, or parts of them, that serverless.yml names."""
         found = self.params().get("buckets") or []
@@ -63,8 +68,11 @@ class Target:
         return [str(name).strip() for name in names if str(name).strip()]
 
 
-def require_params(target: Target, launch_type: str) -> None:
-    """Raise DeploymentError for what the stack could not be made without, and for params that nothing reads."""
+def require_params(target: Target, launch_type: str) -> str:
+    """Return where jobs will run: on fargate, ec2, or own, which is a queue that is there already.
+
+    Raises DeploymentError for what the stack could not be made without, and for params that nothing reads.
+    """
     params = target.params()
     known = _known(target.project)
     for name in params:
@@ -81,6 +89,7 @@ def require_params(target: Target, launch_type: str) -> None:
             f"To make a job queue on {batch} the stage '{target.stage}' needs {what}. Say so in `params` of {FILE}, or "
             f'by --param="{missing[0]}=…"; with `batch: own` there it takes a queue and a job definition that exist.'
         )
+    return batch
 
 
 def osls(project: Path) -> list[str]:

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from kedro_aws_batch.client import RunState, Service, Started
-from kedro_aws_batch.local import EmbeddedAws
+from kedro_aws_batch.local import EmbeddedAws, JobDefinitionSettings
 from kedro_aws_batch.package import Settings, stage
 from kedro_aws_batch.scaffold import TEMPLATES
 from tests.acceptance.support import Project, finished, layers, make_project, statuses
@@ -112,6 +112,7 @@ def aws(user: NewUser, monkeypatch: pytest.MonkeyPatch) -> Iterator[EmbeddedAws]
     # moto refuses a template for what cfn-lint only warns of: W3005, which is osls' own.
     monkeypatch.setattr("moto.cloudformation.models.validate_template_cfn_lint", lambda template: [])
     batch: dict[str, Any] = {"job_queue": "night_flights_queue", "job_definition": "night_flights_job"}
+    batch["job_definitions"] = {"night_flights_job": JobDefinitionSettings(log_group=f"/aws/batch/{PREFIX}")}
     short: dict[str, Any] = {"stop_timeout": 1, "exit_grace": 0.2}
     with EmbeddedAws(jobs_cwd=user.folder, service_prefix=PREFIX, **batch, **short) as running:
         user.environment |= running.environment
@@ -129,6 +130,8 @@ def test_a_new_user_deploys_runs_changes_and_removes_a_project(user: NewUser, aw
     assert "Jobs may read and write 'night-data'." in told
     started = user.starts({})
     assert (started["nodes"], ended(aws, started["run_id"]).status) == (1, "SUCCEEDED")
+
+    assert "kedro run --nodes=first" in user.kedro("aws-batch", "logs")
 
     rules = aws.client("events").list_rules()["Rules"]
     (rule,) = [each["Name"] for each in rules if each.get("ScheduleExpression") == "rate(12 hours)"]

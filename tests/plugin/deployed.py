@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kedro_aws_batch.client import RunState, Service
-from kedro_aws_batch.local import EmbeddedAws, service_root
+from kedro_aws_batch.local import EmbeddedAws, JobDefinitionSettings, service_root
 
 from .project import CONFIGURATION, Sources, pickled, write_project
 
@@ -116,6 +116,8 @@ def deployed(folder: Path, sources: Sources | None = None) -> Iterator[Deployed]
     )
     assert compiled.returncode == 0, compiled.stderr
     settings: dict[str, Any] = {"job_queue": "main_queue", "job_definition": "kedro_run", "service_prefix": PREFIX}
+    # As the stack makes it: jobs have a log group of the deployment's own.
+    settings["job_definitions"] = {"kedro_run": JobDefinitionSettings(log_group=f"/aws/batch/{PREFIX}")}
     with EmbeddedAws(service=service_root(), graph_document=graph, jobs_cwd=project, **settings) as aws:
         aws.client("s3").create_bucket(Bucket="bucket")
         yield Deployed(project, aws)

@@ -95,10 +95,14 @@ def test_a_function_that_crashes_is_named_with_its_log() -> None:
 @pytest.mark.parametrize(
     ("code", "message"),
     [
-        ("ResourceNotFoundException", "There is no function 'prefix-list_runs' .* Deploy the service"),
+        (
+            "ResourceNotFoundException",
+            "There is no function 'prefix-list_runs' in eu-west-1 in this account. Deploy",
+        ),
         ("AccessDeniedException", "You may not call 'prefix-list_runs': the words of AWS"),
-        ("ExpiredTokenException", "Your AWS credentials are not valid"),
-        ("ServiceException", "failed with ServiceException: the words of AWS"),
+        ("ExpiredTokenException", "Your AWS credentials have expired"),
+        ("UnrecognizedClientException", "Your AWS credentials are not valid"),
+        ("ServiceException", "AWS refused to call 'prefix-list_runs' with ServiceException: the words of AWS"),
     ],
 )
 def test_what_aws_refuses_is_a_sentence(code: str, message: str) -> None:
@@ -111,7 +115,7 @@ def test_what_aws_refuses_is_a_sentence(code: str, message: str) -> None:
 def test_a_lambda_that_cannot_be_reached_is_a_sentence() -> None:
     config = Config(retries={"max_attempts": 0}, connect_timeout=1)
     client = boto3.client("lambda", endpoint_url="http://127.0.0.1:9", config=config, **PLACE)
-    with pytest.raises(ServiceError, match="AWS Lambda can't be reached"):
+    with pytest.raises(ServiceError, match="AWS can't be reached to call 'prefix-list_runs'"):
         Service("prefix", client).list_runs()
 
 

@@ -108,8 +108,9 @@ def test_a_service_that_is_not_there_is_one_sentence(there: Deployed) -> None:
     missing = call("list", service="elsewhere")
     assert missing.exit_code == 1
     assert missing.stderr == (
-        "Error: There is no function 'elsewhere-list_runs' in this account and Region. "
-        "Deploy the service, or set aws_batch.service.\n"
+        "Error: There is no function 'elsewhere-list_runs' in us-east-1 in this account. Deploy the service "
+        "(`kedro aws-batch deploy`); if it is elsewhere, set AWS_REGION or AWS_PROFILE; if it has another name, "
+        "aws_batch.service.\n"
     )
 
 

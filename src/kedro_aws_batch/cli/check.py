@@ -19,13 +19,17 @@ if TYPE_CHECKING:
 @click.command("check")
 @environment_option()
 @conf_source_option()
-def command(environment: str, conf_source: str | None) -> None:
+@click.option(
+    "--aws", is_flag=True, help="Ask AWS, too: are the job queues and job definitions there, and would they take jobs?"
+)
+def command(environment: str, conf_source: str | None, aws: bool) -> None:
     """Find every reason why a run would fail on AWS Batch, in one list. Exits with 1 if there is any.
 
     \b
     Examples:
       kedro aws-batch check
       kedro aws-batch check --env=aws_batch_large
+      kedro aws-batch check --aws
     """
     with stdout_kept_clean():
         from kedro_aws_batch.check import check  # noqa: PLC0415
@@ -36,9 +40,19 @@ def command(environment: str, conf_source: str | None) -> None:
         compiled = compile_project(project)
         problems = check(project, compiled)
     refuse(problems)
+    if aws:
+        refuse_on_aws(compiled.document)
     jobs = _jobs(compiled.document)
     pipelines = counted(len(project.pipelines), "pipeline")
     click.echo(f"{counted(len(compiled.nodes), 'node')} in {pipelines}: no problems.{jobs}")
+
+
+def refuse_on_aws(document: Mapping[str, Any], region: str | None = None) -> None:
+    """Raise what keeps AWS Batch from taking the jobs of a project."""
+    from kedro_aws_batch.check_aws import check_aws  # noqa: PLC0415
+    from kedro_aws_batch.launch.aws import client  # noqa: PLC0415
+
+    refuse(check_aws(document, client("batch", region)))
 
 
 def _jobs(document: Mapping[str, Any]) -> str:

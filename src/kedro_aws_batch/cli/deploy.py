@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .check import refuse_on_aws
 from .options import conf_source_option, environment_option
 from .package import Wanted, open_checked, stage_project
 
@@ -32,7 +33,8 @@ def command(environment: str, conf_source: str | None, given: tuple[str, ...], *
     """Deploy the project: check it, package it, and have osls make or change its stack on AWS.
 
     What the stack is made with is in the project's serverless.yml, which `kedro aws-batch init` writes. Nothing is
-    deployed if the check finds anything wrong. Arguments after -- are for `osls deploy`.
+    deployed if the check finds anything wrong, or if a queue of your own isn't there. Arguments after -- are for
+    `osls deploy`.
 
     \b
     Examples:
@@ -40,6 +42,7 @@ def command(environment: str, conf_source: str | None, given: tuple[str, ...], *
       kedro aws-batch deploy --env=aws_batch_prod --param=image=123456789012.dkr.ecr.us-east-1.amazonaws.com/flights:7
       kedro aws-batch deploy -- --verbose
     """
+    from kedro_aws_batch.check_aws import require_credentials  # noqa: PLC0415
     from kedro_aws_batch.deployment import (  # noqa: PLC0415
         Target,
         osls,
@@ -48,6 +51,7 @@ def command(environment: str, conf_source: str | None, given: tuple[str, ...], *
         require_params,
         require_stage,
     )
+    from kedro_aws_batch.launch.aws import client  # noqa: PLC0415
     from kedro_aws_batch.package import service_and_stage  # noqa: PLC0415
 
     params = read_given(given)
@@ -56,8 +60,12 @@ def command(environment: str, conf_source: str | None, given: tuple[str, ...], *
     target = Target(project.path, service_and_stage(prefix)[1], params)
     require_stage(to_osls["stage"], prefix, target.stage, environment)
     require_file(project.path)
-    require_params(target, str(compiled.configuration.run["launch_type"]).lower())
+    batch = require_params(target, str(compiled.configuration.run["launch_type"]).lower())
     tool = osls(project.path)
+    region = target.region(to_osls["region"])
+    require_credentials(client("sts", region))
+    if batch == "own":
+        refuse_on_aws(compiled.document, region)
     buckets = tuple(target.buckets()) if "buckets" in params else ()
     stage_project(Wanted(environment, conf_source, buckets), project, compiled, None)
     raise SystemExit(_deploy([*tool, "deploy"], target, to_osls["region"], to_osls["osls_arguments"]))

@@ -14,10 +14,10 @@ from kedro_aws_batch.errors import ServiceError
 _CONFIG = Config(connect_timeout=10, read_timeout=65, retries={"mode": "standard", "total_max_attempts": 3})
 
 
-def client(name: str) -> Any:
+def client(name: str, region: str | None = None) -> Any:
     """Return a boto3 client; a Region that is not set is a sentence."""
     try:
-        return boto3.client(name, config=_CONFIG)  # type: ignore[call-overload]  # any of them
+        return boto3.client(name, region_name=region, config=_CONFIG)  # type: ignore[call-overload]  # any of them
     except BotoCoreError as error:
         raise ServiceError(
             f"AWS can't be called: {error} Set AWS_PROFILE, or AWS_REGION and credentials; "

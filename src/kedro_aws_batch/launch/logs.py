@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from kedro_aws_batch.aws_errors import Call, sentence
 from kedro_aws_batch.errors import ServiceError
 
 from .outcome import LOG_GROUP
@@ -80,7 +81,8 @@ class LogReader:
         except (ClientError, BotoCoreError) as error:
             code = error.response["Error"].get("Code") if isinstance(error, ClientError) else None
             if code != "ResourceNotFoundException":
-                raise ServiceError(f"Logs of group '{log_group}' can't be read: {error}", "Refused") from error
+                call = Call(f"read the logs in '{log_group}'", "logs:FilterLogEvents on it")
+                raise ServiceError(sentence(error, call), "Refused") from error
             if len(streams) > 1:  # one of them is not there yet: the others are
                 for stream in streams:
                     yield from self._events(log_group, [stream], since)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from kedro_aws_batch.aws_errors import Call, sentence
 from kedro_aws_batch.wording import counted
 
 if TYPE_CHECKING:
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
 LOG_GROUP = "/aws/batch/job"
 TAIL = 20
+#: What Python says in an image that this package isn't installed in.
+WITHOUT_PACKAGE = re.compile(r"No module named '?kedro_aws_batch")
 #: Failed jobs whose logs are shown; of the others, the names.
 SHOWN = 3
 
@@ -60,8 +64,11 @@ def _report_failures(view: View, state: RunState, ending: Ending) -> None:
     for group in failed[:SHOWN]:
         code = "" if group.exit_code is None else f", exit code {group.exit_code}"
         view.note(f"\n{', '.join(group.nodes)} FAILED: {group.reason or 'no reason given'}{code}", "red")
-        for line in tail(ending.logs, group):
+        lines = tail(ending.logs, group)
+        for line in lines:
             view.note(f"  {line}")
+        if any(WITHOUT_PACKAGE.search(line) for line in lines):
+            view.note(_remedy(group), "yellow")
     if len(failed) > SHOWN:
         view.note(f"\nFAILED too: {', '.join(group.nodes[0] for group in failed[SHOWN:])}", "red")
     if not failed and state.reason:
@@ -69,16 +76,26 @@ def _report_failures(view: View, state: RunState, ending: Ending) -> None:
     view.note("")
 
 
+def _remedy(group: GroupState) -> str:
+    return (
+        f"The image of the job definition '{group.job_definition}' has no kedro-aws-batch in it. Install it there (the "
+        "Dockerfile that `kedro aws-batch init` writes does), push the image under a new tag, name that as `image` in "
+        "serverless.yml, and deploy. For an image that can't have it: aws_batch.job_command: kedro-run."
+    )
+
+
 def tail(logs: Any, group: GroupState) -> list[str]:
     """Return the last lines of a job's log; what keeps them from being read is said in their place."""
     if not group.log_stream:
         return ["(no log: the job's container never started)"]
+    log_group = group.log_group or LOG_GROUP
     try:
         page = logs.get_log_events(
-            logGroupName=group.log_group or LOG_GROUP, logStreamName=group.log_stream, limit=TAIL, startFromHead=False
+            logGroupName=log_group, logStreamName=group.log_stream, limit=TAIL, startFromHead=False
         )
     except (ClientError, BotoCoreError) as error:
-        return [f"(its log can't be read: {error})"]
+        call = Call(f"read the logs in '{log_group}'", "logs:GetLogEvents on it")
+        return [f"(its log can't be read: {sentence(error, call)})"]
     return [event["message"] for event in page["events"]]
 
 

@@ -27,6 +27,8 @@ class JobDefinitionSettings:
     evaluate_on_exit: tuple[Mapping[str, str], ...] = ()
     #: Seconds per attempt.
     timeout: int | None = None
+    #: Where what jobs print goes; else to Batch's own group.
+    log_group: str | None = None
 
 
 class Compute:
@@ -62,6 +64,9 @@ class Compute:
         if settings.evaluate_on_exit:
             retries["evaluateOnExit"] = [dict(rule) for rule in settings.evaluate_on_exit]
         options = {} if settings.timeout is None else {"timeout": {"attemptDurationSeconds": settings.timeout}}
+        logs: dict[str, Any] = {}
+        if settings.log_group is not None:
+            logs["logConfiguration"] = {"logDriver": "awslogs", "options": {"awslogs-group": settings.log_group}}
         created = self._client.register_job_definition(
             jobDefinitionName=name,
             type="container",
@@ -70,6 +75,7 @@ class Compute:
                 "command": list(settings.command),
                 "resourceRequirements": requirements,
                 "environment": [{"name": key, "value": value} for key, value in settings.environment.items()],
+                **logs,
             },
             retryStrategy=retries,
             **options,

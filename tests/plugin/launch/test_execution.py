@@ -130,6 +130,21 @@ def test_a_job_without_a_log_or_with_one_that_is_gone_is_reported_all_the_same(l
         assert f"  {message}" in output.getvalue()
 
 
+def test_an_image_without_the_package_is_told_of_with_the_remedy(logs: Any) -> None:
+    line = "/usr/local/bin/python: Error while finding module specification for 'kedro_aws_batch.job' "
+    line += "(ModuleNotFoundError: No module named 'kedro_aws_batch')"
+    logs.create_log_stream(logGroupName="/aws/batch/job", logStreamName="bare")
+    now = int(time.time() * 1000)
+    logs.put_log_events(
+        logGroupName="/aws/batch/job", logStreamName="bare", logEvents=[{"timestamp": now, "message": line}]
+    )
+    group = replace(FAILED, log_stream="bare", job_definition="kedro_run")
+    running, _, output = execution(replace(RUNNING, status="FAILED", groups=(group,), settled=True), logs=logs)
+    assert watch(running, STARTED).exit_code == 1
+    told = " ".join(output.getvalue().split())
+    assert "The image of the job definition 'kedro_run' has no kedro-aws-batch in it. Install it there" in told
+
+
 def test_a_run_whose_jobs_still_wind_down_is_waited_for() -> None:
     winding_down = replace(RUNNING, status="FAILED", groups=(replace(DONE, status="RUNNING"),))
     settled = replace(winding_down, groups=(replace(DONE, status="CANCELLED"),), settled=True)

@@ -108,7 +108,9 @@ def test_what_may_not_be_read_is_said(logs: Logs) -> None:
             raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "FilterLogEvents")
 
     group = GroupState(0, ("a",), "RUNNING", log_stream="a", log_group=STACK)
-    with pytest.raises(ServiceError, match=f"Logs of group '{STACK}' can't be read: .*AccessDenied"):
+    with pytest.raises(
+        ServiceError, match=f"You may not read the logs in '{STACK}': .* Allow logs:FilterLogEvents on it."
+    ):
         LogReader(Refusing(), None).lines([group])
 
 
