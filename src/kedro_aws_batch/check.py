@@ -8,6 +8,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from . import fargate
+from .config import NO_BUCKET
 from .datasets import LOCAL, MEMORY, entry, is_parameter, without_transcoding
 from .problems import Problem
 from .project import base_parameters
@@ -37,6 +38,7 @@ def check(project: Project, compiled: Compiled) -> list[Problem]:
         *_impossible_sizes(compiled),
         *_secrets(compiled),
         *_datasets_that_jobs_cannot_reach(project, compiled),
+        *_placeholders(project, compiled),
         *_datasets_between_jobs(project, compiled),
         *_free_inputs_in_memory(project, compiled),
         *_unusable_types(project, compiled),
@@ -137,6 +139,19 @@ def _datasets_that_jobs_cannot_reach(project: Project, compiled: Compiled) -> It
                 f"Give it a path on S3 in conf/{project.environment}/catalog.yml, or name a folder that every job sees "
                 "in aws_batch.shared_paths.",
             )
+
+
+def _placeholders(project: Project, compiled: Compiled) -> Iterator[Problem]:
+    """Warn of the bucket that `init` writes where it was told none; a local run is content with it."""
+    there = [name for name, dataset in compiled.datasets.items() if _in_placeholder(dataset.path)]
+    if there:
+        what = f"the bucket is still called {NO_BUCKET}."
+        to_do = f"Name yours in conf/{project.environment}/catalog.yml before you deploy."
+        yield Problem(f"dataset{'s' if len(there) > 1 else ''} {listed(there, limit=3)}", what, to_do, warning=True)
+
+
+def _in_placeholder(path: str | None) -> bool:
+    return path is not None and path.startswith(f"s3://{NO_BUCKET}/")
 
 
 def _datasets_between_jobs(project: Project, compiled: Compiled) -> Iterator[Problem]:

@@ -29,6 +29,8 @@ RUN_DEFAULTS: Mapping[str, Any] = {
     "launch_type": "EC2",
 }
 DEFAULT_SERVICE = "kedro-aws-batch-dev"
+#: The bucket of a catalog that `init` writes without being told one: no bucket's name has capitals.
+NO_BUCKET = "CHANGE-ME"
 
 
 @dataclass(frozen=True)

@@ -195,6 +195,15 @@ def test_a_group_whose_names_fill_a_request_is_refused(make_project: Make) -> No
     assert "400 nodes share one job, and their names take" in report
 
 
+def test_a_bucket_that_nobody_has_named_yet_is_warned_of(make_project: Make) -> None:
+    named = {"raw": pickled("s3://bucket/raw.pkl"), "middle": pickled("s3://CHANGE-ME/middle.pkl")}
+    report = found(make_project, Sources(catalog={**REMOTE_CHAIN, **named}))
+    assert report == (
+        "warning: dataset 'middle': the bucket is still called CHANGE-ME. "
+        "Name yours in conf/aws_batch/catalog.yml before you deploy."
+    )
+
+
 def test_a_secret_in_a_job_s_environment_is_warned_of(make_project: Make) -> None:
     report = found(make_project, configured(resources={"nodes": {"first": {"environment": {"DB_PASSWORD": "x"}}}}))
     assert report.startswith("warning: node 'first': 'DB_PASSWORD' in its environment looks like a secret")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import click
 
+from kedro_aws_batch.config import NO_BUCKET
 from kedro_aws_batch.quiet import stdout_kept_clean
 from kedro_aws_batch.wording import counted
 
 
 @click.command("init")
 @click.option("-e", "--env", "environment", default="aws_batch", show_default=True, help="The environment to make.")
-@click.option("--bucket", default="CHANGE-ME", show_default=True, help="The S3 bucket for the catalog's datasets.")
+@click.option("--bucket", default=NO_BUCKET, show_default=True, help="The S3 bucket for the catalog's datasets.")
 @click.option("--force", is_flag=True, help="Overwrite files that are there.")
 def command(environment: str, bucket: str, force: bool) -> None:
     """Add to a project what running it on AWS Batch takes: an environment, a Dockerfile, a serverless.yml.
