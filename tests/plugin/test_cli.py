@@ -48,6 +48,21 @@ def test_check_lists_the_problems_and_exits_with_1(make_project: Make, monkeypat
     )
 
 
+def test_check_tells_programs_what_is_wrong_too(sound: Path) -> None:
+    result = call("check", "--json")
+    assert (result.exit_code, json.loads(result.stdout)) == (0, {"nodes": 2, "pipelines": 3, "jobs": 2, "problems": []})
+    (sound / "conf/aws_batch/parameters.yml").write_text("aws_batch: {job_queue: q}")
+    wrong = call("check", "--json")
+    (problem,) = json.loads(wrong.stdout)["problems"]
+    assert (wrong.exit_code, wrong.stderr) == (1, "")
+    assert problem == {
+        "where": "parameters of 'aws_batch', aws_batch.job_definition",
+        "what": "is missing.",
+        "to_do": "Name the job definition to submit to.",
+        "warning": False,
+    }
+
+
 def test_compile_writes_the_document_to_a_file(sound: Path) -> None:
     result = call("compile", "--output", "build/graph.json")
     document = json.loads((sound / "build/graph.json").read_text(encoding="utf-8"))

@@ -6,7 +6,8 @@ import json
 
 import click
 
-from .service import Place, json_option, place_options, run_argument
+from .options import json_option
+from .service import Place, place_options, run_argument
 
 
 @click.command("cancel")

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from kedro_aws_batch.problems import Problem
+from kedro_aws_batch.problems import Problem, errors
 from kedro_aws_batch.quiet import stdout_kept_clean
 from kedro_aws_batch.wording import counted, listed
 
-from .options import conf_source_option, environment_option, refuse
+from .options import conf_source_option, environment_option, json_option, refuse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from kedro_aws_batch.preview import Preview
 
 
 @click.command("check")
@@ -22,7 +26,8 @@ if TYPE_CHECKING:
 @click.option(
     "--aws", is_flag=True, help="Ask AWS, too: are the job queues and job definitions there, and would they take jobs?"
 )
-def command(environment: str, conf_source: str | None, aws: bool) -> None:
+@json_option()
+def command(environment: str, conf_source: str | None, aws: bool, as_json: bool) -> None:
     """Find every reason why a run would fail on AWS Batch, in one list. Exits with 1 if there is any.
 
     \b
@@ -30,6 +35,7 @@ def command(environment: str, conf_source: str | None, aws: bool) -> None:
       kedro aws-batch check
       kedro aws-batch check --env=aws_batch_large
       kedro aws-batch check --aws
+      python -m kedro_aws_batch check --json | jq '.problems[].what'
     """
     with stdout_kept_clean():
         from kedro_aws_batch.check import check  # noqa: PLC0415
@@ -39,24 +45,39 @@ def command(environment: str, conf_source: str | None, aws: bool) -> None:
         project = open_project(Opening(environment, conf_source=conf_source))
         compiled = compile_project(project)
         problems = check(project, compiled)
+    if aws and not errors(problems):
+        problems += ask_aws(compiled.document)
+    default: Preview | None = None
+    if not errors(problems):
+        default, unplanned = _plan(compiled.document)
+        problems += unplanned
+    jobs = None if default is None else len(default.groups)
+    sizes = {"nodes": len(compiled.nodes), "pipelines": len(project.pipelines), "jobs": jobs}
+    if as_json:
+        told = [asdict(problem) for problem in problems]
+        click.echo(json.dumps({**sizes, "problems": told}, indent=2, ensure_ascii=False))
+        raise SystemExit(1 if errors(problems) else 0)
     refuse(problems)
-    if aws:
-        refuse_on_aws(compiled.document)
-    jobs = _jobs(compiled.document)
-    pipelines = counted(len(project.pipelines), "pipeline")
-    click.echo(f"{counted(len(compiled.nodes), 'node')} in {pipelines}: no problems.{jobs}")
+    size = f"{counted(len(compiled.nodes), 'node')} in {counted(len(project.pipelines), 'pipeline')}"
+    click.echo(f"{size}: no problems.{_size(default)}")
 
 
-def refuse_on_aws(document: Mapping[str, Any], region: str | None = None) -> None:
-    """Raise what keeps AWS Batch from taking the jobs of a project."""
+def ask_aws(document: Mapping[str, Any], region: str | None = None) -> list[Problem]:
+    """Return what keeps AWS Batch from taking the jobs of a project."""
     from kedro_aws_batch.check_aws import check_aws  # noqa: PLC0415
     from kedro_aws_batch.launch.aws import client  # noqa: PLC0415
 
-    refuse(check_aws(document, client("batch", region)))
+    return check_aws(document, client("batch", region))
 
 
-def _jobs(document: Mapping[str, Any]) -> str:
-    """Return how many jobs __default__ is. Raises what the service would refuse of any pipeline."""
+def _size(default: Preview | None) -> str:
+    if default is None:
+        return ""
+    return f" __default__ runs {counted(default.nodes, 'node')} in {counted(len(default.groups), 'job')}."
+
+
+def _plan(document: Mapping[str, Any]) -> tuple[Preview | None, list[Problem]]:
+    """Return what a run of __default__ would be, if there is one, and what the service would refuse of any pipeline."""
     from kedro_aws_batch.preview import Preview, previews  # noqa: PLC0415
 
     names = [name for name, nodes in document["pipelines"].items() if nodes]
@@ -65,8 +86,8 @@ def _jobs(document: Mapping[str, Any]) -> str:
     for name, preview in found.items():
         if not isinstance(preview, Preview):
             refused.setdefault(str(preview), []).append(name)
-    refuse([Problem(f"pipeline{'s' * (len(of) > 1)} {listed(of)}", message, "") for message, of in refused.items()])
     default = found.get("__default__")
-    if not isinstance(default, Preview):
-        return ""
-    return f" __default__ runs {counted(default.nodes, 'node')} in {counted(len(default.groups), 'job')}."
+    return (
+        default if isinstance(default, Preview) else None,
+        [Problem(f"pipeline{'s' * (len(of) > 1)} {listed(of)}", message, "") for message, of in refused.items()],
+    )

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .check import refuse_on_aws
-from .options import conf_source_option, environment_option
+from .check import ask_aws
+from .options import conf_source_option, environment_option, refuse
 from .package import Wanted, open_checked, stage_project
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def command(environment: str, conf_source: str | None, given: tuple[str, ...], *
     region = target.region(to_osls["region"])
     require_credentials(client("sts", region))
     if batch == "own":
-        refuse_on_aws(compiled.document, region)
+        refuse(ask_aws(compiled.document, region))
     buckets = tuple(target.buckets()) if "buckets" in params else ()
     stage_project(Wanted(environment, conf_source, buckets), project, compiled, None)
     raise SystemExit(_deploy([*tool, "deploy"], target, to_osls["region"], to_osls["osls_arguments"]))

@@ -8,7 +8,8 @@ from dataclasses import asdict
 
 import click
 
-from .service import Place, json_option, place_options
+from .options import json_option
+from .service import Place, place_options
 
 
 @click.command("list")

@@ -14,7 +14,8 @@ from kedro_aws_batch.errors import KedroAwsBatchError
 from kedro_aws_batch.launch.execution import INTERRUPTED
 from kedro_aws_batch.wording import did_you_mean, listed, one_line, plain
 
-from .service import Place, json_option, place_options
+from .options import json_option
+from .service import Place, place_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -52,6 +52,11 @@ def _existing(ctx: click.Context, param: click.Parameter, value: str | None) -> 
     return value
 
 
+def json_option() -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return the option --json."""
+    return click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
+
+
 def refuse(problems: Sequence[Problem]) -> None:
     """Print the warnings, and raise what is wrong in one list."""
     for problem in problems:

@@ -86,11 +86,6 @@ def place_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
-def json_option() -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Return the option --json."""
-    return click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
-
-
 def run_argument() -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Return the argument RUN."""
     return click.argument("run", required=False)

@@ -10,8 +10,9 @@ import click
 
 from kedro_aws_batch.launch.execution import INTERRUPTED
 
+from .options import json_option
 from .report import prices_or_none
-from .service import Place, json_option, place_options, run_argument
+from .service import Place, place_options, run_argument
 
 if TYPE_CHECKING:
     from kedro_aws_batch.launch.runs import Runs
