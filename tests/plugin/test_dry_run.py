@@ -75,6 +75,14 @@ def test_compile_explains_which_nodes_share_a_job(grouped: Path) -> None:
     ]
 
 
+def test_check_tells_which_nodes_share_a_job_too(grouped: Path) -> None:
+    assert call("check").output.splitlines() == [
+        "3 nodes in 1 pipeline: no problems. __default__ runs 3 nodes in 2 jobs.",
+        "  first, second",
+        "      together, since 'held' stays in memory",
+    ]
+
+
 def test_check_tells_what_only_the_service_s_planning_finds(
     make_project: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from kedro_aws_batch.preview import Preview
 
+#: Jobs of several nodes that are told; `compile --explain` tells all.
+_SHARED_SHOWN = 5
+
 
 @click.command("check")
 @environment_option()
@@ -59,7 +62,7 @@ def command(environment: str, conf_source: str | None, aws: bool, as_json: bool)
         raise SystemExit(1 if errors(problems) else 0)
     refuse(problems)
     size = f"{counted(len(compiled.nodes), 'node')} in {counted(len(project.pipelines), 'pipeline')}"
-    click.echo(f"{size}: no problems.{_size(default)}")
+    click.echo("\n".join([f"{size}: no problems.{_size(default)}", *_shared(default)]))
 
 
 def ask_aws(document: Mapping[str, Any], region: str | None = None) -> list[Problem]:
@@ -68,6 +71,16 @@ def ask_aws(document: Mapping[str, Any], region: str | None = None) -> list[Prob
     from kedro_aws_batch.launch.aws import client  # noqa: PLC0415
 
     return check_aws(document, client("batch", region))
+
+
+def _shared(default: Preview | None) -> list[str]:
+    """Return the jobs that several nodes share, and why, the first few of them."""
+    from .dry_run import shared  # noqa: PLC0415
+
+    lines = [] if default is None else list(shared(default))
+    more = len(lines) // 2 - _SHARED_SHOWN
+    rest = f"  and {counted(more, 'job')} more of several nodes: kedro aws-batch compile --explain"
+    return [*lines[: 2 * _SHARED_SHOWN], *([rest] if more > 0 else [])]
 
 
 def _size(default: Preview | None) -> str:

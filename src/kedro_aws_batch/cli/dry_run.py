@@ -40,10 +40,16 @@ def explained(document: Mapping[str, Any]) -> Iterator[str]:
         if not isinstance(found, Preview):
             yield f"{name}: can't run. {found}"
             continue
-        together = [group for group in found.groups if len(group.nodes) > 1]
-        rest = "each node has a job of its own." if not together else ""
+        sharing = list(shared(found))
+        rest = "each node has a job of its own." if not sharing else ""
         yield f"{name}: {counted(found.nodes, 'node')} in {counted(len(found.groups), 'job')}; {rest}".rstrip("; ")
-        for group in together:
+        yield from sharing
+
+
+def shared(found: Preview) -> Iterator[str]:
+    """Yield two lines for each job of several nodes: the nodes, and why they share it."""
+    for group in found.groups:
+        if len(group.nodes) > 1:
             yield f"  {one_line(', '.join(group.nodes))}"
             yield f"      together, since {'; '.join(map(one_line, group.why))}"
 

@@ -44,18 +44,24 @@ class Place:
 
     def runs(self) -> Runs:
         """Return what tells of the runs."""
+        if self.local:  # whose ended runs are files: boto3, which is slow to import, is not needed to read them
+            from kedro_aws_batch.launch.runs import local_runs  # noqa: PLC0415
+
+            return local_runs(self.project)
         from kedro_aws_batch.client import Service  # noqa: PLC0415
         from kedro_aws_batch.launch.aws import client  # noqa: PLC0415
-        from kedro_aws_batch.launch.runs import local_runs  # noqa: PLC0415
 
-        return local_runs(self.project) if self.local else Service(self._prefix(), client("lambda"))
+        return Service(self._prefix(), client("lambda"))
 
     def client(self, name: str) -> Any | None:
         """Return a client of AWS; None for local runs that have ended."""
-        from kedro_aws_batch.launch.aws import client  # noqa: PLC0415
-        from kedro_aws_batch.launch.runs import live_client  # noqa: PLC0415
+        if self.local:
+            from kedro_aws_batch.launch.runs import live_client  # noqa: PLC0415
 
-        return live_client(self.project, name) if self.local else client(name)
+            return live_client(self.project, name)
+        from kedro_aws_batch.launch.aws import client  # noqa: PLC0415
+
+        return client(name)
 
     def _prefix(self) -> str:
         if self.service:
