@@ -22,6 +22,7 @@ BENCHMARKS = {
     "cold_start": "import time of each function against the floor",
     "job_start": "start of one job against `kedro run --nodes`",
     "cli_start": "start of commands that need no pipelines against `kedro --version`",
+    "local_start": "start of the embedded AWS, and of the next job after the end of one",
     "side_by_side": "ours, the floor and peers on one embedded Batch, in real time",
 }
 #: Where `run` lies in a module of the benchmark's own.

@@ -30,7 +30,7 @@ FIRST_BATCHES = Figure(5, "batches that a mapping handles at once to begin with"
 BATCHES_A_MINUTE = Figure(300, "more of them a minute while messages are left", "Lambda guide, SQS scaling")
 
 # Lambda ----------------------------------------------------------------------------------------------------------
-COLD_MS = Figure(600, "cold start, init included", "FINDINGS: 500–700 ms, measured on the packaged zip")
+COLD_MS = Figure(600, "cold start, init included", "500–700 ms, measured on the packaged zip")
 WARM_MS = Figure(10, "start of a warm invocation", "assumed")
 IDLE_MS = Figure(300_000, "after which an idle environment is gone", "assumed; AWS does not say")
 PAYLOAD = Figure(6 * 1024 * 1024, "bytes of a batch", "Lambda quotas: synchronous payload")

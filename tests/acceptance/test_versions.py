@@ -21,10 +21,9 @@ OLDEST_KEDRO = "1.0.0"
 HELD_BACK_BY_OLDEST = ("kedro", "rich", "click")
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 #: Where the plugin touches Kedro. The rest of its tests ask nothing of Kedro that these don't.
-TOUCHING_KEDRO = [
-    f"tests/plugin/test_{name}.py"
-    for name in ("check", "cli", "compile", "dry_run", "filters", "init", "job", "run_local", "runner")
-]
+TOUCHING_KEDRO = ("check", "cli", "compile", "dry_run", "filters", "init", "job", "run_local", "runner")
+#: Where another Python could make a difference with a Kedro that all tests have run on.
+TOUCHING_PYTHON = ("compile", "job", "run_local", "runner")
 
 
 @dataclass(frozen=True)
@@ -121,6 +120,8 @@ def test_the_plugin_s_tests_pass_on(versions: Versions) -> None:
     assert pinned is not None
     assert kedro == (versions.kedro or pinned[1])
 
-    printed = run([python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not long", *TOUCHING_KEDRO])
+    names = TOUCHING_KEDRO if versions.kedro else TOUCHING_PYTHON
+    files = [f"tests/plugin/test_{name}.py" for name in names]
+    printed = run([python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not long", *files])
 
-    assert re.search(r"\b\d{3} passed\b", printed), printed[-2000:]
+    assert re.search(r"\b\d{2,} passed\b", printed), printed[-2000:]
