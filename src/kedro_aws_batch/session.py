@@ -19,7 +19,7 @@ from kedro.io.catalog_config_resolver import CatalogConfigResolver
 from kedro.pipeline import Pipeline
 from kedro.runner import SequentialRunner
 
-from .datasets import without_transcoding
+from .datasets import entry, without_transcoding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -127,10 +127,9 @@ def _pin_partitions(catalog: Any, name: str, version: Version) -> None:
     A PartitionedDataset hands the versions of its partitions to no catalog: each process would make up its own.
     A partition that the run did not write is loaded as Kedro would: its newest version.
     """
-    lazy = getattr(catalog, "_lazy_datasets", {}).get(name)
-    if lazy is not None and not _has_versioned_partitions(lazy.config):
-        return
-    made: Any = catalog.get(name) if lazy is not None else getattr(catalog, "_datasets", {}).get(name)
+    made: Any = getattr(catalog, "_datasets", {}).get(name)
+    if made is None and _has_versioned_partitions(entry(catalog, name)):
+        made = catalog.get(name)
     if "version" not in getattr(made, "_dataset_config", {}):
         return
     kind = made._dataset_type  # noqa: SLF001  (there is no public door)

@@ -126,8 +126,9 @@ def test_pins_hold_in_a_namespace_through_a_factory_and_through_a_cache(make_pro
     assert saved(project / "data/a/b.final", RUN) == ["a/b.made of the run", "cached of the run"]
 
 
+@pytest.mark.parametrize("name", ["parts", "{any}ts"], ids=["named", "by a factory"])
 @pytest.mark.parametrize("jobs", [[["split", "read"]], [["split"], ["read"]]], ids=["one job", "two jobs"])
-def test_partitions_that_are_versioned_are_the_run_s(make_project: Make, jobs: list[list[str]]) -> None:
+def test_partitions_that_are_versioned_are_the_run_s(make_project: Make, jobs: list[list[str]], name: str) -> None:
     registry = """
     def split(x):
         return {"1": x + " one", "2": x + " two"}
@@ -142,7 +143,7 @@ def test_partitions_that_are_versioned_are_the_run_s(make_project: Make, jobs: l
     """
     versioned = {"type": "pickle.PickleDataset", "versioned": True}
     parts = {"type": "partitions.PartitionedDataset", "path": "data/parts", "dataset": versioned}
-    catalog = {"raw": pickled("data/raw"), "parts": parts, "final": pickled("data/final", versioned=True)}
+    catalog = {"raw": pickled("data/raw"), name: parts, "final": pickled("data/final", versioned=True)}
     project = make_project(Sources(registry, catalog))
     put(project / "data/raw", "mine")
     put(project / "data/parts/2", "another's", NEWER)
