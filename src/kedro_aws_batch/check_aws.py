@@ -14,6 +14,9 @@ from .wording import did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+#: The statuses of queues and environments that take no jobs; those being created or updated do, or will.
+_BROKEN = ("INVALID", "DELETING", "DELETED")
+
 
 def check_aws(document: Mapping[str, Any], batch: Any) -> list[Problem]:
     """Return what is wrong with the queues and job definitions that a graph document names. Raises ServiceError."""
@@ -45,8 +48,9 @@ def _queue(name: str, batch: Any) -> Iterator[Problem]:
     if queue["state"] != "ENABLED":
         enable = f"aws batch update-job-queue --job-queue={name} --state=ENABLED"
         yield Problem(where, "is disabled, so it takes no jobs.", f"Enable it: {enable}")
-    if queue["status"] != "VALID":
-        yield Problem(where, f"is {queue['status']}: {queue.get('statusReason', 'no reason given')}.", "Mend it.")
+    if queue["status"] in _BROKEN:
+        what = f"is {queue['status']}{_reason(queue)}, so it takes no jobs."
+        yield Problem(where, what, "Mend or replace it: `aws batch describe-job-queues` has the whole of it.")
     yield from _environments(where, [each["computeEnvironment"] for each in queue["computeEnvironmentOrder"]], batch)
 
 
@@ -55,14 +59,17 @@ def _environments(where: str, arns: list[str], batch: Any) -> Iterator[Problem]:
     described = _ask(batch, "describe_compute_environments", "DescribeComputeEnvironments", computeEnvironments=arns)[
         "computeEnvironments"
     ]
-    if not any(each["state"] == "ENABLED" and each.get("status", "VALID") == "VALID" for each in described):
+    if not any(each["state"] == "ENABLED" and each["status"] not in _BROKEN for each in described):
         names = [
-            f"'{each['computeEnvironmentName']}' is {each['state']} and {each.get('status')}"
-            + (f" ({each['statusReason']})" if each.get("statusReason") else "")
+            f"'{each['computeEnvironmentName']}' is {each['state']} and {each['status']}{_reason(each)}"
             for each in described
         ]
         what = f"has no compute environment that runs jobs: {', '.join(names) or 'it has none'}."
         yield Problem(where, what, "Enable or mend one: `aws batch update-compute-environment`.")
+
+
+def _reason(described: Mapping[str, Any]) -> str:
+    return f" ({described['statusReason'].rstrip('.')})" if described.get("statusReason") else ""
 
 
 def _definition(name: str, batch: Any) -> Iterator[Problem]:
@@ -77,7 +84,8 @@ def _definition(name: str, batch: Any) -> Iterator[Problem]:
 
 def _absent(name: str, known: Any, key: str) -> str:
     near = did_you_mean(name, known).strip()
-    return f"{near} Deploy it, mend aws_batch.{key}, or set AWS_REGION or AWS_PROFILE to where it is.".strip()
+    region = "`region` in serverless.yml or else AWS_REGION"
+    return f"{near} Deploy it, mend aws_batch.{key}, or say where it is: {region}, and AWS_PROFILE.".strip()
 
 
 def _ask(batch: Any, method: str, action: str, **request: Any) -> dict[str, Any]:

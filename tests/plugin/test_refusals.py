@@ -170,3 +170,13 @@ def test_what_batch_has_not_or_has_disabled_is_found_before_anything_is_deployed
         assert "job queue 'mian_queue': is not in eu-west-1 in this account. Did you mean 'main_queue'?" in told
         assert "job definition 'kedro_rum': has no active revision in eu-west-1 in this account. Did you mean" in told
         assert not (project / "build").exists()
+
+
+def test_aws_is_asked_in_the_region_of_serverless_yml(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with EmbeddedAws(job_queue="main_queue", job_definition="kedro_run", region="us-west-2") as aws:
+        for name, value in {**aws.environment, "AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "eu-west-1"}.items():
+            monkeypatch.setenv(name, value)
+        assert "job queue 'main_queue': is not in eu-west-1 in this account." in call("check", "--aws").stderr
+
+        (project / "serverless.yml").write_text("# build/aws_batch\nparams: {dev: {region: us-west-2}}\n")
+        assert call("check", "--aws").exit_code == 0

@@ -17,7 +17,9 @@ from .options import conf_source_option, environment_option, json_option, refuse
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from kedro_aws_batch.compile import Compiled
     from kedro_aws_batch.preview import Preview
+    from kedro_aws_batch.project import Project
 
 #: Jobs of several nodes that are told; `compile --explain` tells all.
 _SHARED_SHOWN = 5
@@ -27,7 +29,10 @@ _SHARED_SHOWN = 5
 @environment_option()
 @conf_source_option()
 @click.option(
-    "--aws", is_flag=True, help="Ask AWS, too: are the job queues and job definitions there, and would they take jobs?"
+    "--aws",
+    is_flag=True,
+    help="Ask AWS, too, in the `region` of serverless.yml or else yours: are the job queues and job definitions there, "
+    "and would they take jobs?",
 )
 @json_option()
 def command(environment: str, conf_source: str | None, aws: bool, as_json: bool) -> None:
@@ -49,7 +54,7 @@ def command(environment: str, conf_source: str | None, aws: bool, as_json: bool)
         compiled = compile_project(project)
         problems = check(project, compiled)
     if aws and not errors(problems):
-        problems += ask_aws(compiled.document)
+        problems += ask_aws(compiled.document, _region(project, compiled))
     default: Preview | None = None
     if not errors(problems):
         default, unplanned = _plan(compiled.document)
@@ -71,6 +76,15 @@ def ask_aws(document: Mapping[str, Any], region: str | None = None) -> list[Prob
     from kedro_aws_batch.launch.aws import client  # noqa: PLC0415
 
     return check_aws(document, client("batch", region))
+
+
+def _region(project: Project, compiled: Compiled) -> str | None:
+    """Return the Region that the project is deployed to, if its serverless.yml says one."""
+    from kedro_aws_batch.deployment import Target  # noqa: PLC0415
+    from kedro_aws_batch.package import service_and_stage  # noqa: PLC0415
+
+    stage = service_and_stage(compiled.configuration.service)[1]
+    return Target(project.path, stage, {}).region(None)
 
 
 def _shared(default: Preview | None) -> list[str]:

@@ -1,0 +1,82 @@
+"""What AWS Batch says of queues and compute environments, and what is said of it to the user."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from kedro_aws_batch.check_aws import check_aws
+
+DOCUMENT = {"nodes": [], "run": {"job_queue": "main_queue", "job_definition": "kedro_run"}}
+UP = {"state": "ENABLED", "status": "VALID", "statusReason": "ComputeEnvironment Healthy"}
+SERVICE_ROLE = "CLIENT_ERROR - Not authorized to perform sts:AssumeRole."
+
+
+@dataclass
+class Batch:
+    """A Batch with one queue, whose compute environments are called `env-1`, `env-2`, …"""
+
+    queue: dict[str, str]
+    environments: list[dict[str, str]] = field(default_factory=lambda: [UP])
+    meta: Any = field(default_factory=lambda: SimpleNamespace(region_name="eu-west-1"))
+
+    def describe_job_queues(self, jobQueues: list[str]) -> dict[str, Any]:  # noqa: N803
+        order = [{"order": number, "computeEnvironment": arn} for number, arn in enumerate(self._named())]
+        return {
+            "jobQueues": [{"jobQueueName": name, "computeEnvironmentOrder": order, **self.queue} for name in jobQueues]
+        }
+
+    def describe_compute_environments(self, computeEnvironments: list[str]) -> dict[str, Any]:  # noqa: N803
+        named = self._named()
+        return {
+            "computeEnvironments": [{"computeEnvironmentName": each, **named[each]} for each in computeEnvironments]
+        }
+
+    def describe_job_definitions(self, **_: Any) -> dict[str, Any]:
+        return {"jobDefinitions": [{"jobDefinitionName": "kedro_run"}]}
+
+    def _named(self) -> dict[str, dict[str, str]]:
+        return {f"env-{number}": each for number, each in enumerate(self.environments, start=1)}
+
+
+def told(batch: Batch) -> list[str]:
+    return [str(problem) for problem in check_aws(DOCUMENT, batch)]
+
+
+@pytest.mark.parametrize("status", ["VALID", "UPDATING", "CREATING"])
+def test_a_queue_that_takes_jobs_or_soon_will_is_no_problem(status: str) -> None:
+    assert told(Batch({"state": "ENABLED", "status": status}, [{**UP, "status": status}])) == []
+
+
+def test_an_invalid_queue_is_told_with_batch_s_reason() -> None:
+    queue = {"state": "ENABLED", "status": "INVALID", "statusReason": "The scheduling policy is gone."}
+    (problem,) = told(Batch(queue))
+    assert problem.startswith(
+        "job queue 'main_queue': is INVALID (The scheduling policy is gone), so it takes no jobs. M"
+    )
+
+
+@pytest.mark.parametrize(
+    ("environment", "says"),
+    [
+        ({**UP, "status": "INVALID", "statusReason": SERVICE_ROLE}, f"ENABLED and INVALID ({SERVICE_ROLE[:-1]})"),
+        ({"state": "DISABLED", "status": "VALID"}, "DISABLED and VALID"),
+        ({"state": "DISABLED", "status": "DELETING"}, "DISABLED and DELETING"),
+    ],
+)
+def test_a_queue_without_an_environment_that_runs_jobs_is_told_with_each_one_s_reason(
+    environment: dict[str, str], says: str
+) -> None:
+    other = {"state": "DISABLED", "status": "INVALID"}
+    (problem,) = told(Batch(UP, [environment, other]))
+    assert problem == (
+        f"job queue 'main_queue': has no compute environment that runs jobs: 'env-1' is {says}, 'env-2' is DISABLED "
+        "and INVALID. Enable or mend one: `aws batch update-compute-environment`."
+    )
+
+
+def test_one_environment_that_runs_jobs_is_enough() -> None:
+    assert told(Batch(UP, [{"state": "DISABLED", "status": "VALID"}, UP])) == []
