@@ -130,6 +130,11 @@ class RunSummary:
     created_at: int | None = None
     ended_at: int | None = None
 
+    def seconds_until(self, now: int) -> float | None:
+        """Return how long it took, or has taken until now (milliseconds, by whose clock ever)."""
+        end = now if self.status == "RUNNING" else self.ended_at
+        return None if end is None or self.created_at is None else max(0, end - self.created_at) / 1000
+
 
 @dataclass(frozen=True)
 class Service:

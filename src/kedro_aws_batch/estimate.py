@@ -38,6 +38,13 @@ class Left:
             return f"at least {roughly(self.seconds)} left ({new} never ran before)" if self.seconds else NOT_KNOWN
         return f"about {roughly(self.seconds)} left" if self.seconds else "it takes longer than usual"
 
+    @property
+    def short(self) -> str:
+        """Return `~4 min`, `>4 min`, `?` or `overdue`: the same, for a column."""
+        if self.unknown:
+            return f">{roughly(self.seconds)}" if self.seconds else "?"
+        return f"~{roughly(self.seconds)}" if self.seconds else "overdue"
+
 
 NOT_KNOWN = "time left: not known yet"
 

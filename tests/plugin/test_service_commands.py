@@ -58,8 +58,13 @@ def test_a_run_is_looked_at_read_cancelled_and_resumed(there: Deployed) -> None:
     assert told["request"]["params"] == {"way": "sleep"}
 
     listed = call("list").output
-    assert re.search(rf"^{first} +RUNNING +[\d.]+ s +3 +__default__ · \[red\]slow *$", listed, re.MULTILINE), listed
+    assert re.search(rf"^{first} +RUNNING +[\d.]+ s +\? +\? +1/3 +__default__ · \[red\]slow$", listed, re.MULTILINE), (
+        listed
+    )
     assert json.loads(call("list", "--status=failed", "--json").output) == []
+    (one,) = json.loads(call("list", "--json").output)
+    assert (one["run_id"], one["counts"]["RUNNING"], one["cost"]) == (first, 1, None)
+    assert "give one of them" in call("list", "--json", "--watch").stderr
 
     logs = call("logs", first[:-2])
     assert re.search(r"^first +\| kedro run --nodes=first ", logs.output, re.MULTILINE), logs.output

@@ -71,6 +71,10 @@ def test_a_real_run_is_watched_in_two_terminals_to_its_end(tmp_path: Path) -> No
         run_id = there.service.start_run({"params": {"way": "sleep"}, "description": "\x1b[2Jnightly"}).run_id
         command = [KEDRO, "aws-batch", "status", run_id, "--watch", f"--service={PREFIX}"]
         terminals = [opened(size, command, there.project, there.environment()) for size in SIZES]
+        listing = [KEDRO, "aws-batch", "list", "--watch", f"--service={PREFIX}"]
+        listed = opened((80, 24), listing, there.project, there.environment())
+        columns = listed.until(lambda lines: any(line.startswith(run_id) and " 1/3" in line for line in lines))
+        assert columns[-2].split()[:6] == ["run", "status", "took", "left", "cost", "jobs"]
         for terminal in terminals:
             terminal.until(lambda lines: any(line.startswith("RUNNING") and "second" in line for line in lines))
             lines = terminal.until(lambda lines: any("1/3 jobs" in line for line in lines))
@@ -87,6 +91,11 @@ def test_a_real_run_is_watched_in_two_terminals_to_its_end(tmp_path: Path) -> No
             assert [line.split()[0] for line in lines[-3:]] == ["SUCCEEDED"] * 3
             assert any(line.startswith(f"Run {run_id} SUCCEEDED") for line in lines)
             assert sum("3/3 jobs" in line for line in lines) == 1
+        last = listed.until(lambda lines: any(line.startswith(f"{run_id}  SUCCEEDED") for line in lines))
+        assert sum(run_id in line for line in last) == 1
+        listed.process.sendintr()
+        assert listed.end()[0] == 0
+        assert "".join(listed.written).rstrip().count("\x1b[?25h") == 1
 
 
 def test_ctrl_c_leaves_the_run_and_the_terminal_as_it_was(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import threading
 import time
 from dataclasses import asdict
@@ -112,6 +113,7 @@ def enter(browser: Browser, address: str) -> Page:
 
 def test_a_run_is_followed_to_its_end(browser: Browser, address: str, functions: FakeLambda) -> None:
     page = enter(browser, address)
+    assert re.fullmatch(r"\d+ h \d\d min so far", page.run("document.querySelectorAll('tbody td')[5].textContent"))
     page.screenshot("ui-runs")
     page.run("document.querySelector('td a').click()")
     page.wait("document.querySelector('#status')?.textContent === 'RUNNING'")

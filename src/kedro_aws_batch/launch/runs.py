@@ -52,10 +52,10 @@ class KeptRuns:
 
     def describe_run(self, run_id: str) -> RunState:
         """Return the state in which a run ended."""
-        for run in kept.kept_runs(self.project):
-            if run.run_id == run_id:
-                return run
-        raise ServiceError(f"There is no local run '{run_id}'.", "UnknownRun")
+        run = kept.kept_run(self.project, run_id)
+        if run is None:
+            raise ServiceError(f"There is no local run '{run_id}'.", "UnknownRun")
+        return run
 
     def list_runs(self, status: str | None = None, limit: int | None = None) -> list[RunSummary]:
         """Return the runs, newest first."""

@@ -117,6 +117,13 @@ def kept_runs(project: Path) -> list[RunState]:
     return [read_state(json.loads(file.read_bytes())) for file in files]
 
 
+def kept_run(project: Path, run_id: str) -> RunState | None:
+    """Return a run that is kept, or None."""
+    file = folder(project) / "runs" / f"{run_id}.json"
+    # `run_id` may be anything that somebody typed or put into an address.
+    return read_state(json.loads(file.read_bytes())) if file.name == f"{run_id}.json" and file.is_file() else None
+
+
 def log_name(group: GroupState) -> str:
     """Return a file name for a group's log: its index and its first node."""
     return f"{group.index:04d}-{re.sub(r'[^A-Za-z0-9_.-]+', '-', group.nodes[0])[:80]}"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
-    from kedro_aws_batch.client import GroupState, RunState, RunSummary
+    from kedro_aws_batch.client import GroupState, RunState
     from kedro_aws_batch.prices import Prices
 
 ORDER = ("RUNNING", "FAILED", "SUBMITTED", "WAITING", "CANCELLED", "SKIPPED", "SUCCEEDED")
@@ -229,27 +229,3 @@ def plain_lines(state: RunState, prices: Prices | None = None) -> list[str]:
         took, nodes, why = (cell.plain for cell in _cells(group, state.now))
         lines.append(f"{group.status:<9} {took:>11}  {nodes}  {why}".rstrip())
     return [line for line in lines if line]
-
-
-def runs_table(runs: Sequence[RunSummary], now: int, width: int) -> Table:
-    """Return runs as a table; a narrow one leaves out what matters least."""
-    table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False, pad_edge=False, header_style="dim")
-    table.add_column("run", no_wrap=True, min_width=24)
-    table.add_column("status", no_wrap=True)
-    if width >= MEDIUM:
-        table.add_column("took", no_wrap=True, justify="right")
-        table.add_column("jobs", no_wrap=True, justify="right")
-    if width >= NARROW:
-        table.add_column("what", overflow="ellipsis", no_wrap=True, ratio=1)
-    for run in runs:
-        what = " · ".join(filter(None, (", ".join(run.pipelines), run.description, run.reason)))
-        figures = (Text(_lasted(run, now)), Text(f"{run.groups_total:,}"), Text(one_line(what)))
-        status = Text(run.status, STYLES.get(run.status, ""))
-        table.add_row(run.run_id, status, *figures[: len(table.columns) - 2])
-    return table
-
-
-def _lasted(run: RunSummary, now: int) -> str:
-    """Return how long a run took, or has taken by this machine's clock."""
-    end = now if run.status == "RUNNING" else run.ended_at
-    return "" if end is None or run.created_at is None else lasting(max(0, end - run.created_at) / 1000)

@@ -70,7 +70,8 @@ def create_app(source: Source, key: str) -> Flask:
     @app.get("/")
     def listing() -> str:
         runs = source.runs().list_runs(limit=SHOWN)
-        return _page("runs.html", runs=runs, moment=moment, lasting=lasting, plain=plain)
+        now = int(time.time() * 1000)
+        return _page("runs.html", runs=runs, now=now, moment=moment, lasting=lasting, plain=plain)
 
     @app.get("/runs/<run_id>")
     def one(run_id: str) -> str:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 from rich.console import Console
 
-from kedro_aws_batch.client import GroupState, RunState, RunSummary
-from kedro_aws_batch.launch.table import plain_lines, run_table, runs_table, shown
+from kedro_aws_batch.client import GroupState, RunState
+from kedro_aws_batch.launch.table import plain_lines, run_table, shown
 from kedro_aws_batch.prices import read_prices
 
 if TYPE_CHECKING:
@@ -109,25 +109,6 @@ def test_without_colour_and_in_a_narrow_terminal_the_same_is_said() -> None:
     assert "why" in lines
     assert lines[-1].split() == ["FAILED", "train"]
     assert drawn(failed, 80)[-1].split() == ["FAILED", "train", "no"]
-
-
-def test_a_list_of_runs_fits_a_narrow_terminal() -> None:
-    runs = [RunSummary("2026-11-22T13.11.00.123Z", "RUNNING", ("a",), "why\nnot", groups_total=800, created_at=1_000)]
-    for width in (200, 80, 60, 40):
-        lines = printed(runs_table(runs, 61_000, width), width)
-        assert max(map(len, lines)) <= width
-        assert lines[1].split()[:2] == ["2026-11-22T13.11.00.123Z", "RUNNING"]
-    assert printed(runs_table(runs, 61_000, 80), 80)[1].split()[2:] == [
-        "1",
-        "min",
-        "00",
-        "s",
-        "800",
-        "a",
-        "·",
-        "why",
-        "not",
-    ]
 
 
 def test_in_a_pipe_each_job_has_its_line() -> None:

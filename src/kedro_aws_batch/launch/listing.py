@@ -1,0 +1,134 @@
+"""Runs in a list. What `list_runs` doesn't know, time left and cost, `describe_run` does: of one run at a time."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING
+
+from kedro_aws_batch.client import RunSummary
+from kedro_aws_batch.errors import ServiceError
+from kedro_aws_batch.wording import lasting
+
+from .progress import has_ended
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kedro_aws_batch.client import RunState
+
+    from .runs import Runs
+
+#: Seconds between two calls of describe_run, whichever runs they ask for.
+BETWEEN = 1.0
+#: In a list that is watched, the list itself is read once in so many turns.
+TURNS = 5
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A run in a list, and its state if that was asked for."""
+
+    run: RunSummary
+    state: RunState | None = None
+
+
+@dataclass
+class Listing:
+    """The newest runs, and the states of those that go on; states of what has ended never change and are kept."""
+
+    #: Returns what tells of runs now: a local run in progress comes and goes.
+    runs: Callable[[], Runs]
+    status: str | None
+    limit: int
+    #: Whether the states of runs are wanted, too, that had ended before anybody looked.
+    everything: bool = False
+    _runs: list[RunSummary] = field(default_factory=list)
+    _states: dict[str, RunState] = field(default_factory=dict)
+    _turns: dict[str, int] = field(default_factory=dict)
+
+    def read(self) -> None:
+        """Read the list."""
+        self._runs = self.runs().list_runs(self.status, self.limit)
+
+    @property
+    def rows(self) -> list[Listed]:
+        """Return the runs, newest first, each as it was told of last."""
+        return [_newer(run, self._states.get(run.run_id)) for run in self._runs]
+
+    @property
+    def wanted(self) -> list[str]:
+        """Return the runs whose state is not known or may have changed: first who was asked for longest ago."""
+        found = [run.run_id for run in self._runs if self._wants(run)]
+        return sorted(found, key=lambda run_id: self._turns.get(run_id, 0))
+
+    def describe(self, run_id: str) -> None:
+        """Ask for a run's state. One that the table has forgotten meanwhile stays as it was."""
+        self._turns[run_id] = 1 + max(self._turns.values(), default=0)
+        try:
+            self._states[run_id] = self.runs().describe_run(run_id)
+        except ServiceError as error:
+            if error.type != "UnknownRun":
+                raise
+
+    def _wants(self, run: RunSummary) -> bool:
+        state = self._states.get(run.run_id)
+        if state is not None:
+            return not has_ended(state)
+        return run.status == "RUNNING" or (self.everything and run.run_id not in self._turns)
+
+
+def _newer(run: RunSummary, state: RunState | None) -> Listed:
+    """Return a run as its state has it, unless only the list has heard of its end."""
+    if state is None or (run.ended_at is not None and not state.ended):
+        return Listed(run, state)
+    return Listed(RunSummary(**{one.name: getattr(state, one.name) for one in fields(RunSummary)}), state)
+
+
+@dataclass(frozen=True)
+class Clock:
+    """What time it is, and how to let it pass."""
+
+    now: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+
+
+def look(listing: Listing, most: int | None, clock: Clock | None = None) -> None:
+    """Read a list once, and then the states that are wanted, at most so many, one a second."""
+    clock = clock or Clock()
+    listing.read()
+    for number, run_id in enumerate(listing.wanted[:most]):
+        if number:
+            clock.sleep(BETWEEN)
+        listing.describe(run_id)
+
+
+def watch(
+    listing: Listing, show: Callable[[], None], note: Callable[[str], None], patience: float, clock: Clock | None = None
+) -> None:
+    """Show a list again and again, for as long as there are answers; a second and a state at a time.
+
+    Raises ServiceError for what will not pass, and when there was no answer for longer than the patience (seconds).
+    """
+    clock = clock or Clock()
+    turn, lost = 0, None
+    while True:
+        began = clock.now()
+        try:
+            if turn % TURNS == 0:
+                listing.read()
+            for run_id in listing.wanted[:1]:
+                listing.describe(run_id)
+        except ServiceError as error:
+            if error.type != "Unreachable" or (lost is not None and began - lost > patience):
+                raise
+            if lost is None:
+                lost = began
+                note(f"No answer, trying again; runs go on. ({error})")
+            turn = 0
+        else:
+            if lost is not None:
+                note(f"Answers are back after {lasting(clock.now() - lost)}.")
+            turn, lost = turn + 1, None
+            show()
+        clock.sleep(BETWEEN if lost is None else 2 * BETWEEN)
