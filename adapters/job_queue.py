@@ -1,4 +1,4 @@
-"""AWS Batch: submits, describes, finds and terminates jobs.
+"""AWS Batch: submits, describes, finds and terminates jobs, and tells of the queues that they go to.
 
 SubmitJob has no idempotency token. So the client that submits makes no retries of its own; only throttling (HTTP 429),
 which proves that nothing was accepted, is waited out and tried again. Whatever else may or may not have been accepted
@@ -11,11 +11,13 @@ import random
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from adapters.ports import Accepted, Answer, Clock, Rejected, Unknown
+from adapters.ports import Accepted, Answer, Clock, Rejected, UnavailableError, Unknown
+from dag.offer import Offer
 from dag.records import LONGEST_REASON
 from dag.submission import Submission
 
@@ -53,6 +55,39 @@ class BatchJobQueue:
         self._submitter, self._client = clients
         self._at_once = at_once
         self._limiter = Limiter(SUBMITS_A_SECOND, clock, sleep)
+
+    def offer(self, queues: Sequence[str], definitions: Sequence[str]) -> Offer:
+        try:  # without retries, since a start waits for it and can do without
+            return self._offer(queues, definitions)
+        except (ClientError, BotoCoreError) as error:
+            raise UnavailableError(f"Batch can't be asked for queues and definitions: {error}") from error
+
+    def _offer(self, queues: Sequence[str], definitions: Sequence[str]) -> Offer:
+        batch = self._submitter
+        actives = [partial(self._active, name) for name in definitions]
+        asks: list[Callable[[], Any]] = [partial(self._queues, queues), *actives]
+        (found, environments), *active = self._each(lambda ask: ask(), asks)
+        near: set[str] = set()
+        if len(found) < len(queues):
+            near |= {each["jobQueueName"] for each in batch.describe_job_queues()["jobQueues"]}
+        if not all(active):
+            others = batch.describe_job_definitions(status="ACTIVE")["jobDefinitions"]
+            near |= {each["jobDefinitionName"] for each in others}
+        return Offer(found, environments, {name for name in active if name}, batch.meta.region_name, near)
+
+    def _queues(self, names: Sequence[str]) -> tuple[list[Any], list[Any]]:
+        """Return queues and their compute environments, as far as there are any."""
+        queues = self._submitter.describe_job_queues(jobQueues=list(names))["jobQueues"]
+        arns = sorted({order["computeEnvironment"] for each in queues for order in each["computeEnvironmentOrder"]})
+        if not arns:  # for which Batch would describe all that there are
+            return list(queues), []
+        described = self._submitter.describe_compute_environments(computeEnvironments=arns)
+        return list(queues), list(described["computeEnvironments"])
+
+    def _active(self, name: str) -> str | None:
+        """Return a definition's name if a revision of it is active. Of an account's many one is enough to see."""
+        answer = self._submitter.describe_job_definitions(jobDefinitionName=name, status="ACTIVE", maxResults=1)
+        return name if answer["jobDefinitions"] or answer.get("nextToken") else None
 
     def submit(self, submissions: Sequence[Submission]) -> list[Answer]:
         return self._each(self._submit_one, submissions)

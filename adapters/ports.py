@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from dag.offer import Offer
 from dag.records import Array, Job, Outcome, Run
 from dag.shards import Mark, Shard
 from dag.status import RunStatus
@@ -160,6 +161,9 @@ Answer = Accepted | Rejected | Unknown
 
 class JobQueue(Protocol):
     """AWS Batch."""
+
+    def offer(self, queues: Sequence[str], definitions: Sequence[str]) -> Offer:
+        """Return what Batch has of queues and definitions, by name; UnavailableError: it can't or may not be asked."""
 
     def submit(self, submissions: Sequence[Submission]) -> list[Answer]:
         """Submit jobs, several at a time; return an answer for each. Throttling is waited out, time permitting."""

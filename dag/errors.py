@@ -41,6 +41,10 @@ class NotAllowedError(DagError):
     """The request uses a queue or definition that the deployment doesn't list."""
 
 
+class NotReadyError(DagError):
+    """A queue or definition that the run needs isn't there, or takes no jobs at the moment."""
+
+
 class RunTooLargeError(DagError):
     """The run is beyond a documented size."""
 

@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from adapters.ports import LARGEST_PIECE
+from adapters.ports import LARGEST_PIECE, Ports, UnavailableError
 from dag.document import GraphDocument
 from dag.durations import load_durations, with_durations
 from dag.errors import InvalidRequestError, UnknownRunError
 from dag.jobs import run_id_at
+from dag.offer import asked_of, refuse_unready
 from dag.plan import Plan, dump_plan
 from dag.records import Run
 from dag.request import Allowed, Earlier, make_plan, resumed_request
@@ -73,6 +74,7 @@ def _create(dispatcher: Dispatcher, source: Source, request: Mapping[str, Any], 
     learned = load_durations(table.get_durations(source.document.project, source.document.environment))
     make = _Maker(source, meant, earlier, learned)
     plan, resumed = make(run_id)
+    _refuse_unready(dispatcher.ports, plan)
     if not table.put_key(key, run_id, expires_at):
         run_id = table.get_key(key) or run_id
     later = 0
@@ -93,6 +95,16 @@ def _create(dispatcher: Dispatcher, source: Source, request: Mapping[str, Any], 
         later += 1  # another run was made in the same millisecond
         next_id = run_id_at(now, later)
         run_id = next_id if table.move_key(key, next_id, instead=run_id) else table.get_key(key) or next_id
+
+
+def _refuse_unready(ports: Ports, plan: Plan) -> None:
+    """Raise NotReadyError if Batch would take none of a run's jobs; if it doesn't tell, its refusals will."""
+    try:
+        offer = ports.queue.offer(*asked_of(plan))
+    except UnavailableError as error:
+        ports.report("job queues not looked at", error=str(error))
+    else:
+        refuse_unready(plan, offer)
 
 
 @dataclass(frozen=True)

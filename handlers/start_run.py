@@ -26,4 +26,11 @@ def handler(event: Any, context: Context) -> Answer:
         }
         return answer | ({"resumed": run.resumed} if run.resumed else {})
 
-    return answering("start_run", event, act)
+    answer = answering("start_run", event, act)
+    if "error" in answer and _scheduled(event):
+        logger.error("scheduled run refused", reason=answer["error"]["message"])  # nobody else reads the answer
+    return answer
+
+
+def _scheduled(event: Any) -> bool:
+    return isinstance(event, dict) and str(event.get("idempotency_key")).startswith("schedule:")

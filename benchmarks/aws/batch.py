@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -98,6 +99,7 @@ class TimedBatch:
         ended: Callable[[Work], None],
     ) -> None:
         self.work: dict[str, Work] = {}
+        self.meta = SimpleNamespace(region_name="us-east-1")
         self.throttled = 0
         self._accepted = 0
         self._timeline = timeline
@@ -129,6 +131,30 @@ class TimedBatch:
         name = job_id if index is None else f"{job_id}:{index}"
         work = self.work[name] = Work(name, request["jobName"], index, now, now + lasts, request)
         self._timeline.later(lasts, lambda: self._ended(work))
+
+    def describe_job_queues(self, *, jobQueues: Sequence[str]) -> Json:  # noqa: N803
+        """Describe queues: all are there, with a compute environment each."""
+        up: Json = {"state": "ENABLED", "status": "VALID"}
+        queues = [
+            {"jobQueueName": name, "computeEnvironmentOrder": [{"order": 1, "computeEnvironment": name}], **up}
+            for name in jobQueues
+        ]
+        return self._described("DescribeJobQueues", {"jobQueues": queues})
+
+    def describe_compute_environments(self, *, computeEnvironments: Sequence[str]) -> Json:  # noqa: N803
+        """Describe compute environments, which run jobs."""
+        up: Json = {"computeEnvironmentName": "environment", "state": "ENABLED", "status": "VALID"}
+        found = [{"computeEnvironmentArn": arn, **up} for arn in computeEnvironments]
+        return self._described("DescribeComputeEnvironments", {"computeEnvironments": found})
+
+    def describe_job_definitions(self, *, jobDefinitionName: str, **_: Any) -> Json:  # noqa: N803
+        """Describe the active revisions of a definition."""
+        return self._described("DescribeJobDefinitions", {"jobDefinitions": [{"jobDefinitionName": jobDefinitionName}]})
+
+    def _described(self, operation: str, answer: Json) -> Json:
+        self._call(operation, figures.DESCRIBE_MS.value)
+        self._timeline.used()
+        return answer
 
     def describe_jobs(self, *, jobs: Sequence[str]) -> Json:
         """Describe jobs that run nodes."""

@@ -17,7 +17,7 @@ class Figure:
 # AWS Batch -------------------------------------------------------------------------------------------------------
 SUBMITS_A_SECOND = Figure(50, "SubmitJob a second and account, 429 above", "AWS Batch quotas, not adjustable")
 SUBMIT_MS = Figure(100, "SubmitJob, answered", "assumed")
-DESCRIBE_MS = Figure(100, "DescribeJobs or ListJobs, answered", "assumed")
+DESCRIBE_MS = Figure(100, "what Batch is asked for, answered", "assumed")
 JOB_START_MS = Figure(0, "from SubmitJob to the job's start", "left out: it is the compute environment's, not ours")
 
 # EventBridge and SQS ---------------------------------------------------------------------------------------------

@@ -56,15 +56,18 @@ def _queue(name: str, batch: Any) -> Iterator[Problem]:
 
 def _environments(where: str, arns: list[str], batch: Any) -> Iterator[Problem]:
     """Yield a problem if none of a queue's compute environments would run a job."""
-    described = _ask(batch, "describe_compute_environments", "DescribeComputeEnvironments", computeEnvironments=arns)[
-        "computeEnvironments"
-    ]
+    asked = {"computeEnvironments": arns}
+    described = (  # for none Batch would describe all that there are
+        _ask(batch, "describe_compute_environments", "DescribeComputeEnvironments", **asked)["computeEnvironments"]
+        if arns
+        else []
+    )
     if not any(each["state"] == "ENABLED" and each["status"] not in _BROKEN for each in described):
         names = [
             f"'{each['computeEnvironmentName']}' is {each['state']} and {each['status']}{_reason(each)}"
             for each in described
         ]
-        what = f"has no compute environment that runs jobs: {', '.join(names) or 'it has none'}."
+        what = f"has no compute environment that runs jobs: {', '.join(names) or 'there is none'}."
         yield Problem(where, what, "Enable or mend one: `aws batch update-compute-environment`.")
 
 

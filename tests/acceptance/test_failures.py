@@ -384,3 +384,27 @@ def test_a_refused_request_leaves_no_run(aws: EmbeddedAws) -> None:
 
     assert service(aws).list_runs(limit=100) == before
     assert service(aws).start_run({"pipeline": "single", "idempotency_key": "refused"}).nodes == 1
+
+
+def test_a_run_for_which_batch_has_no_place_is_refused_and_a_scheduled_one_says_so_in_the_log(aws: EmbeddedAws) -> None:
+    batch, before = aws.client("batch"), [run.run_id for run in service(aws).list_runs(limit=100)]
+    environment = batch.describe_compute_environments()["computeEnvironments"][0]["computeEnvironmentName"]
+    scheduled = {"pipeline": "single", "idempotency_key": "schedule:1"}
+
+    batch.update_job_queue(jobQueue=aws.job_queue, state="DISABLED")
+    try:
+        off = refusal(aws, "start_run", scheduled)
+        batch.update_job_queue(jobQueue=aws.job_queue, state="ENABLED")
+        batch.update_compute_environment(computeEnvironment=environment, state="DISABLED")
+        behind = refusal(aws, "start_run", {"pipeline": "single"})
+    finally:
+        batch.update_job_queue(jobQueue=aws.job_queue, state="ENABLED")
+        batch.update_compute_environment(computeEnvironment=environment, state="ENABLED")
+
+    assert off[0] == behind[0] == "NotReady"
+    assert f"the job queue '{aws.job_queue}' is DISABLED, so it takes no jobs. Enable it: aws batch" in off[1]
+    assert f"has no compute environment that runs jobs: '{environment}' is DISABLED and VALID" in behind[1]
+    assert [run.run_id for run in service(aws).list_runs(limit=100)] == before
+    (line,) = until(lambda: [line for line in function_log(aws, "start_run") if "scheduled run refused" in line])
+    assert (json.loads(line)["level"], json.loads(line)["reason"]) == ("ERROR", off[1])
+    assert service(aws).start_run(scheduled).nodes == 1

@@ -25,7 +25,7 @@ from botocore.exceptions import (
 from botocore.stub import Stubber
 
 from adapters.job_queue import BatchJobQueue
-from adapters.ports import Accepted, Answer, Rejected, Unknown
+from adapters.ports import Accepted, Answer, Rejected, UnavailableError, Unknown
 from dag.records import LONGEST_REASON
 from dag.shards import Mark
 from dag.submission import Submission
@@ -254,6 +254,24 @@ def test_describe_is_one_call_and_none_for_nothing() -> None:
     with stubbed(lambda stubber: stubber.add_response("describe_jobs", {"jobs": [detail]}, {"jobs": ["1", "2"]})) as q:
         assert q.describe(["1", "2"]) == [detail]
         assert q.describe([]) == []
+
+
+def test_a_definition_of_which_batch_gives_no_revision_yet_but_a_next_page_is_there() -> None:
+    def add(stubber: Stubber) -> None:
+        stubber.add_response("describe_job_queues", {"jobQueues": []}, {"jobQueues": []})
+        asked = {"jobDefinitionName": "d", "status": "ACTIVE", "maxResults": 1}
+        stubber.add_response("describe_job_definitions", {"jobDefinitions": [], "nextToken": "on"}, asked)
+
+    with stubbed(add) as queue:
+        assert queue.offer([], ["d"]).definitions == {"d"}
+
+
+def test_queues_are_asked_for_once_and_a_refusal_says_that_they_could_not_be() -> None:
+    wire = Wire(error("AccessDeniedException", 403), (200, '{"jobDefinitions": []}'), (200, '{"jobDefinitions": []}'))
+    with submitter(wire, VirtualClock(), at_once=1) as queue, pytest.raises(UnavailableError, match="AccessDenied"):
+        queue.offer(["q"], [])
+
+    assert len(wire.requests) == 1
 
 
 def test_every_job_is_terminated_with_the_reason() -> None:

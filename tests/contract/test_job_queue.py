@@ -36,6 +36,9 @@ class Batch(Protocol):
     queue_name: str
     definition: str
 
+    def environment(self) -> str:
+        """Return the ARN of the queue's compute environment."""
+
     def end(self, job_id: str) -> None:
         """Have a job end of its own accord, or wait for that."""
 
@@ -63,6 +66,9 @@ class Simulated:
         client: Any = self.batch
         self.queue = BatchJobQueue((client, client), _Now(), time.sleep)
 
+    def environment(self) -> str:
+        return "arn:environment"
+
     def end(self, job_id: str) -> None:
         self.batch.end(self.batch.jobs[job_id])
 
@@ -74,6 +80,9 @@ class Embedded:
         self.queue_name, self.definition = aws.job_queue, aws.job_definition
         client: BatchClient = aws.client("batch")
         self.queue = BatchJobQueue((client, client), _Now(), time.sleep)
+
+    def environment(self) -> str:
+        return f"arn:aws:batch:us-east-1:123456789012:compute-environment/{self.queue_name}-compute"
 
     def end(self, job_id: str) -> None:
         deadline = time.monotonic() + 20
@@ -140,6 +149,24 @@ def test_a_job_that_batch_refuses_is_rejected_with_batch_s_words(batch: Batch, w
     assert isinstance(after, Accepted)
     assert isinstance(answer, Rejected)
     assert answer.reason.startswith(f"ClientException: {called} nowhere does not exist")
+
+
+def test_a_queue_is_offered_with_its_compute_environments_and_a_definition_by_its_name(batch: Batch) -> None:
+    offer = batch.queue.offer([batch.queue_name], [batch.definition])
+
+    (queue,) = offer.queues
+    assert (queue["jobQueueName"], queue["state"], queue["status"]) == (batch.queue_name, "ENABLED", "VALID")
+    assert [each["computeEnvironment"] for each in queue["computeEnvironmentOrder"]] == [batch.environment()]
+    (environment,) = offer.environments
+    assert (environment["computeEnvironmentArn"], environment["state"]) == (batch.environment(), "ENABLED")
+    assert (offer.definitions, offer.near) == ({batch.definition}, set())
+
+
+def test_what_is_not_there_is_not_offered_but_what_is_instead(batch: Batch) -> None:
+    offer = batch.queue.offer(["nowhere"], ["nothing"])
+
+    assert (offer.queues, offer.environments, offer.definitions) == ([], [], set())
+    assert {batch.queue_name, batch.definition} <= set(offer.near)
 
 
 def test_a_job_that_ended_well_is_described_as_an_outcome(batch: Batch) -> None:

@@ -24,7 +24,7 @@ from tests.acceptance.support import (
 )
 
 from .conftest import ROOT
-from .test_template import ACTIONS, FUNCTIONS, LOG
+from .test_template import ACTIONS, FUNCTIONS, LOG, LOOK
 
 if TYPE_CHECKING:
     from kedro_aws_batch.local import EmbeddedAws
@@ -37,6 +37,9 @@ _BATCH = {
     "terminatejob": "TerminateJob",
     "describejobs": "DescribeJobs",
     "listjobs": "ListJobs",
+    "describejobqueues": "DescribeJobQueues",
+    "describecomputeenvironments": "DescribeComputeEnvironments",
+    "describejobdefinitions": "DescribeJobDefinitions",
 }
 _SERVICES = {"DynamoDB_20120810": "dynamodb", "AmazonSQS": "sqs", "AWSEvents": "events"}
 
@@ -119,7 +122,7 @@ def test_functions_call_nothing_that_their_roles_do_not_allow(aws: EmbeddedAws, 
         if seen[function] - ACTIONS[function]
     } == {}
     # What is left was not needed here: hand-overs, lost claims, runs that end in unusual places.
-    assert {"batch:SubmitJob", "dynamodb:BatchWriteItem"} <= seen["start_run"]
+    assert {*LOOK, "batch:SubmitJob", "dynamodb:BatchWriteItem"} <= seen["start_run"]
     assert {"batch:TerminateJob", "dynamodb:Query"} <= seen["job_state_change"]
     assert {"batch:DescribeJobs", "dynamodb:DeleteItem"} <= seen["reconcile"]
     assert seen["describe_run"] == ACTIONS["describe_run"] - LOG
@@ -139,7 +142,7 @@ def test_roles_allow_what_the_adapters_call_and_no_more() -> None:
         ("sqs", "announcements"),
     ):
         source = (ROOT / f"adapters/{module}.py").read_text(encoding="utf-8")
-        names = set(re.findall(r"_(?:client|submitter)\.([a-z_]+)[( ]", source))
+        names = set(re.findall(r"(?:_client|_submitter|\bbatch)\.([a-z_]+)[( ]", source))
         mine = {"events": {"put_events"}, "sqs": {"send_message"}}.get(service_name, names)
         assert mine <= names
         called |= {f"{service_name}:{camel(name)}" for name in mine}

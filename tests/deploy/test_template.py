@@ -17,11 +17,12 @@ FUNCTIONS = {"start_run", "job_state_change", "reconcile", "describe_run", "list
 READ = {"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"}
 WRITE = {"dynamodb:BatchWriteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"}
 SUBMIT = {"batch:SubmitJob", "batch:TagResource", "batch:TerminateJob"}
+LOOK = {"batch:DescribeComputeEnvironments", "batch:DescribeJobDefinitions", "batch:DescribeJobQueues"}
 TELL = {"events:PutEvents", "sqs:SendMessage"}
 LOG = {"logs:CreateLogStream", "logs:PutLogEvents"}
 #: All that each function may do.
 ACTIONS = {
-    "start_run": LOG | READ | WRITE | SUBMIT | TELL,
+    "start_run": LOG | READ | WRITE | SUBMIT | TELL | LOOK,
     "job_state_change": LOG
     | READ
     | WRITE
@@ -36,7 +37,7 @@ ACTIONS = {
     | {"batch:TerminateJob", "events:PutEvents"},
 }
 #: For these AWS knows no resource but all.
-WILD = {"batch:DescribeJobs", "batch:ListJobs", "ecr:GetAuthorizationToken"}
+WILD = {*LOOK, "batch:DescribeJobs", "batch:ListJobs", "ecr:GetAuthorizationToken"}
 
 
 def functions(template: Template) -> dict[str, dict[str, Any]]:
@@ -331,9 +332,13 @@ def test_the_dashboard_shows_what_the_functions_measure(template: Template) -> N
 
 def test_failed_runs_are_counted_by_the_line_that_says_so(template: Template) -> None:
     filters = template.of_type("AWS::Logs::MetricFilter").values()
-    source = (ROOT / "handlers/advance.py").read_text(encoding="utf-8")
+    source = "".join((ROOT / f"handlers/{name}.py").read_text(encoding="utf-8") for name in ("advance", "start_run"))
 
-    assert {each["FilterPattern"] for each in filters} == {'{ $.message = "run ended" && $.status = "FAILED" }'}
+    assert {each["FilterPattern"] for each in filters} == {
+        '{ $.message = "run ended" && $.status = "FAILED" }',
+        '{ $.message = "scheduled run refused" }',
+    }
+    assert 'logger.error("scheduled run refused", ' in source
     assert 'report("run ended", run_id=self.plan.run_id, status=status.value, reason=reason)' in source
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dag.document import MOST_GROUPS, Dataset, GraphDocument, Node
-from dag.errors import DagError, InvalidRequestError, RunTooLargeError, UnknownRunError
+from dag.errors import DagError, InvalidRequestError, NotReadyError, RunTooLargeError, UnknownRunError
 from tests.handlers.stage import START, Stage
 from tests.simulation.graphs import chain, document
 
@@ -49,6 +49,31 @@ def test_what_cannot_be_run_is_refused_with_nothing_written(request_: dict[str, 
     with pytest.raises(DagError, match=says):
         stage.start(**request_)
     assert (stage.table._keys, stage.table._active, stage.table._plans, stage.batch.jobs) == ({}, set(), {}, {})
+
+
+def test_a_run_whose_queue_takes_no_jobs_is_refused_with_nothing_written() -> None:
+    stage = Stage(document(chain(2)))
+    stage.batch.trouble = {"state": "DISABLED"}
+    with pytest.raises(NotReadyError, match="the job queue 'queue' is DISABLED"):
+        stage.start()
+    stage.batch.trouble, stage.batch.behind = {}, {"status": "INVALID", "statusReason": "No role."}
+    with pytest.raises(NotReadyError, match=r"'environment' is ENABLED and INVALID \(No role\)"):
+        stage.start()
+    assert (stage.table._keys, stage.table._active, stage.table._plans, stage.batch.jobs) == ({}, set(), {}, {})
+
+
+def test_a_run_starts_where_batch_may_not_be_asked_for_its_queues() -> None:
+    stage = Stage(document(chain(2)))
+    stage.batch.unasked = True
+    assert stage.start().status == "RUNNING"
+    assert stage.submitted() == [0]
+
+
+def test_a_run_that_its_key_has_started_already_is_found_whatever_became_of_the_queue() -> None:
+    stage = Stage(document(chain(2)))
+    first = stage.start(key="given:a")
+    stage.batch.trouble = {"state": "DISABLED"}
+    assert stage.start(key="given:a").run_id == first.run_id
 
 
 def test_more_groups_than_a_run_may_have_are_refused_clearly() -> None:

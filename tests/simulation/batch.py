@@ -6,6 +6,7 @@ import json
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any, NoReturn
 
 from botocore.exceptions import ClientError, ReadTimeoutError
@@ -100,6 +101,10 @@ class SimulatedBatch:
         self._accepted = 0
         self.queues: frozenset[str] | None = None  #: those that there are; None: whatever is asked for
         self.definitions: frozenset[str] | None = None
+        self.trouble: dict[str, str] = {}  #: what the queues' descriptions say in place of being well
+        self.unasked = False  #: whether asking for queues is not allowed
+        self.behind: dict[str, str] = {}  #: and what those of their compute environments say
+        self.meta = SimpleNamespace(region_name="eu-west-1")
         self._rng = rng
         self._now = now
         self._called = call
@@ -172,6 +177,26 @@ class SimulatedBatch:
     def children(self, parent: SimulatedJob) -> list[SimulatedJob]:
         """Return an array's children."""
         return [self.jobs[f"{parent.job_id}:{index}"] for index in range(parent.size or 0)]
+
+    def describe_job_queues(self, jobQueues: Sequence[str] = ()) -> dict[str, Any]:  # noqa: N803
+        self._call("DescribeJobQueues")
+        if self.unasked:
+            _refuse("AccessDeniedException", 403, "not authorized to perform: batch:DescribeJobQueues")
+        up = {"state": "ENABLED", "status": "VALID", **self.trouble}
+        there = jobQueues if self.queues is None else self.queues.intersection(jobQueues) if jobQueues else self.queues
+        order = [{"order": 1, "computeEnvironment": "arn:environment"}]
+        return {"jobQueues": [{"jobQueueName": name, "computeEnvironmentOrder": order, **up} for name in there]}
+
+    def describe_compute_environments(self, computeEnvironments: Sequence[str]) -> dict[str, Any]:  # noqa: N803
+        self._call("DescribeComputeEnvironments")
+        up = {"computeEnvironmentName": "environment", "state": "ENABLED", "status": "VALID", **self.behind}
+        return {"computeEnvironments": [{"computeEnvironmentArn": arn, **up} for arn in computeEnvironments]}
+
+    def describe_job_definitions(self, jobDefinitionName: str | None = None, **_: Any) -> dict[str, Any]:  # noqa: N803
+        self._call("DescribeJobDefinitions")
+        asked = set() if jobDefinitionName is None else {jobDefinitionName}
+        there = asked if self.definitions is None else self.definitions & asked if asked else self.definitions
+        return {"jobDefinitions": [{"jobDefinitionName": name} for name in sorted(there)]}
 
     def describe_jobs(self, jobs: Sequence[str]) -> dict[str, Any]:
         self._call("DescribeJobs")

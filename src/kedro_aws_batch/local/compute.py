@@ -41,14 +41,14 @@ class Compute:
     def create_queue(self, name: str, max_vcpus: int) -> str:
         """Create a queue with a compute environment of its own, and return its ARN."""
         environment = f"{name}-compute"
-        self._client.create_compute_environment(
+        made = self._client.create_compute_environment(
             computeEnvironmentName=environment,
             type="MANAGED",
             state="ENABLED",
             serviceRole=role_arn(self._place),
             computeResources={"type": "FARGATE", "maxvCpus": max_vcpus, **self._network()},
         )
-        order = [{"order": 1, "computeEnvironment": environment}]
+        order = [{"order": 1, "computeEnvironment": made["computeEnvironmentArn"]}]
         created = self._client.create_job_queue(
             jobQueueName=name, state="ENABLED", priority=1, computeEnvironmentOrder=order
         )
