@@ -2,8 +2,36 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_LINE = re.compile(r"Used: (\d{1,9}) MiB of memory at most, (\d{1,9}\.\d) s of CPU in (\d{1,9}\.\d) s\.")
+
+
+@dataclass(frozen=True)
+class Used:
+    """What a job has used: MiB of memory at most, seconds of CPU, in so many seconds."""
+
+    memory: int
+    cpu: float
+    seconds: float
+
+    @property
+    def vcpus(self) -> float | None:
+        """Return how many vCPUs it kept busy on average; None of a job too short to tell."""
+        return self.cpu / self.seconds if self.seconds else None
+
+
+def read_used(lines: Iterable[str]) -> Used | None:
+    """Return what a job said at the end of its log, or None: a job that was killed can't say it."""
+    said = [match for line in lines if (match := _LINE.fullmatch(line.strip()))]
+    return Used(int(said[-1][1]), float(said[-1][2]), float(said[-1][3])) if said else None
 
 
 def used(began: float) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kedro_aws_batch.prices import Prices
-from kedro_aws_batch.report.content import content
+from kedro_aws_batch.report.content import About, content
 from kedro_aws_batch.report.page import render
 
 from .browser import Browser, chromium
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kedro_aws_batch.client import RunState
+    from kedro_aws_batch.report.measured import Measured
 
     from .browser import Page
 
@@ -28,12 +29,13 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def open_report(browser: Browser, tmp_path: Path) -> Callable[[RunState], Page]:
+def open_report(browser: Browser, tmp_path: Path) -> Callable[..., Page]:
     """Return what writes the report of a run and opens it, as a user would, from a file."""
 
-    def opened(state: RunState) -> Page:
+    def opened(state: RunState, measured: Measured | None = None) -> Page:
         file = tmp_path / "report.html"
-        page = render(content(state, Prices(), lambda group: f"https://logs.example/{group.index}"))
+        link = lambda group: f"https://logs.example/{group.index}"  # noqa: E731
+        page = render(content(state, Prices(), link, About(measured=measured)))
         file.write_text(page, encoding="utf-8", newline="")
         tab = browser.open(file.as_uri())
         tab.look(1280, 900)

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+USED = "Used: 412 MiB of memory at most, 31.5 s of CPU in 34.2 s."
+
+
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, as_it_was: None) -> Path:
     """A project whose prices are its own, with two local runs of which the later failed."""
@@ -26,7 +29,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, as_it_was: None) ->
         kept.save_run(made, run)
     log = kept.folder(made) / "logs" / runs.failed().run_id / f"{kept.log_name(runs.failed().groups[0])}.log"
     log.parent.mkdir(parents=True)
-    log.write_text("hello\n", encoding="utf-8")
+    log.write_text(f"hello\n{USED}\n", encoding="utf-8")
     monkeypatch.chdir(made)
     return made
 
@@ -45,7 +48,17 @@ def test_a_local_runs_logs_are_linked_from_where_the_report_is(project: Path) ->
     assert call("report", "--local", "--output=out/report.html").exit_code == 0
     page = (project / "out/report.html").read_text(encoding="utf-8")
     (link,) = {part.split('"')[0] for part in page.split('href="')[1:] if part.startswith("..")}
-    assert (project / "out" / link).read_text(encoding="utf-8") == "hello\n"
+    assert (project / "out" / link).read_text(encoding="utf-8").startswith("hello\n")
+
+
+def test_what_jobs_used_is_read_unless_that_is_not_wanted(project: Path) -> None:
+    assert call("report", "--local", "-o", "r.html").exit_code == 0
+    page = (project / "r.html").read_text(encoding="utf-8")
+    assert (">412 (20%)<" in page, "2 jobs did not say it" in page) == (True, True)
+    assert call("report", "2026-11-21", "--local", "-o", "r.html").exit_code == 0
+    assert "The logs of this run are no longer kept." in (project / "r.html").read_text(encoding="utf-8")
+    assert call("report", "--local", "--no-usage", "-o", "r.html").exit_code == 0
+    assert "412 (20%)" not in (project / "r.html").read_text(encoding="utf-8")
 
 
 def test_a_run_is_named_by_the_beginning_of_its_id(project: Path) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kedro_aws_batch.prices import Prices, read_prices
-from kedro_aws_batch.report.content import Content, content, moment
+from kedro_aws_batch.report.content import About, Content, content, moment
 from kedro_aws_batch.report.page import render
 from kedro_aws_batch.wording import money
 
@@ -127,4 +127,4 @@ def test_a_page_that_keeps_up_does_not_ask_for_the_report_to_be_made_again() -> 
     again = "Make the report again to see how it went on."
     state = runs.going_on()
     assert again in render(told(state))
-    assert again not in render(content(state, Prices(), lambda _: None, live=True))
+    assert again not in render(content(state, Prices(), lambda _: None, About(live=True)))

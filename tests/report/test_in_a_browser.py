@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from kedro_aws_batch.report.measured import Measured
+from kedro_aws_batch.usage import Used
+
 from . import runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kedro_aws_batch.client import RunState
-
     from .browser import Page
 
-    Open = Callable[[RunState], Page]
+    Open = Callable[..., Page]
 
 LOOKS = [(1280, 900, "light"), (1280, 900, "dark"), (400, 800, "light"), (400, 800, "dark")]
 #: The bars of a colour, which CSS names, as Plotly drew them.
@@ -104,6 +105,25 @@ def test_the_report_of_a_run_that_failed_shows_red_and_says_why(open_report: Ope
     assert ("FAILED" in told, "OutOfMemoryError" in told, "kedro/default/2" in told) == (True, True, True)
     page.screenshot("failed-hover")
     keep(page, "failed")
+    assert sound(page)
+
+
+def test_what_jobs_used_of_what_they_asked_for_is_beside_it(open_report: Open) -> None:
+    used = {0: Used(512, 9.0, 10.0), 2: Used(1946, 2.5, 50.0)}
+    page = open_report(runs.succeeded(), Measured(used, looked_at=4, unread="<b>x</b>"))
+    heads = texts(page, "th")
+    assert heads[7:11] == ["vCPUs", "Busy", "MiB", "Used"]
+    assert column(page, 9) == ["0.9 (90%)", "", "0.1 (5%)", ""]
+    assert column(page, 11) == ["512 (25%)", "", "1,946 (95%)", ""]
+    assert sort(page, "Used") == "ascending"
+    assert sort(page, "Used") == "descending"
+    assert column(page, 11) == ["1,946 (95%)", "512 (25%)", "", ""]
+    assert texts(page, "#unmeasured") == ["What the jobs used is not known: <b>x</b>"]
+    assert "used 512 of 2,048 MiB, 0.9 of 1 vCPUs" in hover(
+        page, "document.querySelectorAll('#chart .trace.bars')[2].querySelector('.point path')"
+    )
+    page.run("scrollTo(0, 0)")
+    keep(page, "measured")
     assert sound(page)
 
 
@@ -250,7 +270,7 @@ def test_the_page_is_no_wider_than_a_narrow_window(open_report: Open) -> None:
 
 
 def test_the_critical_path_is_marked_and_reasons_are_in_sight_however_wide_the_window(open_report: Open) -> None:
-    page = open_report(runs.failed())
+    page = open_report(runs.failed(), Measured({0: Used(2000, 10.0, 10.0)}, looked_at=1))
     why = "document.querySelector('tr[data-status=FAILED] td.why').getBoundingClientRect().right"
     assert page.run(why) <= 1280
     for width in (1280, 400):

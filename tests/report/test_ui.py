@@ -17,7 +17,7 @@ from kedro_aws_batch.cli.ui import _quiet
 from kedro_aws_batch.client import Service
 from kedro_aws_batch.launch.commands import Commands
 from kedro_aws_batch.prices import Prices
-from kedro_aws_batch.report.content import content
+from kedro_aws_batch.report.content import About, content
 from kedro_aws_batch.report.page import render
 from kedro_aws_batch.ui.app import COOKIE, Source, _form, create_app
 
@@ -78,7 +78,7 @@ def functions() -> FakeLambda:
 def source(functions: FakeLambda) -> Source:
     service = Service("service", cast("Any", functions))
     return Source(
-        lambda: service, lambda state: render(content(state, Prices(), lambda _: None, live=True)), Commands()
+        lambda: service, lambda state: render(content(state, Prices(), lambda _: None, About(live=True))), Commands()
     )
 
 

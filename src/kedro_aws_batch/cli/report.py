@@ -15,9 +15,10 @@ from kedro_aws_batch.quiet import stdout_kept_clean
 from .service import Place, place_options, run_argument
 
 if TYPE_CHECKING:
-    from kedro_aws_batch.client import GroupState
+    from kedro_aws_batch.client import GroupState, RunState
     from kedro_aws_batch.prices import Prices
     from kedro_aws_batch.report.content import LogLink
+    from kedro_aws_batch.report.measured import Measured
 
 #: Said in reports of local runs.
 REMARK = "A local run. The costs are what the same seconds would cost on AWS."
@@ -32,8 +33,14 @@ REMARK = "A local run. The costs are what the same seconds would cost on AWS."
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A YAML file of prices, instead of aws_batch.prices in the parameters.",
 )
+@click.option(
+    "--usage/--no-usage",
+    default=True,
+    show_default=True,
+    help="Whether to read at the end of each job's log what it used: a call of GetLogEvents for each.",
+)
 @place_options
-def command(place: Place, run: str | None, output: Path | None, price_file: Path | None) -> None:
+def command(place: Place, run: str | None, output: Path | None, price_file: Path | None, usage: bool) -> None:
     """Write a run's report: one HTML file with its timeline, its jobs, why they failed and what they cost.
 
     It opens without network, for a run that goes on too. RUN is a run's id, or as much of its beginning as only one
@@ -47,7 +54,7 @@ def command(place: Place, run: str | None, output: Path | None, price_file: Path
     """
     from kedro_aws_batch.launch.files import write_atomically  # noqa: PLC0415
     from kedro_aws_batch.launch.runs import find_run  # noqa: PLC0415
-    from kedro_aws_batch.report.content import content  # noqa: PLC0415
+    from kedro_aws_batch.report.content import About, content  # noqa: PLC0415
     from kedro_aws_batch.report.page import render  # noqa: PLC0415
 
     prices = read_project_prices(place, price_file)
@@ -55,9 +62,22 @@ def command(place: Place, run: str | None, output: Path | None, price_file: Path
     state = runs.describe_run(find_run(runs, run))
     file = output or Path(f"kedro-run-{state.run_id}.html")
     links = _file_links(place, state.run_id, file) if place.local else console_links(place)
-    page = render(content(state, prices, links, REMARK if place.local else ""))
+    measured = read_usage(place, state) if usage else None
+    page = render(content(state, prices, links, About(REMARK if place.local else "", measured=measured)))
     write_atomically(file, page.encode())
     click.echo(f"Report of run {state.run_id} ({state.status}): {file}")
+
+
+def read_usage(place: Place, state: RunState) -> Measured:
+    """Return what a run's jobs have used, from their logs; of a local run that has ended, from the files it left."""
+    from kedro_aws_batch.report.measured import read_files, read_streams  # noqa: PLC0415
+
+    logs = place.client("logs")
+    if logs is not None:
+        return read_streams(logs, state.groups)
+    from kedro_aws_batch.launch import state as kept  # noqa: PLC0415
+
+    return read_files(kept.folder(place.project) / "logs" / state.run_id, state.groups)
 
 
 def read_project_prices(place: Place, file: Path | None = None) -> Prices:

@@ -52,23 +52,27 @@ def command(place: Place, port: int, browser: bool) -> None:
 
 
 def _source(place: Place) -> Source:
+    from kedro_aws_batch.launch import state as kept  # noqa: PLC0415
     from kedro_aws_batch.launch.runs import local_runs  # noqa: PLC0415
-    from kedro_aws_batch.report.content import content  # noqa: PLC0415
+    from kedro_aws_batch.report.content import About, content  # noqa: PLC0415
+    from kedro_aws_batch.report.measured import read_files  # noqa: PLC0415
     from kedro_aws_batch.report.page import render  # noqa: PLC0415
     from kedro_aws_batch.ui.app import Source  # noqa: PLC0415
 
     prices = read_project_prices(place)
     if place.local:
         project = place.project  # found once: finding it turns this process's stdout aside
-        return Source(
-            lambda: local_runs(project),
-            lambda state: render(content(state, prices, lambda _: None, REMARK, live=True)),
-            place.commands,
-        )
+
+        def local_report(state: RunState) -> str:
+            folder = kept.folder(project) / "logs" / state.run_id  # written when the run has ended
+            measured = read_files(folder, state.groups) if folder.is_dir() else None
+            return render(content(state, prices, lambda _: None, About(REMARK, live=True, measured=measured)))
+
+        return Source(lambda: local_runs(project), local_report, place.commands)
     service, log_link = place.runs(), console_links(place)
 
     def report(state: RunState) -> str:
-        return render(content(state, prices, log_link, live=True))
+        return render(content(state, prices, log_link, About(live=True)))
 
     return Source(lambda: service, report, place.commands)
 

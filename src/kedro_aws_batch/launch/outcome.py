@@ -88,15 +88,21 @@ def tail(logs: Any, group: GroupState) -> list[str]:
     """Return the last lines of a job's log; what keeps them from being read is said in their place."""
     if not group.log_stream:
         return ["(no log: the job's container never started)"]
-    log_group = group.log_group or LOG_GROUP
+    lines, error = end_of_log(logs, group, TAIL)
+    if error is None:
+        return lines
+    call = Call(f"read the logs in '{group.log_group or LOG_GROUP}'", "logs:GetLogEvents on it")
+    return [f"(its log can't be read: {sentence(error, call)})"]
+
+
+def end_of_log(logs: Any, group: GroupState, lines: int) -> tuple[list[str], ClientError | BotoCoreError | None]:
+    """Return the last lines of a job's log, or what keeps them from being read."""
+    place = {"logGroupName": group.log_group or LOG_GROUP, "logStreamName": group.log_stream}
     try:
-        page = logs.get_log_events(
-            logGroupName=log_group, logStreamName=group.log_stream, limit=TAIL, startFromHead=False
-        )
+        page = logs.get_log_events(**place, limit=lines, startFromHead=False)
     except (ClientError, BotoCoreError) as error:
-        call = Call(f"read the logs in '{log_group}'", "logs:GetLogEvents on it")
-        return [f"(its log can't be read: {sentence(error, call)})"]
-    return [event["message"] for event in page["events"]]
+        return [], error
+    return [event["message"] for event in page["events"]], None
 
 
 def _jobs(state: RunState) -> str:

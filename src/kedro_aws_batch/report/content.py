@@ -6,6 +6,7 @@ import json
 import textwrap
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from kedro_aws_batch.estimate import words_left
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
     from kedro_aws_batch.client import GroupState, RunState
     from kedro_aws_batch.prices import Prices
+    from kedro_aws_batch.usage import Used
+
+    from .measured import Measured
 
     #: Returns the address of a group's log, or None if there is none to open.
     LogLink = Callable[[GroupState], "str | None"]
@@ -44,6 +48,8 @@ class Row:
     cost: float | None
     currency: str
     log_link: str | None
+    #: None: its log doesn't say it, or wasn't read.
+    used: Used | None = None
 
     @property
     def group(self) -> GroupState:
@@ -60,7 +66,7 @@ class Row:
     @property
     def figures(self) -> tuple[Cell, ...]:
         """Return the cells of numbers, in the order of `COLUMNS`."""
-        asked, line = self.group.resources, self.line
+        asked, line, used = self.group.resources, self.line, self.used
         usual = None if self.group.expected_ms is None else self.group.expected_ms / 1000
         return (
             _duration(line.waiting),
@@ -69,7 +75,9 @@ class Row:
             Cell(lasting(usual), usual),
             Cell(str(self.group.attempt + 1), self.group.attempt),
             _number(asked.get("vcpus")),
+            _share(None if used is None else used.vcpus, asked.get("vcpus"), 1),
             _number(asked.get("memory")),
+            _share(None if used is None else used.memory, asked.get("memory"), 0),
             _number(asked.get("gpus")),
             Cell("?" if self.cost is None else money(self.cost, self.currency), self.cost),
         )
@@ -83,10 +91,14 @@ COLUMNS = (
     ("Usually", "How long it took in earlier runs"),
     ("Attempt", "Which attempt this is"),
     ("vCPUs", "What its job asks for"),
+    ("Busy", "How many vCPUs it kept busy on average, as its log says, and what part of those it asks for"),
     ("MiB", "The memory that its job asks for"),
+    ("Used", "How many MiB of memory it used at most, as its log says, and what part of those it asks for"),
     ("GPUs", "What its job asks for"),
     ("Cost", "Estimated, from what it asked for and how long it ran"),
 )
+#: Columns that are left out where they would say nothing of any job.
+_OPTIONAL = ("Attempt", "Busy", "Used", "GPUs")
 
 
 @dataclass(frozen=True)
@@ -100,6 +112,23 @@ class Content:
     remark: str = ""
     #: Whether the page that shows it keeps up with the run.
     live: bool = False
+    #: What the jobs have used; None if nobody looked.
+    measured: Measured | None = None
+
+    @property
+    def columns(self) -> list[tuple[str, str]]:
+        """Return the columns of figures: their names and what they mean."""
+        return [(name, meaning) for name, meaning in COLUMNS if name not in self._empty]
+
+    def cells(self, row: Row) -> list[Cell]:
+        """Return a row's figures, in the order of the columns."""
+        return [cell for (name, _), cell in zip(COLUMNS, row.figures, strict=True) if name not in self._empty]
+
+    @cached_property
+    def _empty(self) -> frozenset[str]:
+        """Return the columns that say nothing: with fewer of them the reasons are in sight."""
+        told = {name for row in self.rows for (name, _), cell in zip(COLUMNS, row.figures, strict=True) if cell.by}
+        return frozenset(_OPTIONAL) - told
 
     @property
     def failed(self) -> list[Row]:
@@ -128,6 +157,7 @@ class Content:
             ("Critical path", *self._critical()),
             ("Estimated cost", *self._cost()),
             ("Asked for", *self._asked()),
+            *([("Used of it", *self._used())] if any(row.used for row in self.rows) else []),
         ]
 
     @property
@@ -164,6 +194,24 @@ class Content:
                 f"{counted(again, 'job')} of which Batch made more than one attempt: only the last is counted."
             )
         return found
+
+    @property
+    def unmeasured(self) -> str:
+        """Return of which jobs it is not known what they used, and why."""
+        measured = self.measured
+        if measured is None:
+            return ""
+        silent = measured.looked_at - len(measured.used)
+        if measured.unread:
+            return f"What the jobs used is not known: {measured.unread}"
+        parts = []
+        if silent:
+            parts.append(
+                f"{counted(silent, 'job')} did not say it: a job that was killed can't, nor one that failed to begin."
+            )
+        if measured.left_out:
+            parts.append(f"Of so many jobs, the logs of the {measured.looked_at:,} that ran longest were read.")
+        return plain(f"What the jobs used is not known of all. {' '.join(parts)}" if parts else "")
 
     @property
     def as_of(self) -> str:
@@ -227,15 +275,35 @@ class Content:
         memory = sum(asked.get("memory", 0) / 1024 * hours for asked, hours in ran)
         return f"{vcpus:,.3g} vCPU-hours", f"{memory:,.3g} GiB-hours of memory"
 
+    def _used(self) -> tuple[str, str]:
+        """Return the parts of what was asked for that were used, by those that said it, each for as long as it ran."""
+        known = [(row.used, row.group.resources) for row in self.rows if row.used is not None]
+        vcpus = _part((used.cpu, asked.get("vcpus", 0) * used.seconds) for used, asked in known)
+        memory = _part((used.memory * used.seconds, asked.get("memory", 0) * used.seconds) for used, asked in known)
+        said = "" if len(known) == len(self.rows) else f", of the {counted(len(known), 'job')} that said it"
+        return f"{vcpus} of the vCPUs", f"{memory} of the memory at its peak{said}"
 
-def content(state: RunState, prices: Prices, log_link: LogLink, remark: str = "", live: bool = False) -> Content:
+
+@dataclass(frozen=True)
+class About:
+    """What a report says besides what the run's state does."""
+
+    remark: str = ""
+    live: bool = False
+    measured: Measured | None = None
+
+
+def content(state: RunState, prices: Prices, log_link: LogLink, about: About | None = None) -> Content:
     """Return what the report of a run says."""
+    about = about or About()
+    used = about.measured.used if about.measured is not None else {}
 
     def row(line: Line) -> Row:
         group = line.group
-        return Row(line, prices.whole_cost(group, state.now), prices.rates_of(group).currency, log_link(group))
+        cost, currency = prices.whole_cost(group, state.now), prices.rates_of(group).currency
+        return Row(line, cost, currency, log_link(group), used.get(group.index))
 
-    return Content(state, tuple(map(row, lines(state))), prices, remark, live)
+    return Content(state, tuple(map(row, lines(state))), prices, about.remark, about.live, about.measured)
 
 
 def moment(at: int | None) -> str:
@@ -251,6 +319,20 @@ def _duration(span: Span | None) -> Cell:
 
 def _number(value: Any) -> Cell:
     return Cell("" if value is None else f"{value:,}", value)
+
+
+def _share(used: float | None, asked: float | None, digits: int) -> Cell:
+    """Return what was used and which part of what was asked for that is."""
+    if used is None:
+        return Cell("", None)
+    part = f" ({used / asked:.0%})" if asked else ""
+    return Cell(f"{used:,.{digits}f}{part}", used)
+
+
+def _part(pairs: Iterable[tuple[float, float]]) -> str:
+    """Return which part the first of some pairs are of the second, of those of which the second is known."""
+    known = [(used, asked) for used, asked in pairs if asked]
+    return f"{sum(used for used, _ in known) / sum(asked for _, asked in known):.0%}" if known else "?"
 
 
 def _pair(span: Span | None) -> list[int] | None:
@@ -285,8 +367,19 @@ def _hover(row: Row) -> Iterable[str]:
     parts = (("waited", line.waiting), ("started in", line.starting), ("ran", line.running))
     yield ", ".join(f"{word} {lasting(span.seconds)}" for word, span in parts if span is not None)
     yield " to ".join(moment(at) for at in (group.started_at, group.ended_at) if at is not None)
+    yield _use(row)
     yield from textwrap.wrap(row.reason, HOVER_WIDTH, max_lines=8)
     yield f"log stream {plain(group.log_stream)}" if group.log_stream else ""
+
+
+def _use(row: Row) -> str:
+    """Return what a job used of what it asked for, or an empty text."""
+    asked = row.group.resources
+    if row.used is None:
+        return ""
+    busy = "" if row.used.vcpus is None else f", {row.used.vcpus:.1f} of {asked.get('vcpus', '?')} vCPUs"
+    memory = asked.get("memory")
+    return f"used {row.used.memory:,} of {'?' if memory is None else f'{memory:,}'} MiB{busy}"
 
 
 def _for_plotly(text: str) -> str:

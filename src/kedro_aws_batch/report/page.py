@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from kedro_aws_batch.errors import ProjectError
 
-from .content import COLUMNS, STATUSES
+from .content import STATUSES
 
 if TYPE_CHECKING:
     from .content import Content
@@ -27,7 +27,6 @@ def render(content: Content) -> str:
     return str(
         environment.from_string(_own("page.html")).render(
             content=content,
-            columns=COLUMNS,
             statuses=STATUSES,
             policy=_policy(scripts),
             style=_own("page.css"),

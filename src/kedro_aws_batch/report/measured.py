@@ -1,0 +1,97 @@
+"""What the jobs of a run have used, as far as their logs say it and can be read."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from kedro_aws_batch.usage import read_used
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from kedro_aws_batch.client import GroupState
+    from kedro_aws_batch.usage import Used
+
+#: A job says it in its last line; what else comes so late is little.
+LINES = 20
+_BYTES = 4096
+#: Logs that are read at the same time. GetLogEvents: 10 to 25 a second per account and Region.
+AT_ONCE = 8
+#: Of larger runs the jobs that ran longest are looked at.
+MOST = 400
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What jobs have used, by the index of their group."""
+
+    used: Mapping[int, Used] = field(default_factory=dict)
+    #: Jobs whose logs were to be looked at, and of which there were too many for that.
+    looked_at: int = 0
+    left_out: int = 0
+    #: Why logs could not be read; empty if they could.
+    unread: str = ""
+
+
+def read_streams(logs: Any, groups: Sequence[GroupState]) -> Measured:
+    """Return what the ends of jobs' logs in CloudWatch say: one call of GetLogEvents for each job that has run."""
+    from kedro_aws_batch.aws_errors import Call, sentence  # noqa: PLC0415
+    from kedro_aws_batch.launch.outcome import LOG_GROUP, end_of_log  # noqa: PLC0415
+
+    ran = _ran(groups)
+    refused: list[str] = []
+    stop = threading.Event()
+
+    def read(group: GroupState) -> tuple[int, Used | None]:
+        if stop.is_set():
+            return group.index, None
+        found, error = end_of_log(logs, group, LINES)
+        if error is not None and not _missing(error):
+            stop.set()  # what is refused of one is refused of all
+            place = group.log_group or LOG_GROUP
+            refused.append(sentence(error, Call(f"read the logs in '{place}'", "logs:GetLogEvents on it")))
+        return group.index, read_used(found)
+
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        found = dict(threads.map(read, ran[:MOST]))
+    return _measured(found, ran, refused[0] if refused else "")
+
+
+def read_files(folder: Path, groups: Sequence[GroupState]) -> Measured:
+    """Return what the ends of a local run's logs say, which lie in a folder."""
+    from kedro_aws_batch.launch.state import log_name  # noqa: PLC0415
+
+    if not folder.is_dir():
+        return Measured(unread="The logs of this run are no longer kept.")
+    ran = _ran(groups)
+    files = {group.index: folder / f"{log_name(group)}.log" for group in ran[:MOST]}
+    return _measured({index: read_used(_end(file)) for index, file in files.items()}, ran)
+
+
+def _ran(groups: Sequence[GroupState]) -> list[GroupState]:
+    """Return the groups whose jobs have ended by themselves, longest first: only those can have said anything."""
+    ended = [group for group in groups if group.log_stream and group.status in ("SUCCEEDED", "FAILED")]
+    return sorted(ended, key=lambda group: -(group.seconds or 0))
+
+
+def _measured(found: Mapping[int, Used | None], ran: Sequence[GroupState], unread: str = "") -> Measured:
+    known = {index: used for index, used in found.items() if used is not None}
+    return Measured(known, len(found), len(ran) - len(found), unread)
+
+
+def _missing(error: Any) -> bool:
+    """Whether a log is not there (any more), which says nothing of the others."""
+    return bool(getattr(error, "response", {}).get("Error", {}).get("Code") == "ResourceNotFoundException")
+
+
+def _end(file: Path) -> list[str]:
+    try:
+        with file.open("rb") as opened:
+            opened.seek(max(0, file.stat().st_size - _BYTES))
+            return opened.read().decode("utf-8", "replace").splitlines()[-LINES:]
+    except OSError:
+        return []
