@@ -111,71 +111,6 @@ def test_nothing_may_pass_a_role_and_only_aws_may_assume_one(template: Template)
     assert trusted <= {json.dumps({"Service": service}) for service in services}
 
 
-@pytest.mark.parametrize("function", ["start_run", "job_state_change", "reconcile"])
-def test_jobs_are_submitted_to_what_the_graph_names_alone(template: Template, function: str) -> None:
-    allowed = {
-        text_of(resource).rpartition(":${AWS::AccountId}:")[2]
-        for each in statements(template, role_of(template, function))
-        if "batch:SubmitJob" in as_list(each["Action"])
-        for resource in as_list(each["Resource"])
-    }
-
-    assert allowed == {
-        "job-queue/flights_queue",
-        "job-definition/kedro_run",
-        "job-definition/kedro_run:*",
-        "job-definition/kedro_run_large",
-        "job-definition/kedro_run_large:*",
-    }
-
-
-@pytest.mark.parametrize("function", ["start_run", "job_state_change", "reconcile", "cancel_run"])
-def test_jobs_of_this_project_alone_are_terminated(template: Template, function: str) -> None:
-    terminating = [
-        each
-        for each in statements(template, role_of(template, function))
-        if "batch:TerminateJob" in as_list(each["Action"])
-    ]
-
-    assert [each["Condition"] for each in terminating] == [
-        {"StringEquals": {"aws:ResourceTag/kedro-project": "golden_flights"}}
-    ]
-    assert text_of(terminating[0]["Resource"]).endswith(":${AWS::AccountId}:job/*")
-
-
-def test_jobs_are_submitted_with_the_tag_that_terminating_asks_for() -> None:
-    source = (ROOT / "dag/submission.py").read_text(encoding="utf-8")
-
-    assert '"tags": {"kedro-project": plan.project' in source
-
-
-@pytest.mark.parametrize("function", sorted(FUNCTIONS))
-def test_a_function_reaches_its_own_table_queue_and_log_alone(template: Template, function: str) -> None:
-    reached: dict[str, set[str]] = {}
-    for each in statements(template, role_of(template, function)):
-        for action in as_list(each["Action"]):
-            where = {json.dumps(resource) for resource in as_list(each["Resource"])}
-            reached.setdefault(action.partition(":")[0], set()).update(where)
-
-    log = f"log-group:/aws/lambda/${{AWS::StackName}}-{function}:*"
-    assert reached["dynamodb"] == {json.dumps({"Fn::GetAtt": ["RunTable", "Arn"]})}
-    assert reached.get("sqs", set()) <= {json.dumps({"Fn::GetAtt": ["EventsQueue", "Arn"]})}
-    assert [where.partition("${AWS::AccountId}:")[2] for where in reached["logs"]] == [f'{log}"}}']
-    assert all(where.endswith(':event-bus/default"}') for where in reached.get("events", ()))
-
-
-def test_events_are_announced_under_our_name_alone(template: Template) -> None:
-    announcing = [
-        each
-        for role in template.of_type("AWS::IAM::Role")
-        for each in statements(template, role)
-        if "events:PutEvents" in as_list(each["Action"])
-    ]
-
-    assert len(announcing) == 4
-    assert all(each["Condition"] == {"StringEquals": {"events:source": "kedro.aws-batch"}} for each in announcing)
-
-
 def test_only_our_rules_may_send_to_our_queues(template: Template) -> None:
     (policy,) = template.of_type("AWS::SQS::QueuePolicy").values()
     (statement,) = policy["PolicyDocument"]["Statement"]
@@ -369,20 +304,6 @@ def test_batch_is_made_by_the_names_that_the_graph_has(
     assert {"Type": "MEMORY", "Value": memory} in definition["ContainerProperties"]["ResourceRequirements"]
     assert definition["RetryStrategy"]["Attempts"] > 1
     assert definition["RetryStrategy"]["EvaluateOnExit"][-1] == {"OnReason": "*", "Action": "EXIT"}
-
-
-def test_jobs_read_and_write_the_named_buckets_alone(package: Packager) -> None:
-    template = package("fargate")
-    reached = {
-        text_of(resource).removeprefix("arn:${AWS::Partition}:s3:::")
-        for each in statements(template, "JobRole")
-        for resource in as_list(each["Resource"])
-    }
-    actions = {action for each in statements(template, "JobRole") for action in as_list(each["Action"])}
-
-    assert reached == {"flights", "shared", "flights/*", "shared/raw/*"}
-    assert {action.partition(":")[0] for action in actions} == {"s3"}
-    assert not actions & {"s3:DeleteBucket", "s3:PutBucketPolicy", "s3:DeleteObjectVersion"}
 
 
 def test_the_names_of_kedros_guide_can_be_had(package: Packager) -> None:
