@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from adapters.ports import UnavailableError
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 SOURCE = "kedro.aws-batch"
 DETAIL_TYPE = "Kedro Run State Change"
+_AT_ONCE = 10  # messages of ReceiveMessage and DeleteMessageBatch
 
 
 class EventBusAnnouncements:
@@ -31,7 +32,7 @@ class EventBusAnnouncements:
 
 
 class SqsMessages:
-    """Sends messages to the queue that job_state_change reads."""
+    """The queue that job_state_change reads."""
 
     def __init__(self, client: SQSClient, url: str) -> None:
         self._client = client
@@ -39,3 +40,20 @@ class SqsMessages:
 
     def advance_later(self, run_id: str) -> None:
         self._client.send_message(QueueUrl=self._url, MessageBody=json.dumps({"advance": {"run_id": run_id}}))
+
+    def receive(self) -> list[Mapping[str, Any]]:
+        answer = self._client.receive_message(QueueUrl=self._url, MaxNumberOfMessages=_AT_ONCE)
+        return [
+            {"messageId": message["MessageId"], "body": message["Body"], "receiptHandle": message["ReceiptHandle"]}
+            for message in answer.get("Messages", ())
+        ]
+
+    def delete(self, records: Sequence[Mapping[str, Any]]) -> None:
+        for start in range(0, len(records), _AT_ONCE):
+            entries = [
+                {"Id": str(number), "ReceiptHandle": str(record["receiptHandle"])}
+                for number, record in enumerate(records[start : start + _AT_ONCE])
+            ]
+            answer = self._client.delete_message_batch(QueueUrl=self._url, Entries=entries)  # type: ignore[arg-type]
+            if answer.get("Failed"):
+                raise UnavailableError(f"DeleteMessageBatch left messages: {answer['Failed'][0].get('Message')}")

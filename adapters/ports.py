@@ -191,6 +191,15 @@ class Messages(Protocol):
     def advance_later(self, run_id: str) -> None:
         """Have another invocation carry on with a run."""
 
+    def receive(self) -> list[Mapping[str, Any]]:
+        """Return some of the messages that wait, ten at most, as Lambda hands them over; none when none is found.
+
+        Nobody else gets them until the queue's visibility timeout is over, unless they are deleted.
+        """
+
+    def delete(self, records: Sequence[Mapping[str, Any]]) -> None:
+        """Delete messages that were received and are done with. One that is left is delivered again."""
+
 
 class Clock(Protocol):
     """Time, and how much of it is left to the invocation."""

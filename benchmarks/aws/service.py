@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -24,7 +24,7 @@ from dag.request import Allowed
 from dag.status import RunStatus
 from handlers.advance import Dispatcher, Plans
 from handlers.creation import Source, start
-from handlers.job_state_change import take
+from handlers.job_state_change import take_all
 from handlers.reconcile import reconcile
 from tests.simulation.graphs import DEFINITION, QUEUE
 
@@ -137,6 +137,7 @@ class Service:
         self.began = self.timeline.now
         self._environments: dict[str, list[_Environment]] = {}
         self._queue: deque[_Message] = deque()
+        self._fetched: dict[str, _Message] = {}
         self._handling = 0
         self._busy_since: float | None = None
         self._messages = 0
@@ -161,6 +162,28 @@ class Service:
         self.call("SendMessage", figures.EVENTS_MS.value)
         body = json.dumps({"advance": {"run_id": run_id}})
         self._arrive(lambda: body, len(body))
+
+    def receive(self) -> list[Mapping[str, Any]]:
+        """Return messages to a function that asks for more."""
+        self.call("ReceiveMessage", figures.RECEIVE_MS.value)
+        got = [self._queue.popleft() for _ in range(min(len(self._queue), int(figures.RECEIVE_AT_ONCE.value)))]
+        self.usage.sqs += _chunks(sum(message.size for message in got))
+        for message in got:
+            self._fetched[str(message.number)] = message
+            self.timeline.later(_VISIBILITY_MS, partial(self._unless_deleted, message))
+        return [{"messageId": str(m.number), "body": m.body(), "receiptHandle": str(m.number)} for m in got]
+
+    def delete(self, records: Sequence[Mapping[str, Any]]) -> None:
+        """Delete messages that a function received by itself."""
+        for first in range(0, len(records), 10):
+            self.call("DeleteMessageBatch", figures.RECEIVE_MS.value)
+            self.usage.sqs += 1
+            for record in records[first : first + 10]:
+                del self._fetched[record["receiptHandle"]]
+
+    def _unless_deleted(self, message: _Message) -> None:
+        if self._fetched.pop(str(message.number), None):
+            self._again(message)
 
     def _dispatcher(self, environment: _Environment, deadline: float) -> Dispatcher:
         clock = _Clock(self.timeline, deadline)
@@ -229,7 +252,8 @@ class Service:
 
     def _is_over(self) -> bool:
         # The last reconcile takes the run off its list.
-        return self.ended is not None and not (self._live or self._queue) and not self.dynamodb.keys("active")
+        under_way = self._live or self._queue or self._fetched
+        return self.ended is not None and not under_way and not self.dynamodb.keys("active")
 
     @property
     def status(self) -> RunStatus:
@@ -318,7 +342,7 @@ class Service:
         self.usage.most_events = max(self.usage.most_events, len(batch))
 
         def act(speaker: Dispatcher) -> Any:
-            return take(speaker, json.loads(event)["Records"])
+            return take_all(speaker, json.loads(event)["Records"])
 
         def done(taken: Any) -> None:
             self._handling -= 1

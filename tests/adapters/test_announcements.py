@@ -93,3 +93,29 @@ def test_a_message_that_can_not_be_sent_is_an_error(aws: EmbeddedAws) -> None:
 
     with pytest.raises(ClientError):
         SqsMessages(aws.client("sqs"), url).advance_later(RUN_ID)
+
+
+def test_messages_are_received_as_lambda_hands_them_over_and_deleted(aws: EmbeddedAws) -> None:
+    url = aws.client("sqs").create_queue(QueueName="full")["QueueUrl"]
+    queue = SqsMessages(aws.client("sqs"), url)
+    for number in range(12):
+        queue.advance_later(str(number))
+
+    got = queue.receive() + queue.receive()
+
+    assert {json.loads(record["body"])["advance"]["run_id"] for record in got} == {str(number) for number in range(12)}
+    assert len({record["messageId"] for record in got}) == 12
+    queue.delete(got)
+    assert queue.receive() == []
+    waiting = aws.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    assert waiting["ApproximateNumberOfMessagesNotVisible"] == "0"
+
+
+def test_messages_that_can_not_be_deleted_are_an_error(aws: EmbeddedAws) -> None:
+    client = aws.client("sqs")
+    refusal = {"Successful": [], "Failed": [{"Id": "0", "SenderFault": False, "Code": "InternalError", "Message": "try again"}]}
+    with Stubber(client) as stubber:
+        stubber.add_response("delete_message_batch", refusal)
+
+        with pytest.raises(UnavailableError, match="try again"):
+            SqsMessages(client, "http://127.0.0.1/queue").delete([{"messageId": "m", "receiptHandle": "r"}])

@@ -31,17 +31,21 @@ class Counts:
     written: dict[str, int]  #: write units by kind of item; not of what is compressed, which depends on zlib
 
 
-def counts(parents: Sequence[Sequence[int]], batch: int, **run: Any) -> Counts:
-    """Run a pipeline whose jobs end in the order of their submission, their events delivered in full batches."""
+def counts(parents: Sequence[Sequence[int]], batch: int, *, waiting: int = 0, **run: Any) -> Counts:
+    """Run a pipeline whose jobs end in the order of their submission, their events delivered in full batches.
+
+    `waiting` is how many more have ended by then, whose events wait in the queue.
+    """
     stage = Stage(document(parents, **run))
     dynamodb: Any = MeteredDynamoDB()
     stage.table = DynamoRunTable(dynamodb, "runs")  # type: ignore[assignment]
     started = stage.start()
     invocations = 1
     while alive := [job for job in stage.batch.work if not job.over]:
-        for job in alive[:batch]:
+        ended_jobs = alive[: batch + waiting]
+        for job in ended_jobs:
             stage.batch.end(job)
-        stage.deliver(*alive[:batch])
+        (stage.deliver_ten if waiting else stage.deliver)(*ended_jobs)
         invocations += 1
     ended = stage.table.get_run(started.run_id)
     assert ended is not None
@@ -75,6 +79,12 @@ def test_1_to_300_to_1_in_arrays() -> None:
 def test_1_to_300_to_1_in_arrays_whose_events_come_together() -> None:
     assert counts(fan(300), 300, array_jobs=True) == Counts(
         3, 4, 22, 39, ONCE | {"shard": 15, "job": 2, "array": 6, "end": 302}
+    )
+
+
+def test_1_to_300_to_1_in_arrays_whose_events_wait_in_the_queue() -> None:
+    assert counts(fan(300), 10, waiting=90, array_jobs=True) == Counts(
+        3, 6, 24, 41, ONCE | {"shard": 19, "job": 2, "array": 6, "end": 302}
     )
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import copy
 import json
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from adapters.job_queue import BatchJobQueue
-from adapters.ports import Ports
+from adapters.ports import Ports, UnavailableError
 from dag.decision import group_status
 from dag.document import GraphDocument
 from dag.jobs import read_job_name
@@ -18,7 +18,7 @@ from dag.request import Allowed
 from handlers.advance import Account, Dispatcher, Plans
 from handlers.creation import Source, start
 from handlers.description import describe
-from handlers.job_state_change import Taken, take
+from handlers.job_state_change import Taken, take, take_all
 from handlers.reconcile import reconcile
 from tests.simulation.batch import Faults, SimulatedBatch, SimulatedJob
 from tests.simulation.graphs import DEFINITION, QUEUE
@@ -40,6 +40,9 @@ class Stage:
         self.batch = SimulatedBatch(random.Random(0), lambda: self.now, self._call, lambda what, job: None, self.faults)
         self.announced: list[Mapping[str, Any]] = []
         self.handed_over: list[str] = []
+        self.waiting: list[Mapping[str, Any]] = []
+        self.deleted: list[str] = []
+        self.queue_broken: bool | str = False  #: "late": only when it is to delete
         self.calls: dict[str, int] = {}
         self.run_id = ""
         self._plans = Plans()
@@ -65,6 +68,21 @@ class Stage:
     def advance_later(self, run_id: str) -> None:
         """Take a message of an invocation that ran out of time."""
         self.handed_over.append(run_id)
+
+    def receive(self) -> list[Mapping[str, Any]]:
+        """Hand out ten of the messages that wait."""
+        self._call("ReceiveMessage")
+        if self.queue_broken is True:
+            raise UnavailableError("no queue")
+        got, self.waiting = self.waiting[:10], self.waiting[10:]
+        return got
+
+    def delete(self, records: Sequence[Mapping[str, Any]]) -> None:
+        """Forget messages that were received."""
+        self._call("DeleteMessageBatch")
+        if self.queue_broken == "late":
+            raise UnavailableError("no queue")
+        self.deleted += [record["messageId"] for record in records]
 
     def start(self, key: str = "given:1", **request: Any) -> Run:
         """Start a run, which becomes the stage's own."""
@@ -110,10 +128,13 @@ class Stage:
 
     def deliver(self, *jobs: SimulatedJob) -> Taken:
         """Deliver the events of jobs that have ended, as one batch."""
-        records = [
-            {"messageId": f"m{number}", "body": json.dumps({"detail": job.detail()})} for number, job in enumerate(jobs)
-        ]
-        return take(self.dispatcher, records)
+        return take(self.dispatcher, messages(jobs))
+
+    def deliver_ten(self, *jobs: SimulatedJob) -> Taken:
+        """Let the events of jobs that have ended wait in the queue, and deliver the first ten."""
+        arrived = messages(jobs)
+        self.waiting = [record | {"receiptHandle": record["messageId"]} for record in arrived[10:]]
+        return take_all(self.dispatcher, arrived[:10])
 
     def finish(self, group: int, exit_code: int = 0) -> None:
         """End the newest job of a group and deliver its event."""
@@ -151,6 +172,13 @@ class Stage:
         other.batch.jobs = {job_id: copy.copy(job) for job_id, job in self.batch.jobs.items()}
         other.batch._accepted = self.batch._accepted
         return other
+
+
+def messages(jobs: Sequence[SimulatedJob]) -> list[dict[str, Any]]:
+    """Return the events of jobs as the queue's messages."""
+    return [
+        {"messageId": f"m{number}", "body": json.dumps({"detail": job.detail()})} for number, job in enumerate(jobs)
+    ]
 
 
 class _Clock:

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from handlers.job_state_change import take
-from tests.handlers.stage import Stage
-from tests.simulation.graphs import chain, document
+from handlers.job_state_change import take, take_all
+from tests.handlers.stage import Stage, messages
+from tests.simulation.batch import SimulatedJob
+from tests.simulation.graphs import chain, document, fan
 
 
 def _record(body: object, message_id: str = "m") -> dict[str, Any]:
@@ -92,3 +93,70 @@ def test_a_blocked_queue_of_somebody_elses_job_is_passed_by() -> None:
     detail = {"jobName": "other", "status": "RUNNABLE", "statusReason": "UNDETERMINED - who knows"}
     assert take(stage.dispatcher, [_record({"detail-type": "Batch Job Queue Blocked", "detail": detail})]).failed == []
     assert stage.announced == []
+
+
+def _ended(stage: Stage) -> list[SimulatedJob]:
+    """Return the jobs of the layer in flight, all ended and nobody told."""
+    return [stage.end(group) for group in range(1, 31)]
+
+
+@pytest.fixture
+def wide() -> Stage:
+    """Return a stage where 30 jobs are in flight, between one before and one after."""
+    stage = Stage(document(fan(30)))
+    stage.start()
+    stage.finish(0)
+    return stage
+
+
+def test_a_full_batch_takes_what_else_waits_along(wide: Stage) -> None:
+    taken = wide.deliver_ten(*_ended(wide))
+
+    assert (taken.ended, taken.submitted, taken.failed) == (30, 1, [])
+    assert wide.deleted == [f"m{number}" for number in range(10, 30)]
+    assert wide.calls["ReceiveMessage"] == 3  # the third finds none
+
+
+def test_a_full_batch_takes_a_hundred_messages_at_most(wide: Stage) -> None:
+    jobs = _ended(wide)
+
+    taken = wide.deliver_ten(*jobs, *jobs, *jobs, *jobs)
+
+    assert (taken.ended, wide.calls["ReceiveMessage"]) == (30, 9)
+    assert len(wide.deleted) == 90
+    assert len(wide.waiting) == 20
+
+
+def test_a_batch_that_is_not_full_leaves_the_queue_alone(wide: Stage) -> None:
+    jobs = _ended(wide)
+    wide.waiting = messages(jobs)
+
+    taken = take_all(wide.dispatcher, messages(jobs[:9]))
+
+    assert taken.ended == 9
+    assert "ReceiveMessage" not in wide.calls
+
+
+def test_what_was_fetched_and_could_not_be_handled_stays_in_the_queue(wide: Stage) -> None:
+    jobs = _ended(wide)
+
+    def broken(*_: Any) -> Any:
+        raise RuntimeError("no")
+
+    wide.table.add_marks = broken  # type: ignore[method-assign]
+
+    taken = wide.deliver_ten(*jobs)
+
+    assert taken.failed == [f"m{number}" for number in range(10)]  # Lambda knows nothing of the others
+    assert wide.deleted == []
+
+
+def test_messages_that_can_not_be_fetched_or_deleted_hold_nothing_up(wide: Stage) -> None:
+    jobs = _ended(wide)
+    wide.queue_broken = "late"
+    assert wide.deliver_ten(*jobs[:15]).ended == 15
+    wide.queue_broken = True
+    assert wide.deliver_ten(*jobs[15:]).ended == 10
+    wide.queue_broken = False
+    taken = wide.deliver_ten(*jobs)  # again, for they were not deleted
+    assert (taken.submitted, wide.submitted()[-1]) == (1, 31)

@@ -11,7 +11,7 @@ import heapq
 import itertools
 import json
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,7 +25,7 @@ from dag.request import Allowed
 from dag.status import RunStatus
 from handlers.advance import Dispatcher, Plans
 from handlers.creation import Source, start
-from handlers.job_state_change import take
+from handlers.job_state_change import FULL, take_all
 from handlers.reconcile import reconcile
 from tests.simulation.batch import Faults, SimulatedBatch, SimulatedJob
 from tests.simulation.graphs import DEFINITION, QUEUE
@@ -92,6 +92,7 @@ class World:
         self._heap: list[tuple[int, int, Callable[[], None]]] = []
         self._order = itertools.count()
         self._queue: list[Message] = []
+        self._fetched: dict[str, Message] = {}
         self._consumers = 0
         self._current: Invocation | None = None
         self._live: list[Invocation] = []
@@ -138,6 +139,26 @@ class World:
         """Take a message of an invocation that ran out of time."""
         self._call("SendMessage")
         self._send(json.dumps({"advance": {"run_id": run_id}}), 0)
+
+    def receive(self) -> list[Mapping[str, Any]]:
+        """Hand messages to an invocation that asks for more; they come again unless it deletes them."""
+        self._call("ReceiveMessage")
+        got = [self._queue.pop() for _ in range(min(len(self._queue), self.rng.randint(1, 10)))]
+        for message in got:
+            message.receives += 1
+            self._fetched[str(message.number)] = message
+            self.later(VISIBILITY, lambda message=message: self._unless_deleted(message))  # type: ignore[misc]
+        return [{"messageId": str(m.number), "body": m.body, "receiptHandle": str(m.number)} for m in got]
+
+    def delete(self, records: Sequence[Mapping[str, Any]]) -> None:
+        """Delete messages that an invocation received by itself."""
+        self._call("DeleteMessageBatch")
+        for record in records:
+            self._fetched.pop(record["receiptHandle"], None)
+
+    def _unless_deleted(self, message: Message) -> None:
+        if self._fetched.pop(str(message.number), None):
+            self._again(message)
 
     # what happens ------------------------------------------------------------------------------------------------
 
@@ -244,7 +265,8 @@ class World:
                     self._again(message)
             self._consume()
 
-        self.invoke("job_state_change", lambda speaker: take(speaker, records), done)
+        full = self.rng.choice((1, FULL))
+        self.invoke("job_state_change", lambda speaker: take_all(speaker, records, full), done)
 
     def _again(self, message: Message) -> None:
         if message.receives >= MOST_RECEIVES:
