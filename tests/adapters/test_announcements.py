@@ -113,7 +113,8 @@ def test_messages_are_received_as_lambda_hands_them_over_and_deleted(aws: Embedd
 
 def test_messages_that_can_not_be_deleted_are_an_error(aws: EmbeddedAws) -> None:
     client = aws.client("sqs")
-    refusal = {"Successful": [], "Failed": [{"Id": "0", "SenderFault": False, "Code": "InternalError", "Message": "try again"}]}
+    failed = {"Id": "0", "SenderFault": False, "Code": "InternalError", "Message": "try again"}
+    refusal = {"Successful": [], "Failed": [failed]}
     with Stubber(client) as stubber:
         stubber.add_response("delete_message_batch", refusal)
 
