@@ -129,7 +129,7 @@ def test_a_full_batch_takes_a_hundred_messages_at_most(wide: Stage) -> None:
 
 def test_a_batch_that_is_not_full_leaves_the_queue_alone(wide: Stage) -> None:
     jobs = _ended(wide)
-    wide.waiting = messages(jobs)
+    wide.waiting = [*messages(jobs)]
 
     taken = take_all(wide.dispatcher, messages(jobs[:9]))
 
@@ -143,7 +143,7 @@ def test_what_was_fetched_and_could_not_be_handled_stays_in_the_queue(wide: Stag
     def broken(*_: Any) -> Any:
         raise RuntimeError("no")
 
-    wide.table.add_marks = broken  # type: ignore[method-assign]
+    wide.table.add_marks = broken  # type: ignore[method-assign, assignment]
 
     taken = wide.deliver_ten(*jobs)
 
