@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from dag.events import read_job
 from dag.plan import Plan
 from dag.records import Array, Job, Outcome, Run
-from dag.shards import Mark, by_shard
+from dag.shards import Mark, View, by_shard
 from dag.status import OnFailure
 from handlers.advance import Dispatcher
 from handlers.announcing import announce
@@ -50,17 +50,25 @@ class Recovery:
             self._forget_unfinished(run_id)
             return repairs
         plan = self._dispatcher.plan(run_id)
-        outcomes = self._take_over(run, plan, repairs)
-        outcomes += self._lost_ends(plan, repairs)
-        account = self._dispatcher.reconsider(run_id, outcomes)
-        run = account.run or run
         view = self._dispatcher.view(run_id)
+        outcomes = self._take_over(run, plan, view, repairs)
+        if repairs.claims:
+            view = self._dispatcher.view(run_id)
+        outcomes += self._lost_ends(plan, view, repairs)
+        run = self._dispatcher.reconsider(run_id, outcomes).run or run
         if not run.over and "start" not in run.announced and self._ports.clock.now() - run.created_at > self._lifetime:
-            announce(self._ports, plan, run, view)
-        if run.over and view.accounted() and "end" in (self._ports.table.get_run(run_id) or run).announced:
+            announce(self._ports, plan, run, self._dispatcher.view(run_id))
+        if run.over and self._is_settled(run_id):
             self._ports.table.delete_active(run_id)
             repairs.settled = True
         return repairs
+
+    def _is_settled(self, run_id: str) -> bool:
+        """Return whether a run that is over has no job in flight, no open claim, and its end announced."""
+        if not self._dispatcher.view(run_id).accounted():
+            return False
+        run = self._ports.table.get_run(run_id)
+        return run is not None and "end" in run.announced
 
     def _forget_unfinished(self, run_id: str) -> None:
         """Take a run off the list whose creation was never finished, once nobody can finish it but by a new start."""
@@ -71,10 +79,9 @@ class Recovery:
         elif now - suspects["creation"] > self._lifetime:
             self._ports.table.delete_active(run_id)
 
-    def _lost_ends(self, plan: Plan, repairs: Repairs) -> list[Outcome]:
+    def _lost_ends(self, plan: Plan, view: View, repairs: Repairs) -> list[Outcome]:
         """Return the ends of jobs that the shards do not know of."""
-        in_flight = self._dispatcher.view(plan.run_id).in_flight()
-        jobs = read_jobs(self._ports.table, plan, in_flight)
+        jobs = read_jobs(self._ports.table, plan, view.in_flight())
         now = self._ports.clock.now()
         lost: list[Outcome] = []
         for start in range(0, len(jobs), _DESCRIBE_AT_ONCE):
@@ -92,10 +99,10 @@ class Recovery:
         repairs.events += len(lost)
         return lost
 
-    def _take_over(self, run: Run, plan: Plan, repairs: Repairs) -> list[Outcome]:
+    def _take_over(self, run: Run, plan: Plan, view: View, repairs: Repairs) -> list[Outcome]:
         """Settle the claims of lost submitters; return the attempts that come to an end by it."""
         ours: list[Mark] = []
-        for index, marks in by_shard(self._abandoned(run.run_id)).items():
+        for index, marks in by_shard(self._abandoned(run.run_id, view)).items():
             taken = [mark._replace(generation=mark.generation + 1) for mark in marks]
             before = self._ports.table.claim(run.run_id, index, [mark.number for mark in taken], self._ports.expiry())
             ours += [mark for mark in taken if mark.number not in before.claimed]
@@ -137,13 +144,13 @@ class Recovery:
     def _find(self, plan: Plan, attempt: Mark, name: str) -> list[str]:
         return self._ports.queue.find(plan.groups[attempt.group].resources["job_queue"], name)
 
-    def _abandoned(self, run_id: str) -> list[Mark]:
+    def _abandoned(self, run_id: str, view: View) -> list[Mark]:
         """Return the claims without a job that have been seen for longer than an invocation can live.
 
         That a claim was seen at a time stays true for good, so two reconcilers may overwrite each other's list.
         """
         table, now = self._ports.table, self._ports.clock.now()
-        claims = self._dispatcher.view(run_id).open_claims()
+        claims = view.open_claims()
         if not claims:
             return []
         seen = table.get_suspects(run_id)
