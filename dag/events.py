@@ -51,13 +51,14 @@ def read_job(detail: Mapping[str, Any]) -> JobEnd | None:
         detail.get("jobId"),
         detail["jobName"],
         detail.get("createdAt"),
-        detail.get("startedAt"),
+        attempts[-1].get("startedAt") if len(attempts) > 1 else detail.get("startedAt"),
         detail.get("stoppedAt"),
         container.get("exitCode"),
         container.get("logStreamName"),
         log_group(container),
         log_streams(detail)[:-1] or None,
         max(1, len(attempts)),
+        earlier_times=earlier_times(detail) or None,
     )
     return JobEnd(name, outcome, index)
 
@@ -74,6 +75,18 @@ def log_streams(detail: Mapping[str, Any]) -> tuple[str, ...]:
     containers = [attempt.get("container") or {} for attempt in detail.get("attempts") or []]
     containers.append(detail.get("container") or {})
     return tuple(dict.fromkeys(one["logStreamName"] for one in containers if one.get("logStreamName")))
+
+
+def earlier_times(detail: Mapping[str, Any]) -> tuple[int, ...]:
+    """Return when the attempts that Batch made before began and ended, in turn, oldest first.
+
+    Not of those whose container never began, nor of the one that the job's own times are of.
+    """
+    attempts = list(detail.get("attempts") or [])
+    if detail.get("status") in _ENDED:
+        attempts = attempts[:-1]
+    times = [(one.get("startedAt"), one.get("stoppedAt")) for one in attempts]
+    return tuple(at for begun, ended in times if begun is not None and ended is not None for at in (begun, ended))
 
 
 def _reason(detail: Mapping[str, Any], container: Mapping[str, Any]) -> str:

@@ -99,6 +99,8 @@ class Outcome:
     log_group: str | None = None  #: None: Batch's own, `/aws/batch/job`
     earlier_streams: tuple[str, ...] | None = None  #: of the attempts that Batch itself made before, oldest first
     tries: int = 1  #: attempts that Batch itself made
+    #: when those that Batch itself made before began and ended, in turn; `started_at` and `ended_at` are of the last
+    earlier_times: tuple[int, ...] | None = None
     never_submitted: bool = False
 
     @property

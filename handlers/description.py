@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from dag import decision
 from dag.blocked import asked_for, read_blocked
-from dag.events import log_group, log_streams
+from dag.events import earlier_times, log_group, log_streams
 from dag.plan import Plan
 from dag.records import Job, Outcome, Run
 from dag.shards import Mark, View
@@ -138,7 +138,7 @@ def _group(
         "job_id": (end and end.job_id) or (job.job_id if job else None),
         "job_name": job.name if job else (end and end.name) or plan.job_name(mark.group, mark.attempt),
         "submitted_at": job.submitted_at if job else None,
-        "started_at": end.started_at if end else detail.get("startedAt"),
+        "started_at": end.started_at if end else _begun(detail),
         "ended_at": end.ended_at if end else None,
         "expected_ms": None if group.seconds is None else round(group.seconds * 1000),
         "exit_code": end.exit_code if end else None,
@@ -146,11 +146,24 @@ def _group(
         "log_stream": end.log_stream if end else (detail.get("container") or {}).get("logStreamName"),
         "log_streams": list(_streams(end) if end else log_streams(detail)),
         "log_group": end.log_group if end else log_group(detail.get("container") or {}),
+        "batch_attempts": _spans((end.earlier_times or ()) if end else earlier_times(detail)),
         "job_definition": resources.pop("job_definition"),
         "job_queue": resources.pop("job_queue"),
         "job_status": detail.get("status"),
         "resources": resources,
     }
+
+
+def _begun(detail: Mapping[str, Any]) -> int | None:
+    """Return when the attempt in flight began, which was not before the one before it had ended."""
+    begun: int | None = detail.get("startedAt")
+    before = earlier_times(detail)[-1:]
+    return begun if begun is None else max((begun, *before))
+
+
+def _spans(times: Sequence[int]) -> list[dict[str, int]]:
+    """Return times that began and ended in turn, each with its name."""
+    return [{"started_at": begun, "ended_at": ended} for begun, ended in zip(times[::2], times[1::2], strict=True)]
 
 
 def _streams(end: Outcome) -> tuple[str, ...]:
@@ -169,5 +182,6 @@ def _earlier(plan: Plan, end: Outcome) -> dict[str, Any]:
         "reason": end.reason,
         "log_group": end.log_group,
         "log_streams": list(_streams(end)),
+        "batch_attempts": _spans(end.earlier_times or ()),
         "resources": {key: value for key, value in plan.resources(*end.mark[:2]).items() if key in SIZES},
     }

@@ -55,6 +55,8 @@ class GroupState:
     log_streams: tuple[str, ...] = ()
     #: None: Batch's own, as far as Batch has told.
     log_group: str | None = None
+    #: Attempts that Batch made of its job before the one that the times are of: started_at, ended_at.
+    batch_attempts: tuple[Mapping[str, Any], ...] = ()
     #: Earlier jobs of the group, which ran out of memory: attempt, job_id, started_at, ended_at, log_streams, ….
     earlier: tuple[Mapping[str, Any], ...] = ()
     resources: Mapping[str, Any] = field(default_factory=dict)

@@ -96,12 +96,13 @@ class Prices:
         return self._cost(self.rates_of(group), group.resources, seconds)
 
     def whole_cost(self, group: GroupState, now: int | None) -> float | None:
-        """Return what a group has cost until now, its earlier jobs included."""
+        """Return what a group has cost until now: all attempts that Batch made of its job, and its earlier jobs."""
+        rates = self.rates_of(group)
         costs = [self.cost(group, group.seconds_until(now))]
+        costs += [self._cost(rates, group.resources, _lasted(one)) for one in group.batch_attempts]
         for job in group.earlier:
-            begun, ended = job.get("started_at"), job.get("ended_at")
-            seconds = None if begun is None or ended is None else max(0, ended - begun) / 1000
-            costs.append(self._cost(self.rates_of(group), job.get("resources") or {}, seconds))
+            tries = [job, *(job.get("batch_attempts") or ())]
+            costs += [self._cost(rates, job.get("resources") or {}, _lasted(one)) for one in tries]
         known = [cost for cost in costs if cost is not None]
         return sum(known) if len(known) == len(costs) else None
 
@@ -131,6 +132,12 @@ class Prices:
         """Return what is charged where, for people: `all jobs`, or the queues apart."""
         rest = "all other jobs" if self.queues else "all jobs"
         return [*((f"jobs in {name}", rates) for name, rates in self.queues.items()), (rest, self.usual)]
+
+
+def _lasted(attempt: Mapping[str, Any]) -> float | None:
+    """Return for how many seconds an attempt ran, or None if it never did."""
+    begun, ended = attempt.get("started_at"), attempt.get("ended_at")
+    return None if begun is None or ended is None else max(0, ended - begun) / 1000
 
 
 def wrong_prices(value: Any) -> str | None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dag.events import JobEnd, log_streams, read_job
+from dag.events import JobEnd, earlier_times, log_streams, read_job
 from dag.jobs import JobName
 from dag.records import LONGEST_REASON, Outcome
 from dag.shards import Mark
@@ -169,3 +169,16 @@ def test_the_logs_of_all_attempts_are_told_and_where_they_are() -> None:
     end = read_job(named)
     assert end is not None
     assert end.outcome.log_group == "/aws/batch/spaceflights-dev"
+
+
+def test_the_times_of_attempts_on_hosts_that_were_reclaimed_are_told_apart_from_the_last_ones() -> None:
+    found = outcome("host_reclaimed")
+    attempts = detail("host_reclaimed")["attempts"]
+    begun, ended = ([one[name] for one in attempts] for name in ("startedAt", "stoppedAt"))
+    assert found.earlier_times == (begun[0], ended[0], begun[1], ended[1])
+    assert (found.started_at, found.ended_at) == (begun[2], ended[2])
+    goes_on = {**detail("host_reclaimed"), "status": "RUNNING"}
+    never_began = {**goes_on, "attempts": [{"stoppedAt": 5}, *attempts]}
+    all_of_them = (begun[0], ended[0], begun[1], ended[1], begun[2], ended[2])
+    assert earlier_times(never_began) == earlier_times(goes_on) == all_of_them
+    assert outcome("succeeded").earlier_times is None

@@ -36,6 +36,7 @@ def test_a_group_is_described_with_its_job_its_times_and_its_end() -> None:
         "log_stream": f"log/{job.job_id}",
         "log_streams": [f"log/{job.job_id}"],
         "log_group": "/aws/batch/simulated",
+        "batch_attempts": [],
         "earlier": [],
         "job_definition": "definition",
         "job_queue": "queue",
@@ -43,6 +44,20 @@ def test_a_group_is_described_with_its_job_its_times_and_its_end() -> None:
         "resources": {"memory": 1000, "vcpus": 1},
     }
     assert (told["description"], told["status"], told["counts"]["SKIPPED"]) == ("nightly", "FAILED", 1)
+
+
+def test_attempts_that_batch_repeats_are_told_with_their_times_also_of_a_job_in_flight() -> None:
+    stage = Stage(document([[], []]))
+    stage.start(on_failure="continue")
+    lost = {"container": {"logStreamName": "log/lost"}, "startedAt": 1_000, "stoppedAt": 5_000}
+    stage.job(0).attempts_before = [lost]
+    stage.job(1).attempts_before = [lost, {**lost, "startedAt": 10**15, "stoppedAt": 10**15 + 1}]
+    stage.finish(0)
+    first, second = stage.described()["groups"]
+    assert (first["status"], first["batch_attempts"]) == ("SUCCEEDED", [{"started_at": 1_000, "ended_at": 5_000}])
+    assert first["started_at"] == stage.job(0).accepted_at
+    assert (second["status"], [one["ended_at"] for one in second["batch_attempts"]]) == ("RUNNING", [5_000, 10**15 + 1])
+    assert second["started_at"] == 10**15 + 1  # it began again after that, whichever attempt Batch's own time is of
 
 
 def test_a_run_is_settled_once_all_its_jobs_are_known_to_have_ended() -> None:

@@ -33,8 +33,18 @@ def test_the_figures_of_a_run() -> None:
 def test_what_the_cost_leaves_out_is_said() -> None:
     assert told(runs.succeeded()).caveats == [
         "1 job could not be priced: the size is left to the job definition, or no price of a GPU is configured.",
-        "1 job of which Batch made more than one attempt: only the last is counted.",
+        "1 job of which Batch made more attempts than it has told the times of: those are not counted.",
     ]
+
+
+def test_attempts_whose_times_are_told_are_counted_and_shown() -> None:
+    times = {"started_at": runs.START, "ended_at": runs.START + 3_600_000}
+    again = runs.group(0, log_streams=["one", "two"], batch_attempts=[times])
+    page = told(runs.run([again]), read_prices({"vcpu_hour": 1, "gb_hour": 0}))
+    assert (page.caveats, page.figures[3][1]) == ([], "$1.00")
+    assert "1 earlier attempt of Batch's ran 1 h 00 min" in page.chart()["rows"][0]["hover"]
+    lost = {"log_streams": ["a", "b"], "resources": {"vcpus": 1, "memory": 1}}
+    assert told(runs.run([runs.group(0, earlier=[lost])])).caveats != []
 
 
 def test_the_filters_and_parameters_are_said_and_what_was_not_asked_for_is_not() -> None:

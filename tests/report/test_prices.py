@@ -152,3 +152,13 @@ def test_earlier_jobs_of_a_group_are_priced_by_what_they_asked_for() -> None:
     assert read_prices({"vcpu_hour": 1, "gb_hour": 0.5}).whole_cost(group, None) == pytest.approx(2 + 0.5 + 1 + 1)
     unknown = {**earlier, "resources": {}}
     assert Prices().whole_cost(replace(group, earlier=(unknown,)), None) is None
+
+
+def test_attempts_that_batch_repeated_are_each_priced_with_their_own_minimum() -> None:
+    tries = ({"started_at": 0, "ended_at": 30_000}, {"started_at": 60_000, "ended_at": 180_000})
+    asked = {"vcpus": 1, "memory": 1024}
+    last = GroupState(0, ("n",), "SUCCEEDED", started_at=240_000, ended_at=3_840_000, resources=asked)
+    prices = read_prices({"rates": "fargate-x86", "vcpu_hour": 3600, "gb_hour": 0})
+    assert prices.whole_cost(replace(last, batch_attempts=tries), None) == pytest.approx(60 + 120 + 3600)
+    earlier = {"started_at": 0, "ended_at": 600_000, "resources": asked, "batch_attempts": tries}
+    assert prices.whole_cost(replace(last, earlier=(earlier,)), None) == pytest.approx(600 + 60 + 120 + 3600)

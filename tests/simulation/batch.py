@@ -28,6 +28,7 @@ class SimulatedJob:
     priority: int | None = None
     size: int | None = None  #: of an array's parent, which ends when all its children have
     waits_for: str | None = None  #: why it stays RUNNABLE
+    attempts_before: list[Any] = field(default_factory=list)  #: which Batch made on hosts that were reclaimed
     ended_at: int | None = None
     reason: str | None = None
 
@@ -50,7 +51,7 @@ class SimulatedJob:
             "status": status,
             "createdAt": self.accepted_at,
             "startedAt": self.accepted_at,
-            "attempts": [],
+            "attempts": list(self.attempts_before),
             "container": {},
         }
         if self.waits_for is not None:
@@ -65,6 +66,8 @@ class SimulatedJob:
             detail["container"] = {"logStreamName": f"log/{self.job_id}", **named}
             if self.reason is None:
                 detail["container"]["exitCode"] = self.exit_code
+            if self.attempts_before:
+                detail["attempts"].append({"startedAt": self.accepted_at, "stoppedAt": self.ended_at})
             detail["statusReason"] = self.reason or "Essential container in task exited"
         return detail
 

@@ -182,7 +182,7 @@ class Content:
     def caveats(self) -> list[str]:
         """Return what the sum of the costs leaves out."""
         unknown = sum(row.cost is None for row in self.rows)
-        again = sum(len(row.group.log_streams) > 1 for row in self.rows)
+        again = sum(_unpriced(row.group) for row in self.rows)
         found = []
         if unknown:
             found.append(
@@ -191,7 +191,8 @@ class Content:
             )
         if again:
             found.append(
-                f"{counted(again, 'job')} of which Batch made more than one attempt: only the last is counted."
+                f"{counted(again, 'job')} of which Batch made more attempts than it has told the times of: those are "
+                "not counted."
             )
         return found
 
@@ -321,6 +322,13 @@ def _number(value: Any) -> Cell:
     return Cell("" if value is None else f"{value:,}", value)
 
 
+def _unpriced(group: GroupState) -> bool:
+    """Whether Batch made attempts that have a log, so that their containers ran, and no times."""
+    jobs = [(group.log_streams, group.batch_attempts)]
+    jobs += [(job.get("log_streams") or (), job.get("batch_attempts") or ()) for job in group.earlier]
+    return any(len(streams) - 1 > len(before) for streams, before in jobs)
+
+
 def _share(used: float | None, asked: float | None, digits: int) -> Cell:
     """Return what was used and which part of what was asked for that is."""
     if used is None:
@@ -367,6 +375,9 @@ def _hover(row: Row) -> Iterable[str]:
     parts = (("waited", line.waiting), ("started in", line.starting), ("ran", line.running))
     yield ", ".join(f"{word} {lasting(span.seconds)}" for word, span in parts if span is not None)
     yield " to ".join(moment(at) for at in (group.started_at, group.ended_at) if at is not None)
+    if group.batch_attempts:
+        ran = sum(one["ended_at"] - one["started_at"] for one in group.batch_attempts) / 1000
+        yield f"{counted(len(group.batch_attempts), 'earlier attempt')} of Batch's ran {lasting(ran)}"
     yield _use(row)
     yield from textwrap.wrap(row.reason, HOVER_WIDTH, max_lines=8)
     yield f"log stream {plain(group.log_stream)}" if group.log_stream else ""
