@@ -185,8 +185,8 @@ class Service:
         if isinstance(error, ClientError) and error.response["Error"].get("Code") == "ResourceNotFoundException":
             return (
                 f"There is no function '{name}' in {self.lambda_client.meta.region_name} in this account. Deploy the "
-                "service (`kedro aws-batch deploy`); if it is elsewhere, set AWS_REGION or AWS_PROFILE; if it has "
-                "another name, aws_batch.service."
+                "service (`kedro aws-batch deploy`); if it is elsewhere, as serverless.yml may say, set AWS_REGION or "
+                "AWS_PROFILE; if it has another name, aws_batch.service."
             )
         return sentence(error, Call(f"call '{name}'", "lambda:InvokeFunction on it"))
 

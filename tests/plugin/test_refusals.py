@@ -65,7 +65,6 @@ def project(make_project: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     values = {"ACCESS_KEY_ID": "x", "SECRET_ACCESS_KEY": "x", "REGION": "eu-west-1", "EC2_METADATA_DISABLED": "true"}
     for name, value in values.items():
         monkeypatch.setenv(f"AWS_{name}", value)
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     return made
 
 
@@ -117,6 +116,7 @@ def test_with_expired_credentials_each_command_says_to_log_in_again(
     [
         *((words, "Allow lambda:InvokeFunction on it.") for words in COMMANDS),
         (("check", "--aws"), "Allow batch:DescribeJobQueues."),
+        (DEPLOY, "Allow sts:GetCallerIdentity."),
     ],
     ids=lambda words: words[0],
 )
@@ -138,14 +138,47 @@ def test_where_the_service_is_not_deployed_each_command_names_the_region(
     assert " in eu-west-1 in this account. Deploy the service (`kedro aws-batch deploy`); if it is elsewhere, " in told
 
 
-def test_the_runner_ends_with_the_same_sentence(refusing: type[Refusing], project: Path) -> None:
-    refusing.code = "ExpiredTokenException"
+@pytest.mark.parametrize("words", [*COMMANDS, ("check", "--aws")], ids=lambda words: words[0])
+def test_without_a_region_each_command_says_what_to_set(
+    project: Path, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_REGION")
+    assert sentence(*words).startswith("AWS can't be called: You must specify a region. Set AWS_PROFILE, or AWS_REGION")
+
+
+@pytest.mark.parametrize("words", [*COMMANDS, DEPLOY, ("check",), ("package",)], ids=lambda words: words[0])
+def test_an_environment_that_is_not_there_is_named_with_the_nearest(project: Path, words: tuple[str, ...]) -> None:
+    told = sentence(*words, "--env=aws_btch")
+    assert told.startswith("There is no environment 'aws_btch' in ")
+    assert "Did you mean 'aws_batch'?" in told
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=lambda words: words[0])
+def test_a_service_that_can_be_none_is_told_before_anything_is_asked(project: Path, words: tuple[str, ...]) -> None:
+    file = project / "conf/aws_batch/parameters.yml"
+    file.write_text(file.read_text().replace("flights-dev", "flights dev"))
+    result = call(*words)
+    assert (result.exit_code, "Traceback" in result.stderr) == (1, False)
+    assert "aws_batch.service: must be 1 to 47 letters, digits, '-' and '_', not 'flights dev'." in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        ("ExpiredTokenException", "Your AWS credentials have expired (ExpiredTokenException)"),
+        ("UnrecognizedClientException", "Your AWS credentials are not valid (UnrecognizedClientException)"),
+        ("AccessDeniedException", "You may not call 'flights-dev-start_run': No. Allow lambda:InvokeFunction on it."),
+        ("ResourceNotFoundException", "There is no function 'flights-dev-start_run' in eu-west-1 in this account."),
+    ],
+)
+def test_the_runner_ends_with_the_same_sentence(refusing: type[Refusing], project: Path, code: str, says: str) -> None:
+    refusing.code = code
     kedro = str(Path(sys.executable).with_name("kedro"))
     words = [kedro, "run", "--env=aws_batch", "--runner=kedro_aws_batch.AWSBatchRunner"]
     environment = {**os.environ, "COLUMNS": "300"}
     done = subprocess.run(words, cwd=project, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].startswith("Error: Your AWS credentials have expired (ExpiredTokenException)")
+    assert done.stderr.splitlines()[-1].startswith(f"Error: {says}")
     assert "Traceback" not in done.stdout + done.stderr
 
 

@@ -109,13 +109,27 @@ def test_logs_are_followed_until_the_run_ends_and_watching_ends_as_the_run_does(
     )
 
 
+def test_whatever_starts_a_run_says_that_its_queue_takes_no_jobs(there: Deployed) -> None:
+    failed = there.ended(there.service.start_run({"params": {"way": "fail"}}).run_id).run_id
+    there.aws.client("batch").update_job_queue(jobQueue=there.aws.job_queue, state="DISABLED")
+
+    for words in (("run",), ("run", "--detach"), ("resume", failed)):
+        refused = call(*words)
+        assert refused.exit_code == 1
+        assert refused.stderr == (
+            "Error: No run was started: the job queue 'main_queue' is DISABLED, so it takes no jobs. Enable it: "
+            "aws batch update-job-queue --job-queue=main_queue --state=ENABLED\n"
+        )
+    assert [run.run_id for run in there.service.list_runs()] == [failed]
+
+
 def test_a_service_that_is_not_there_is_one_sentence(there: Deployed) -> None:
     missing = call("list", service="elsewhere")
     assert missing.exit_code == 1
     assert missing.stderr == (
         "Error: There is no function 'elsewhere-list_runs' in us-east-1 in this account. Deploy the service "
-        "(`kedro aws-batch deploy`); if it is elsewhere, set AWS_REGION or AWS_PROFILE; if it has another name, "
-        "aws_batch.service.\n"
+        "(`kedro aws-batch deploy`); if it is elsewhere, as serverless.yml may say, set AWS_REGION or AWS_PROFILE; if "
+        "it has another name, aws_batch.service.\n"
     )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kedro_aws_batch.launch.commands import Commands
+from kedro_aws_batch.problems import require_none
 from kedro_aws_batch.quiet import stdout_kept_clean
 
 from .options import conf_source_option, environment_option, service_option
@@ -71,7 +72,9 @@ class Place:
 
         with stdout_kept_clean():
             parameters = read_parameters(Opening(self.environment, conf_source=self.conf_source))
-        return read_configuration(parameters.get("aws_batch"), self.environment)[0].service
+        configuration, problems = read_configuration(parameters.get("aws_batch"), self.environment)
+        require_none([each for each in problems if each.where.endswith("aws_batch.service")])
+        return configuration.service
 
 
 def place_options(command: Callable[..., Any]) -> Callable[..., Any]:

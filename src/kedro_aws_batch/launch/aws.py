@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import boto3
@@ -15,7 +16,11 @@ _CONFIG = Config(connect_timeout=10, read_timeout=65, retries={"mode": "standard
 
 
 def client(name: str, region: str | None = None) -> Any:
-    """Return a boto3 client; a Region that is not set is a sentence."""
+    """Return a boto3 client; a Region that is not set is a sentence.
+
+    AWS_REGION goes before the rest, as for the AWS CLI and osls; boto3 by itself reads AWS_DEFAULT_REGION alone.
+    """
+    region = region or os.environ.get("AWS_REGION")
     try:
         return boto3.client(name, region_name=region, config=_CONFIG)  # type: ignore[call-overload]  # any of them
     except BotoCoreError as error:
