@@ -36,11 +36,20 @@ class Rates:
     currency: str = "USD"
 
 
-_OF_WHEN = "in us-east-1 as remembered in November 2026, not looked up"
-_FARGATE = f"AWS's list price {_OF_WHEN}"
-_EC2 = f"a vCPU's and a GiB's share of the On-Demand price of {{0}}.large {_OF_WHEN}"
+_FARGATE = "AWS's list price in us-east-1, as published elsewhere and read in November 2026"
+_EC2 = (
+    "a vCPU's and a GiB's share of the On-Demand price of {0}.large in us-east-1, as published elsewhere and read in "
+    "November 2026"
+)
 
-#: The rows that a configuration can name. EC2 sells instances: a share is fitted to the three families' `large`.
+#: The rows that a configuration can name. AWS's own price pages are drawn by scripts and could not be read; these are
+#: what others published of them, read in November 2026:
+#: - Fargate: all four in Vantage's "AWS Fargate Pricing Explained" (vantage.sh/blog/fargate-pricing); x86 also in
+#:   tables of March and June 2026 (wring.co, factualminds.com), and its vCPU in the example of AWS's own ECS pricing
+#:   page ($0.000011244 a second).
+#: - EC2, Linux, an hour of `large`: c6i 0.085, m6i 0.096, r6i 0.126; c7g 0.0725, m7g 0.0816, r7g 0.1071. m7g in
+#:   factualminds.com's table of June 2026, c6i as 730 hours for $62.05 in Infracost's output; these and the rest alike
+#:   in half a dozen public projects' tables of prices. A share is fitted to the three of an architecture, within 3 %.
 TABLE: dict[str, Rates] = {
     rates.name: rates
     for rates in (

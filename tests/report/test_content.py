@@ -52,7 +52,7 @@ def test_the_filters_and_parameters_are_said_and_what_was_not_asked_for_is_not()
     assert (facts["Pipelines"], facts["Tags"], facts["Description"]) == ("__default__, reporting", "nightly", "nightly")
     assert facts["Parameters"] == '{\n  "model": {\n    "rate": 0.1\n  }\n}'
     assert "Nodes" not in facts
-    assert "as remembered in November 2026, not looked up" in facts["Prices"]
+    assert "as published elsewhere and read in November 2026" in facts["Prices"]
 
 
 def test_a_resumed_run_says_what_it_resumes() -> None:
