@@ -8,6 +8,7 @@ nothing. What a node of several in one job took by itself is not known: each get
 from __future__ import annotations
 
 import hashlib
+import html
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -72,7 +73,12 @@ def _of_end(state: RunState, nodes: Mapping[str, Node]) -> list[Event]:
     moment = {"timestamp": _timestamp(state.ended_at)}
     if state.status == "SUCCEEDED":
         return [{"event": "after_pipeline_run", **moment}]
-    end: Event = {"event": "on_pipeline_error", "error": plain(state.reason or state.status), **moment, "traceback": ""}
+    end: Event = {
+        "event": "on_pipeline_error",
+        "error": _for_viz(state.reason or state.status),
+        **moment,
+        "traceback": "",
+    }
     failed = [group for group in state.groups if group.status == "FAILED"]
     first = min(failed, key=lambda group: (group.ended_at or 0, group.index), default=None)
     if first is not None and first.nodes[0] in nodes:
@@ -85,7 +91,12 @@ def _why(group: GroupState) -> dict[str, str]:
     """Return what Kedro-Viz shows of a failure; in the place of a traceback, where the job's log is."""
     code = "" if group.exit_code is None else f" (exit code {group.exit_code})"
     log = f"The log stream of its job: {group.log_stream}" if group.log_stream else "Its job never had a log."
-    return {"error": f"{plain(group.reason or 'no reason given')}{code}", "traceback": plain(log)}
+    return {"error": _for_viz(f"{group.reason or 'no reason given'}{code}"), "traceback": plain(log)}
+
+
+def _for_viz(text: str) -> str:
+    """Return text that Kedro-Viz shows as it is: it takes errors, not tracebacks, for HTML, and runs it."""
+    return html.escape(plain(text), quote=False)
 
 
 def _id(text: str) -> str:

@@ -25,7 +25,7 @@ from . import runs
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .browser import Browser
+    from .browser import Browser, Page
 
 START = "2026-11-22T13:11:00+00:00"
 #: Kedro-Viz, in an environment of its own: installed beside Kedro it would hook into every run of every test.
@@ -160,16 +160,37 @@ def kedro_viz() -> Path:
     return KEDRO_VIZ
 
 
+#: As harmful as a namespace can be in Kedro-Viz, which can build no page of one with a slash or a dot in it.
+HARM = "<script>caught=1<img src=x onerror=caught=1>"
+HARMFUL = f"""
+def register_pipelines():
+    return {{"__default__": pipeline([
+        node(same, "raw", "middle", name="first"),
+        node(same, "middle", "final", name="second", namespace={HARM!r}),
+    ])}}
+"""
+
+
 @pytest.fixture
-def served(project: Path, kedro_viz: Path) -> Iterator[str]:
+def harmful(tmp_path: Path) -> Path:
+    """A project of which a local run failed, and whose texts mean harm."""
+    made = write_project(tmp_path, Sources(HARMFUL))
+    reason = f"OutOfMemoryError <b>&amp;</b> {runs.IMAGE} \x1b[31mred"
+    failed = runs.group(1, 0, nodes=[f"{HARM}.second"], status="FAILED", reason=reason, exit_code=137)
+    kept.save_run(made, runs.run([runs.group(0, nodes=["first"]), failed], status="FAILED", reason=runs.SCRIPT))
+    return made
+
+
+@pytest.fixture
+def served(harmful: Path, kedro_viz: Path) -> Iterator[str]:
     """The page that the command builds, served."""
     words = ["aws-batch", "viz", "--local", "--static=public"]
     built = subprocess.run(
-        [str(kedro_viz), *words], cwd=project, capture_output=True, text=True, check=False, timeout=200
+        [str(kedro_viz), *words], cwd=harmful, capture_output=True, text=True, check=False, timeout=200
     )
     assert built.returncode == 0, built.stdout + built.stderr
-    assert not (project / "build").exists()
-    handler = functools.partial(Quiet, directory=str(project / "public"))
+    assert not (harmful / "build").exists()
+    handler = functools.partial(Quiet, directory=str(harmful / "public"))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
@@ -185,13 +206,13 @@ class Quiet(SimpleHTTPRequestHandler):
         pass
 
 
-def test_kedro_viz_shows_which_node_failed_and_why(served: str, browser: Browser, project: Path) -> None:
-    told = json.loads((project / "public/api/run-status").read_text(encoding="utf-8"))
+def test_kedro_viz_shows_which_node_failed_and_why(served: str, browser: Browser, harmful: Path) -> None:
+    told = json.loads((harmful / "public/api/run-status").read_text(encoding="utf-8"))
     assert sorted((each["status"], each["duration"]) for each in told["nodes"].values()) == [
         ("failed", 10.0),
         ("success", 10.0),
     ]
-    drawn = json.loads((project / "public/api/main").read_text(encoding="utf-8"))
+    drawn = json.loads((harmful / "public/api/main").read_text(encoding="utf-8"))
     assert set(told["nodes"]) == {each["id"] for each in drawn["nodes"] if each["type"] == "task"}
     page = browser.open(served)
     page.look(1400, 900)
@@ -200,5 +221,19 @@ def test_kedro_viz_shows_which_node_failed_and_why(served: str, browser: Browser
     page.wait(f"{texts}.includes('failed')")
     shown = page.run(texts)
     assert shown[shown.index("failed") : shown.index("second") + 1] == ["failed", "Duration:", "10s", "second"]
-    assert "Run execution failed" in page.wait("document.body.innerText")
+    said = page.wait("document.body.innerText")
+    assert ("Run execution failed" in said, HARM in said) == (True, True)
     page.screenshot("kedro-viz")
+    _click_on_the_failed_node(page)
+    page.wait("document.querySelector('.error-log--details') !== null")
+    page.settle()
+    page.screenshot("kedro-viz-error")
+    error = page.run("document.querySelector('.error-log--details').innerText.trim()")
+    assert error == f"OutOfMemoryError <b>&amp;</b> {runs.IMAGE} red (exit code 137)"
+    assert (page.run("window.caught"), page.run("document.querySelectorAll('img').length")) == (None, 0)
+
+
+def _click_on_the_failed_node(page: Page) -> None:
+    box = "[...document.querySelectorAll('svg text')].find(one => one.textContent === 'second').getBoundingClientRect()"
+    x, y = page.run(f"(box => [box.x + box.width / 2, box.y + box.height / 2])({box})")
+    page.point(x, y, click=True)
