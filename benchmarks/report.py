@@ -37,7 +37,9 @@ class Report:
         for row in self.rows:
             table.add_row(*map(as_text, row))
         width = console.measure(table, options=console.options.update(width=_WIDEST)).maximum
-        console.print(table, width=max(console.width, width), crop=False, no_wrap=True)
+        narrow, console.width = console.width, max(console.width, width)  # which is as wide as anything is printed
+        console.print(table)
+        console.width = narrow
         for note in self.notes:
             console.print(f"[dim]- {note}[/dim]", soft_wrap=True)
 
