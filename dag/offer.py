@@ -43,12 +43,12 @@ def refuse_unready(plan: Plan, offer: Offer) -> None:
         *(_absent("job definition", name, offer) for name in definitions if name not in offer.definitions),
     ]
     if wrong:
-        raise NotReadyError(f"No run was started: {' '.join(wrong)}")
+        raise NotReadyError(f"No run was started. {' '.join(wrong)}")
 
 
 def _absent(what: str, name: str, offer: Offer) -> str:
     key = what.replace(" ", "_")
-    lacks = "there is no" if what == "job queue" else "there is no active revision of the"
+    lacks = "There is no" if what == "job queue" else "There is no active revision of the"
     near = did_you_mean(name, offer.near)
     return (
         f"{lacks} {what} '{name}' in {offer.region} in this account.{near} Make it, or mend aws_batch.{key} and deploy."
@@ -59,9 +59,9 @@ def _unready(queue: Mapping[str, Any], offer: Offer) -> Iterator[str]:
     name = queue["jobQueueName"]
     if queue["state"] != "ENABLED":
         enable = f"aws batch update-job-queue --job-queue={name} --state=ENABLED"
-        yield f"the job queue '{name}' is {queue['state']}, so it takes no jobs. Enable it: {enable}"
+        yield f"The job queue '{name}' is {queue['state']}, so it takes no jobs. Enable it: {enable}"
     if queue["status"] in _BROKEN:
-        yield f"the job queue '{name}' is {queue['status']}{_reason(queue)}, so it takes no jobs. Mend or replace it."
+        yield f"The job queue '{name}' is {queue['status']}{_reason(queue)}, so it takes no jobs. Mend or replace it."
     arns = {each["computeEnvironment"] for each in queue["computeEnvironmentOrder"]}
     behind = [each for each in offer.environments if each["computeEnvironmentArn"] in arns]
     if not any(each["state"] == "ENABLED" and each["status"] not in _BROKEN for each in behind):
@@ -70,7 +70,7 @@ def _unready(queue: Mapping[str, Any], offer: Offer) -> Iterator[str]:
             for each in behind
         ]
         yield (
-            f"the job queue '{name}' has no compute environment that runs jobs: {', '.join(told) or 'there is none'}. "
+            f"The job queue '{name}' has no compute environment that runs jobs: {', '.join(told) or 'there is none'}. "
             "Enable or mend one: aws batch update-compute-environment"
         )
 

@@ -94,7 +94,8 @@ def _requirements(project: Path) -> str:
     """Return the lines that install what the project needs, before its code is copied, so that they are cached."""
     if (project / "requirements.txt").is_file():
         return 'COPY requirements.txt .\nRUN pip install -r requirements.txt kedro-aws-batch "s3fs>=2026"'
-    return 'COPY pyproject.toml .\nCOPY src src\nRUN pip install . kedro-aws-batch "s3fs>=2026"'
+    # Kedro's pyproject.toml names the README, without which some build back ends refuse to install the project.
+    return 'COPY pyproject.toml README* LICENSE* ./\nCOPY src src\nRUN pip install . kedro-aws-batch "s3fs>=2026"'
 
 
 def _catalog(project: Path, bucket: str) -> tuple[str, tuple[str, ...]]:

@@ -402,7 +402,7 @@ def test_a_run_for_which_batch_has_no_place_is_refused_and_a_scheduled_one_says_
         batch.update_compute_environment(computeEnvironment=environment, state="ENABLED")
 
     assert off[0] == behind[0] == "NotReady"
-    assert f"the job queue '{aws.job_queue}' is DISABLED, so it takes no jobs. Enable it: aws batch" in off[1]
+    assert f"The job queue '{aws.job_queue}' is DISABLED, so it takes no jobs. Enable it: aws batch" in off[1]
     assert f"has no compute environment that runs jobs: '{environment}' is DISABLED and VALID" in behind[1]
     assert [run.run_id for run in service(aws).list_runs(limit=100)] == before
     (line,) = until(lambda: [line for line in function_log(aws, "start_run") if "scheduled run refused" in line])

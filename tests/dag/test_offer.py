@@ -40,7 +40,7 @@ def refusal(*queues: Mapping[str, Any], environments: Any = (), definitions: Any
     try:
         refuse_unready(plan(("q", "d")), offer)
     except NotReadyError as error:
-        return f"{error.kind}, {error}".removeprefix("NotReady, No run was started: ")
+        return f"{error.kind}, {error}".removeprefix("NotReady, No run was started. ")
     return ""
 
 
@@ -51,21 +51,21 @@ def test_queues_that_take_jobs_or_soon_will_are_not_refused(status: str) -> None
 
 def test_a_queue_that_is_not_there_is_named_with_the_nearest_that_is() -> None:
     assert refusal(near=["other", "qq"]) == (
-        "there is no job queue 'q' in eu-west-1 in this account. Did you mean 'qq'? Make it, or mend "
+        "There is no job queue 'q' in eu-west-1 in this account. Did you mean 'qq'? Make it, or mend "
         "aws_batch.job_queue and deploy."
     )
 
 
 def test_a_definition_without_an_active_revision_is_named() -> None:
     assert refusal(queue("q"), definitions=(), near=["dd"]) == (
-        "there is no active revision of the job definition 'd' in eu-west-1 in this account. Did you mean 'dd'? Make "
+        "There is no active revision of the job definition 'd' in eu-west-1 in this account. Did you mean 'dd'? Make "
         "it, or mend aws_batch.job_definition and deploy."
     )
 
 
 def test_a_disabled_queue_is_told_with_the_command_that_enables_it() -> None:
     assert refusal(queue("q", state="DISABLED")) == (
-        "the job queue 'q' is DISABLED, so it takes no jobs. Enable it: aws batch update-job-queue --job-queue=q "
+        "The job queue 'q' is DISABLED, so it takes no jobs. Enable it: aws batch update-job-queue --job-queue=q "
         "--state=ENABLED"
     )
 
@@ -73,14 +73,14 @@ def test_a_disabled_queue_is_told_with_the_command_that_enables_it() -> None:
 @pytest.mark.parametrize("status", ["INVALID", "DELETING", "DELETED"])
 def test_a_queue_that_takes_no_jobs_is_told_with_its_status_and_reason(status: str) -> None:
     assert refusal(queue("q", status=status, statusReason="So it is.")) == (
-        f"the job queue 'q' is {status} (So it is), so it takes no jobs. Mend or replace it."
+        f"The job queue 'q' is {status} (So it is), so it takes no jobs. Mend or replace it."
     )
 
 
 def test_a_queue_without_an_environment_that_runs_jobs_is_told_with_each_one_s_reason() -> None:
     off, bad = environment("off", state="DISABLED"), environment("bad", status="INVALID", statusReason="No role.")
     assert refusal(queue("q", "off", "bad"), environments=[off, bad]) == (
-        "the job queue 'q' has no compute environment that runs jobs: 'off' is DISABLED and VALID, 'bad' is ENABLED "
+        "The job queue 'q' has no compute environment that runs jobs: 'off' is DISABLED and VALID, 'bad' is ENABLED "
         "and INVALID (No role). Enable or mend one: aws batch update-compute-environment"
     )
     assert "runs jobs: there is none." in refusal(queue("q", "gone"))
@@ -94,5 +94,5 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
     offer = Offer([queue("a", state="DISABLED")], [environment("well")], {"d"}, "eu-west-1")
     with pytest.raises(NotReadyError) as refused:
         refuse_unready(plan(("a", "d"), ("b", "d"), ("a", "e")), offer)
-    named = ("there is no job queue 'b'", "the job queue 'a' is DISABLED", "of the job definition 'e'")
+    named = ("There is no job queue 'b'", "The job queue 'a' is DISABLED", "of the job definition 'e'")
     assert all(each in str(refused.value) for each in named)

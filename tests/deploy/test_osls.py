@@ -7,12 +7,15 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any
 
+import boto3
 import pytest
 import yaml
+from moto.batch.models import ComputeEnvironment
 
 from kedro_aws_batch.client import RunState, Service, Started
 from kedro_aws_batch.local import EmbeddedAws, JobDefinitionSettings
@@ -106,19 +109,44 @@ def user(tmp_path: Path) -> NewUser:
     return user
 
 
-@pytest.fixture
-def aws(user: NewUser, monkeypatch: pytest.MonkeyPatch) -> Iterator[EmbeddedAws]:
-    """An embedded AWS with Batch and nothing else, whose CloudFormation is moto's."""
+@contextmanager
+def embedded(user: NewUser, monkeypatch: pytest.MonkeyPatch, queue: str, definition: str) -> Iterator[EmbeddedAws]:
+    """Have an embedded AWS with a queue, a definition and nothing else, whose CloudFormation is moto's."""
     # moto refuses a template for what cfn-lint only warns of: W3005, which is osls' own.
     monkeypatch.setattr("moto.cloudformation.models.validate_template_cfn_lint", lambda template: [])
-    batch: dict[str, Any] = {"job_queue": "night_flights_queue", "job_definition": "night_flights_job"}
-    batch["job_definitions"] = {"night_flights_job": JobDefinitionSettings(log_group=f"/aws/batch/{PREFIX}")}
+    batch: dict[str, Any] = {"job_queue": queue, "job_definition": definition}
+    batch["job_definitions"] = {definition: JobDefinitionSettings(log_group=f"/aws/batch/{PREFIX}")}
     short: dict[str, Any] = {"stop_timeout": 1, "exit_grace": 0.2}
     with EmbeddedAws(jobs_cwd=user.folder, service_prefix=PREFIX, **batch, **short) as running:
         user.environment |= running.environment
         s3 = running.client("s3")
         s3.create_bucket(Bucket="night-data")
         s3.put_object(Bucket="night-data", Key="raw.pkl", Body=b"K\x01.")  # the pickle of 1
+        yield running
+
+
+@pytest.fixture
+def aws(user: NewUser, monkeypatch: pytest.MonkeyPatch) -> Iterator[EmbeddedAws]:
+    """An embedded AWS with the queue and the definition that the project names."""
+    with embedded(user, monkeypatch, "night_flights_queue", "night_flights_job") as running:
+        yield running
+
+
+@pytest.fixture
+def bare(user: NewUser, monkeypatch: pytest.MonkeyPatch) -> Iterator[EmbeddedAws]:
+    """An embedded AWS that has nothing of the project's, and whose CloudFormation can make compute environments."""
+    make = ComputeEnvironment.create_from_cloudformation_json
+
+    def make_it(name: str, resource: Any, account: str, region: str, **more: Any) -> ComputeEnvironment:
+        properties = resource["Properties"]
+        # moto wants what is optional, since there is a service-linked role, and leaves a parameter's list one text.
+        properties["ServiceRole"] = f"arn:aws:iam::{account}:role/embedded"
+        for key in ("Subnets", "SecurityGroupIds"):
+            properties["ComputeResources"][key] = properties["ComputeResources"][key].split(",")
+        return make(name, resource, account, region, **more)
+
+    monkeypatch.setattr(ComputeEnvironment, "create_from_cloudformation_json", staticmethod(make_it))
+    with embedded(user, monkeypatch, "of_others", "of_others") as running:
         yield running
 
 
@@ -152,6 +180,41 @@ def test_a_new_user_deploys_runs_changes_and_removes_a_project(user: NewUser, aw
     assert aws.client("lambda").list_functions()["Functions"] == []
     assert aws.client("dynamodb").list_tables()["TableNames"] == []
     assert "There is no function 'night-flights-dev-list_runs'" in user.kedro("aws-batch", "list", fails=True)
+
+
+@pytest.mark.long
+@pytest.mark.filterwarnings("ignore:Tried to parse")
+@pytest.mark.parametrize(("batch", "spot", "kind"), [("fargate", "false", "FARGATE"), ("ec2", "true", "SPOT")])
+def test_a_new_user_has_batch_made_and_runs_on_it(
+    user: NewUser, bare: EmbeddedAws, batch: str, spot: str, kind: str
+) -> None:
+    client, ec2 = bare.client("batch"), boto3.client("ec2", **_reached(bare))
+    subnets = ",".join(each["SubnetId"] for each in ec2.describe_subnets()["Subnets"][:2])
+    group = ec2.describe_security_groups()["SecurityGroups"][0]["GroupId"]
+    network = (f"--param=subnets={subnets}", f"--param=security_groups={group}")
+
+    assert "is not in us-east-1 in this account" in user.kedro("aws-batch", "check", "--aws", fails=True)
+    user.kedro("aws-batch", "deploy", f"--param=batch={batch}", f"--param=spot={spot}", "--param=image=x:1", *network)
+    assert "no problems" in user.kedro("aws-batch", "check", "--aws")
+
+    (queue,) = client.describe_job_queues(jobQueues=["night_flights_queue"])["jobQueues"]
+    (order,) = queue["computeEnvironmentOrder"]
+    (made,) = client.describe_compute_environments(computeEnvironments=[order["computeEnvironment"]])[
+        "computeEnvironments"
+    ]
+    resources = made["computeResources"]
+    assert (resources["type"], resources["maxvCpus"], ",".join(resources["subnets"])) == (kind, 64, subnets)
+    (definition,) = client.describe_job_definitions(jobDefinitionName="night_flights_job")["jobDefinitions"]
+    assert definition["containerProperties"]["command"] == ["python", "-m", "kedro_aws_batch.job"]
+    assert "SUCCEEDED in" in user.kedro("aws-batch", "run")
+    assert "kedro run --nodes=first" in user.kedro("aws-batch", "logs")
+    user.osls("remove")
+    assert bare.client("lambda").list_functions()["Functions"] == []
+
+
+def _reached(aws: EmbeddedAws) -> dict[str, Any]:
+    keys = {"aws_access_key_id": "embedded", "aws_secret_access_key": "embedded"}
+    return {"endpoint_url": aws.endpoint_url, "region_name": "us-east-1", **keys}
 
 
 def ended(aws: EmbeddedAws, run_id: str) -> RunState:

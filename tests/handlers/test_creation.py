@@ -54,7 +54,7 @@ def test_what_cannot_be_run_is_refused_with_nothing_written(request_: dict[str, 
 def test_a_run_whose_queue_takes_no_jobs_is_refused_with_nothing_written() -> None:
     stage = Stage(document(chain(2)))
     stage.batch.trouble = {"state": "DISABLED"}
-    with pytest.raises(NotReadyError, match="the job queue 'queue' is DISABLED"):
+    with pytest.raises(NotReadyError, match="The job queue 'queue' is DISABLED"):
         stage.start()
     stage.batch.trouble, stage.batch.behind = {}, {"status": "INVALID", "statusReason": "No role."}
     with pytest.raises(NotReadyError, match=r"'environment' is ENABLED and INVALID \(No role\)"):

@@ -80,6 +80,23 @@ def test_the_image_has_bytecode_a_user_that_is_not_root_and_no_secrets(bare: Pat
     assert {"conf/local", "data", "**/credentials*"} <= set((bare / ".dockerignore").read_text().splitlines())
 
 
+@pytest.mark.parametrize("lists", [["requirements.txt", "README.md"], ["README.md"], []])
+def test_the_image_is_made_of_what_the_project_has(bare: Path, lists: list[str]) -> None:
+    for name in lists:
+        (bare / name).write_text("")
+    call("init")
+    lines = (bare / "Dockerfile").read_text().splitlines()
+
+    copies = [line.split()[1:] for line in lines if line.startswith("COPY ") and "--from=" not in line]
+    whole = copies.index([".", "."])
+    assert [name for *names, _ in copies for name in names if "*" not in name and not (bare / name).exists()] == []
+    before = {found.name for *names, _ in copies[:whole] for name in names for found in bare.glob(name)}
+    assert before == ({"requirements.txt"} if "requirements.txt" in lists else {"pyproject.toml", "src", *lists})
+    assert all(target.endswith("/") for *names, target in copies if len(names) > 1)
+    ignored = (bare / ".dockerignore").read_text().splitlines()
+    assert not {"src", "conf", "conf/aws_batch", "conf/base", "pyproject.toml", "README.md", *lists} & set(ignored)
+
+
 def test_the_deploying_tool_is_pinned(bare: Path) -> None:
     call("init")
     ours = json.loads((Path(__file__).parents[2] / "package.json").read_text())["devDependencies"]["osls"]

@@ -62,7 +62,7 @@ def test_a_failure_says_why_and_from_where_to_go_on(there: Deployed) -> None:
     there.aws.client("batch").update_job_queue(jobQueue=there.aws.job_queue, state="DISABLED")
     refused = there.call(*RUN)
     assert (refused.returncode, "Traceback" in refused.stdout + refused.stderr) == (1, False)
-    assert refused.stderr.splitlines()[-1].startswith("Error: No run was started: the job queue 'main_queue' is DISABL")
+    assert refused.stderr.splitlines()[-1].startswith("Error: No run was started. The job queue 'main_queue' is DISABL")
     assert '  --from-nodes "second"\n' in failed.stdout
     assert failed.stderr.startswith(f"Error: Run {run_id} FAILED")
 

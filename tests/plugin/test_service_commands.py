@@ -117,7 +117,7 @@ def test_whatever_starts_a_run_says_that_its_queue_takes_no_jobs(there: Deployed
         refused = call(*words)
         assert refused.exit_code == 1
         assert refused.stderr == (
-            "Error: No run was started: the job queue 'main_queue' is DISABLED, so it takes no jobs. Enable it: "
+            "Error: No run was started. The job queue 'main_queue' is DISABLED, so it takes no jobs. Enable it: "
             "aws batch update-job-queue --job-queue=main_queue --state=ENABLED\n"
         )
     assert [run.run_id for run in there.service.list_runs()] == [failed]
