@@ -103,6 +103,11 @@ def test_the_report_of_a_run_that_failed_shows_red_and_says_why(open_report: Ope
     assert why in texts(page, "#failures li")[0]
     told = hover(page, "document.querySelector('#chart .scatterlayer .point')")
     assert ("FAILED" in told, "OutOfMemoryError" in told, "kedro/default/2" in told) == (True, True, True)
+    lines = page.run("document.querySelectorAll('#chart .hoverlayer .hovertext tspan.line').length")
+    assert (
+        lines,
+        page.run("[...document.querySelectorAll('#chart .hovertext tspan.line')].every(one => one.textContent.trim())"),
+    ) == (7, True)
     page.screenshot("failed-hover")
     keep(page, "failed")
     assert sound(page)

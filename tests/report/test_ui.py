@@ -111,15 +111,41 @@ def enter(browser: Browser, address: str) -> Page:
     return page
 
 
+def keep(page: Page, name: str) -> None:
+    """Keep screenshots in all looks; in a narrow window nothing may be wider than it."""
+    for width, height, scheme in [(1280, 900, "light"), (1280, 900, "dark"), (390, 800, "light"), (390, 800, "dark")]:
+        page.look(width, height, scheme)
+        page.screenshot(f"{name}-{width}-{scheme}")
+        for root in ("document", "(document.querySelector('#report')?.contentDocument ?? document)"):
+            assert page.run(f"{root}.documentElement.scrollWidth") <= width
+        assert page.run("[...document.querySelectorAll('main, nav')].every(one => one.scrollWidth <= one.clientWidth)")
+    page.look(1280, 900)
+
+
+def test_the_list_of_runs_fits_a_narrow_window_with_all_that_it_says(
+    browser: Browser, address: str, functions: FakeLambda
+) -> None:
+    functions.state = runs.failed()
+    page = enter(browser, address)
+    keep(page, "ui-failed-runs")
+    page.look(390, 800)
+    text = page.run("document.querySelector('main').innerText")
+    said = ["FAILED", "Nodes 6", "Began 2026-11-22 13:11:00 UTC", "Took 50.0 s", runs.SCRIPT]
+    heads = "[...document.querySelectorAll('td')].map(one => getComputedStyle(one, '::before').content + one.innerText)"
+    told = " ".join(page.run(heads)).replace('"', "").replace("none", "").replace(" ", "")
+    assert [one for one in said if one.replace(" ", "") not in told] == [], (text, told)
+    assert page.run("window.caught") is None
+
+
 def test_a_run_is_followed_to_its_end(browser: Browser, address: str, functions: FakeLambda) -> None:
     page = enter(browser, address)
     assert re.fullmatch(r"\d+ h \d\d min so far", page.run("document.querySelectorAll('tbody td')[5].textContent"))
-    page.screenshot("ui-runs")
+    keep(page, "ui-runs")
     page.run("document.querySelector('td a').click()")
     page.wait("document.querySelector('#status')?.textContent === 'RUNNING'")
     page.wait("document.querySelector('#report')?.contentDocument?.documentElement?.dataset.ready")
     page.settle()
-    page.screenshot("ui-running")
+    keep(page, "ui-running")
     functions.state = runs.succeeded()
     page.wait("document.querySelector('#status').textContent === 'SUCCEEDED'")
     badge = "document.querySelector('#report').contentDocument?.querySelector('.badge')?.textContent"
@@ -135,9 +161,8 @@ def test_a_run_is_cancelled_and_resumed_by_its_buttons(browser: Browser, address
     page.run("document.querySelector('#cancel button').click()")
     page.wait("document.querySelector('#status')?.textContent === 'CANCELLED'")
     assert functions.called("cancel_run") == [{"run_id": GOING.run_id, "reason": "cancelled in the browser"}]
-    for scheme in ("light", "dark"):
-        page.look(1280, 900, scheme)
-        page.screenshot(f"ui-cancelled-{scheme}")
+    page.wait("document.querySelector('#report')?.contentDocument?.documentElement?.dataset.ready")
+    keep(page, "ui-cancelled")
     _press_resume(page, functions)
     page.wait("document.querySelector('#status')?.textContent === 'RUNNING'")
     (asked,) = functions.called("start_run")

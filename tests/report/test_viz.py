@@ -226,7 +226,7 @@ def test_kedro_viz_shows_which_node_failed_and_why(served: str, browser: Browser
     page.screenshot("kedro-viz")
     _click_on_the_failed_node(page)
     page.wait("document.querySelector('.error-log--details') !== null")
-    page.settle()
+    page.run("new Promise(done => setTimeout(done, 700))")  # it slides in
     page.screenshot("kedro-viz-error")
     error = page.run("document.querySelector('.error-log--details').innerText.trim()")
     assert error == f"OutOfMemoryError <b>&amp;</b> {runs.IMAGE} red (exit code 137)"

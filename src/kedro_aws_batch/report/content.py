@@ -29,6 +29,16 @@ if TYPE_CHECKING:
 #: The parts of a request that choose what runs, in the order in which Kedro's help lists them.
 FILTERS = ("nodes", "from_nodes", "to_nodes", "from_inputs", "to_outputs", "tags", "namespaces", "load_versions")
 STATUSES = ("RUNNING", "SUBMITTED", "WAITING", "FAILED", "SUCCEEDED", "CANCELLED", "SKIPPED", "REUSED")
+#: What the timeline's colours mean.
+LEGEND = (
+    ("waiting", "waiting"),
+    ("starting", "starting"),
+    ("RUNNING", "running"),
+    ("SUCCEEDED", "ran, succeeded"),
+    ("FAILED", "ran, failed"),
+    ("CANCELLED", "cancelled"),
+    ("critical", "on the critical path"),
+)
 HOVER_WIDTH = 70
 
 
@@ -241,7 +251,7 @@ class Content:
             "waiting": _pair(line.waiting),
             "starting": _pair(line.starting),
             "running": _pair(line.running),
-            "hover": "<br>".join(_for_plotly(one) for one in _hover(row)),
+            "hover": "<br>".join(_for_plotly(one) for one in _hover(row) if one),
         }
 
     def _critical(self) -> tuple[str, str]:

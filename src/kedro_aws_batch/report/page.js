@@ -15,7 +15,7 @@
   // Plotly reads its texts as HTML.
   const literal = (label) => label.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 
-  const cut = (name, length) => (name.length <= length ? name : `…${name.slice(1 - length)}`);
+  const cut = (name, length) => (name.length <= length ? name : `…${name.slice(1 - length).replace(/^[._-]+/, "")}`);
 
   const bars = (name, fill, picked) => {
     const found = picked.filter(([, span]) => span);

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from kedro_aws_batch.errors import ProjectError
 
-from .content import STATUSES
+from .content import LEGEND, STATUSES
 
 if TYPE_CHECKING:
     from .content import Content
@@ -28,6 +28,7 @@ def render(content: Content) -> str:
         environment.from_string(_own("page.html")).render(
             content=content,
             statuses=STATUSES,
+            legend=LEGEND,
             policy=_policy(scripts),
             style=_own("page.css"),
             chart=_json(content.chart()),
