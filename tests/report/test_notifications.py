@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -159,3 +161,18 @@ def test_a_recipe_is_a_sound_template(tmp_path: Path, number: int) -> None:
     command = [str(Path(sys.executable).parent / "cfn-lint"), "--regions", "eu-central-1", "--template", str(file)]
     result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+
+
+def test_each_recipe_comes_with_the_command_that_deploys_it() -> None:
+    commands = re.findall(r"^\$ aws cloudformation deploy (.*)$", PAGE, re.MULTILINE)
+    files = re.findall(r"^(?:.* )?[Ss]ave as `(\w+\.yml)`", PAGE, re.MULTILINE)
+    assert len(files) == len(commands) == len(RECIPES) == 3
+    for file, command, recipe in zip(files, commands, RECIPES, strict=True):
+        parser = argparse.ArgumentParser()
+        for option in ("--template-file", "--stack-name", "--capabilities"):
+            parser.add_argument(option)
+        parser.add_argument("--parameter-overrides", nargs="*")
+        given = parser.parse_args(shlex.split(command))
+        roles = any(one["Type"].startswith("AWS::IAM::") for one in recipe["Resources"].values())
+        assert (given.template_file, given.capabilities) == (file, "CAPABILITY_IAM" if roles else None)
+        assert {one.partition("=")[0] for one in given.parameter_overrides} == recipe["Parameters"].keys()
