@@ -13,7 +13,7 @@ from dag.document import Resources
 from dag.errors import InvalidGraphError
 from dag.jobs import JobName
 from dag.resources import MemoryRetry
-from dag.shards import Mark
+from dag.shards import Mark, by_shard
 from dag.status import OnFailure
 
 #: Raised whenever what is stored changes: open runs outlive deployments.
@@ -84,6 +84,12 @@ class Plan:
     def sinks(self) -> frozenset[int]:
         """Return the groups that nothing follows: when all have succeeded, every group has."""
         return frozenset(index for index, following in enumerate(self.children) if not following)
+
+    @cached_property
+    def sinks_by_shard(self) -> Mapping[int, frozenset[int]]:
+        """Return the sinks by the shards where they lie."""
+        shards = by_shard(map(Mark, self.sinks))
+        return {shard: frozenset(mark.group for mark in marks) for shard, marks in shards.items()}
 
     @cached_property
     def remaining(self) -> Sequence[float]:

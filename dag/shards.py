@@ -68,9 +68,9 @@ class Shard:
         """Return for each group that was ever claimed its newest attempt."""
         numbers = self.claimed | self.submitted
         first = self.index * SHARD_SIZE
-        newest = {first + number: 0 for number in numbers if number < SHARD_SIZE}  # nearly all, and asked at each event
+        newest = {first + number: 0 for number in numbers if 0 <= number < SHARD_SIZE}  # nearly all
         for number in numbers:
-            if number >= SHARD_SIZE:
+            if not 0 <= number < SHARD_SIZE:
                 mark = read_mark(self.index, number)
                 newest[mark.group] = max(mark.attempt, newest.get(mark.group, 0))
         return newest

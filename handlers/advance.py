@@ -211,7 +211,7 @@ class _Advance:
         self.candidates = {group for group in self.candidates if not self._waits(group)}
         wanted = decision.shards_to_read(self.plan, self.candidates)
         if self._may_be_over():
-            wanted |= {Mark(sink).shard for sink in self.plan.sinks}
+            wanted |= self.plan.sinks_by_shard.keys()
         missing = sorted(wanted - self.view.shards.keys())
         for start in range(0, len(missing), _READ_AT_ONCE):
             for shard in self.ports.table.get_shards(self.plan.run_id, missing[start : start + _READ_AT_ONCE]):
@@ -237,7 +237,8 @@ class _Advance:
         """
         if not any(group in self.plan.sinks for group in self.candidates):
             return False
-        return all(self.view.succeeded(sink) for sink in self.plan.sinks if Mark(sink).shard in self.view.shards)
+        sinks = self.plan.sinks_by_shard
+        return all(shard.done.issuperset(sinks.get(index, ())) for index, shard in self.view.shards.items())
 
     def _read_everything(self) -> None:
         self.view = read_all(self.ports.table, self.plan.run_id)

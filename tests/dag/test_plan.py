@@ -75,6 +75,7 @@ DIAMOND = plan_of([[], [], [0], [0], [2, 3]])  # and one that stands alone
 def test_children_sinks_and_the_longest_way_left_follow_from_the_parents() -> None:
     assert list(map(list, DIAMOND.children)) == [[2, 3], [], [4], [4], []]
     assert DIAMOND.sinks == {1, 4}
+    assert DIAMOND.sinks_by_shard == {0: {1, 4}}
     assert (list(DIAMOND.remaining), DIAMOND.longest) == ([3, 1, 2, 2, 1], 3)
     assert DIAMOND.node_count == 5
 
