@@ -30,6 +30,10 @@ REMEDIES: Mapping[str, str] = {
         "The compute environment's service role lacks permissions. Compare it with AWSBatchServiceRole, or use the "
         "service-linked role."
     ),
+    "ACTION_REQUIRED": (
+        "All compute environments of the queue are invalid. `aws batch describe-compute-environments` says why: mend "
+        "one, or put another behind the queue."
+    ),
     "UNDETERMINED": (
         "Batch can't tell why. Look at the compute environment's state, its subnets' way out to ECR and ECS, and the "
         "account's vCPU quotas."

@@ -71,10 +71,12 @@ def _unready(queue: Mapping[str, Any], offer: Offer) -> Iterator[str]:
         ]
         yield (
             f"The job queue '{name}' has no compute environment that runs jobs: {', '.join(told) or 'there is none'}. "
-            "Enable or mend one: aws batch update-compute-environment"
+            "Enable one, or mend it: aws batch update-compute-environment --compute-environment=<name> --state=ENABLED"
         )
 
 
 def _reason(described: Mapping[str, Any]) -> str:
+    if described["status"] not in _BROKEN:
+        return ""
     reason = str(described.get("statusReason") or "").rstrip(".")
     return f" ({reason})" if reason else ""

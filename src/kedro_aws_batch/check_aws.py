@@ -68,10 +68,13 @@ def _environments(where: str, arns: list[str], batch: Any) -> Iterator[Problem]:
             for each in described
         ]
         what = f"has no compute environment that runs jobs: {', '.join(names) or 'there is none'}."
-        yield Problem(where, what, "Enable or mend one: `aws batch update-compute-environment`.")
+        enable = "aws batch update-compute-environment --compute-environment=<name> --state=ENABLED"
+        yield Problem(where, what, f"Enable one, or mend it: {enable}")
 
 
 def _reason(described: Mapping[str, Any]) -> str:
+    if described["status"] not in _BROKEN:
+        return ""
     return f" ({described['statusReason'].rstrip('.')})" if described.get("statusReason") else ""
 
 

@@ -17,6 +17,13 @@ def test_each_documented_code_comes_with_what_to_do(code: str) -> None:
     assert read_blocked({"status": "RUNNABLE", "statusReason": reason}) == Blocked(code, reason, REMEDIES[code])
 
 
+def test_invalid_compute_environments_are_told_as_batch_tells_them() -> None:
+    reason = "ACTION_REQUIRED - CE(s) associated with the job queue are invalid."
+    blocked = read_blocked({"status": "RUNNABLE", "statusReason": reason})
+    assert blocked is not None
+    assert (blocked.code, "describe-compute-environments" in blocked.remedy) == ("ACTION_REQUIRED", True)
+
+
 def test_a_code_that_is_new_is_undetermined_and_still_quoted() -> None:
     blocked = read_blocked({"status": "RUNNABLE", "statusReason": "MOON:IN_THE_WAY"})
     assert blocked == Blocked("UNDETERMINED", "MOON:IN_THE_WAY", REMEDIES["UNDETERMINED"])

@@ -78,10 +78,14 @@ def test_a_queue_that_takes_no_jobs_is_told_with_its_status_and_reason(status: s
 
 
 def test_a_queue_without_an_environment_that_runs_jobs_is_told_with_each_one_s_reason() -> None:
-    off, bad = environment("off", state="DISABLED"), environment("bad", status="INVALID", statusReason="No role.")
+    off, bad = (
+        environment("off", state="DISABLED", statusReason="Healthy"),
+        environment("bad", status="INVALID", statusReason="No role."),
+    )
     assert refusal(queue("q", "off", "bad"), environments=[off, bad]) == (
         "The job queue 'q' has no compute environment that runs jobs: 'off' is DISABLED and VALID, 'bad' is ENABLED "
-        "and INVALID (No role). Enable or mend one: aws batch update-compute-environment"
+        "and INVALID (No role). Enable one, or mend it: aws batch update-compute-environment "
+        "--compute-environment=<name> --state=ENABLED"
     )
     assert "runs jobs: there is none." in refusal(queue("q", "gone"))
 

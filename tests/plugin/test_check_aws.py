@@ -63,7 +63,7 @@ def test_an_invalid_queue_is_told_with_batch_s_reason() -> None:
     ("environment", "says"),
     [
         ({**UP, "status": "INVALID", "statusReason": SERVICE_ROLE}, f"ENABLED and INVALID ({SERVICE_ROLE[:-1]})"),
-        ({"state": "DISABLED", "status": "VALID"}, "DISABLED and VALID"),
+        ({**UP, "state": "DISABLED"}, "DISABLED and VALID"),
         ({"state": "DISABLED", "status": "DELETING"}, "DISABLED and DELETING"),
     ],
 )
@@ -74,7 +74,8 @@ def test_a_queue_without_an_environment_that_runs_jobs_is_told_with_each_one_s_r
     (problem,) = told(Batch(UP, [environment, other]))
     assert problem == (
         f"job queue 'main_queue': has no compute environment that runs jobs: 'env-1' is {says}, 'env-2' is DISABLED "
-        "and INVALID. Enable or mend one: `aws batch update-compute-environment`."
+        "and INVALID. Enable one, or mend it: aws batch update-compute-environment --compute-environment=<name> "
+        "--state=ENABLED"
     )
 
 
