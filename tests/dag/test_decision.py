@@ -115,7 +115,7 @@ def histories(draw: st.DrawFn) -> tuple[Plan, list[tuple[str, Mark]]]:
     size = draw(st.integers(1, 7))
     parents = [sorted(draw(st.sets(st.integers(0, index - 1), max_size=3))) if index else [] for index in range(size)]
     plan = plan_of(parents, on_failure=draw(st.sampled_from([policy.value for policy in OnFailure])))
-    some = st.builds(Mark, st.integers(0, size - 1), st.sampled_from([0, 0, 0, 1]))
+    some = st.builds(Mark, st.integers(0, size - 1), st.sampled_from([0, 0, 0, 1]), st.just(0))
     names = st.sampled_from(["claimed", "submitted", "succeeded", "failed", "retried"])
     return plan, draw(st.lists(st.tuples(names, some), max_size=15))
 

@@ -13,7 +13,7 @@ from .build import view_of
 
 marks = st.builds(Mark, st.integers(0, 100_000), st.integers(0, MOST_ATTEMPTS - 1), st.integers(0, 1000))
 few = st.builds(Mark, st.integers(0, 3), st.integers(0, 2), st.integers(0, 2)) | st.builds(
-    Mark, st.integers(SHARD_SIZE - 1, SHARD_SIZE + 1), st.integers(0, 1)
+    Mark, st.integers(SHARD_SIZE - 1, SHARD_SIZE + 1), st.integers(0, 1), st.just(0)
 )
 changes = st.lists(st.tuples(st.sampled_from(SETS), few), max_size=30)
 
