@@ -32,28 +32,7 @@ class Work:
     def detail(self, now: float) -> Json:
         """Return what DescribeJobs says of it, and its events too, with the fields that Batch documents."""
         over = now >= self.ends
-        overrides = self.request["containerOverrides"]
-        task = hashlib.md5(self.job_id.encode(), usedforsecurity=False).hexdigest()  # as random as ECS's own
-        log = f"{self.request['jobDefinition']}/default/{task}"
-        container: Json = {
-            "image": "123456789012.dkr.ecr.us-east-1.amazonaws.com/project:latest",
-            "command": overrides["command"],
-            "environment": [
-                *overrides["environment"],
-                {"name": "MANAGED_BY_AWS", "value": "STARTED_BY_STEP_FUNCTIONS"},
-            ],
-            "jobRoleArn": "arn:aws:iam::123456789012:role/project-job-role",
-            "executionRoleArn": "arn:aws:iam::123456789012:role/project-execution-role",
-            "volumes": [],
-            "mountPoints": [],
-            "ulimits": [],
-            "networkInterfaces": [],
-            "resourceRequirements": overrides.get("resourceRequirements", []),
-            "secrets": [],
-            "logStreamName": log,
-            "containerInstanceArn": f"arn:aws:ecs:us-east-1:123456789012:container-instance/cluster/{'0' * 32}",
-            "taskArn": f"arn:aws:ecs:us-east-1:123456789012:task/cluster/{task}",
-        }
+        container = self._container()
         detail: Json = {
             "jobArn": f"arn:aws:batch:us-east-1:123456789012:job/{self.job_id}",
             "jobName": self.name,
@@ -76,13 +55,37 @@ class Work:
         if over:
             end = int(self.ends)
             ended = {"containerInstanceArn": container["containerInstanceArn"], "taskArn": container["taskArn"]}
-            ended |= {"exitCode": 0, "logStreamName": log, "networkInterfaces": []}
+            ended |= {"exitCode": 0, "logStreamName": container["logStreamName"], "networkInterfaces": []}
             detail["attempts"] = [
                 {"container": ended, "startedAt": int(self.begun), "stoppedAt": end, "statusReason": _WHY}
             ]
             detail |= {"stoppedAt": end, "statusReason": _WHY}
             container["exitCode"] = 0
         return detail
+
+    def _container(self) -> Json:
+        overrides = self.request["containerOverrides"]
+        task = hashlib.md5(self.job_id.encode(), usedforsecurity=False).hexdigest()  # as random as ECS's own
+        log = f"{self.request['jobDefinition']}/default/{task}"
+        return {
+            "image": "123456789012.dkr.ecr.us-east-1.amazonaws.com/project:latest",
+            "command": overrides["command"],
+            "environment": [
+                *overrides["environment"],
+                {"name": "MANAGED_BY_AWS", "value": "STARTED_BY_STEP_FUNCTIONS"},
+            ],
+            "jobRoleArn": "arn:aws:iam::123456789012:role/project-job-role",
+            "executionRoleArn": "arn:aws:iam::123456789012:role/project-execution-role",
+            "volumes": [],
+            "mountPoints": [],
+            "ulimits": [],
+            "networkInterfaces": [],
+            "resourceRequirements": overrides.get("resourceRequirements", []),
+            "secrets": [],
+            "logStreamName": log,
+            "containerInstanceArn": f"arn:aws:ecs:us-east-1:123456789012:container-instance/cluster/{'0' * 32}",
+            "taskArn": f"arn:aws:ecs:us-east-1:123456789012:task/cluster/{task}",
+        }
 
 
 _WHY = "Essential container in task exited"
