@@ -128,8 +128,7 @@ class BatchJobQueue:
             token = {"nextToken": answer["nextToken"]}
 
     def terminate(self, job_ids: Sequence[str], reason: str) -> None:
-        terminate = self._client.terminate_job  # here and not in the threads: the client may be made by this
-        self._each(lambda job_id: terminate(jobId=job_id, reason=reason), job_ids)
+        self._each(lambda job_id: self._client.terminate_job(jobId=job_id, reason=reason), job_ids)
 
     def _each(self, act: Callable[[_T], _R], items: Sequence[_T]) -> list[_R]:
         threads = min(self._at_once, len(items))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import boto3
 from aws_lambda_powertools import Logger, Metrics
@@ -21,9 +22,6 @@ from dag.document import read_document
 from dag.request import Allowed
 from handlers.advance import Dispatcher, Plans
 from handlers.creation import Source
-
-if TYPE_CHECKING:
-    from mypy_boto3_batch import BatchClient
 
 logger = Logger()
 metrics = Metrics()
@@ -55,27 +53,32 @@ class LambdaClock:
         return self.context.get_remaining_time_in_millis() / 1000
 
 
+_making = threading.Lock()  # boto3's default session is no place for two threads
+
+
 @cache
-def _client(name: str, *, retries: bool = True) -> Any:
+def _made(name: str, retries: bool) -> Any:
     attempts: Any = {"mode": "standard", "total_max_attempts": 5 if retries else 1}
     return boto3.client(name, config=Config(retries=attempts, **_TIMEOUTS))  # type: ignore[call-overload]
 
 
-class _Late:
-    """A client that is made when it is first used: few invocations announce, hand over, look jobs up or terminate them.
+class _Client:
+    """A client that is made when it is first used, by whatever thread: each costs a cold start some ten ms.
 
-    Each client costs a cold start some ten ms. Not for threads to use first: boto3's default session is made once.
+    Few invocations announce, hand over, look jobs up or terminate them, and those that only read submit none.
     """
 
-    def __init__(self, name: str) -> None:
-        self._name = name
+    def __init__(self, name: str, retries: bool) -> None:
+        self._name, self._retries = name, retries
 
     def __getattr__(self, operation: str) -> Any:
-        return getattr(_client(self._name), operation)
+        with _making:
+            client = _made(self._name, self._retries)
+        return getattr(client, operation)
 
 
-def _late(name: str) -> Any:
-    return _Late(name)
+def _client(name: str, *, retries: bool = True) -> Any:
+    return _Client(name, retries)
 
 
 _plans = Plans()
@@ -84,14 +87,12 @@ _plans = Plans()
 def dispatcher(context: Context) -> Dispatcher:
     """Return the dispatcher of an invocation."""
     clock = LambdaClock(context)
-    submitter: BatchClient = _client("batch", retries=False)
-    batch, events, sqs = _late("batch"), _late("events"), _late("sqs")
     return Dispatcher(
         Ports(
             DynamoRunTable(_client("dynamodb"), os.environ["RUN_TABLE"]),
-            BatchJobQueue((submitter, batch), clock, time.sleep),
-            EventBusAnnouncements(events, os.environ["EVENT_BUS"]),
-            SqsMessages(sqs, os.environ["EVENTS_QUEUE_URL"]),
+            BatchJobQueue((_client("batch", retries=False), _client("batch")), clock, time.sleep),
+            EventBusAnnouncements(_client("events"), os.environ["EVENT_BUS"]),
+            SqsMessages(_client("sqs"), os.environ["EVENTS_QUEUE_URL"]),
             clock,
             int(os.environ["RUN_RETENTION_DAYS"]) * _DAY,
             logger.info,
