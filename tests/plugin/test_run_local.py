@@ -71,6 +71,12 @@ def run(project: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
 
 
+def watching(project: Path, *words: str) -> subprocess.Popen[str]:
+    """Start a command that goes on for as long as a local run does."""
+    command = [sys.executable, "-m", "kedro_aws_batch", *words, "--local"]
+    return subprocess.Popen(command, cwd=project, env=surroundings(), stdout=subprocess.PIPE, text=True)
+
+
 def look(project: Path, *words: str) -> str:
     """Return what a command says of a project's local runs."""
     ended = subprocess.run(
@@ -127,8 +133,16 @@ def test_an_interruption_cancels_the_run_and_keeps_what_it_did(make_project: Mak
             time.sleep(0.1)
         assert "RUNNING" in look(project, "status").splitlines()[0]
         assert "kedro run --nodes=second" in look(project, "logs")
-        process.send_signal(signal.SIGINT)
-        output, _ = process.communicate(timeout=90)
+        with watching(project, "status", "--watch") as status, watching(project, "logs", "--follow") as logs:
+            assert "kedro run" in logs.stdout.readline()  # type: ignore[union-attr]  # it is a pipe
+            assert "first" in status.stdout.readline()  # type: ignore[union-attr]
+            process.send_signal(signal.SIGINT)
+            output, _ = process.communicate(timeout=90)
+            watched, read = status.communicate(timeout=60)[0], logs.communicate(timeout=60)[0]
+    assert (status.returncode, re.findall(r"^Run \S+ CANCELLED", watched, re.MULTILINE) != []) == (1, True), watched
+    kept = (next((project / ".kedro_aws_batch/local/logs").glob("*/0001-second.log"))).read_text().splitlines()
+    told = [line.removeprefix("second | ") for line in read.splitlines() if line.startswith("second | ")]
+    assert (logs.returncode, told) == (0, kept)
     assert process.returncode == 130, output
     assert "Interrupted: cancelling the run…" in output
     assert re.search(r"^CANCELLED .* second$", output, re.MULTILINE)

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
     from kedro_aws_batch.launch.listing import Listing
-    from kedro_aws_batch.launch.runs import Runs
     from kedro_aws_batch.prices import Prices
 
 #: Of so many runs that go on, the newest, a list that is shown once says more.
@@ -59,7 +58,7 @@ def command(place: Place, status: str | None, limit: int, as_json: bool, **more:
     watch, costs = more["watch"], more["costs"]
     if watch and as_json:
         raise click.UsageError("--watch is for people and --json for programs: give one of them.")
-    listing = Listing(_source(place), status.upper() if status else None, limit, costs)
+    listing = Listing(place.runs(), status.upper() if status else None, limit, costs)
     if watch:
         _watch(listing, place)
         return
@@ -85,17 +84,6 @@ def _print(listing: Listing, prices: Prices | None) -> None:
     with console.capture() as captured:
         console.print(_table(listing, WIDE, prices))
     click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
-
-
-def _source(place: Place) -> Callable[[], Runs]:
-    """Return what finds who tells of runs: a local run in progress comes and goes."""
-    if place.local:
-        from kedro_aws_batch.launch.runs import local_runs  # noqa: PLC0415
-
-        project = place.project
-        return lambda: local_runs(project)
-    service = place.runs()
-    return lambda: service
 
 
 def _prices(listing: Listing, place: Place) -> Prices | None:

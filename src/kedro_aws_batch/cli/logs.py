@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kedro_aws_batch.errors import KedroAwsBatchError
+from kedro_aws_batch.errors import KedroAwsBatchError, ServiceError
 from kedro_aws_batch.launch.execution import INTERRUPTED
 from kedro_aws_batch.wording import did_you_mean, listed, one_line, plain
 
@@ -18,7 +18,7 @@ from .options import json_option
 from .service import Place, place_options
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from kedro_aws_batch.client import GroupState, RunState
     from kedro_aws_batch.launch.logs import Line, LogReader
@@ -80,6 +80,14 @@ def command(place: Place, run: str | None, node: str | None, **how: Any) -> None
         _show(runs, state, (reader, node, start, how["as_json"]), how["follow"])
     except KeyboardInterrupt:
         raise SystemExit(INTERRUPTED) from None
+    except ServiceError as error:
+        if not place.local or error.type != "Unreachable":
+            raise
+        # The local run has ended, and its AWS with it: what was not read of it yet is in the files that it left.
+        if start:  # whose lines have no times
+            click.echo(f"The run has ended. Its whole log: {place.commands.to('logs', run_id)}", err=True)
+            return
+        _show_files(place, run_id, _groups(runs.describe_run(run_id), node), how["as_json"], reader.read)
 
 
 def _show(runs: Runs, state: RunState, what: tuple[LogReader, str | None, int, bool], follow: bool) -> None:
@@ -135,40 +143,58 @@ def _of_a_namespace(node: str, names: Sequence[str]) -> str:
 
 def _print(lines: Iterable[Line], groups: Sequence[GroupState], as_json: bool) -> None:
     names = {group.index: group.nodes[0] for group in groups}
-    width = min(30, max(map(len, names.values()), default=0))
+    prefixes = _prefixes(names)
     for line in lines:
         if as_json:
             entry = {"timestamp": line.timestamp, "group": line.index, "node": names[line.index], "message": line.text}
             click.echo(json.dumps({**entry, "attempt": line.attempt or 1}, ensure_ascii=False))
         else:
-            click.echo(_with_prefix(names[line.index], line.attempt, line.text, width if len(names) > 1 else 0))
+            click.echo(_with_prefix(prefixes[line.index], line.attempt, line.text))
 
 
-def _with_prefix(name: str, attempt: int, text: str, width: int) -> str:
+def _with_prefix(prefix: str, attempt: int, text: str) -> str:
     again = f" #{attempt}" if attempt else ""
-    prefix = f"{_cut(one_line(name), width):<{width}}{again} | " if width else (f"{again.strip()} | " if again else "")
-    return prefix + plain(text)
+    said = f"{prefix}{again} | " if prefix else (f"{again.strip()} | " if again else "")
+    return said + plain(text)
 
 
-def _cut(name: str, width: int) -> str:
-    """Return a name's end, which tells it from others of its namespace, where all of it is too long."""
-    return name if len(name) <= width else f"…{name[1 - width :]}"
+#: Longer names are cut in their middle, where that leaves them different.
+LONGEST = 30
 
 
-def _show_files(place: Place, run_id: str, groups: Sequence[GroupState], as_json: bool) -> None:
-    """Print what a local run that has ended left: its jobs' logs, one after the other."""
+def _prefixes(names: Mapping[int, str]) -> dict[int, str]:
+    """Return what tells lines of different jobs apart, all of one width; nothing where there is but one job."""
+    if len(names) < 2:
+        return dict.fromkeys(names, "")
+    whole = {index: one_line(name) for index, name in names.items()}
+    cut = {index: _cut(name) for index, name in whole.items()}
+    told = cut if len(set(cut.values())) == len(set(whole.values())) else whole
+    width = max(map(len, told.values()))
+    return {index: f"{name:<{width}}" for index, name in told.items()}
+
+
+def _cut(name: str) -> str:
+    """Return a name's beginning, which is its namespace, and its end, which tells it from others of that."""
+    return name if len(name) <= LONGEST else f"{name[:10]}…{name[11 - LONGEST :]}"
+
+
+def _show_files(
+    place: Place, run_id: str, groups: Sequence[GroupState], as_json: bool, read: Mapping[int, int] | None = None
+) -> None:
+    """Print what a local run that has ended left: its jobs' logs, one after the other, but for what was read before."""
     from kedro_aws_batch.launch import state as kept  # noqa: PLC0415
 
     folder = kept.folder(place.project) / "logs" / run_id
     if not folder.is_dir():
         raise KedroAwsBatchError(f"The logs of local run {run_id} are no longer kept: only those of the last runs are.")
-    width = min(30, max((len(group.nodes[0]) for group in groups), default=0)) if len(groups) > 1 else 0
+    prefixes = _prefixes({group.index: group.nodes[0] for group in groups})
     for group in sorted(groups, key=_began):
         file = folder / f"{kept.log_name(group)}.log"
-        for text in file.read_text(encoding="utf-8").splitlines() if file.exists() else ():
+        lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+        for text in lines[(read or {}).get(group.index, 0) :]:
             entry: dict[str, Any] = {"group": group.index, "node": group.nodes[0], "message": text}
             click.echo(
-                json.dumps(entry, ensure_ascii=False) if as_json else _with_prefix(group.nodes[0], 0, text, width)
+                json.dumps(entry, ensure_ascii=False) if as_json else _with_prefix(prefixes[group.index], 0, text)
             )
 
 

@@ -46,9 +46,9 @@ class Place:
     def runs(self) -> Runs:
         """Return what tells of the runs."""
         if self.local:  # whose ended runs are files: boto3, which is slow to import, is not needed to read them
-            from kedro_aws_batch.launch.runs import local_runs  # noqa: PLC0415
+            from kedro_aws_batch.launch.runs import LocalRuns  # noqa: PLC0415
 
-            return local_runs(self.project)
+            return LocalRuns(self.project)
         from kedro_aws_batch.client import Service  # noqa: PLC0415
         from kedro_aws_batch.launch.aws import client  # noqa: PLC0415
 

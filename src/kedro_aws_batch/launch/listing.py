@@ -37,8 +37,7 @@ class Listed:
 class Listing:
     """The newest runs, and the states of those that go on; states of what has ended never change and are kept."""
 
-    #: Returns what tells of runs now: a local run in progress comes and goes.
-    runs: Callable[[], Runs]
+    runs: Runs
     status: str | None
     limit: int
     #: Whether the states of runs are wanted, too, that had ended before anybody looked.
@@ -49,7 +48,7 @@ class Listing:
 
     def read(self) -> None:
         """Read the list."""
-        self._runs = self.runs().list_runs(self.status, self.limit)
+        self._runs = self.runs.list_runs(self.status, self.limit)
 
     @property
     def rows(self) -> list[Listed]:
@@ -66,7 +65,7 @@ class Listing:
         """Ask for a run's state. One that the table has forgotten meanwhile stays as it was."""
         self._turns[run_id] = 1 + max(self._turns.values(), default=0)
         try:
-            self._states[run_id] = self.runs().describe_run(run_id)
+            self._states[run_id] = self.runs.describe_run(run_id)
         except ServiceError as error:
             if error.type != "UnknownRun":
                 raise

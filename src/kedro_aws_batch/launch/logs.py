@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from kedro_aws_batch.aws_errors import Call, sentence
+from kedro_aws_batch.aws_errors import Call, may_pass, sentence
 from kedro_aws_batch.errors import ServiceError
 
 from .outcome import LOG_GROUP
@@ -47,6 +48,8 @@ class LogReader:
 
     logs: Any
     batch: Any
+    #: How many lines were read of each group.
+    read: Counter[int] = field(default_factory=Counter)
     _seen: dict[str, int] = field(default_factory=dict)
     _groups_of_definitions: dict[str, str] = field(default_factory=dict)
 
@@ -67,6 +70,7 @@ class LogReader:
                 if event["eventId"] not in self._seen:
                     self._seen[event["eventId"]] = event["timestamp"]
                     index, attempt = streams[event["logStreamName"]]
+                    self.read[index] += 1
                     yield Line(event["timestamp"], index, event["message"], event["eventId"], attempt)
 
     def _events(self, log_group: str, streams: Sequence[str], since: int) -> Iterator[dict[str, Any]]:
@@ -82,7 +86,7 @@ class LogReader:
             code = error.response["Error"].get("Code") if isinstance(error, ClientError) else None
             if code != "ResourceNotFoundException":
                 call = Call(f"read the logs in '{log_group}'", "logs:FilterLogEvents on it")
-                raise ServiceError(sentence(error, call), "Refused") from error
+                raise ServiceError(sentence(error, call), "Unreachable" if may_pass(error) else "Refused") from error
             if len(streams) > 1:  # one of them is not there yet: the others are
                 for stream in streams:
                     yield from self._events(log_group, [stream], since)

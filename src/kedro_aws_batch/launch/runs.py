@@ -68,6 +68,25 @@ class KeptRuns:
         return self.describe_run(run_id).status
 
 
+@dataclass(frozen=True)
+class LocalRuns:
+    """The local runs of a project, for whoever looks for long: the one in progress ends and joins the others."""
+
+    project: Path
+
+    def describe_run(self, run_id: str) -> RunState:
+        """Return the state of a run."""
+        return local_runs(self.project).describe_run(run_id)
+
+    def list_runs(self, status: str | None = None, limit: int | None = None) -> list[RunSummary]:
+        """Return the runs, newest first."""
+        return local_runs(self.project).list_runs(status, limit)
+
+    def cancel_run(self, run_id: str, reason: str | None = None) -> str:
+        """Cancel a run and return its status."""
+        return local_runs(self.project).cancel_run(run_id, reason)
+
+
 def live_client(project: Path, name: str) -> Any | None:
     """Return a client of the embedded AWS in which a local run of the project is in progress, or None."""
     place = _live(project)

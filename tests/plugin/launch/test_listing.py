@@ -89,7 +89,7 @@ def runs(*statuses: str) -> Fake:
 
 
 def watched(fake: Fake, patience: float = 60) -> tuple[Listing, list[list[Listed]], list[str]]:
-    listing = Listing(lambda: fake, None, 20)
+    listing = Listing(fake, None, 20)
     shown: list[list[Listed]] = []
     notes: list[str] = []
     with pytest.raises(KeyboardInterrupt):
@@ -99,7 +99,7 @@ def watched(fake: Fake, patience: float = 60) -> tuple[Listing, list[list[Listed
 
 def test_a_list_that_is_shown_once_asks_for_the_newest_that_go_on_one_a_second() -> None:
     fake = runs("RUNNING", "SUCCEEDED", "RUNNING", "RUNNING", "RUNNING")
-    listing = Listing(lambda: fake, None, 20)
+    listing = Listing(fake, None, 20)
     look(listing, 3, fake.clock)
     assert fake.asked == [(0, IDS[0]), (1, IDS[2]), (2, IDS[3])]
     assert [row.state is not None for row in listing.rows] == [True, False, True, True, False]
@@ -107,9 +107,9 @@ def test_a_list_that_is_shown_once_asks_for_the_newest_that_go_on_one_a_second()
 
 def test_a_list_of_runs_that_have_ended_asks_for_none_unless_their_costs_are_wanted() -> None:
     fake = runs("SUCCEEDED", "FAILED")
-    look(Listing(lambda: fake, None, 20), 3, fake.clock)
+    look(Listing(fake, None, 20), 3, fake.clock)
     assert fake.asked == []
-    look(Listing(lambda: fake, None, 20, everything=True), None, fake.clock)
+    look(Listing(fake, None, 20, everything=True), None, fake.clock)
     assert fake.asked == [(0, IDS[0]), (1, IDS[1])]
 
 
@@ -137,7 +137,7 @@ def test_a_run_that_ends_is_asked_for_until_it_is_settled_and_then_no_more() -> 
 
 def test_the_end_of_which_only_the_list_has_heard_is_shown() -> None:
     fake = runs("RUNNING")
-    listing = Listing(lambda: fake, None, 20)
+    listing = Listing(fake, None, 20)
     look(listing, 1, fake.clock)
     fake.states[IDS[0]] = state(IDS[0], "SUCCEEDED")
     listing.read()
@@ -153,7 +153,7 @@ def test_a_network_that_is_away_is_waited_for_and_said_once() -> None:
         steps.sleep(seconds)
         fake.away = fake.time < 10
 
-    listing, notes = Listing(lambda: fake, None, 20), list[str]()
+    listing, notes = Listing(fake, None, 20), list[str]()
     with pytest.raises(KeyboardInterrupt):
         watch(listing, lambda: None, notes.append, 60, Clock(steps.now, sleep))
     assert notes == ["No answer, trying again; runs go on. (no network)", "Answers are back after 10.0 s."]
@@ -165,7 +165,7 @@ def test_a_network_that_is_away_is_waited_for_and_said_once() -> None:
 
 def test_what_will_not_pass_ends_the_watch_and_a_run_that_is_forgotten_does_not() -> None:
     fake = runs("RUNNING", "RUNNING")
-    listing = Listing(lambda: fake, None, 20)
+    listing = Listing(fake, None, 20)
     listing.read()
     del fake.states[IDS[0]]
     listing.describe(IDS[0])
@@ -173,7 +173,7 @@ def test_what_will_not_pass_ends_the_watch_and_a_run_that_is_forgotten_does_not(
     assert listing.wanted == [IDS[1], IDS[0]]
 
     gone = Fake({})
-    over = Listing(lambda: gone, None, 20, everything=True, _runs=[summary(state(IDS[0], "FAILED"))])
+    over = Listing(gone, None, 20, everything=True, _runs=[summary(state(IDS[0], "FAILED"))])
     assert over.wanted == [IDS[0]]
     over.describe(IDS[0])
     assert over.wanted == []
@@ -184,7 +184,7 @@ def test_what_will_not_pass_ends_the_watch_and_a_run_that_is_forgotten_does_not(
 
     refusing = Refusing(runs("RUNNING").states)
     with pytest.raises(ServiceError, match="You may not"):
-        watch(Listing(lambda: refusing, None, 20), lambda: None, print, 60, refusing.clock)
+        watch(Listing(refusing, None, 20), lambda: None, print, 60, refusing.clock)
 
 
 def rows() -> list[Listed]:

@@ -9,7 +9,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from kedro_aws_batch.cli.logs import NoSuchNodeError, _groups, _with_prefix
+from kedro_aws_batch.cli.logs import NoSuchNodeError, _groups, _prefixes, _with_prefix
 from kedro_aws_batch.client import GroupState, RunState
 from kedro_aws_batch.errors import ServiceError
 from kedro_aws_batch.launch.logs import LogReader, streams_of
@@ -119,9 +119,15 @@ def test_an_older_service_tells_one_stream() -> None:
     assert streams_of(GroupState(0, ("a",), "WAITING")) == []
 
 
-def test_a_name_that_is_too_long_keeps_the_end_that_tells_it_apart() -> None:
-    assert _with_prefix("active.modelling.train_model", 0, "x", 15) == "…ng.train_model | x"
-    assert _with_prefix("short", 2, "\x1b[2Jx\r\x07", 8) == "short    #2 | x"
+def test_a_name_that_is_too_long_keeps_what_tells_it_from_the_others() -> None:
+    ends = {index: f"{way}_modelling_pipeline.train_model_node" for index, way in enumerate(("active", "candidate"))}
+    assert _prefixes(ends) == {0: "active_mod…ne.train_model_node", 1: "candidate_…ne.train_model_node"}
+    same_ends = {index: f"a_long_beginning.{number}.and_a_long_end_of_it" for index, number in enumerate("ab")}
+    assert _prefixes(same_ends) == same_ends
+    assert _prefixes({0: "short", 1: "s\x1b[2J\n"}) == {0: "short", 1: "s    "}
+    assert _prefixes({0: "the_only_one"}) == {0: ""}
+    assert _with_prefix("short   ", 2, "\x1b[2Jx\r\x07") == "short    #2 | x"
+    assert (_with_prefix("", 2, "x"), _with_prefix("", 0, "x")) == ("#2 | x", "x")
 
 
 def test_a_node_meant_without_its_namespace_is_suggested() -> None:
