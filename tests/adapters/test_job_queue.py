@@ -7,7 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import boto3
 import pytest
@@ -264,6 +264,17 @@ def test_a_definition_of_which_batch_gives_no_revision_yet_but_a_next_page_is_th
 
     with stubbed(add) as queue:
         assert queue.offer([], ["d"]).definitions == {"d"}
+
+
+def test_queues_are_asked_for_by_the_client_that_makes_no_retries() -> None:
+    wire = Wire((200, '{"jobQueues": []}'), (200, '{"jobQueues": []}'))
+    client, clock, none = batch_client(), VirtualClock(), cast("BatchClient", None)
+    wire.answer(client)
+
+    assert BatchJobQueue((client, none), clock, clock.sleep, 1).offer(["q"], []).queues == []
+
+    assert len(wire.requests) == 2  # for the queue, and for those that there are
+    client.close()
 
 
 def test_queues_are_asked_for_once_and_a_refusal_says_that_they_could_not_be() -> None:

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
+from dag.blocked import REMEDIES
+
 from .conftest import ROOT, VARIANTS, Packager, Template
 
 FUNCTIONS = {"start_run", "job_state_change", "reconcile", "describe_run", "list_runs", "cancel_run"}
@@ -242,6 +244,12 @@ def test_each_alarm_reaches_the_topic_and_has_a_place_in_the_runbook(template: T
     }
     assert all(each["AlarmActions"] == [{"Ref": "AlarmTopic"}] for each in alarms.values())
     assert [name for name in alarms if f"## {name}" not in runbook] == []
+    hidden = template.properties("EventsQueue")["VisibilityTimeout"]
+    assert (alarms["OldestMessageAlarm"]["Threshold"], f"more than {2 * hidden // 60} minutes" in runbook) == (
+        720,
+        True,
+    )
+    assert (alarms["StalledRunsAlarm"]["EvaluationPeriods"], "for six hours (`stalled_hours`)" in runbook) == (6, True)
     watched = {
         each["MetricStat"]["Metric"]["Dimensions"][0]["Value"]["Fn::Sub"].removeprefix("${AWS::StackName}-")
         for each in alarms["FunctionErrorsAlarm"]["Metrics"]
@@ -269,9 +277,13 @@ def test_failed_runs_are_counted_by_the_line_that_says_so(template: Template) ->
     filters = template.of_type("AWS::Logs::MetricFilter").values()
     source = "".join((ROOT / f"handlers/{name}.py").read_text(encoding="utf-8") for name in ("advance", "start_run"))
 
-    assert {each["FilterPattern"] for each in filters} == {
-        '{ $.message = "run ended" && $.status = "FAILED" }',
-        '{ $.message = "scheduled run refused" }',
+    ended, refused = '{ $.message = "run ended" && $.status = "FAILED" }', '{ $.message = "scheduled run refused" }'
+    counted = {(each["LogGroupName"]["Ref"], each["FilterPattern"]) for each in filters}
+    assert counted == {
+        ("StartUnderscorerunLogGroup", refused),
+        ("StartUnderscorerunLogGroup", ended),
+        ("JobUnderscorestateUnderscorechangeLogGroup", ended),
+        ("ReconcileLogGroup", ended),
     }
     assert 'logger.error("scheduled run refused", ' in source
     assert 'report("run ended", run_id=self.plan.run_id, status=status.value, reason=reason)' in source
@@ -296,6 +308,8 @@ def test_batch_is_made_by_the_names_that_the_graph_has(
     definition = template.properties("JobDefinition")
 
     assert template.properties("JobQueue")["JobQueueName"] == "flights_queue"
+    limited = template.properties("JobQueue")["JobStateTimeLimitActions"]["Fn::If"][1]
+    assert [each["Reason"] for each in limited] == list(REMEDIES)[:3]  # Batch acts on these alone
     assert environment["Type"] == {"Fn::If": ["UseSpot", *kinds]}
     assert template.body["Parameters"]["Spot"]["Default"] == VARIANTS[variant].get("spot", "false")
     assert (definition["JobDefinitionName"], definition["PlatformCapabilities"]) == ("kedro_run", [platform])

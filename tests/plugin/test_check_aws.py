@@ -51,11 +51,12 @@ def test_a_queue_that_takes_jobs_or_soon_will_is_no_problem(status: str) -> None
     assert told(Batch({"state": "ENABLED", "status": status}, [{**UP, "status": status}])) == []
 
 
-def test_an_invalid_queue_is_told_with_batch_s_reason() -> None:
-    queue = {"state": "ENABLED", "status": "INVALID", "statusReason": "The scheduling policy is gone."}
+@pytest.mark.parametrize("status", ["INVALID", "DELETING", "DELETED"])
+def test_a_queue_that_takes_no_jobs_is_told_with_batch_s_reason(status: str) -> None:
+    queue = {"state": "ENABLED", "status": status, "statusReason": "The scheduling policy is gone."}
     (problem,) = told(Batch(queue))
     assert problem.startswith(
-        "job queue 'main_queue': is INVALID (The scheduling policy is gone), so it takes no jobs. M"
+        f"job queue 'main_queue': is {status} (The scheduling policy is gone), so it takes no jobs. M"
     )
 
 
@@ -77,6 +78,15 @@ def test_a_queue_without_an_environment_that_runs_jobs_is_told_with_each_one_s_r
         "and INVALID. Enable one, or mend it: aws batch update-compute-environment --compute-environment=<name> "
         "--state=ENABLED"
     )
+
+
+def test_a_queue_without_any_environment_is_told_and_batch_is_not_asked_for_all_that_there_are() -> None:
+    class Asked(Batch):
+        def describe_compute_environments(self, computeEnvironments: list[str]) -> dict[str, Any]:  # noqa: N803
+            return {"computeEnvironments": [{"computeEnvironmentName": "of others", **UP}]}
+
+    (problem,) = told(Asked(UP, []))
+    assert "has no compute environment that runs jobs: there is none." in problem
 
 
 def test_one_environment_that_runs_jobs_is_enough() -> None:
