@@ -426,7 +426,7 @@ def _plain(item: Mapping[str, Any]) -> Item:
 
 
 def _as_tuple(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
+    return tuple(map(_whole, value)) if isinstance(value, list) else value
 
 
 def _whole(value: Any) -> Any:
