@@ -3,6 +3,7 @@
 A message is deleted from the one only after the other has it. One that arrives twice, or late, changes nothing.
 """
 
+import os
 import sys
 
 import boto3
@@ -10,7 +11,7 @@ import boto3
 
 def main(dead_letters: str, events: str) -> None:
     """Move all messages from one queue to the other, both by name."""
-    sqs = boto3.client("sqs")
+    sqs = boto3.client("sqs", region_name=os.environ.get("AWS_REGION"))  # as the CLI goes by; boto3 does not
     source = sqs.get_queue_url(QueueName=dead_letters)["QueueUrl"]
     target = sqs.get_queue_url(QueueName=events)["QueueUrl"]
     moved = 0

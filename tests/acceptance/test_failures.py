@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -408,3 +411,19 @@ def test_a_run_for_which_batch_has_no_place_is_refused_and_a_scheduled_one_says_
     (line,) = until(lambda: [line for line in function_log(aws, "start_run") if "scheduled run refused" in line])
     assert (json.loads(line)["level"], json.loads(line)["reason"]) == ("ERROR", off[1])
     assert service(aws).start_run(scheduled).nodes == 1
+
+
+def test_dead_letters_that_are_moved_back_are_handled_again(aws: EmbeddedAws) -> None:
+    sqs, dead = aws.client("sqs"), queue_url(aws, "DeadLetterQueue")
+    for number in range(12):
+        sqs.send_message(QueueUrl=dead, MessageBody=json.dumps({"dead letter": number}))
+    names = [queue_url(aws, each).rpartition("/")[2] for each in ("DeadLetterQueue", "EventsQueue")]
+
+    script = [sys.executable, str(Path(__file__).parents[2] / "scripts/redrive.py"), *names]
+    environment = {name: value for name, value in aws.environment.items() if name != "AWS_DEFAULT_REGION"}
+    done = subprocess.run(script, env=environment, capture_output=True, text=True, check=True)
+
+    assert done.stdout == f"12 messages moved from {names[0]} to {names[1]}\n"
+    assert messages_in(aws, "DeadLetterQueue") == 0
+    marks = [f'dead letter\\": {number}}}' for number in range(12)]
+    until(lambda: all(any(mark in line for line in function_log(aws, "job_state_change")) for mark in marks))
