@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from .project import REMOTE_CHAIN, Sources, pickled
+from .project import CONFIGURATION, REMOTE_CHAIN, Sources, pickled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +43,8 @@ def register_pipelines():
 
 def chain(make_project: Make, way: str, raw: Any = 21) -> Path:
     base = {"raw": pickled("data/raw.pkl")}
-    project = make_project(Sources(REGISTRY, REMOTE_CHAIN, parameters={"way": way}, base_catalog=base))
+    twice = {**CONFIGURATION, "resources": {"nodes": {"second": {"attempts": 2}}}}
+    project = make_project(Sources(REGISTRY, REMOTE_CHAIN, twice, {"way": way}, base))
     if raw is not None:
         (project / "data").mkdir()
         (project / "data/raw.pkl").write_bytes(pickle.dumps(raw))
@@ -114,6 +115,9 @@ def test_a_failed_run_says_why_and_is_resumed_once_the_project_is_mended(make_pr
     registry.write_text(registry.read_text().replace("it went wrong", "").replace('way == "fail"', "False"))
     assert look(project, "status").splitlines()[3].startswith("FAILED ")
     assert "RuntimeError: it went wrong" in look(project, "logs", "second")
+    (_, second) = json.loads(look(project, "status", "--json"))["groups"]
+    (first_try,) = second["batch_attempts"]  # Batch tried it twice
+    assert first_try["started_at"] < first_try["ended_at"] <= second["started_at"] < second["ended_at"]
     resumed = run(project, f"--resume-from={run_id}")
     assert resumed.returncode == 0, resumed.stdout + resumed.stderr
     assert "0 files uploaded to the embedded S3 (0.0 MB), 1 already there" in resumed.stdout

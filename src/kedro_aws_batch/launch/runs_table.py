@@ -48,7 +48,7 @@ def runs_table(rows: Sequence[Listed], now: int, width: int, prices: Prices | No
         room -= size + 2
     whole = width >= NARROW and room >= LEAST
     if whole:
-        table.add_column("what", overflow="ellipsis", no_wrap=True, ratio=1)
+        table.add_column("what", overflow="ellipsis", no_wrap=True, max_width=room)  # if wider, others would be lost
     for row, each in zip(rows, cells, strict=True):
         texts = [Text(cell) for cell in each if cell is not None]
         texts[1].stylize(STYLES.get(row.run.status, ""))

@@ -137,16 +137,33 @@ MEDIUM = 55
 def _jobs(state: RunState, room: int | None, width: int) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False, pad_edge=False, header_style="dim")
     rows = list(_rows(state, room))
-    table.add_column("job", no_wrap=True, min_width=max((len(status) for status, _ in rows), default=0))
-    longest = max((len(cells[0].plain) for _, cells in rows), default=0)
-    table.add_column("took", justify="right", no_wrap=True, min_width=longest)
-    table.add_column("nodes", overflow="ellipsis", no_wrap=True, ratio=3)
     reasons = width >= NARROW and any(len(cells) > 2 and cells[2].plain for _, cells in rows)
+    first = max((len(status) for status, _ in rows), default=0)
+    took, nodes, why = (_widest(rows, number, head) for number, head in enumerate(("took", "nodes", "why")))
+    table.add_column("job", no_wrap=True, min_width=first)
+    table.add_column("took", justify="right", no_wrap=True, min_width=took)
+    # Too wide a table loses whole columns: these two may have what the others leave, and no more.
+    left = max(1, width - max(first, 3) - took - 4)
+    nodes, why = _shared(left, nodes, why) if reasons else (left, 0)
+    table.add_column("nodes", overflow="ellipsis", no_wrap=True, max_width=nodes)
     if reasons:
-        table.add_column("why", overflow="ellipsis", no_wrap=True, ratio=2)
+        table.add_column("why", overflow="ellipsis", no_wrap=True, max_width=why)
     for status, cells in rows:
         table.add_row(Text(status, STYLES.get(status, "")), *(cells if reasons else cells[:2]))
     return table
+
+
+def _widest(rows: Sequence[tuple[str, tuple[Text, ...]]], number: int, head: str) -> int:
+    return max([len(head), *(cells[number].cell_len for _, cells in rows if number < len(cells))])
+
+
+def _shared(room: int, nodes: int, why: int) -> tuple[int, int]:
+    """Return how wide the nodes and the reasons are: as they need, or else three to two."""
+    room -= 2
+    if nodes + why > room:
+        nodes = max(min(nodes, room * 3 // 5), room - why)
+        why = room - nodes
+    return nodes, why
 
 
 def _rows(state: RunState, room: int | None) -> Iterator[tuple[str, tuple[Text, ...]]]:

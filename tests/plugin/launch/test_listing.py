@@ -227,6 +227,15 @@ def test_where_no_run_goes_on_there_is_room_for_what_runs_are() -> None:
     assert lines[1].split()[2:] == ["1", "min", "00", "s", "2", "p", "·", "nightly", "·", "why", "not"]
 
 
+@pytest.mark.parametrize("width", [72, 80, 100])
+def test_a_long_reason_takes_no_column_away(width: int) -> None:
+    failed = Listed(replace(summary(state(IDS[0], "FAILED")), reason="why not " * 30))
+    lines = printed(runs_table([failed], 61_000, width), width)
+    assert lines[0].split() == ["run", "status", "took", "jobs", "what"]
+    assert (lines[1].split()[1:6], lines[1][-1]) == (["FAILED", "1", "min", "00", "s"], "…")
+    assert max(map(len, lines)) <= width
+
+
 def test_programs_are_told_the_same_and_nothing_that_was_not_asked_for() -> None:
     first, second, third, fourth = [as_data(row, PRICES) for row in rows()]
     assert {key: first[key] for key in list(first)[-5:]} == {

@@ -111,6 +111,23 @@ def test_without_colour_and_in_a_narrow_terminal_the_same_is_said() -> None:
     assert drawn(failed, 80)[-1].split() == ["FAILED", "train", "no"]
 
 
+@pytest.mark.parametrize("width", [30, 60, 72, 80, 200])
+def test_long_names_and_reasons_take_no_column_away(width: int) -> None:
+    name, reason = "candidate_modelling_pipeline.train_model_node" * 2, "Essential container in task exited " * 4
+    groups = (
+        GroupState(0, (name,), "FAILED", started_at=0, ended_at=62_000, reason=reason, exit_code=1),
+        GroupState(1, ("short",), "SUCCEEDED", started_at=0, ended_at=1_000),
+    )
+    head, first, second = drawn(replace(RUN, groups=groups, status="FAILED"), width)[-3:]
+    assert head.split() == ["job", "took", "nodes", "why"][: 4 if width >= 72 else 3]
+    assert (first.split()[:5], second.split()) == (
+        ["FAILED", "1", "min", "02", "s"],
+        ["SUCCEEDED", "1.0", "s", "short"],
+    )
+    assert (width < 200) == (first.count("…") == (2 if width >= 72 else 1))
+    assert max(map(len, (head, first, second))) <= width
+
+
 def test_in_a_pipe_each_job_has_its_line() -> None:
     assert len(plain_lines(RUN)) == 802
 
