@@ -51,6 +51,8 @@ def call_of(request: Request) -> tuple[str, str] | None:
         return None
     service_name, _, action = request.header("X-Amz-Target").partition(".")
     if service_name in _SERVICES:
+        if service_name == "AmazonSQS":  # whose batches take the permission of a single one
+            action = action.removesuffix("Batch")
         return function[1], f"{_SERVICES[service_name]}:{action}"
     return function[1], f"batch:{_BATCH[request.target.rpartition('/')[2]]}"
 
