@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from kedro_aws_batch.client import GroupState, RunState
-from kedro_aws_batch.launch.table import plain_lines, run_table, shown
+from kedro_aws_batch.launch.table import _folded, _shared, plain_lines, run_table, shown
 from kedro_aws_batch.prices import read_prices
 
 if TYPE_CHECKING:
@@ -126,6 +126,35 @@ def test_long_names_and_reasons_take_no_column_away(width: int) -> None:
     )
     assert (width < 200) == (first.count("…") == (2 if width >= 72 else 1))
     assert max(map(len, (head, first, second))) <= width
+
+
+def test_in_a_pipe_what_runs_comes_first_and_what_is_done_last() -> None:
+    statuses = ("SUCCEEDED", "WAITING", "FAILED", "RUNNING")
+    groups = tuple(GroupState(index, (f"n{index}",), status) for index, status in enumerate(statuses))
+    lines = plain_lines(replace(RUN, groups=groups))[-4:]
+    assert [line.split()[0] for line in lines] == ["RUNNING", "FAILED", "WAITING", "SUCCEEDED"]
+
+
+def test_the_bar_counts_all_that_has_ended_and_is_short_where_there_is_little_room() -> None:
+    groups = tuple(GroupState(index, ("n",), status) for index, status in enumerate(("FAILED", "CANCELLED", "RUNNING")))
+    state = replace(RUN, groups=groups, groups_total=3, nodes_total=3)
+    assert drawn(state, 80)[1].endswith(" 2/3 jobs, 3 nodes")
+    assert drawn(state, 40)[1].endswith(" 2/3 jobs")
+
+
+def test_more_namespaces_than_lines_share_the_last() -> None:
+    groups = [GroupState(index, (f"space_{index % 6}.n",), "WAITING") for index in range(60)]
+    lines = _folded(groups, 4, more=False)
+    assert lines[0].startswith("10 jobs of space_")
+    assert (len(lines), lines[-1]) == (4, "30 jobs of 3 other namespaces")
+    assert len(_folded(groups, 6, more=True)) == 6
+
+
+@pytest.mark.parametrize(
+    ("nodes", "why", "shared"), [(10, 10, (10, 10)), (10, 100, (10, 38)), (100, 5, (43, 5)), (100, 100, (28, 20))]
+)
+def test_nodes_and_reasons_share_what_room_there_is(nodes: int, why: int, shared: tuple[int, int]) -> None:
+    assert _shared(50, nodes, why) == shared
 
 
 def test_in_a_pipe_each_job_has_its_line() -> None:
