@@ -132,6 +132,15 @@ def test_what_jobs_used_of_what_they_asked_for_is_beside_it(open_report: Open) -
     assert sound(page)
 
 
+def test_an_attempt_that_batch_repeated_has_a_bar_of_its_own(open_report: Open) -> None:
+    tries = [{"started_at": runs.START + 1_000, "ended_at": runs.START + 2_500}]
+    page = open_report(runs.run([runs.group(0, batch_attempts=tries), runs.group(1, 0)]))
+    assert [page.run(f"{BARS}({json.dumps(kind)})") for kind in ("again", "starting", "succeeded")] == [1, 2, 2]
+    assert column(page, 4) == ["1.5 s", "3.0 s"]
+    assert sound(page)
+    page.screenshot("repeated")
+
+
 def test_what_others_wrote_is_shown_as_they_wrote_it_and_never_run(open_report: Open) -> None:
     page = open_report(runs.failed())
     named = f"{runs.SCRIPT}.train"

@@ -81,3 +81,13 @@ def test_every_group_has_one_line_in_the_order_of_submission(size: int, seed: in
     assert sorted(line.group.index for line in found) == list(range(size))
     times = [line.group.submitted_at or 0 for line in found]
     assert times == sorted(times)
+
+
+def test_what_attempts_ran_that_batch_repeated_counts_not_as_starting() -> None:
+    tries = [{"started_at": runs.START + 1_000, "ended_at": runs.START + 2_500}]
+    (line,) = lines(runs.run([runs.group(0, batch_attempts=tries)]))
+    assert (line.starting, line.tries) == (
+        Span(runs.START + 500, runs.START + 3_500),
+        (Span(runs.START + 1_000, runs.START + 2_500),),
+    )
+    assert line.started_in == 1.5

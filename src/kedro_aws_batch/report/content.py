@@ -33,6 +33,7 @@ STATUSES = ("RUNNING", "SUBMITTED", "WAITING", "FAILED", "SUCCEEDED", "CANCELLED
 LEGEND = (
     ("waiting", "waiting"),
     ("starting", "starting"),
+    ("again", "ran, repeated by Batch"),
     ("RUNNING", "running"),
     ("SUCCEEDED", "ran, succeeded"),
     ("FAILED", "ran, failed"),
@@ -80,7 +81,7 @@ class Row:
         usual = None if self.group.expected_ms is None else self.group.expected_ms / 1000
         return (
             _duration(line.waiting),
-            _duration(line.starting),
+            Cell(lasting(line.started_in), line.started_in),
             _duration(line.running),
             Cell(lasting(usual), usual),
             Cell(str(self.group.attempt + 1), self.group.attempt),
@@ -96,7 +97,7 @@ class Row:
 #: What the figures of a row are, and what that means.
 COLUMNS = (
     ("Waited", "From when its parents had succeeded until its job was submitted"),
-    ("Started in", "From the submission until the container ran"),
+    ("Started in", "From the submission until the container ran, without attempts that Batch repeated"),
     ("Ran", "How long the container ran, or has run so far"),
     ("Usually", "How long it took in earlier runs"),
     ("Attempt", "Which attempt this is"),
@@ -250,6 +251,7 @@ class Content:
             "critical": line.critical,
             "waiting": _pair(line.waiting),
             "starting": _pair(line.starting),
+            "tries": [_pair(one) for one in line.tries],
             "running": _pair(line.running),
             "hover": "<br>".join(_for_plotly(one) for one in _hover(row) if one),
         }
@@ -257,7 +259,7 @@ class Content:
     def _critical(self) -> tuple[str, str]:
         path = [row.line for row in self.rows if row.line.critical]
         ran = sum(line.running.seconds for line in path if line.running)
-        starting = sum(line.starting.seconds for line in path if line.starting)
+        starting = sum(line.started_in for line in path if line.started_in is not None)
         waiting = sum(line.waiting.seconds for line in path if line.waiting)
         if not path:
             return "–", "nothing has run"
@@ -382,8 +384,9 @@ def _hover(row: Row) -> Iterable[str]:
     attempt = f", attempt {group.attempt + 1}" if group.attempt else ""
     critical = ", on the critical path" if line.critical else ""
     yield f"{group.status}{attempt}{critical}"
-    parts = (("waited", line.waiting), ("started in", line.starting), ("ran", line.running))
-    yield ", ".join(f"{word} {lasting(span.seconds)}" for word, span in parts if span is not None)
+    waited, ran = (None if span is None else span.seconds for span in (line.waiting, line.running))
+    parts = (("waited", waited), ("started in", line.started_in), ("ran", ran))
+    yield ", ".join(f"{word} {lasting(seconds)}" for word, seconds in parts if seconds is not None)
     yield " to ".join(moment(at) for at in (group.started_at, group.ended_at) if at is not None)
     if group.batch_attempts:
         ran = sum(one["ended_at"] - one["started_at"] for one in group.batch_attempts) / 1000

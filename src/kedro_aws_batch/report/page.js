@@ -44,6 +44,7 @@
     return [
       bars("waiting", colour("waiting"), part("waiting")),
       bars("starting", colour("starting"), part("starting")),
+      bars("repeated", colour("again"), seen.flatMap(([y, one]) => one.tries.map((span) => [y, span, one]))),
       ...Object.entries(KINDS).map(([status, name]) =>
         bars(name, colour(name), part("running").filter(([, , one]) => one.status === status))),
       { // A failure shows even where no container ever ran.

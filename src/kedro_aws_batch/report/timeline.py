@@ -35,9 +35,18 @@ class Line:
     waiting: Span | None = None
     #: From the submission until the container ran: it waited for a machine and an image.
     starting: Span | None = None
+    #: Of that, what attempts ran that Batch repeated.
+    tries: tuple[Span, ...] = ()
     running: Span | None = None
     #: Whether the run's end hung on it.
     critical: bool = False
+
+    @property
+    def started_in(self) -> float | None:
+        """Return for how many seconds it waited for machines and images."""
+        if self.starting is None:
+            return None
+        return max(0.0, self.starting.seconds - sum(one.seconds for one in self.tries))
 
     @property
     def spans(self) -> tuple[Span, ...]:
@@ -112,6 +121,7 @@ def _line(group: GroupState, ready: int | None, until: int | None, critical: boo
         group,
         waiting=_span(ready, submitted or until),
         starting=_span(group.submitted_at, group.started_at or end),
+        tries=tuple(Span(one["started_at"], one["ended_at"]) for one in group.batch_attempts),
         running=_span(group.started_at, end),
         critical=critical,
     )
