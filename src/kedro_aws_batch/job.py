@@ -12,9 +12,10 @@ import time
 import traceback
 from pathlib import Path
 
+from kedro_aws_batch.container.payload import Payload, read_payload
+from kedro_aws_batch.container.usage import used
+
 from .errors import KedroAwsBatchError
-from .payload import Payload, read_payload
-from .usage import used
 
 
 def main() -> int:
@@ -46,12 +47,12 @@ def _prepare_environment(payload: Payload) -> None:
 
 
 def _run(payload: Payload) -> None:
-    from .project import bootstrap, find_project, ignore_known_warnings  # noqa: PLC0415  (the first line comes first)
+    from kedro_aws_batch.graph.project import bootstrap, find_project, ignore_known_warnings  # noqa: PLC0415  (the first line comes first)
 
     ignore_known_warnings()
     project = find_project(Path.cwd())
     bootstrap(project)
-    from .session import run_payload  # noqa: PLC0415
+    from kedro_aws_batch.container.session import run_payload  # noqa: PLC0415
 
     run_payload(project, payload)
 

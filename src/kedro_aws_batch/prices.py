@@ -13,8 +13,9 @@ from .wording import did_you_mean, money
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from kedro_aws_batch.graph.config import Configuration
+
     from .client import GroupState, RunState
-    from .config import Configuration
 
 HOUR = 3600
 

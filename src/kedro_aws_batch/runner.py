@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from kedro.runner import AbstractRunner
 
+from kedro_aws_batch.graph.project import Opening, open_project
+
 from .errors import KedroAwsBatchError
 from .hooks import hooks
 from .launch.commands import Commands
@@ -19,7 +21,6 @@ from .launch.progress import View, stdout_console
 from .launch.sources import for_jobs, with_conf_source
 from .launch.suggestion import nodes_to_resume_from
 from .prices import prices_of
-from .project import Opening, open_project
 from .quiet import stdout_kept_clean
 from .wording import did_you_mean, listed
 
@@ -31,8 +32,9 @@ if TYPE_CHECKING:
     from kedro.pipeline import Pipeline
     from pluggy import PluginManager
 
+    from kedro_aws_batch.graph.compile import Compiled
+
     from .client import RunState
-    from .compile import Compiled
     from .hooks import Told
 
 OPTIONS = ("detach", "max_workers", "on_failure", "description", "service")
@@ -158,9 +160,9 @@ def _told() -> Told:
 
 def _compiled(told: Told, view: View) -> tuple[Compiled, Path]:
     """Return the whole project, compiled as it is deployed: without the run's parameters."""
-    from .check import check  # noqa: PLC0415
-    from .compile import compile_project  # noqa: PLC0415
-    from .problems import require_none  # noqa: PLC0415
+    from kedro_aws_batch.graph.check import check  # noqa: PLC0415
+    from kedro_aws_batch.graph.compile import compile_project  # noqa: PLC0415
+    from kedro_aws_batch.graph.problems import require_none  # noqa: PLC0415
 
     path, environment = Path(told.run_params["project_path"]), str(told.run_params.get("env") or _default_environment())
     with stdout_kept_clean():

@@ -9,8 +9,9 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any
 
-from .compile import project_name
-from .datasets import LOCAL, of_config
+from kedro_aws_batch.graph.compile import project_name
+from kedro_aws_batch.graph.datasets import LOCAL, of_config
+
 from .errors import KedroAwsBatchError, ProjectError
 from .wording import listed
 

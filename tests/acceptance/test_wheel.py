@@ -49,7 +49,7 @@ print(json.dumps({**seen, "run_id": run_id, "status": state.status, "counts": st
 
 BARE = """
 import importlib.metadata, importlib.util
-import kedro_aws_batch.job, kedro_aws_batch.session
+import kedro_aws_batch.job, kedro_aws_batch.container.session
 points = importlib.metadata.distribution("kedro-aws-batch").entry_points
 for point in points:
     point.load()

@@ -15,8 +15,8 @@ from kedro.pipeline import Pipeline, node
 from kedro.pipeline.node import Node
 
 from dag.document import GraphDocument, base_name, is_parameter, read_document
-from kedro_aws_batch.compile import compile_project, to_json
-from kedro_aws_batch.project import Project
+from kedro_aws_batch.graph.compile import compile_project, to_json
+from kedro_aws_batch.graph.project import Project
 
 TAGS = ("training", "gpu", "night.ly")
 NAMESPACES = ("a", "a.b", "a.b.c", "ab", "b", "with space", "with,comma")

@@ -13,9 +13,9 @@ from dag.document import Node
 from dag.errors import InvalidRequestError
 from dag.resources import FARGATE, KEYS, MemoryRetry, check_overrides, combine, read_memory_retry, resolve
 from dag.shards import MOST_ATTEMPTS
-from kedro_aws_batch.config import Resources
-from kedro_aws_batch.fargate import PAIRS
-from kedro_aws_batch.rules import RESOURCE_RULES
+from kedro_aws_batch.graph.config import Resources
+from kedro_aws_batch.graph.fargate import PAIRS
+from kedro_aws_batch.graph.rules import RESOURCE_RULES
 
 NODE = Node("a.b.train", "train: …", "a.b", frozenset({"gpu", "night"}), (), ("model",), {"memory": 1, "attempts": 2})
 

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kedro_aws_batch import fargate
-from kedro_aws_batch.check import check
-from kedro_aws_batch.compile import compile_project
-from kedro_aws_batch.project import Opening, open_project
+from kedro_aws_batch.graph import fargate
+from kedro_aws_batch.graph.check import check
+from kedro_aws_batch.graph.compile import compile_project
+from kedro_aws_batch.graph.project import Opening, open_project
 
 from .project import CONFIGURATION, REMOTE_CHAIN, Sources, pickled
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from kedro_aws_batch.problems import Problem
+    from kedro_aws_batch.graph.problems import Problem
 
     Make = Callable[[Sources], Path]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kedro_aws_batch.check_aws import check_aws
+from kedro_aws_batch.deploy.check_aws import check_aws
 
 DOCUMENT = {"nodes": [], "run": {"job_queue": "main_queue", "job_definition": "kedro_run"}}
 UP = {"state": "ENABLED", "status": "VALID", "statusReason": "ComputeEnvironment Healthy"}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kedro_aws_batch.cli import COMMANDS
-from kedro_aws_batch.compile import digest
+from kedro_aws_batch.graph.compile import digest
 
 from .commands import call
 from .project import REMOTE_CHAIN, Sources
@@ -165,7 +165,7 @@ def test_the_entry_point_imports_nothing_slow(tmp_path: Path) -> None:
         "rich.live",
         "kedro.framework.session",
         "kedro_aws_batch.local",
-        "kedro_aws_batch.compile",
+        "kedro_aws_batch.graph.compile",
     ]
     script = f"import sys, kedro_aws_batch.cli; print([name for name in {heavy} if name in sys.modules])"
     assert shell(tmp_path, sys.executable, "-c", script).stdout == "[]\n"

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kedro_aws_batch.compile import Compiled, compile_project, digest, project_name, to_json
 from kedro_aws_batch.errors import ProjectError
-from kedro_aws_batch.project import Opening, open_project
+from kedro_aws_batch.graph.compile import Compiled, compile_project, digest, project_name, to_json
+from kedro_aws_batch.graph.project import Opening, open_project
 
 from .project import CONFIGURATION, Sources, pickled
 

@@ -9,7 +9,7 @@ import pytest
 
 from dag.difference import fingerprints as deployed_fingerprints
 from dag.document import digest_of, read_document
-from kedro_aws_batch.difference import explain, fingerprints
+from kedro_aws_batch.graph.difference import explain, fingerprints
 
 GOLDEN: dict[str, Any] = json.loads(
     (Path(__file__).parents[1] / "golden/graph_document.json").read_text(encoding="utf-8")

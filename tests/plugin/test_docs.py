@@ -12,9 +12,9 @@ import click
 import pytest
 import yaml
 
-from kedro_aws_batch import rules
 from kedro_aws_batch.cli import COMMANDS, aws_batch
-from kedro_aws_batch.config import DEFAULT_SERVICE, RUN_DEFAULTS
+from kedro_aws_batch.graph import rules
+from kedro_aws_batch.graph.config import DEFAULT_SERVICE, RUN_DEFAULTS
 
 DOCS = Path(__file__).parents[2] / "docs"
 HEAD = """\

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kedro_aws_batch.cli.filters import merged
+from kedro_aws_batch.container.payload import CONF_SOURCE
 from kedro_aws_batch.errors import ProjectError
 from kedro_aws_batch.launch.sources import for_jobs, with_conf_source
-from kedro_aws_batch.payload import CONF_SOURCE
 
 from . import commands
 from .project import CONFIGURATION, REMOTE_CHAIN, Sources

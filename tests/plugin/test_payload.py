@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from kedro_aws_batch.container.payload import Payload, read_payload
 from kedro_aws_batch.errors import PayloadError
-from kedro_aws_batch.payload import Payload, read_payload
 
 RUN = "2026-11-22T13.11.00.123Z"
 PLAIN: dict[str, Any] = {"format": 1, "run_id": RUN, "groups": [{"nodes": ["a"]}]}

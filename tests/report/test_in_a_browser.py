@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from kedro_aws_batch.container.usage import Used
 from kedro_aws_batch.report.measured import Measured
-from kedro_aws_batch.usage import Used
 
 from . import runs
 

@@ -10,11 +10,11 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
+from kedro_aws_batch.container.usage import Used, read_used, used
 from kedro_aws_batch.launch import state as kept
 from kedro_aws_batch.prices import Prices
 from kedro_aws_batch.report.content import About, Content, content
 from kedro_aws_batch.report.measured import MOST, Measured, read_files, read_streams
-from kedro_aws_batch.usage import Used, read_used, used
 
 from . import runs
 

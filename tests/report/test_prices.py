@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from kedro_aws_batch.client import GroupState
-from kedro_aws_batch.config import read_configuration
+from kedro_aws_batch.graph.config import read_configuration
 from kedro_aws_batch.prices import TABLE, Prices, read_prices, wrong_prices
 
 QUEUES = {"job_queue": "q", "job_definition": "d"}

@@ -16,7 +16,7 @@ import pytest
 from kedro.pipeline import node, pipeline
 
 from kedro_aws_batch.launch import state as kept
-from kedro_aws_batch.viz import events, nodes_of
+from kedro_aws_batch.report.viz import events, nodes_of
 from tests.plugin.commands import call
 from tests.plugin.project import Sources, write_project
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kedro_aws_batch.problems import Problem, errors
+from kedro_aws_batch.graph.problems import Problem, errors
 from kedro_aws_batch.quiet import stdout_kept_clean
 from kedro_aws_batch.wording import counted, listed
 
@@ -17,9 +17,9 @@ from .options import conf_source_option, environment_option, json_option, refuse
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kedro_aws_batch.compile import Compiled
-    from kedro_aws_batch.preview import Preview
-    from kedro_aws_batch.project import Project
+    from kedro_aws_batch.graph.compile import Compiled
+    from kedro_aws_batch.graph.preview import Preview
+    from kedro_aws_batch.graph.project import Project
 
 #: Jobs of several nodes that are told; `compile --explain` tells all.
 _SHARED_SHOWN = 5
@@ -46,9 +46,9 @@ def command(environment: str, conf_source: str | None, aws: bool, as_json: bool)
       python -m kedro_aws_batch check --json | jq '.problems[].what'
     """
     with stdout_kept_clean():
-        from kedro_aws_batch.check import check  # noqa: PLC0415
-        from kedro_aws_batch.compile import compile_project  # noqa: PLC0415
-        from kedro_aws_batch.project import Opening, open_project  # noqa: PLC0415
+        from kedro_aws_batch.graph.check import check  # noqa: PLC0415
+        from kedro_aws_batch.graph.compile import compile_project  # noqa: PLC0415
+        from kedro_aws_batch.graph.project import Opening, open_project  # noqa: PLC0415
 
         project = open_project(Opening(environment, conf_source=conf_source))
         compiled = compile_project(project)
@@ -72,7 +72,7 @@ def command(environment: str, conf_source: str | None, aws: bool, as_json: bool)
 
 def ask_aws(document: Mapping[str, Any], region: str | None = None) -> list[Problem]:
     """Return what keeps AWS Batch from taking the jobs of a project."""
-    from kedro_aws_batch.check_aws import check_aws  # noqa: PLC0415
+    from kedro_aws_batch.deploy.check_aws import check_aws  # noqa: PLC0415
     from kedro_aws_batch.launch.aws import client  # noqa: PLC0415
 
     return check_aws(document, client("batch", region))
@@ -80,7 +80,7 @@ def ask_aws(document: Mapping[str, Any], region: str | None = None) -> list[Prob
 
 def _region(project: Project, compiled: Compiled) -> str | None:
     """Return the Region that the project is deployed to, if its serverless.yml says one."""
-    from kedro_aws_batch.deployment import Target  # noqa: PLC0415
+    from kedro_aws_batch.deploy.deployment import Target  # noqa: PLC0415
     from kedro_aws_batch.package import service_and_stage  # noqa: PLC0415
 
     stage = service_and_stage(compiled.configuration.service)[1]
@@ -105,7 +105,7 @@ def _size(default: Preview | None) -> str:
 
 def _plan(document: Mapping[str, Any]) -> tuple[Preview | None, list[Problem]]:
     """Return what a run of __default__ would be, if there is one, and what the service would refuse of any pipeline."""
-    from kedro_aws_batch.preview import Preview, previews  # noqa: PLC0415
+    from kedro_aws_batch.graph.preview import Preview, previews  # noqa: PLC0415
 
     names = [name for name, nodes in document["pipelines"].items() if nodes]
     found = dict(zip(names, previews(document, [{"pipeline": name} for name in names]), strict=True))

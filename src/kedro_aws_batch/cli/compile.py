@@ -31,8 +31,8 @@ def command(environment: str, output: Path | None, conf_source: str | None, expl
       python -m kedro_aws_batch compile | jq .digest
     """
     with stdout_kept_clean():
-        from kedro_aws_batch.compile import compile_project, to_json  # noqa: PLC0415
-        from kedro_aws_batch.project import Opening, open_project  # noqa: PLC0415
+        from kedro_aws_batch.graph.compile import compile_project, to_json  # noqa: PLC0415
+        from kedro_aws_batch.graph.project import Opening, open_project  # noqa: PLC0415
 
         compiled = compile_project(open_project(Opening(environment, conf_source=conf_source)))
     refuse(compiled.problems)

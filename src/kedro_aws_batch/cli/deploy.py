@@ -13,7 +13,7 @@ from .options import conf_source_option, environment_option, refuse
 from .package import Wanted, open_checked, stage_project
 
 if TYPE_CHECKING:
-    from kedro_aws_batch.deployment import Target
+    from kedro_aws_batch.deploy.deployment import Target
 
 
 @click.command("deploy")
@@ -42,8 +42,8 @@ def command(environment: str, conf_source: str | None, given: tuple[str, ...], *
       kedro aws-batch deploy --env=aws_batch_prod --param=image=123456789012.dkr.ecr.us-east-1.amazonaws.com/flights:7
       kedro aws-batch deploy -- --verbose
     """
-    from kedro_aws_batch.check_aws import require_credentials  # noqa: PLC0415
-    from kedro_aws_batch.deployment import (  # noqa: PLC0415
+    from kedro_aws_batch.deploy.check_aws import require_credentials  # noqa: PLC0415
+    from kedro_aws_batch.deploy.deployment import (  # noqa: PLC0415
         Target,
         osls,
         read_given,

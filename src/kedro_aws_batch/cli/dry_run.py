@@ -13,15 +13,15 @@ from kedro_aws_batch.wording import counted, one_line
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from kedro_aws_batch.graph.preview import Preview
     from kedro_aws_batch.launch.selection import Selection
-    from kedro_aws_batch.preview import Preview
 
     from .run import Way
 
 
 def show(way: Way, selection: Selection, asked: Mapping[str, Any], as_json: bool) -> None:
     """Print what would run. Raises ServiceError for what the service would refuse."""
-    from kedro_aws_batch.preview import preview  # noqa: PLC0415
+    from kedro_aws_batch.graph.preview import preview  # noqa: PLC0415
 
     from .run import prepare  # noqa: PLC0415
 
@@ -33,7 +33,7 @@ def show(way: Way, selection: Selection, asked: Mapping[str, Any], as_json: bool
 
 def explained(document: Mapping[str, Any]) -> Iterator[str]:
     """Yield for each pipeline which of its nodes share a job, and why."""
-    from kedro_aws_batch.preview import Preview, previews  # noqa: PLC0415
+    from kedro_aws_batch.graph.preview import Preview, previews  # noqa: PLC0415
 
     names = [name for name, nodes in document["pipelines"].items() if nodes]
     for name, found in zip(names, previews(document, [{"pipeline": name} for name in names]), strict=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from kedro_aws_batch.config import NO_BUCKET
+from kedro_aws_batch.graph.config import NO_BUCKET
 from kedro_aws_batch.quiet import stdout_kept_clean
 from kedro_aws_batch.wording import counted
 
@@ -24,7 +24,7 @@ def command(environment: str, bucket: str, force: bool) -> None:
       kedro aws-batch init --bucket=my-bucket
     """
     with stdout_kept_clean():
-        from kedro_aws_batch.project import bootstrap, find_project  # noqa: PLC0415
+        from kedro_aws_batch.graph.project import bootstrap, find_project  # noqa: PLC0415
         from kedro_aws_batch.scaffold import scaffold, write  # noqa: PLC0415
 
         project = find_project()

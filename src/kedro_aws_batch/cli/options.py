@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kedro_aws_batch.problems import require_none
+from kedro_aws_batch.graph.problems import require_none
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from kedro_aws_batch.problems import Problem
+    from kedro_aws_batch.graph.problems import Problem
 
     Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 

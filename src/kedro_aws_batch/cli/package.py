@@ -16,10 +16,10 @@ from kedro_aws_batch.wording import counted, listed
 from .options import conf_source_option, environment_option, refuse
 
 if TYPE_CHECKING:
-    from kedro_aws_batch.compile import Compiled
-    from kedro_aws_batch.deployment import Target
+    from kedro_aws_batch.deploy.deployment import Target
+    from kedro_aws_batch.graph.compile import Compiled
+    from kedro_aws_batch.graph.project import Project
     from kedro_aws_batch.package import Packaged
-    from kedro_aws_batch.project import Project
 
 
 @dataclass(frozen=True)
@@ -79,9 +79,9 @@ def command(
 def open_checked(environment: str, conf_source: str | None) -> tuple[Project, Compiled]:
     """Return the project, compiled. Raises what check finds wrong."""
     with stdout_kept_clean():
-        from kedro_aws_batch.check import check  # noqa: PLC0415
-        from kedro_aws_batch.compile import compile_project  # noqa: PLC0415
-        from kedro_aws_batch.project import Opening, open_project  # noqa: PLC0415
+        from kedro_aws_batch.graph.check import check  # noqa: PLC0415
+        from kedro_aws_batch.graph.compile import compile_project  # noqa: PLC0415
+        from kedro_aws_batch.graph.project import Opening, open_project  # noqa: PLC0415
 
         project = open_project(Opening(environment, conf_source=conf_source))
         compiled = compile_project(project)
@@ -92,8 +92,8 @@ def open_checked(environment: str, conf_source: str | None) -> tuple[Project, Co
 
 def stage_project(wanted: Wanted, project: Project, compiled: Compiled, output: Path | None) -> str:
     """Package a project into a directory, tell about it, and return the stage that it is for."""
-    from kedro_aws_batch.compile import to_json  # noqa: PLC0415
-    from kedro_aws_batch.deployment import Target  # noqa: PLC0415
+    from kedro_aws_batch.deploy.deployment import Target  # noqa: PLC0415
+    from kedro_aws_batch.graph.compile import to_json  # noqa: PLC0415
     from kedro_aws_batch.package import Settings, service_and_stage, stage  # noqa: PLC0415
 
     service, stage_name = service_and_stage(compiled.configuration.service)
@@ -118,7 +118,7 @@ def _tell(directory: Path, packaged: Packaged, compiled: Compiled, buckets: list
 
 def _buckets(wanted: Wanted, target: Target, compiled: Compiled) -> list[str]:
     """Return what jobs may read and write; warn of what the catalog names and nobody allows."""
-    from kedro_aws_batch.datasets import bucket_of  # noqa: PLC0415
+    from kedro_aws_batch.graph.datasets import bucket_of  # noqa: PLC0415
 
     named = sorted({bucket for found in compiled.datasets.values() if (bucket := bucket_of(found)) is not None})
     allowed = list(wanted.buckets) or target.buckets()

@@ -90,9 +90,9 @@ def read_project_prices(place: Place, file: Path | None = None) -> Prices:
         _ = place.project
     except ProjectError:
         return Prices()
-    from kedro_aws_batch.config import read_configuration  # noqa: PLC0415
-    from kedro_aws_batch.problems import require_none  # noqa: PLC0415
-    from kedro_aws_batch.project import Opening, read_parameters  # noqa: PLC0415
+    from kedro_aws_batch.graph.config import read_configuration  # noqa: PLC0415
+    from kedro_aws_batch.graph.problems import require_none  # noqa: PLC0415
+    from kedro_aws_batch.graph.project import Opening, read_parameters  # noqa: PLC0415
 
     with stdout_kept_clean():
         parameters = read_parameters(Opening(place.environment, conf_source=place.conf_source))

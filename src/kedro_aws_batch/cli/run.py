@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kedro_aws_batch.graph.project import Opening
 from kedro_aws_batch.launch.commands import Commands
 from kedro_aws_batch.launch.execution import INTERRUPTED
 from kedro_aws_batch.launch.progress import View, stdout_console
 from kedro_aws_batch.launch.selection import Selection, inputs_of, require_known
 from kedro_aws_batch.launch.sources import for_jobs, with_conf_source
-from kedro_aws_batch.project import Opening
 from kedro_aws_batch.quiet import stdout_kept_clean
 
 from .filters import filter_options, parameter_options, read_params
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from kedro_aws_batch.compile import Compiled
-    from kedro_aws_batch.project import Project
+    from kedro_aws_batch.graph.compile import Compiled
+    from kedro_aws_batch.graph.project import Project
 
 
 @dataclass(frozen=True)
@@ -102,9 +102,9 @@ def launch(way: Way, selection: Selection, asked: dict[str, Any]) -> int:
 
 def prepare(way: Way, selection: Selection) -> tuple[Project, Compiled]:
     """Return the project, compiled, checked and with all that was asked for in it."""
-    from kedro_aws_batch.check import check  # noqa: PLC0415
-    from kedro_aws_batch.compile import compile_project  # noqa: PLC0415
-    from kedro_aws_batch.project import open_project  # noqa: PLC0415
+    from kedro_aws_batch.graph.check import check  # noqa: PLC0415
+    from kedro_aws_batch.graph.compile import compile_project  # noqa: PLC0415
+    from kedro_aws_batch.graph.project import open_project  # noqa: PLC0415
 
     params = selection.params if way.local else None  # what is deployed was compiled without
     with stdout_kept_clean():

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kedro_aws_batch.graph.problems import require_none
 from kedro_aws_batch.launch.commands import Commands
-from kedro_aws_batch.problems import require_none
 from kedro_aws_batch.quiet import stdout_kept_clean
 
 from .options import conf_source_option, environment_option, service_option
@@ -38,7 +38,7 @@ class Place:
     @property
     def project(self) -> Path:
         """Return the folder of the project."""
-        from kedro_aws_batch.project import find_project  # noqa: PLC0415
+        from kedro_aws_batch.graph.project import find_project  # noqa: PLC0415
 
         with stdout_kept_clean():
             return find_project()
@@ -67,8 +67,8 @@ class Place:
     def _prefix(self) -> str:
         if self.service:
             return self.service
-        from kedro_aws_batch.config import read_configuration  # noqa: PLC0415
-        from kedro_aws_batch.project import Opening, read_parameters  # noqa: PLC0415
+        from kedro_aws_batch.graph.config import read_configuration  # noqa: PLC0415
+        from kedro_aws_batch.graph.project import Opening, read_parameters  # noqa: PLC0415
 
         with stdout_kept_clean():
             parameters = read_parameters(Opening(self.environment, conf_source=self.conf_source))

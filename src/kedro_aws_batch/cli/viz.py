@@ -68,7 +68,7 @@ def command(place: Place, run: str | None, open_: bool, static: Path | None) -> 
 
 
 def _pipelines(place: Place) -> Mapping[str, Pipeline]:
-    from kedro_aws_batch.project import Opening, open_project  # noqa: PLC0415
+    from kedro_aws_batch.graph.project import Opening, open_project  # noqa: PLC0415
 
     with stdout_kept_clean():
         return open_project(Opening(place.environment, conf_source=place.conf_source)).pipelines
@@ -77,7 +77,7 @@ def _pipelines(place: Place) -> Mapping[str, Pipeline]:
 def _write(state: RunState, project: Path, pipelines: Mapping[str, Pipeline]) -> str:
     """Write the events of a run and return what to say of it."""
     from kedro_aws_batch.launch.files import write_atomically  # noqa: PLC0415
-    from kedro_aws_batch.viz import EVENTS_FILE, events, nodes_of  # noqa: PLC0415
+    from kedro_aws_batch.report.viz import EVENTS_FILE, events, nodes_of  # noqa: PLC0415
 
     nodes = nodes_of(state, pipelines)
     content = json.dumps(events(state, nodes), indent=2, ensure_ascii=False)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from kedro_aws_batch.datasets import is_parameter, without_transcoding
 from kedro_aws_batch.errors import ProjectError
+from kedro_aws_batch.graph.datasets import is_parameter, without_transcoding
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_s3 import S3Client
 
-    from kedro_aws_batch.compile import Compiled
+    from kedro_aws_batch.graph.compile import Compiled
 
 S3_PATH = re.compile(r"^s3[an]?://([^/]+)/*(.*)$")
 
@@ -128,8 +128,8 @@ def local_sources(project: Path, conf_source: str | None, names: Collection[str]
     """Return the local paths that datasets have in the environment of a plain `kedro run`."""
     from kedro.io.catalog_config_resolver import CatalogConfigResolver  # noqa: PLC0415
 
-    from kedro_aws_batch.datasets import LOCAL, of_config  # noqa: PLC0415
-    from kedro_aws_batch.project import catalog_of_plain_run  # noqa: PLC0415
+    from kedro_aws_batch.graph.datasets import LOCAL, of_config  # noqa: PLC0415
+    from kedro_aws_batch.graph.project import catalog_of_plain_run  # noqa: PLC0415
     from kedro_aws_batch.quiet import silent  # noqa: PLC0415
 
     with silent("kedro.io.catalog_config_resolver"):

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kedro_aws_batch.client import Service
-from kedro_aws_batch.compile import to_json
+from kedro_aws_batch.container.payload import CONF_SOURCE
 from kedro_aws_batch.errors import ProjectError, ServiceError
-from kedro_aws_batch.payload import CONF_SOURCE
+from kedro_aws_batch.graph.compile import to_json
 from kedro_aws_batch.wording import counted
 
 from . import state
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kedro_aws_batch.client import RunState
-    from kedro_aws_batch.compile import Compiled
+    from kedro_aws_batch.graph.compile import Compiled
     from kedro_aws_batch.local import EmbeddedAws
 
     from .progress import View

@@ -11,7 +11,7 @@ from .selection import Selection
 if TYPE_CHECKING:
     from kedro.pipeline import Pipeline
 
-    from kedro_aws_batch.project import Project
+    from kedro_aws_batch.graph.project import Project
 
 
 def only_missing(selection: Selection, project: Project) -> Selection | None:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kedro_aws_batch.client import Service
-from kedro_aws_batch.difference import explain
 from kedro_aws_batch.errors import ServiceError
+from kedro_aws_batch.graph.difference import explain
 
 from .aws import client
 from .execution import Execution, Watched, start, watch

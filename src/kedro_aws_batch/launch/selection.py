@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from kedro_aws_batch.datasets import is_parameter, without_transcoding
 from kedro_aws_batch.errors import ProjectError
+from kedro_aws_batch.graph.datasets import is_parameter, without_transcoding
 from kedro_aws_batch.wording import did_you_mean, listed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from kedro_aws_batch.compile import Compiled
+    from kedro_aws_batch.graph.compile import Compiled
 
 
 @dataclass(frozen=True)

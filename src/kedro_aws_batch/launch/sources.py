@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from kedro_aws_batch.container.payload import CONF_SOURCE
 from kedro_aws_batch.errors import ProjectError
-from kedro_aws_batch.payload import CONF_SOURCE
 
 
 def for_jobs(conf_source: str | None, project: Path) -> str | None:

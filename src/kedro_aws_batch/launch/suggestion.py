@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kedro_aws_batch.datasets import MEMORY, is_parameter, without_transcoding
+from kedro_aws_batch.graph.datasets import MEMORY, is_parameter, without_transcoding
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from kedro.pipeline import Pipeline
     from kedro.pipeline.node import Node
 
-    from kedro_aws_batch.datasets import Dataset
+    from kedro_aws_batch.graph.datasets import Dataset
 
 
 def nodes_to_resume_from(pipeline: Pipeline, done: Collection[str], datasets: Mapping[str, Dataset]) -> list[str]:

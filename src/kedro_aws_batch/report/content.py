@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from kedro_aws_batch.client import GroupState, RunState
+    from kedro_aws_batch.container.usage import Used
     from kedro_aws_batch.prices import Prices
-    from kedro_aws_batch.usage import Used
 
     from .measured import Measured
 

@@ -7,14 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from kedro_aws_batch.usage import read_used
+from kedro_aws_batch.container.usage import read_used
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from kedro_aws_batch.client import GroupState
-    from kedro_aws_batch.usage import Used
+    from kedro_aws_batch.container.usage import Used
 
 #: A job says it in its last line; what else comes so late is little.
 LINES = 20

@@ -7,10 +7,10 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from kedro_aws_batch.compile import compile_project
 from kedro_aws_batch.errors import ProjectError
+from kedro_aws_batch.graph.compile import compile_project
+from kedro_aws_batch.graph.project import Opening, open_project
 from kedro_aws_batch.launch.inputs import Input, Uploaded, buckets, free_inputs, local_sources, upload
-from kedro_aws_batch.project import Opening, open_project
 
 from ..project import Sources, pickled
 

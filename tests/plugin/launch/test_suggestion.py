@@ -8,7 +8,7 @@ from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Pipeline, node
 from kedro.runner.runner import _find_nodes_to_resume_from
 
-from kedro_aws_batch.datasets import Dataset
+from kedro_aws_batch.graph.datasets import Dataset
 from kedro_aws_batch.launch.suggestion import nodes_to_resume_from
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .errors import KedroAwsBatchError
-from .wording import counted
+from kedro_aws_batch.errors import KedroAwsBatchError
+from kedro_aws_batch.wording import counted
 
 
 @dataclass(frozen=True)

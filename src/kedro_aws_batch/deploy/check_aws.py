@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from .aws_errors import Call, sentence
-from .errors import ServiceError
-from .problems import Problem
-from .wording import did_you_mean
+from kedro_aws_batch.aws_errors import Call, sentence
+from kedro_aws_batch.errors import ServiceError
+from kedro_aws_batch.graph.problems import Problem
+from kedro_aws_batch.wording import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

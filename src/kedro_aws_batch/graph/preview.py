@@ -9,8 +9,8 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from .errors import ServiceError
-from .service_root import service_root
+from kedro_aws_batch.errors import ServiceError
+from kedro_aws_batch.service_root import service_root
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .errors import KedroAwsBatchError
-from .service_root import service_root
-from .wording import did_you_mean, listed
+from kedro_aws_batch.errors import KedroAwsBatchError
+from kedro_aws_batch.service_root import service_root
+from kedro_aws_batch.wording import did_you_mean, listed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -19,7 +19,7 @@ from kedro.io.catalog_config_resolver import CatalogConfigResolver
 from kedro.pipeline import Pipeline
 from kedro.runner import SequentialRunner
 
-from .datasets import entry, without_transcoding
+from kedro_aws_batch.graph.datasets import entry, without_transcoding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

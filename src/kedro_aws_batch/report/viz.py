@@ -12,8 +12,8 @@ import html
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from .datasets import is_parameter, without_transcoding
-from .wording import plain
+from kedro_aws_batch.graph.datasets import is_parameter, without_transcoding
+from kedro_aws_batch.wording import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from kedro.pipeline import Pipeline
     from kedro.pipeline.node import Node
 
-    from .client import GroupState, RunState
+    from kedro_aws_batch.client import GroupState, RunState
 
 EVENTS_FILE = ".viz/kedro_pipeline_events.json"
 Event = dict[str, Any]

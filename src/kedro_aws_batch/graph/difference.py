@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
-from .wording import listed
+from kedro_aws_batch.wording import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

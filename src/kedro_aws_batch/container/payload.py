@@ -8,7 +8,7 @@ import shlex
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from .errors import PayloadError
+from kedro_aws_batch.errors import PayloadError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -8,9 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from kedro_aws_batch.wording import did_you_mean
+
 from . import rules
 from .problems import Problem
-from .wording import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

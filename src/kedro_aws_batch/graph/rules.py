@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from .prices import wrong_prices
-from .wording import did_you_mean
+from kedro_aws_batch.prices import wrong_prices
+from kedro_aws_batch.wording import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

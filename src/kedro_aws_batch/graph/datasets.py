@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from .quiet import silent
+from kedro_aws_batch.quiet import silent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,12 +7,13 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
+from kedro_aws_batch.wording import did_you_mean, listed
+
 from . import fargate
 from .config import NO_BUCKET
 from .datasets import LOCAL, MEMORY, entry, is_parameter, without_transcoding
 from .problems import Problem
 from .project import base_parameters
-from .wording import did_you_mean, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

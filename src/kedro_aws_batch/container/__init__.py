@@ -1,0 +1,1 @@
+"""What runs in a job's container, behind `python -m kedro_aws_batch.job`."""

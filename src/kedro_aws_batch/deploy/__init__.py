@@ -1,0 +1,1 @@
+"""Deploys the service, and asks AWS whether jobs would run."""

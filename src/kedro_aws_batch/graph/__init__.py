@@ -1,0 +1,1 @@
+"""From a Kedro project to the graph document: what a run is made of, and every reason why it would fail."""
