@@ -115,6 +115,10 @@ def test_a_failed_run_says_why_and_is_resumed_once_the_project_is_mended(make_pr
     registry.write_text(registry.read_text().replace("it went wrong", "").replace('way == "fail"', "False"))
     assert look(project, "status").splitlines()[3].startswith("FAILED ")
     assert "RuntimeError: it went wrong" in look(project, "logs", "second")
+    printed = [json.loads(line) for line in look(project, "logs", "--json").splitlines()]
+    assert [line["timestamp"] for line in printed] == sorted(line["timestamp"] for line in printed)
+    assert {line["attempt"] for line in printed if line["node"] == "second"} == {1, 2}
+    assert look(project, "logs", "--since=1s") == ""
     (_, second) = json.loads(look(project, "status", "--json"))["groups"]
     (first_try,) = second["batch_attempts"]  # Batch tried it twice
     assert first_try["started_at"] < first_try["ended_at"] <= second["started_at"] < second["ended_at"]
@@ -145,6 +149,7 @@ def test_an_interruption_cancels_the_run_and_keeps_what_it_did(make_project: Mak
             watched, read = status.communicate(timeout=60)[0], logs.communicate(timeout=60)[0]
     assert (status.returncode, re.findall(r"^Run \S+ CANCELLED", watched, re.MULTILINE) != []) == (1, True), watched
     kept = (next((project / ".kedro_aws_batch/local/logs").glob("*/0001-second.log"))).read_text().splitlines()
+    kept = [line.partition("Z ")[2] for line in kept]
     told = [line.removeprefix("second | ") for line in read.splitlines() if line.startswith("second | ")]
     # What a job prints while it is being ended may come after its end was told.
     assert (logs.returncode, told[0][:9], told) == (0, "kedro run", kept[: len(told)])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kedro_aws_batch.launch import state as kept
+from kedro_aws_batch.launch.kept_logs import log_name
 from tests.plugin.commands import call
 from tests.plugin.project import CONFIGURATION, REMOTE_CHAIN, Sources, write_project
 
@@ -27,7 +28,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, as_it_was: None) ->
     earlier = runs.run([runs.group(0)], run_id="2026-11-21T00.00.00.000Z")
     for run in (earlier, runs.failed()):
         kept.save_run(made, run)
-    log = kept.folder(made) / "logs" / runs.failed().run_id / f"{kept.log_name(runs.failed().groups[0])}.log"
+    log = kept.folder(made) / "logs" / runs.failed().run_id / log_name(runs.failed().groups[0])
     log.parent.mkdir(parents=True)
     log.write_text(f"hello\n{USED}\n", encoding="utf-8")
     monkeypatch.chdir(made)

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from kedro_aws_batch.container.usage import Used, read_used, used
-from kedro_aws_batch.launch import state as kept
+from kedro_aws_batch.launch.kept_logs import log_name
 from kedro_aws_batch.prices import Prices
 from kedro_aws_batch.report.content import About, Content, content
 from kedro_aws_batch.report.measured import MOST, Measured, read_files, read_streams
@@ -102,7 +102,9 @@ def test_of_a_very_large_run_the_longest_jobs_are_read(logs: Logs) -> None:
 def test_of_a_local_run_the_files_are_read(tmp_path: Path) -> None:
     state = runs.failed()
     assert read_files(tmp_path / "gone", state.groups).unread == "The logs of this run are no longer kept."
-    (tmp_path / f"{kept.log_name(state.groups[0])}.log").write_text("é" * 5000 + f"\n{LINE}\n", encoding="utf-8")
+    (tmp_path / log_name(state.groups[0])).write_text(
+        "é" * 5000 + f"\n2026-11-22T13:11:00.123Z {LINE}\n", encoding="utf-8"
+    )
     assert read_files(tmp_path, state.groups) == Measured({0: Used(412, 31.5, 34.2)}, looked_at=3)
 
 

@@ -71,7 +71,7 @@ def command(place: Place, run: str | None, node: str | None, **how: Any) -> None
     start = int((time.time() - how["since"]) * 1000) if how["since"] else 0
     logs = place.client("logs")
     if logs is None:
-        _show_files(place, run_id, [group for group in groups if (group.ended_at or start) >= start], how["as_json"])
+        _show_files(place, run_id, groups, (start, how["as_json"]))
         return
     from kedro_aws_batch.launch.logs import LogReader  # noqa: PLC0415
 
@@ -84,10 +84,7 @@ def command(place: Place, run: str | None, node: str | None, **how: Any) -> None
         if not place.local or error.type != "Unreachable":
             raise
         # The local run has ended, and its AWS with it: what was not read of it yet is in the files that it left.
-        if start:  # whose lines have no times
-            click.echo(f"The run has ended. Its whole log: {place.commands.to('logs', run_id)}", err=True)
-            return
-        _show_files(place, run_id, _groups(runs.describe_run(run_id), node), how["as_json"], reader.read)
+        _show_files(place, run_id, _groups(runs.describe_run(run_id), node), (start, how["as_json"]), reader.read)
 
 
 def _show(runs: Runs, state: RunState, what: tuple[LogReader, str | None, int, bool], follow: bool) -> None:
@@ -179,24 +176,24 @@ def _cut(name: str) -> str:
 
 
 def _show_files(
-    place: Place, run_id: str, groups: Sequence[GroupState], as_json: bool, read: Mapping[int, int] | None = None
+    place: Place,
+    run_id: str,
+    groups: Sequence[GroupState],
+    how: tuple[int, bool],
+    read: Mapping[int, int] | None = None,
 ) -> None:
-    """Print what a local run that has ended left: its jobs' logs, one after the other, but for what was read before."""
+    """Print what a local run that has ended left of its jobs' logs, from a moment on, but for what was read before."""
     from kedro_aws_batch.launch import state as kept  # noqa: PLC0415
+    from kedro_aws_batch.launch.kept_logs import read_log  # noqa: PLC0415
 
+    start, as_json = how
     folder = kept.folder(place.project) / "logs" / run_id
     if not folder.is_dir():
         raise KedroAwsBatchError(f"The logs of local run {run_id} are no longer kept: only those of the last runs are.")
-    prefixes = _prefixes({group.index: group.nodes[0] for group in groups})
-    for group in sorted(groups, key=_began):
-        file = folder / f"{kept.log_name(group)}.log"
-        lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
-        for text in lines[(read or {}).get(group.index, 0) :]:
-            entry: dict[str, Any] = {"group": group.index, "node": group.nodes[0], "message": text}
-            click.echo(
-                json.dumps(entry, ensure_ascii=False) if as_json else _with_prefix(prefixes[group.index], 0, text)
-            )
-
-
-def _began(group: GroupState) -> tuple[float, int]:
-    return (group.started_at or float("inf"), group.index)
+    lines: list[Line] = []
+    for group in groups:
+        since = [line for line in read_log(folder, group) if line.timestamp >= start]
+        lines += since[(read or {}).get(group.index, 0) :]
+    if not lines and not read:
+        click.echo(_nothing(groups, follow=False, start=start), err=True)
+    _print(sorted(lines), groups, as_json)

@@ -133,11 +133,12 @@ def console_links(place: Place) -> LogLink:
 def _file_links(place: Place, run_id: str, report: Path) -> LogLink:
     """Return what leads to a local job's log, as seen from the report."""
     from kedro_aws_batch.launch import state as kept  # noqa: PLC0415
+    from kedro_aws_batch.launch.kept_logs import log_name  # noqa: PLC0415
 
     folder = kept.folder(place.project) / "logs" / run_id
 
     def in_file(group: GroupState) -> str | None:
-        log = folder / f"{kept.log_name(group)}.log"
+        log = folder / log_name(group)
         return quote(os.path.relpath(log, report.resolve().parent)) if log.is_file() else None
 
     return in_file

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 import shutil
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -17,14 +16,13 @@ from typing import TYPE_CHECKING, Any
 from kedro_aws_batch.client import read_state
 
 from .files import write_atomically
-from .logs import streams_of
-from .outcome import LOG_GROUP
+from .kept_logs import save_log
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-    from kedro_aws_batch.client import GroupState, RunState
+    from kedro_aws_batch.client import RunState
 
 FOLDER = ".kedro_aws_batch/local"
 FORMAT = 1
@@ -84,8 +82,7 @@ def save_logs(project: Path, logs: Any, state: RunState) -> Path:
     place = folder(project) / "logs"
     for group in state.groups:
         if group.log_stream:
-            text = "".join(f"{line}\n" for line in log_lines(logs, group))
-            write_atomically(place / state.run_id / f"{log_name(group)}.log", text.encode())
+            save_log(place / state.run_id, logs, group)
     for old in sorted(place.iterdir() if place.is_dir() else ())[:-KEPT_LOGS]:
         shutil.rmtree(old, ignore_errors=True)
     return place / state.run_id
@@ -122,28 +119,6 @@ def kept_run(project: Path, run_id: str) -> RunState | None:
     file = folder(project) / "runs" / f"{run_id}.json"
     # `run_id` may be anything that somebody typed or put into an address.
     return read_state(json.loads(file.read_bytes())) if file.name == f"{run_id}.json" and file.is_file() else None
-
-
-def log_name(group: GroupState) -> str:
-    """Return a file name for a group's log: its index and its first node."""
-    return f"{group.index:04d}-{re.sub(r'[^A-Za-z0-9_.-]+', '-', group.nodes[0])[:80]}"
-
-
-def log_lines(logs: Any, group: GroupState) -> Iterable[str]:
-    """Yield the logs of all attempts of a group, each from its beginning."""
-    for stream in streams_of(group):
-        yield from _stream_lines(logs, group.log_group or LOG_GROUP, stream)
-
-
-def _stream_lines(logs: Any, log_group: str, stream: str) -> Iterable[str]:
-    request = {"logGroupName": log_group, "logStreamName": stream, "startFromHead": True}
-    token = None
-    while True:
-        page = logs.get_log_events(**request, **({"nextToken": token} if token else {}))
-        yield from (event["message"] for event in page["events"])
-        if page["nextForwardToken"] == token or not page["events"]:
-            return
-        token = page["nextForwardToken"]
 
 
 def _save_bucket(place: Path, s3: Any, bucket: str) -> dict[str, str]:

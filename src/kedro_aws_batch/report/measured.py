@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 #: A job says it in its last line; what else comes so late is little.
 LINES = 20
-_BYTES = 4096
 #: Logs that are read at the same time. GetLogEvents: 10 to 25 a second per account and Region.
 AT_ONCE = 8
 #: Of larger runs the jobs that ran longest are looked at.
@@ -62,14 +61,14 @@ def read_streams(logs: Any, groups: Sequence[GroupState]) -> Measured:
 
 
 def read_files(folder: Path, groups: Sequence[GroupState]) -> Measured:
-    """Return what the ends of a local run's logs say, which lie in a folder."""
-    from kedro_aws_batch.launch.state import log_name  # noqa: PLC0415
+    """Return what a local run's logs say, which lie in a folder."""
+    from kedro_aws_batch.launch.kept_logs import read_log  # noqa: PLC0415
 
     if not folder.is_dir():
         return Measured(unread="The logs of this run are no longer kept.")
     ran = _ran(groups)
-    files = {group.index: folder / f"{log_name(group)}.log" for group in ran[:MOST]}
-    return _measured({index: read_used(_end(file)) for index, file in files.items()}, ran)
+    found = {group.index: read_used(line.text for line in read_log(folder, group)) for group in ran[:MOST]}
+    return _measured(found, ran)
 
 
 def _ran(groups: Sequence[GroupState]) -> list[GroupState]:
@@ -86,12 +85,3 @@ def _measured(found: Mapping[int, Used | None], ran: Sequence[GroupState], unrea
 def _missing(error: Any) -> bool:
     """Whether a log is not there (any more), which says nothing of the others."""
     return bool(getattr(error, "response", {}).get("Error", {}).get("Code") == "ResourceNotFoundException")
-
-
-def _end(file: Path) -> list[str]:
-    try:
-        with file.open("rb") as opened:
-            opened.seek(max(0, file.stat().st_size - _BYTES))
-            return opened.read().decode("utf-8", "replace").splitlines()[-LINES:]
-    except OSError:
-        return []

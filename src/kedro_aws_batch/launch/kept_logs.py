@@ -1,0 +1,83 @@
+"""The logs that a local run leaves: a file for each job, each line with its time, and read back as CloudWatch's are."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+from .files import write_atomically
+from .logs import Line, streams_of
+from .outcome import LOG_GROUP
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from kedro_aws_batch.client import GroupState
+
+#: A line's time, and where there were several attempts, which of them printed it.
+_TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3})Z ")
+_ATTEMPT = re.compile(r"#(\d+) ")
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+def log_name(group: GroupState) -> str:
+    """Return the name of the file of a group's log: its index and its first node."""
+    return f"{group.index:04d}-{re.sub(r'[^A-Za-z0-9_.-]+', '-', group.nodes[0])[:80]}.log"
+
+
+def save_log(folder: Path, logs: Any, group: GroupState) -> None:
+    """Write the logs of all attempts of a group, as CloudWatch has them, into its file."""
+    text = "".join(f"{_stamp(line)}{line.text}\n" for line in _lines(logs, group))
+    write_atomically(folder / log_name(group), text.encode())
+
+
+def read_log(folder: Path, group: GroupState) -> list[Line]:
+    """Return what a group's jobs have printed, in order; nothing where there is no file."""
+    file = folder / log_name(group)
+    text = file.read_text(encoding="utf-8") if file.is_file() else ""
+    several = len(streams_of(group)) > 1
+    found: list[Line] = []
+    for number, line in enumerate(text.split("\n")[:-1]):
+        at, said = _read(line)
+        attempt = 0
+        if at is None and found:  # what was printed as one line had an end of line in it
+            at, attempt = found[-1].timestamp, found[-1].attempt
+        elif at is not None and several and (match := _ATTEMPT.match(said)):
+            attempt, said = int(match[1]), said[match.end() :]
+        found.append(Line(at or 0, group.index, said, f"{group.index}-{number}", attempt))
+    return found
+
+
+def _stamp(line: Line) -> str:
+    moment = (_EPOCH + timedelta(milliseconds=line.timestamp)).replace(tzinfo=None)
+    return f"{moment.isoformat(timespec='milliseconds')}Z {f'#{line.attempt} ' if line.attempt else ''}"
+
+
+def _read(line: str) -> tuple[int | None, str]:
+    """Return a line's time, if it has one, and the rest of it."""
+    match = _TIME.match(line)
+    if match is None:
+        return None, line
+    moment = datetime.fromisoformat(match[1]).replace(tzinfo=timezone.utc)
+    return round((moment - _EPOCH) / timedelta(milliseconds=1)), line[match.end() :]
+
+
+def _lines(logs: Any, group: GroupState) -> Iterator[Line]:
+    streams = streams_of(group)
+    for number, stream in enumerate(streams, start=1):
+        attempt = number if len(streams) > 1 else 0
+        for event in _events(logs, group.log_group or LOG_GROUP, stream):
+            yield Line(event["timestamp"], group.index, event["message"], "", attempt)
+
+
+def _events(logs: Any, log_group: str, stream: str) -> Iterator[dict[str, Any]]:
+    request = {"logGroupName": log_group, "logStreamName": stream, "startFromHead": True}
+    token = None
+    while True:
+        page = logs.get_log_events(**request, **({"nextToken": token} if token else {}))
+        yield from page["events"]
+        if page["nextForwardToken"] == token or not page["events"]:
+            return
+        token = page["nextForwardToken"]
