@@ -86,7 +86,7 @@ $(VENV)/redun/.ready: $(READY)
 	@VIRTUAL_ENV=$(CURDIR)/$(VENV)/redun $(BIN)/uv pip install --quiet redun==$(REDUN)
 	@touch $@
 
-bench: $(VENV)/redun/.ready  ## Run the benchmarks, about an hour; they write benchmarks/results/ and docs/performance.md
+bench: $(VENV)/redun/.ready  ## Run the benchmarks, three quarters of an hour; they write benchmarks/results/ and docs/performance.md
 	@$(BIN)/python -m benchmarks
 
 redrive: $(READY)  ## Move dead letters back: make redrive DEAD_LETTERS=<queue> EVENTS=<queue>
