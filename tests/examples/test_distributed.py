@@ -55,8 +55,13 @@ def run_distributed(project: Path, bucket: Path, *words: str) -> Run:
     for key, etag in json.loads((place / "index.json").read_text())["objects"]["spaceflights"].items():
         (bucket / key).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(place / "objects" / etag, bucket / key)
-    logs = {path.name: path.read_text().splitlines() for path in sorted((place / "logs" / started[1]).iterdir())}
+    logs = {path.name: _printed(path) for path in sorted((place / "logs" / started[1]).iterdir())}
     return Run(started[1], int(started[3]), bucket, logs)
+
+
+def _printed(log: Path) -> list[str]:
+    """Return what a job has printed: each line of its log begins with its time."""
+    return [line.partition("Z ")[2] for line in log.read_text().splitlines()]
 
 
 def nodes_run(run: Run) -> list[str]:
