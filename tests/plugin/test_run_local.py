@@ -99,6 +99,14 @@ def stored(project: Path) -> dict[str, Any]:
     return {key: pickle.loads((place / "objects" / etag).read_bytes()) for key, etag in objects.items()}  # noqa: S301
 
 
+def the_rest_of(process: subprocess.Popen[str]) -> str:
+    """Return what a process prints until it ends; `communicate` would lose what `readline` has read ahead."""
+    assert process.stdout is not None
+    printed = process.stdout.read()
+    process.wait(timeout=60)
+    return printed
+
+
 def test_a_failed_run_says_why_and_is_resumed_once_the_project_is_mended(make_project: Make) -> None:
     project = chain(make_project, "fail")
     failed = run(project)
@@ -146,7 +154,7 @@ def test_an_interruption_cancels_the_run_and_keeps_what_it_did(make_project: Mak
             assert "first" in status.stdout.readline()  # type: ignore[union-attr]
             process.send_signal(signal.SIGINT)
             output, _ = process.communicate(timeout=90)
-            watched, read = status.communicate(timeout=60)[0], logs.communicate(timeout=60)[0]
+            watched, read = the_rest_of(status), the_rest_of(logs)
     assert (status.returncode, re.findall(r"^Run \S+ CANCELLED", watched, re.MULTILINE) != []) == (1, True), watched
     kept = (next((project / ".kedro_aws_batch/local/logs").glob("*/0001-second.log"))).read_text().splitlines()
     kept = [line.partition("Z ")[2] for line in kept]
