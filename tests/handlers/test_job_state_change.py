@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from handlers.job_state_change import take, take_all
+from handlers.job_state_change import FULL, take, take_all
 from tests.handlers.stage import Stage, messages
 from tests.simulation.batch import SimulatedJob
 from tests.simulation.graphs import chain, document, fan
@@ -107,6 +109,12 @@ def wide() -> Stage:
     stage.start()
     stage.finish(0)
     return stage
+
+
+def test_a_batch_is_full_when_lambda_hands_over_as_many_messages_as_it_may() -> None:
+    document = yaml.safe_load((Path(__file__).parents[2] / "serverless.yml").read_text(encoding="utf-8"))
+    (mapping,) = (each["sqs"] for each in document["functions"]["job_state_change"]["events"] if "sqs" in each)
+    assert mapping["batchSize"] == FULL
 
 
 def test_a_full_batch_takes_what_else_waits_along(wide: Stage) -> None:
