@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from datetime import datetime, timezone
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,13 @@ def plain(text: str) -> str:
 def one_line(text: str) -> str:
     """Return text that somebody else wrote as a terminal may show it in one line."""
     return " ".join(plain(text).split("\n"))
+
+
+def moment(at: int | None) -> str:
+    """Return a time as `2026-11-22 13:11:00 UTC`."""
+    if at is None:
+        return ""
+    return datetime.fromtimestamp(at / 1000, timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def lasting(seconds: float | None) -> str:

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kedro_aws_batch.prices import Prices, read_prices
-from kedro_aws_batch.report.content import About, Content, content, moment
+from kedro_aws_batch.report.content import About, Content, content
 from kedro_aws_batch.report.page import render
-from kedro_aws_batch.wording import money
+from kedro_aws_batch.wording import moment, money
 
 from . import runs
 

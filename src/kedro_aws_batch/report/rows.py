@@ -1,0 +1,131 @@
+"""A row of the report's table, which is a bar of its timeline: what is said of one job."""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from kedro_aws_batch.wording import counted, lasting, moment, money, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from kedro_aws_batch.client import GroupState
+    from kedro_aws_batch.container.usage import Used
+
+    from .timeline import Line, Span
+
+HOVER_WIDTH = 70
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What a table shows, and the number or text that it is sorted by."""
+
+    text: str
+    by: float | str | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """A group in the table."""
+
+    line: Line
+    cost: float | None
+    currency: str
+    log_link: str | None
+    #: None: its log doesn't say it, or wasn't read.
+    used: Used | None = None
+
+    @property
+    def group(self) -> GroupState:
+        """Return the group."""
+        return self.line.group
+
+    @property
+    def reason(self) -> str:
+        """Return why it ended as it did, with the exit code if there is one that says something."""
+        code = self.group.exit_code
+        said = plain(self.group.reason or "")
+        return f"{said} (exit code {code})".lstrip() if code else said
+
+    @property
+    def figures(self) -> tuple[Cell, ...]:
+        """Return the cells of numbers, in the order of `COLUMNS`."""
+        asked, line, used = self.group.resources, self.line, self.used
+        usual = None if self.group.expected_ms is None else self.group.expected_ms / 1000
+        return (
+            _duration(line.waiting),
+            Cell(lasting(line.started_in), line.started_in),
+            _duration(line.running),
+            Cell(lasting(usual), usual),
+            Cell(str(self.group.attempt + 1), self.group.attempt),
+            _number(asked.get("vcpus")),
+            _share(None if used is None else used.vcpus, asked.get("vcpus"), 1),
+            _number(asked.get("memory")),
+            _share(None if used is None else used.memory, asked.get("memory"), 0),
+            _number(asked.get("gpus")),
+            Cell("?" if self.cost is None else money(self.cost, self.currency), self.cost),
+        )
+
+
+#: What the figures of a row are, and what that means.
+COLUMNS = (
+    ("Waited", "From when its parents had succeeded until its job was submitted"),
+    ("Started in", "From the submission until the container ran, without attempts that Batch repeated"),
+    ("Ran", "How long the container ran, or has run so far"),
+    ("Usually", "How long it took in earlier runs"),
+    ("Attempt", "Which attempt this is"),
+    ("vCPUs", "What its job asks for"),
+    ("Busy", "How many vCPUs it kept busy on average, as its log says, and what part of those it asks for"),
+    ("MiB", "The memory that its job asks for"),
+    ("Used", "How many MiB of memory it used at most, as its log says, and what part of those it asks for"),
+    ("GPUs", "What its job asks for"),
+    ("Cost", "Estimated, from what it asked for and how long it ran"),
+)
+
+
+def hover(row: Row) -> Iterable[str]:
+    """Yield what is said of a job where one points at its bar."""
+    group, line = row.group, row.line
+    yield from textwrap.wrap(plain(", ".join(group.nodes)), HOVER_WIDTH, max_lines=6) or ["–"]
+    attempt = f", attempt {group.attempt + 1}" if group.attempt else ""
+    critical = ", on the critical path" if line.critical else ""
+    yield f"{group.status}{attempt}{critical}"
+    waited, ran = (None if span is None else span.seconds for span in (line.waiting, line.running))
+    parts = (("waited", waited), ("started in", line.started_in), ("ran", ran))
+    yield ", ".join(f"{word} {lasting(seconds)}" for word, seconds in parts if seconds is not None)
+    yield " to ".join(moment(at) for at in (group.started_at, group.ended_at) if at is not None)
+    if group.batch_attempts:
+        ran = sum(one["ended_at"] - one["started_at"] for one in group.batch_attempts) / 1000
+        yield f"{counted(len(group.batch_attempts), 'earlier attempt')} of Batch's ran {lasting(ran)}"
+    yield _use(row)
+    yield from textwrap.wrap(row.reason, HOVER_WIDTH, max_lines=8)
+    yield f"log stream {plain(group.log_stream)}" if group.log_stream else ""
+
+
+def _duration(span: Span | None) -> Cell:
+    return Cell("", None) if span is None else Cell(lasting(span.seconds), span.seconds)
+
+
+def _number(value: Any) -> Cell:
+    return Cell("" if value is None else f"{value:,}", value)
+
+
+def _share(used: float | None, asked: float | None, digits: int) -> Cell:
+    """Return what was used and which part of what was asked for that is."""
+    if used is None:
+        return Cell("", None)
+    part = f" ({used / asked:.0%})" if asked else ""
+    return Cell(f"{used:,.{digits}f}{part}", used)
+
+
+def _use(row: Row) -> str:
+    """Return what a job used of what it asked for, or an empty text."""
+    asked = row.group.resources
+    if row.used is None:
+        return ""
+    busy = "" if row.used.vcpus is None else f", {row.used.vcpus:.1f} of {asked.get('vcpus', '?')} vCPUs"
+    memory = asked.get("memory")
+    return f"used {row.used.memory:,} of {'?' if memory is None else f'{memory:,}'} MiB{busy}"
