@@ -73,6 +73,17 @@ def test_a_job_that_was_accepted_without_an_answer_is_adopted() -> None:
     assert stage.submitted() == [0, 1]
 
 
+def test_a_job_that_had_ended_before_it_was_adopted_leads_on_at_once() -> None:
+    stage = Stage(document(chain(2)))
+    stage.faults.lost_after = 1.0
+    stage.start()
+    stage.faults.lost_after = 0.0
+    stage.reconcile()
+    stage.end(0)
+    assert stage.reconcile(later=LIFETIME + 1) == {"runs": 1, "repaired": 2}  # the claim, and the event
+    assert stage.submitted() == [0, 1]
+
+
 def test_a_claim_of_a_cancelled_run_is_accounted_for_as_never_submitted() -> None:
     stage = _with_a_lost_submitter()
     stage.reconcile()
