@@ -5,7 +5,7 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-SERVICE = ("adapters", "dag", "handlers", "resources", "requirements.txt", "serverless.yml")
+SERVICE = ("adapters", "dag", "handlers", "resources", "runs", "requirements.txt", "serverless.yml")
 
 
 class CarryService(BuildHookInterface):  # type: ignore[type-arg]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -201,6 +201,22 @@ class Messages(Protocol):
         """Delete messages that were received and are done with. One that is left is delivered again."""
 
 
+class Log(Protocol):
+    """The log: a line is a constant message in lower case, and the rest in fields."""
+
+    def info(self, msg: object, /, **fields: Any) -> None:
+        """Write that a status changed."""
+
+    def warning(self, msg: object, /, **fields: Any) -> None:
+        """Write what was put right."""
+
+    def error(self, msg: object, /, **fields: Any) -> None:
+        """Write what a person has to act on."""
+
+    def exception(self, msg: object, /, **fields: Any) -> None:
+        """Write the same, with the traceback of the exception that is being handled."""
+
+
 class Clock(Protocol):
     """Time, and how much of it is left to the invocation."""
 
@@ -221,7 +237,7 @@ class Ports:
     messages: Messages
     clock: Clock
     retention: int  #: seconds that the table keeps a run
-    report: Callable[..., None]  #: one line of the log: a constant message, the rest in fields
+    log: Log
 
     def expiry(self) -> int:
         """Return when the table may forget what is written now, in seconds since the epoch."""

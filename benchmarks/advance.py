@@ -16,8 +16,8 @@ from botocore.awsrequest import AWSResponse
 from adapters.run_table import DynamoRunTable
 from benchmarks.aws.dynamodb import MeteredDynamoDB
 from benchmarks.report import Report
-from handlers.job_state_change import take
-from tests.handlers.stage import Stage
+from runs.messages import take
+from tests.runs.stage import Stage
 from tests.simulation.graphs import chain, document, fan, layers
 
 _SIZES = (10, 100, 1_000, 10_000)
@@ -67,9 +67,9 @@ def microseconds(parents: list[list[int]]) -> float:
         job = next(job for job in stage.batch.work if not job.over)
         stage.batch.end(job)
         records = [{"messageId": "m", "body": json.dumps({"detail": job.detail()})}]
-        speaker = stage.dispatcher
+        dispatcher = stage.dispatcher
         begin = time.thread_time()
-        take(speaker, records)
+        take(dispatcher, records)
         used.append(time.thread_time() - begin)
     gc.enable()
     return statistics.median(used) * 1e6

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dag.document import Resources
+from .document import Resources
 
 #: Batch's documented codes (AWS Batch User Guide, "Jobs stuck in a RUNNABLE status") and what to do about each.
 REMEDIES: Mapping[str, str] = {

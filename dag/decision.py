@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from dag.plan import Plan
-from dag.shards import Mark, View
-from dag.status import GroupStatus, OnFailure, RunStatus
+from .plan import Plan
+from .shards import Mark, View
+from .status import GroupStatus, OnFailure, RunStatus
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from dag.document import GraphDocument, Node
+from .document import GraphDocument, Node
 
 #: Beyond this the answer would be too long for a Lambda function to give.
 MOST_NODES = 20_000

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dag.errors import InvalidGraphError
+from .errors import InvalidGraphError
 
 FORMAT = 1
 #: Above this a run is refused: its plan and shards would outgrow what one invocation can read in good time.

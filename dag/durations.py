@@ -8,8 +8,8 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from dag.plan import Plan
-from dag.records import Outcome
+from .plan import Plan
+from .records import Outcome
 
 #: Weight of the newest run in the average.
 _NEWEST = 0.4

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from dag.jobs import JobName, read_job_name
-from dag.records import LONGEST_REASON, NO_REASON, Outcome
-from dag.shards import Mark
+from .jobs import JobName, read_job_name
+from .records import LONGEST_REASON, NO_REASON, Outcome
+from .shards import Mark
 
 #: Where Batch's jobs write unless their definition says otherwise.
 OWN_LOG_GROUP = "/aws/batch/job"

@@ -9,8 +9,8 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable, Mapping, Sequence
 
-from dag.document import Dataset, Node, base_name
-from dag.errors import InvalidRequestError
+from .document import Dataset, Node, base_name
+from .errors import InvalidRequestError
 
 Edges = Sequence[Sequence[int]]
 

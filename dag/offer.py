@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dag.errors import NotReadyError, did_you_mean
-from dag.plan import Plan
+from .errors import NotReadyError, did_you_mean
+from .plan import Plan
 
 #: The statuses of queues and compute environments that take no jobs; those being made or updated do, or will.
 _BROKEN = ("INVALID", "DELETING", "DELETED")

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from dag.document import Resources
-from dag.errors import InvalidGraphError
-from dag.jobs import JobName
-from dag.resources import MemoryRetry
-from dag.shards import Mark, by_shard
-from dag.status import OnFailure
+from .document import Resources
+from .errors import InvalidGraphError
+from .jobs import JobName
+from .resources import MemoryRetry
+from .shards import Mark, by_shard
+from .status import OnFailure
 
 #: Raised whenever what is stored changes: open runs outlive deployments.
 PLAN_FORMAT = 1

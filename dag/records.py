@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dag.shards import Mark
-from dag.status import RunStatus
+from .shards import Mark
+from .status import RunStatus
 
 #: How we explain the end of a job that we end: by this an event tells a sibling that we terminated from a failure.
 OUR_REASON = "kedro-aws-batch: "

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from dag.difference import fingerprints
-from dag.document import MOST_GROUPS, GraphDocument, Node, base_name
-from dag.errors import GraphMismatchError, InvalidRequestError, NotAllowedError, RunTooLargeError, did_you_mean
-from dag.grouping import group
-from dag.plan import Group, Plan, Reused, Settings
-from dag.resources import check_overrides, combine, read_memory_retry, resolve
-from dag.resume import Resumption, changed_parameters, done_before, resumption
-from dag.selection import FILTERS, select
-from dag.shards import View
-from dag.status import OnFailure
+from .difference import fingerprints
+from .document import MOST_GROUPS, GraphDocument, Node, base_name
+from .errors import GraphMismatchError, InvalidRequestError, NotAllowedError, RunTooLargeError, did_you_mean
+from .grouping import group
+from .plan import Group, Plan, Reused, Settings
+from .resources import check_overrides, combine, read_memory_retry, resolve
+from .resume import Resumption, changed_parameters, done_before, resumption
+from .selection import FILTERS, select
+from .shards import View
+from .status import OnFailure
 
 #: What `params: {aws_batch: …}` may change for one run.
 OVERRIDABLE = frozenset(

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any
 
-from dag.document import Node, Resources
-from dag.errors import InvalidRequestError, did_you_mean
-from dag.selection import in_namespace
-from dag.shards import MOST_ATTEMPTS
+from .document import Node, Resources
+from .errors import InvalidRequestError, did_you_mean
+from .selection import in_namespace
+from .shards import MOST_ATTEMPTS
 
 
 def _whole(low: int, high: float = inf) -> Callable[[Any], bool]:

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dag.document import Dataset, Node, is_parameter
-from dag.grouping import is_in_memory, node_children
-from dag.plan import Plan, Reused
-from dag.shards import View
+from .document import Dataset, Node, is_parameter
+from .grouping import is_in_memory, node_children
+from .plan import Plan, Reused
+from .shards import View
 
 
 @dataclass(frozen=True)

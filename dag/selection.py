@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from dag.document import GraphDocument, Node, base_name
-from dag.errors import InvalidRequestError, did_you_mean
+from .document import GraphDocument, Node, base_name
+from .errors import InvalidRequestError, did_you_mean
 
 #: The filters of a request, by their names in the request, in the order in which Kedro looks at them.
 FILTERS = ("tags", "from_nodes", "to_nodes", "nodes", "from_inputs", "to_outputs", "namespaces")

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
-from dag.document import Resources
-from dag.errors import InvalidRequestError
-from dag.plan import Group, Plan
-from dag.shards import Mark
+from .document import Resources
+from .errors import InvalidRequestError
+from .plan import Group, Plan
+from .shards import Mark
 
 FORMAT = 1
 #: SubmitJob accepts 30 KiB; the rest is left to what the client adds round the body.

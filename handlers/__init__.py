@@ -1,5 +1,5 @@
 """The Lambda functions, one file each: decode, call, encode.
 
-All that change a run go through the one door, `advance.py`. `service.py` puts the adapters together once for each
-process; `requests.py` checks requests and turns refusals into answers.
+What they share lies in `runs`. `service.py` puts the adapters together once for each process; `requests.py` checks
+requests and turns refusals into answers.
 """

@@ -13,14 +13,12 @@ def handler(event: Any, context: Context) -> Answer:
     """Return {run_id, status}; a run that has ended keeps its status."""
 
     def act(request: dict[str, Any]) -> Answer:
-        speaker = dispatcher(context)
-        run_id, table = request["run_id"], speaker.ports.table
+        runs = dispatcher(context)
+        run_id, table = request["run_id"], runs.ports.table
         if table.get_run(run_id) is None:
             raise UnknownRunError(f"There is no run '{run_id}' (or the table has forgotten it).")
-        table.end_run(
-            run_id, RunStatus.CANCELLED, request.get("reason", "cancelled by a user"), speaker.ports.clock.now()
-        )
-        run = speaker.advance(run_id).run
+        table.end_run(run_id, RunStatus.CANCELLED, request.get("reason", "cancelled by a user"), runs.ports.clock.now())
+        run = runs.advance(run_id).run
         return {"run_id": run_id, "status": run.status.value if run else RunStatus.CANCELLED.value}
 
     return answering("cancel_run", event, act)

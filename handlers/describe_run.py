@@ -3,9 +3,9 @@
 from typing import Any
 
 from dag.errors import UnknownRunError
-from handlers.description import PAGE, describe
 from handlers.requests import Answer, answering
 from handlers.service import Context, dispatcher, logger
+from runs.description import PAGE, describe
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -13,10 +13,10 @@ def handler(event: Any, context: Context) -> Answer:
     """Return a run's status, counts and times, and a page of its groups."""
 
     def act(request: dict[str, Any]) -> Answer:
-        speaker = dispatcher(context)
-        run = speaker.ports.table.get_run(request["run_id"])
+        runs = dispatcher(context)
+        run = runs.ports.table.get_run(request["run_id"])
         if run is None:
             raise UnknownRunError(f"There is no run '{request['run_id']}' (or the table has forgotten it).")
-        return describe(speaker, run, int(request.get("page", "0")), request.get("limit", PAGE))
+        return describe(runs, run, int(request.get("page", "0")), request.get("limit", PAGE))
 
     return answering("describe_run", event, act)

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from handlers.description import listing
 from handlers.requests import Answer, answering
 from handlers.service import Context, dispatcher, logger
+from runs.description import listing
 
 
 @logger.inject_lambda_context(clear_state=True)

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import boto3
 from aws_lambda_powertools import Logger, Metrics
@@ -16,12 +16,12 @@ from botocore.config import Config
 
 from adapters.announcements import EventBusAnnouncements, SqsMessages
 from adapters.job_queue import BatchJobQueue
-from adapters.ports import Ports
+from adapters.ports import Log, Ports
 from adapters.run_table import DynamoRunTable
 from dag.document import read_document
 from dag.request import Allowed
-from handlers.advance import Dispatcher, Plans
-from handlers.creation import Source
+from runs.advance import Dispatcher, Plans
+from runs.creation import Source
 
 logger = Logger()
 metrics = Metrics()
@@ -95,7 +95,7 @@ def dispatcher(context: Context) -> Dispatcher:
             SqsMessages(_client("sqs"), os.environ["EVENTS_QUEUE_URL"]),
             clock,
             int(os.environ["RUN_RETENTION_DAYS"]) * _DAY,
-            logger.info,
+            cast("Log", logger),
         ),
         _plans,
     )

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from handlers.creation import start
 from handlers.requests import Answer, answering
 from handlers.service import Context, dispatcher, logger, metrics, source
+from runs.creation import start
 
 
 @logger.inject_lambda_context(clear_state=True)

@@ -22,10 +22,11 @@ from benchmarks.aws.time import Bucket, Gone, Timeline
 from dag.document import GraphDocument
 from dag.request import Allowed
 from dag.status import RunStatus
-from handlers.advance import Dispatcher, Plans
-from handlers.creation import Source, start
-from handlers.job_state_change import take_all
-from handlers.reconcile import reconcile
+from runs.advance import Dispatcher, Plans
+from runs.creation import Source, start
+from runs.messages import take_all
+from runs.recovery import reconcile
+from tests.silence import Silence
 from tests.simulation.graphs import DEFINITION, QUEUE
 
 _TIMEOUT_MS = 60_000
@@ -191,7 +192,7 @@ class Service:
         queue = FiberJobQueue((client, client), clock, lambda seconds: self.timeline.pause(seconds * 1000))
         queue.timeline, queue.at_once = self.timeline, 8
         dynamodb: Any = self.dynamodb
-        ports = Ports(DynamoRunTable(dynamodb, "runs"), queue, self, self, clock, 90 * 86_400, _silent)
+        ports = Ports(DynamoRunTable(dynamodb, "runs"), queue, self, self, clock, 90 * 86_400, Silence())
         return Dispatcher(ports, environment.plans)
 
     # functions ---------------------------------------------------------------------------------------------------
@@ -236,7 +237,7 @@ class Service:
             assert run is not None, "start_run failed"
             self.run_id = run.run_id
 
-        self.invoke("start_run", lambda speaker: start(speaker, source, {}, "given:1"), started)
+        self.invoke("start_run", lambda dispatcher: start(dispatcher, source, {}, "given:1"), started)
 
     def go(self) -> None:
         """Start a run and let everything happen until it has ended and nothing is under way."""
@@ -248,7 +249,7 @@ class Service:
 
     def _reconcile(self) -> None:
         self.timeline.later(60_000, self._reconcile)
-        self.invoke("reconcile", lambda speaker: reconcile(speaker, 2 * _TIMEOUT_MS), lambda _: None)
+        self.invoke("reconcile", lambda dispatcher: reconcile(dispatcher, 2 * _TIMEOUT_MS), lambda _: None)
 
     def _is_over(self) -> bool:
         # The last reconcile takes the run off its list.
@@ -341,8 +342,8 @@ class Service:
         event = json.dumps({"Records": [{"messageId": str(m.number), "body": m.body()} for m in batch]})
         self.usage.most_events = max(self.usage.most_events, len(batch))
 
-        def act(speaker: Dispatcher) -> Any:
-            return take_all(speaker, json.loads(event)["Records"])
+        def act(dispatcher: Dispatcher) -> Any:
+            return take_all(dispatcher, json.loads(event)["Records"])
 
         def done(taken: Any) -> None:
             self._handling -= 1
@@ -396,7 +397,3 @@ class _Clock:
     def left(self) -> float:
         """Return the seconds to the invocation's deadline."""
         return (self.deadline - self.timeline.now) / 1000
-
-
-def _silent(message: str, **fields: object) -> None:
-    """Report nothing."""

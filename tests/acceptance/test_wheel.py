@@ -23,7 +23,7 @@ from .support import layers, make_project
 
 ROOT = Path(__file__).parents[2]
 VERSION = kedro_aws_batch.__version__
-SERVICE = ("adapters", "dag", "handlers", "resources")
+SERVICE = ("adapters", "dag", "handlers", "resources", "runs")
 
 # What a user's program may do, in an environment that knows nothing of the checkout.
 PROGRAM = """
@@ -37,7 +37,7 @@ project = Path(sys.argv[1])
 seen = {
     "package": kedro_aws_batch.__file__,
     "service_root": str(service_root()),
-    "found": [name for name in ("adapters", "dag", "handlers") if importlib.util.find_spec(name)],
+    "found": [name for name in ("adapters", "dag", "handlers", "runs") if importlib.util.find_spec(name)],
 }
 with EmbeddedAws(service=service_root(), graph_document=project / "graph.json", jobs_cwd=project / "jobs") as aws:
     service = Service(aws.service_prefix, aws.client("lambda"))

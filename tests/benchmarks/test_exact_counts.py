@@ -13,7 +13,7 @@ from typing import Any
 from adapters.run_table import DynamoRunTable
 from benchmarks.aws.dynamodb import MeteredDynamoDB
 from dag.status import RunStatus
-from tests.handlers.stage import Stage
+from tests.runs.stage import Stage
 from tests.simulation.graphs import chain, document, fan, layers
 
 #: Write units that every run costs once, plan and durations left out.

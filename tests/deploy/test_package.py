@@ -51,7 +51,7 @@ def test_the_zip_holds_the_service_its_dependencies_and_the_graph(staged: Staged
     names = {entry.filename for entry in entries(staged)}
     own = {
         path.relative_to(service_root()).as_posix()
-        for package in ("adapters", "dag", "handlers")
+        for package in ("adapters", "dag", "handlers", "runs")
         for path in (service_root() / package).rglob("*")
         if path.suffix in {".py", ".json"}
     }
@@ -66,6 +66,7 @@ def test_the_zip_holds_the_service_its_dependencies_and_the_graph(staged: Staged
         "graph.json",
         "handlers",
         "jmespath",
+        "runs",
         "typing_extensions.py",
     }
     assert zipfile.ZipFile(staged.packaged.path).read("graph.json") == GOLDEN.read_bytes()

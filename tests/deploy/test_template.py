@@ -275,7 +275,9 @@ def test_the_dashboard_shows_what_the_functions_measure(template: Template) -> N
 
 def test_failed_runs_are_counted_by_the_line_that_says_so(template: Template) -> None:
     filters = template.of_type("AWS::Logs::MetricFilter").values()
-    source = "".join((ROOT / f"handlers/{name}.py").read_text(encoding="utf-8") for name in ("advance", "start_run"))
+    source = "".join(
+        (ROOT / f"{name}.py").read_text(encoding="utf-8") for name in ("runs/advance", "handlers/start_run")
+    )
 
     ended, refused = '{ $.message = "run ended" && $.status = "FAILED" }', '{ $.message = "scheduled run refused" }'
     counted = {(each["LogGroupName"]["Ref"], each["FilterPattern"]) for each in filters}

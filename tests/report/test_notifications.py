@@ -16,10 +16,10 @@ import pytest
 import yaml
 
 from adapters.announcements import EventBusAnnouncements
-from handlers.job_state_change import take
 from kedro_aws_batch.local import EmbeddedAws
-from tests.handlers.stage import Stage
+from runs.messages import take
 from tests.local.support import messages, unique
+from tests.runs.stage import Stage
 from tests.simulation.graphs import chain, document
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
 import dag.decision
-import handlers.advance
+import runs.advance
 from adapters.job_queue import BatchJobQueue
 from adapters.ports import Accepted, Answer
 from dag.plan import Plan
@@ -51,7 +51,7 @@ def test_overwriting_instead_of_adding_is_noticed(monkeypatch: pytest.MonkeyPatc
 
 def test_counting_parents_instead_of_deriving_them_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     counters: dict[tuple[str, int], int] = {}
-    merge = handlers.advance._Advance._merge
+    merge = runs.advance._Advance._merge
 
     def count(self: Any, outcomes: Sequence[Outcome]) -> Run | None:
         for outcome in outcomes:
@@ -68,7 +68,7 @@ def test_counting_parents_instead_of_deriving_them_is_noticed(monkeypatch: pytes
             and counters.get((plan.run_id, group), 0) >= len(plan.groups[group].parents)
         ]
 
-    monkeypatch.setattr(handlers.advance._Advance, "_merge", count)
+    monkeypatch.setattr(runs.advance._Advance, "_merge", count)
     monkeypatch.setattr(dag.decision, "frontier", by_count)
 
     def fresh(seed: int) -> World:
@@ -91,7 +91,7 @@ def test_retrying_submit_job_blindly_is_noticed(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_reading_the_status_before_recording_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    submit = handlers.advance._Advance._submit
+    submit = runs.advance._Advance._submit
 
     class Early:
         """A table that reads the status before the jobs are recorded, and shows that afterwards."""
@@ -119,7 +119,7 @@ def test_reading_the_status_before_recording_is_noticed(monkeypatch: pytest.Monk
             self.ports = ports
 
     assert _noticed(build_fair) is None
-    monkeypatch.setattr(handlers.advance._Advance, "_submit", early)
+    monkeypatch.setattr(runs.advance._Advance, "_submit", early)
     assert _noticed(build_fair) is not None
 
 
@@ -159,7 +159,7 @@ def test_trusting_what_was_read_before_the_last_write_is_noticed(monkeypatch: py
         if self.full or self.causes or run.over or run.failure or self.plan.settings.max_workers:
             self._read_everything()
 
-    monkeypatch.setattr(handlers.advance._Advance, "_read", stale)
+    monkeypatch.setattr(runs.advance._Advance, "_read", stale)
     assert _noticed(build_fair) is not None
 
 

@@ -23,10 +23,11 @@ from dag.document import GraphDocument
 from dag.jobs import JobName, read_job_name
 from dag.request import Allowed
 from dag.status import RunStatus
-from handlers.advance import Dispatcher, Plans
-from handlers.creation import Source, start
-from handlers.job_state_change import FULL, take_all
-from handlers.reconcile import reconcile
+from runs.advance import Dispatcher, Plans
+from runs.creation import Source, start
+from runs.messages import FULL, take_all
+from runs.recovery import reconcile
+from tests.silence import Silence
 from tests.simulation.batch import Faults, SimulatedBatch, SimulatedJob
 from tests.simulation.graphs import DEFINITION, QUEUE
 from tests.simulation.run_table import MemoryRunTable
@@ -127,7 +128,7 @@ class World:
         clock = _Clock(self, invocation)
         client: Any = self.batch
         queue = BatchJobQueue((client, client), clock, self._sleep, at_once=1)
-        ports = Ports(self.table, queue, self, self, clock, 86_400, _silent)
+        ports = Ports(self.table, queue, self, self, clock, 86_400, Silence())
         return Dispatcher(ports, self._plans)
 
     def announce(self, detail: Mapping[str, Any]) -> None:
@@ -203,7 +204,7 @@ class World:
             self.run_ids.add(run.run_id)
             self.run_id = run.run_id
 
-        self.invoke("start_run", lambda speaker: start(speaker, source, self.request, key), done)
+        self.invoke("start_run", lambda dispatcher: start(dispatcher, source, self.request, key), done)
 
     def cancel(self) -> None:
         """Invoke cancel_run on whatever run there is, until it answers."""
@@ -212,9 +213,9 @@ class World:
             self.later(1000, self.cancel)
             return
 
-        def act(speaker: Dispatcher) -> bool:
-            speaker.ports.table.end_run(runs[0], RunStatus.CANCELLED, "enough", speaker.ports.clock.now())
-            speaker.advance(runs[0])
+        def act(dispatcher: Dispatcher) -> bool:
+            dispatcher.ports.table.end_run(runs[0], RunStatus.CANCELLED, "enough", dispatcher.ports.clock.now())
+            dispatcher.advance(runs[0])
             return True
 
         self.invoke("cancel_run", act, lambda done: None if done else self.later(1000, self.cancel))
@@ -222,7 +223,7 @@ class World:
     def reconcile_every_minute(self) -> None:
         """Invoke reconcile now and every minute from now."""
         self.later(60_000, self.reconcile_every_minute)
-        self.invoke("reconcile", lambda speaker: reconcile(speaker, LIFETIME), lambda done: None)
+        self.invoke("reconcile", lambda dispatcher: reconcile(dispatcher, LIFETIME), lambda done: None)
 
     def _hear(self, what: str, job: SimulatedJob) -> None:
         if what == "accepted":
@@ -266,7 +267,7 @@ class World:
             self._consume()
 
         full = self.rng.choice((1, FULL))
-        self.invoke("job_state_change", lambda speaker: take_all(speaker, records, full), done)
+        self.invoke("job_state_change", lambda dispatcher: take_all(dispatcher, records, full), done)
 
     def _again(self, message: Message) -> None:
         if message.receives >= MOST_RECEIVES:
@@ -364,10 +365,6 @@ class _Clock:
     def left(self) -> float:
         """Return the seconds to the invocation's deadline."""
         return (self.invocation.deadline - self.world.now) / 1000
-
-
-def _silent(message: str, **fields: object) -> None:
-    """Report nothing."""
 
 
 def _name(job: SimulatedJob) -> JobName:

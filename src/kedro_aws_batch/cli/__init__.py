@@ -60,11 +60,12 @@ class Lazy(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Turn what the plugin raises on purpose into one sentence and exit code 1."""
+        from kedro_aws_batch._service.dag.errors import DagError  # noqa: PLC0415
         from kedro_aws_batch.errors import KedroAwsBatchError  # noqa: PLC0415
 
         try:
             return super().invoke(ctx)
-        except KedroAwsBatchError as error:
+        except (KedroAwsBatchError, DagError) as error:
             raise click.ClickException(str(error)) from error
 
 

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kedro_aws_batch._service.dag.document import read_document
+from kedro_aws_batch._service.dag.errors import DagError
+from kedro_aws_batch._service.dag.preview import Preview, preview
 from kedro_aws_batch.graph.problems import Problem, errors
 from kedro_aws_batch.quiet import stdout_kept_clean
 from kedro_aws_batch.wording import counted, listed
@@ -18,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kedro_aws_batch.graph.compile import Compiled
-    from kedro_aws_batch.graph.preview import Preview
     from kedro_aws_batch.graph.project import Project
 
 #: Jobs of several nodes that are told; `compile --explain` tells all.
@@ -105,16 +107,13 @@ def _size(default: Preview | None) -> str:
 
 def _plan(document: Mapping[str, Any]) -> tuple[Preview | None, list[Problem]]:
     """Return what a run of __default__ would be, if there is one, and what the service would refuse of any pipeline."""
-    from kedro_aws_batch.graph.preview import Preview, previews  # noqa: PLC0415
-
-    names = [name for name, nodes in document["pipelines"].items() if nodes]
-    found = dict(zip(names, previews(document, [{"pipeline": name} for name in names]), strict=True))
+    read = read_document(json.dumps(document))
+    planned: dict[str, Preview] = {}
     refused: dict[str, list[str]] = {}
-    for name, preview in found.items():
-        if not isinstance(preview, Preview):
-            refused.setdefault(str(preview), []).append(name)
-    default = found.get("__default__")
-    return (
-        default if isinstance(default, Preview) else None,
-        [Problem(f"pipeline{'s' * (len(of) > 1)} {listed(of)}", message, "") for message, of in refused.items()],
-    )
+    for name in (name for name, nodes in read.pipelines.items() if nodes):
+        try:
+            planned[name] = preview(read, {"pipeline": name})
+        except DagError as error:
+            refused.setdefault(str(error), []).append(name)
+    problems = [Problem(f"pipeline{'s' * (len(of) > 1)} {listed(of)}", message, "") for message, of in refused.items()]
+    return planned.get("__default__"), problems

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
 
+from kedro_aws_batch._service.dag.document import read_document
 from kedro_aws_batch.launch.files import write_atomically
 from kedro_aws_batch.quiet import stdout_kept_clean
 from kedro_aws_batch.wording import counted
@@ -39,7 +41,7 @@ def command(environment: str, output: Path | None, conf_source: str | None, expl
     if explain:
         from .dry_run import explained  # noqa: PLC0415
 
-        click.echo("\n".join(explained(compiled.document)))
+        click.echo("\n".join(explained(read_document(json.dumps(compiled.document)))))
         return
     text = to_json(compiled.document)
     if output is None:

@@ -7,38 +7,39 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kedro_aws_batch._service.dag.document import read_document
+from kedro_aws_batch._service.dag.errors import DagError
+from kedro_aws_batch._service.dag.preview import preview
 from kedro_aws_batch.launch.sources import for_jobs, with_conf_source
 from kedro_aws_batch.wording import counted, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from kedro_aws_batch.graph.preview import Preview
+    from kedro_aws_batch._service.dag.document import GraphDocument
+    from kedro_aws_batch._service.dag.preview import Preview
     from kedro_aws_batch.launch.selection import Selection
 
     from .run import Way
 
 
 def show(way: Way, selection: Selection, asked: Mapping[str, Any], as_json: bool) -> None:
-    """Print what would run. Raises ServiceError for what the service would refuse."""
-    from kedro_aws_batch.graph.preview import preview  # noqa: PLC0415
-
+    """Print what would run. Raises a DagError for what the service would refuse."""
     from .run import prepare  # noqa: PLC0415
 
     project, compiled = prepare(way, selection)
     request = with_conf_source({**selection.request(), **asked}, for_jobs(way.conf_source, project.path))
-    found = preview(compiled.document, request)
-    click.echo(json.dumps(found.raw, indent=2, ensure_ascii=False) if as_json else "\n".join(lines(found)))
+    found = preview(read_document(json.dumps(compiled.document)), request)
+    click.echo(json.dumps(found.as_json(), indent=2, ensure_ascii=False) if as_json else "\n".join(lines(found)))
 
 
-def explained(document: Mapping[str, Any]) -> Iterator[str]:
+def explained(document: GraphDocument) -> Iterator[str]:
     """Yield for each pipeline which of its nodes share a job, and why."""
-    from kedro_aws_batch.graph.preview import Preview, previews  # noqa: PLC0415
-
-    names = [name for name, nodes in document["pipelines"].items() if nodes]
-    for name, found in zip(names, previews(document, [{"pipeline": name} for name in names]), strict=True):
-        if not isinstance(found, Preview):
-            yield f"{name}: can't run. {found}"
+    for name in (name for name, nodes in document.pipelines.items() if nodes):
+        try:
+            found = preview(document, {"pipeline": name})
+        except DagError as error:
+            yield f"{name}: can't run. {error}"
             continue
         sharing = list(shared(found))
         rest = "each node has a job of its own." if not sharing else ""
@@ -72,11 +73,11 @@ def lines(found: Preview) -> Iterator[str]:
 
 
 def _submitted(found: Preview, step: int) -> str:
-    jobs = [job for job in found.jobs if job["step"] == step]
-    single, arrays = [job for job in jobs if not job["array"]], [job for job in jobs if job["array"]]
+    jobs = [job for job in found.jobs if job.step == step]
+    single, arrays = [job for job in jobs if not job.array], [job for job in jobs if job.array]
     parts = [counted(len(single), "job")] if single else []
-    parts += [f"an array of {len(job['groups'])}" for job in arrays]
-    where = sorted({f"{job['job_definition']} on {job['job_queue']}" for job in jobs})
+    parts += [f"an array of {len(job.groups)}" for job in arrays]
+    where = sorted({f"{job.job_definition} on {job.job_queue}" for job in jobs})
     return f"{', '.join(parts)} ({', '.join(where)})"
 
 

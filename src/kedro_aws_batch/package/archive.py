@@ -19,7 +19,7 @@ from kedro_aws_batch.service_root import service_root
 #: The Pythons that Lambda has, which our bytecode has to fit.
 RUNTIMES = ("python3.10", "python3.11", "python3.12", "python3.13", "python3.14")
 #: The service's packages; their JSON schemas go along.
-PACKAGES = ("adapters", "dag", "handlers")
+PACKAGES = ("adapters", "dag", "handlers", "runs")
 GRAPH = "graph.json"
 #: Lambda's limit on a zip. Ours has two million bytes, and what the graph takes.
 LARGEST = 50 * 1024 * 1024

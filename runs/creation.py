@@ -19,9 +19,9 @@ from dag.records import Run
 from dag.request import Allowed, Earlier, make_plan, resumed_request
 from dag.resume import Resumption
 from dag.submission import refuse_oversized
-from handlers.advance import Dispatcher
-from handlers.announcing import announce
-from handlers.reading import read_all
+from runs.advance import Dispatcher
+from runs.announcing import announce
+from runs.reading import read_all
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def _create(dispatcher: Dispatcher, source: Source, request: Mapping[str, Any], 
         run = _run(plan, resumed, source.document, asked, (key, now, expires_at, _digest(plan)))
         _write_parts(dispatcher, plan, run)
         if table.put_run(run):
-            dispatcher.ports.report(
+            dispatcher.ports.log.info(
                 "run created", run_id=run_id, groups=run.groups_total, nodes=run.nodes_total, pipelines=run.pipelines
             )
             return run
@@ -102,7 +102,7 @@ def _refuse_unready(ports: Ports, plan: Plan) -> None:
     try:
         offer = ports.queue.offer(*asked_of(plan))
     except UnavailableError as error:
-        ports.report("job queues not looked at", error=str(error))
+        ports.log.warning("job queues not looked at", error=str(error))
     else:
         refuse_unready(plan, offer)
 

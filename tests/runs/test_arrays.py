@@ -8,7 +8,7 @@ from dag.plan import load_plan
 from dag.shards import Mark
 from dag.status import RunStatus
 from dag.submission import ARRAY_FROM, LARGEST_REQUEST, pack
-from tests.handlers.stage import LIFETIME, Stage
+from tests.runs.stage import LIFETIME, Stage
 from tests.simulation.graphs import chain, document, fan
 
 

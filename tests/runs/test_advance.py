@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from dag.errors import UnknownRunError
 from dag.records import OUR_REASON, Outcome
 from dag.shards import Mark
-from handlers.advance import SLICE, Plans
-from tests.handlers.stage import Stage
+from runs.advance import SLICE, Plans
+from tests.runs.stage import Stage
 from tests.simulation.graphs import chain, diamonds, document, fan
 
 

@@ -12,8 +12,8 @@ from dag.events import earlier_times, log_group, log_streams
 from dag.plan import Plan
 from dag.records import Job, Outcome, Run
 from dag.shards import Mark, View
-from handlers.advance import Dispatcher
-from handlers.reading import read_jobs, read_outcomes
+from runs.advance import Dispatcher
+from runs.reading import read_jobs, read_outcomes
 
 #: Groups in a page: with all their details they stay under the 6 MB of a Lambda answer.
 PAGE = 1000

@@ -11,10 +11,10 @@ from dag.plan import Plan
 from dag.records import Array, Job, Outcome, Run
 from dag.shards import Mark, View, by_shard
 from dag.status import OnFailure
-from handlers.advance import Dispatcher
-from handlers.announcing import announce
-from handlers.reading import read_arrays, read_jobs
-from handlers.submitting import record, submit
+from runs.advance import RESERVE, Dispatcher
+from runs.announcing import announce
+from runs.reading import read_arrays, read_jobs
+from runs.submitting import record, submit
 
 _DESCRIBE_AT_ONCE = 100  # DescribeJobs
 #: ms after which a job that DescribeJobs leaves out is taken for forgotten, not for one too new to be listed.
@@ -173,3 +173,42 @@ def in_turn(run_ids: Sequence[str], now: int) -> list[str]:
         return []
     start = random.Random(now).randrange(len(run_ids))  # noqa: S311 - to spread work
     return [*run_ids[start:], *run_ids[:start]]
+
+
+def reconcile(dispatcher: Dispatcher, lifetime_ms: int) -> dict[str, int]:
+    """Recover all open runs, as far as time allows; those left over come first another minute.
+
+    A run that can't be recovered does not keep the others waiting; its error is raised at the end, for the alarm.
+    """
+    recovery = Recovery(dispatcher, lifetime_ms)
+    failed: Exception | None = None
+    looked_at = repaired = 0
+    for run_id in in_turn(_open_runs(dispatcher), dispatcher.ports.clock.now()):
+        if dispatcher.ports.clock.left() < RESERVE:
+            break
+        try:
+            repairs = recovery.recover(run_id)
+        except Exception as error:
+            dispatcher.ports.log.exception("run not recovered", run_id=run_id)
+            failed = error
+            continue
+        looked_at += 1
+        repaired += repairs.events + repairs.claims
+        if repairs.events or repairs.claims:
+            dispatcher.ports.log.warning(
+                "run repaired", run_id=run_id, lost_events=repairs.events, lost_claims=repairs.claims
+            )
+    if failed is not None:
+        raise failed
+    return {"runs": looked_at, "repaired": repaired}
+
+
+def _open_runs(dispatcher: Dispatcher) -> list[str]:
+    found: list[str] = []
+    after: str | None = None
+    while True:
+        page = dispatcher.ports.table.active(after)
+        found += page.run_ids
+        after = page.next
+        if after is None:
+            return found

@@ -1,15 +1,14 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
-from dag.document import digest_of, read_document
-from handlers.preview import preview
+import pytest
 
-ROOT = Path(__file__).parents[2]
+from dag.document import digest_of, read_document
+from dag.errors import InvalidRequestError
+from dag.preview import preview
+
 RUN = {
     "job_queue": "q",
     "job_definition": "d",
@@ -46,35 +45,29 @@ FAN = tuple(node(f"f{index}", ["u"], [f"o{index}"]) for index in range(12))
 def test_a_preview_tells_the_groups_why_they_arose_their_order_and_what_is_submitted() -> None:
     text = json.dumps(document(*CYCLE, *FAN, memory=("m",)))
     found = preview(read_document(text), {})
-    first = found["groups"][0]
-    assert first["nodes"] == ["a", "b", "c"]
-    assert first["why"] == ["'m' stays in memory", "apart, they would wait for each other"]
-    assert [group["step"] for group in found["groups"]] == [0, *[1] * 12]
-    assert [(job["step"], len(job["groups"]), job["array"]) for job in found["jobs"]] == [(0, 1, False), (1, 12, True)]
-    assert (found["nodes"], found["settings"]["max_workers"]) == (15, 3)
+    first = found.groups[0]
+    assert first.nodes == ("a", "b", "c")
+    assert first.why == ("'m' stays in memory", "apart, they would wait for each other")
+    assert [group.step for group in found.groups] == [0, *[1] * 12]
+    assert [(job.step, len(job.groups), job.array) for job in found.jobs] == [(0, 1, False), (1, 12, True)]
+    assert (found.nodes, found.settings["max_workers"]) == (15, 3)
+
+
+def test_a_preview_can_be_written_as_json() -> None:
+    found = preview(read_document(json.dumps(document(*CYCLE))), {})
+    told = json.loads(json.dumps(found.as_json()))
+    assert (told["nodes"], [group["nodes"] for group in told["groups"]]) == (3, [["a"], ["b"], ["c"]])
+    assert told["jobs"][0].keys() == {"step", "groups", "array", "job_queue", "job_definition", "bytes"}
 
 
 def test_a_tag_that_ties_nodes_is_named() -> None:
     text = json.dumps(document(node("a", [], ["s"], "x"), node("b", [], ["t"], "x"), node("c", [], ["u"])))
-    assert [(one["nodes"], one["why"]) for one in preview(read_document(text), {})["groups"]] == [
-        (["a", "b"], ["tag 'x'"]),
-        (["c"], []),
+    assert [(one.nodes, one.why) for one in preview(read_document(text), {}).groups] == [
+        (("a", "b"), ("tag 'x'",)),
+        (("c",), ()),
     ]
 
 
-def test_what_start_run_would_refuse_is_said_in_its_words() -> None:
-    found = preview(read_document(json.dumps(document(*CYCLE))), {"nodes": ["aa"]})
-    assert found["error"]["type"] == "InvalidRequest"
-
-
-def test_it_runs_with_the_standard_library_alone() -> None:
-    asked = json.dumps({"document": document(*CYCLE), "requests": [{}, {"nodes": ["b"]}]})
-    ended = subprocess.run(
-        [sys.executable, "-S", "-m", "handlers.preview"],
-        input=asked,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert [found["nodes"] for found in json.loads(ended.stdout)["previews"]] == [3, 1]
+def test_what_start_run_would_refuse_is_refused_in_its_words() -> None:
+    with pytest.raises(InvalidRequestError, match=r"no node.*'aa'|'aa'"):
+        preview(read_document(json.dumps(document(*CYCLE))), {"nodes": ["aa"]})

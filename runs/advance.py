@@ -30,9 +30,9 @@ from dag.records import OUR_REASON, Outcome, Run, slot
 from dag.shards import Mark, View, by_shard
 from dag.status import OnFailure, RunStatus
 from dag.submission import pack
-from handlers.announcing import announce
-from handlers.reading import read_all, read_jobs, read_outcomes
-from handlers.submitting import WRITE_AT_ONCE, submit
+from runs.announcing import announce
+from runs.reading import read_all, read_jobs, read_outcomes
+from runs.submitting import WRITE_AT_ONCE, submit
 
 #: Jobs (an array is one) claimed at once: about a second of SubmitJob's quota of 50 a second. What an invocation that
 #: dies has claimed waits for reconcile, so a slice is kept small.
@@ -276,7 +276,7 @@ class _Advance:
         reason = None if status is RunStatus.SUCCEEDED else run.failure or self._why()
         table = self.ports.table
         if table.end_run(self.plan.run_id, status, reason, self.ports.clock.now()):
-            self.ports.report("run ended", run_id=self.plan.run_id, status=status.value, reason=reason)
+            self.ports.log.info("run ended", run_id=self.plan.run_id, status=status.value, reason=reason)
         self.full = True
         return table.get_run(self.plan.run_id) or run
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from handlers.job_state_change import FULL, take, take_all
-from tests.handlers.stage import Stage, messages
+from runs.messages import FULL, take, take_all
+from tests.runs.stage import Stage, messages
 from tests.simulation.batch import SimulatedJob
 from tests.simulation.graphs import chain, document, fan
 

@@ -1,24 +1,22 @@
-"""Tells what requests would run, submitting nothing: `python -m handlers.preview`, no Lambda function.
+"""What requests would run, with nothing submitted: the plan that `start_run` would make, or its refusal.
 
-Reads `{"document": …, "requests": […]}` from stdin and writes `{"previews": […]}` to stdout: of each request the plan
-that `start_run` would make of it, or the refusal, as start_run answers it. What a deployment allows is not known here.
+What a deployment allows is not known here.
 """
 
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from dag.document import GraphDocument, Node, base_name, read_document
-from dag.errors import DagError
-from dag.grouping import is_in_memory
-from dag.plan import Plan
-from dag.request import Allowed, make_plan
-from dag.selection import select
-from dag.shards import Mark
-from dag.submission import pack, refuse_oversized
+from .document import GraphDocument, Node, Resources, base_name
+from .grouping import is_in_memory
+from .plan import Plan
+from .request import Allowed, make_plan
+from .selection import select
+from .shards import Mark
+from .submission import pack, refuse_oversized
 
 #: Stands in for the id that a run gets when it starts.
 RUN_ID = "2000-01-01T00.00.00.000Z"
@@ -31,30 +29,65 @@ class _Every(tuple[str, ...]):
         return True
 
 
-def preview(document: GraphDocument, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the groups of a request's run, the steps in which they come, and the jobs that would be submitted."""
-    try:
-        plan, _ = make_plan(document, request, RUN_ID, Allowed(_Every(), _Every()))
-        refuse_oversized(plan)
-    except DagError as error:
-        return {"error": {"type": error.kind, "message": str(error)}}
+@dataclass(frozen=True)
+class PlannedGroup:
+    """The nodes of one job."""
+
+    index: int
+    nodes: tuple[str, ...]
+    parents: tuple[int, ...]
+    step: int  #: how many groups lie on the longest way to it
+    resources: Resources
+    why: tuple[str, ...]  #: why several nodes share the job
+
+
+@dataclass(frozen=True)
+class PlannedJob:
+    """What would be submitted with one request, if its step became ready as a whole."""
+
+    step: int
+    groups: tuple[int, ...]
+    array: bool
+    job_queue: str
+    job_definition: str
+    bytes: int  #: of the request
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a request would run."""
+
+    nodes: int
+    settings: Mapping[str, Any]
+    groups: tuple[PlannedGroup, ...]
+    jobs: tuple[PlannedJob, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return all of it as JSON has it."""
+        return asdict(self)
+
+
+def preview(document: GraphDocument, request: Mapping[str, Any]) -> Preview:
+    """Return what a request would run. Raises a DagError for what start_run would refuse, in its words."""
+    plan, _ = make_plan(document, request, RUN_ID, Allowed(_Every(), _Every()))
+    refuse_oversized(plan)
     config = {**document.run, **request.get("params", {}).get("aws_batch", {})}
     nodes = {node.name: node for node in select(document, plan.pipelines, request)}
     steps = _steps(plan)
-    groups = [
-        {
-            "index": index,
-            "nodes": list(group.nodes),
-            "parents": list(group.parents),
-            "step": steps[index],
-            "resources": dict(group.resources),
-            "why": list(_why([nodes[name] for name in group.nodes], document, config["group_by"])),
-        }
+    groups = tuple(
+        PlannedGroup(
+            index=index,
+            nodes=group.nodes,
+            parents=group.parents,
+            step=steps[index],
+            resources=group.resources,
+            why=tuple(_why([nodes[name] for name in group.nodes], document, config["group_by"])),
+        )
         for index, group in enumerate(plan.groups)
-    ]
+    )
     settings = {**vars(plan.settings), "on_failure": plan.settings.on_failure.value}
     settings["memory_retry"] = plan.settings.memory_retry and vars(plan.settings.memory_retry)
-    return {"nodes": plan.node_count, "settings": settings, "groups": groups, "jobs": list(_jobs(plan, steps))}
+    return Preview(plan.node_count, settings, groups, tuple(_jobs(plan, steps)))
 
 
 def _steps(plan: Plan) -> list[int]:
@@ -65,19 +98,18 @@ def _steps(plan: Plan) -> list[int]:
     return steps
 
 
-def _jobs(plan: Plan, steps: Sequence[int]) -> Iterator[dict[str, Any]]:
+def _jobs(plan: Plan, steps: Sequence[int]) -> Iterator[PlannedJob]:
     """Yield what would be submitted, if every step became ready as a whole."""
     for step in range(max(steps, default=-1) + 1):
         for job in pack(plan, [Mark(index) for index, of in enumerate(steps) if of == step]):
-            request = job.request
-            yield {
-                "step": step,
-                "groups": [mark.group for mark in job.marks],
-                "array": job.is_array,
-                "job_queue": request["jobQueue"],
-                "job_definition": request["jobDefinition"],
-                "bytes": len(json.dumps(request).encode()),
-            }
+            yield PlannedJob(
+                step=step,
+                groups=tuple(mark.group for mark in job.marks),
+                array=job.is_array,
+                job_queue=job.request["jobQueue"],
+                job_definition=job.request["jobDefinition"],
+                bytes=len(json.dumps(job.request).encode()),
+            )
 
 
 def _why(members: Sequence[Node], document: GraphDocument, group_by: Sequence[str]) -> Iterator[str]:
@@ -122,18 +154,3 @@ def _hold_together(size: int, ties: Sequence[Sequence[int]]) -> bool:
             if reached & set(tie):
                 reached.update(tie)
     return len(reached) == size
-
-
-def main() -> None:
-    """Answer what stdin asks."""
-    asked = json.load(sys.stdin)
-    try:
-        document = read_document(json.dumps(asked["document"]))
-        previews = [preview(document, request) for request in asked["requests"]]
-    except DagError as error:
-        previews = [{"error": {"type": error.kind, "message": str(error)}}] * len(asked["requests"])
-    json.dump({"previews": previews}, sys.stdout)
-
-
-if __name__ == "__main__":
-    main()

@@ -8,7 +8,7 @@ import pytest
 
 from dag.document import MOST_GROUPS, Dataset, GraphDocument, Node
 from dag.errors import DagError, InvalidRequestError, NotReadyError, RunTooLargeError, UnknownRunError
-from tests.handlers.stage import START, Stage
+from tests.runs.stage import START, Stage
 from tests.simulation.graphs import chain, document
 
 

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from tests.handlers.stage import Stage
+from tests.runs.stage import Stage
 from tests.simulation.graphs import document
 
 Parents = tuple[tuple[int, ...], ...]

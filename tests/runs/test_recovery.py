@@ -8,8 +8,8 @@ import pytest
 
 from dag.shards import Mark
 from dag.status import RunStatus
-from handlers.recovery import in_turn
-from tests.handlers.stage import LIFETIME, Stage
+from runs.recovery import in_turn
+from tests.runs.stage import LIFETIME, Stage
 from tests.simulation.graphs import QUEUE, chain, document
 
 

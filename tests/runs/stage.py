@@ -15,11 +15,12 @@ from dag.document import GraphDocument
 from dag.jobs import read_job_name
 from dag.records import Run
 from dag.request import Allowed
-from handlers.advance import Account, Dispatcher, Plans
-from handlers.creation import Source, start
-from handlers.description import describe
-from handlers.job_state_change import Taken, take, take_all
-from handlers.reconcile import reconcile
+from runs.advance import Account, Dispatcher, Plans
+from runs.creation import Source, start
+from runs.description import describe
+from runs.messages import Taken, take, take_all
+from runs.recovery import reconcile
+from tests.silence import Silence
 from tests.simulation.batch import Faults, SimulatedBatch, SimulatedJob
 from tests.simulation.graphs import DEFINITION, QUEUE
 from tests.simulation.run_table import MemoryRunTable
@@ -55,7 +56,7 @@ class Stage:
         """Return a dispatcher, as a new invocation has it."""
         client: Any = self.batch
         queue = BatchJobQueue((client, client), _Clock(self), self._sleep, at_once=1)
-        return Dispatcher(Ports(self.table, queue, self, self, _Clock(self), 86_400, _silent), self._plans)
+        return Dispatcher(Ports(self.table, queue, self, self, _Clock(self), 86_400, Silence()), self._plans)
 
     def _sleep(self, seconds: float) -> None:
         self.now += int(seconds * 1000) + 1
@@ -192,7 +193,3 @@ class _Clock:
     def left(self) -> float:
         """Return the seconds that the stage gives an invocation."""
         return self._stage.left
-
-
-def _silent(message: str, **fields: object) -> None:
-    """Report nothing."""

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from handlers.description import listing
-from tests.handlers.stage import Stage
+from runs.description import listing
+from tests.runs.stage import Stage
 from tests.simulation.graphs import chain, document
 
 

@@ -1,0 +1,190 @@
+"""Sorts the queue's messages by run, and advances each run once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from adapters.ports import Log, Ports
+from dag.blocked import Blocked, asked_for, read_blocked
+from dag.errors import UnknownRunError
+from dag.events import JobEnd, read_job
+from dag.jobs import JobName, is_run_id, read_job_name
+from dag.records import Outcome
+from dag.shards import Mark
+from runs.advance import Dispatcher
+from runs.announcing import announce
+
+QUEUE_BLOCKED = "Batch Job Queue Blocked"
+#: Messages of a full batch: `batchSize` in serverless.yml, and what ReceiveMessage returns at the most.
+FULL = 10
+#: Requests for more. A hundred messages at once are merged for a tenth of the requests; more gain little.
+FETCHES = 9
+
+
+def take_all(dispatcher: Dispatcher, records: Sequence[Mapping[str, Any]], full: int = FULL) -> Taken:
+    """Advance the runs that the messages concern, and what else waits in the queue when these are as many as fit.
+
+    Lambda gathers more than ten messages only where it may wait for them for a second at least, which a chain of short
+    nodes would pay at every link. So a batch that is full, and only that, fetches more by itself: jobs that end
+    together are merged together, for the requests of one invocation. Failed are, of the messages given, those to be
+    delivered again; what was fetched is delivered again unless it is deleted.
+    """
+    fetched = _fetch(dispatcher.ports) if len(records) >= full else []
+    taken = take(dispatcher, [*records, *fetched])
+    failed = set(taken.failed)
+    if done := [record for record in fetched if record["messageId"] not in failed]:
+        try:
+            dispatcher.ports.messages.delete(done)
+        except Exception:
+            dispatcher.ports.log.exception("messages not deleted")
+    given = {record["messageId"] for record in records}
+    taken.failed = [message_id for message_id in taken.failed if message_id in given]
+    return taken
+
+
+def _fetch(ports: Ports) -> list[Mapping[str, Any]]:
+    fetched: list[Mapping[str, Any]] = []
+    try:
+        for _ in range(FETCHES):
+            more = ports.messages.receive()
+            if not more:
+                break
+            fetched += more
+    except Exception:
+        ports.log.exception("no more messages fetched")
+    return fetched
+
+
+@dataclass
+class Taken:
+    """What became of a batch of messages."""
+
+    failed: list[str] = field(default_factory=list)  #: ids of the messages that could not be handled
+    ended: int = 0
+    submitted: int = 0
+
+
+@dataclass
+class _Mail:
+    """What a batch of messages says of one run."""
+
+    ends: list[JobEnd] = field(default_factory=list)
+    message_ids: list[str] = field(default_factory=list)
+    carry_on: bool = False  #: a message from an invocation that ran out of time
+    blocked: list[tuple[JobName, Blocked]] = field(default_factory=list)
+
+
+def take(dispatcher: Dispatcher, records: Iterable[Mapping[str, Any]]) -> Taken:
+    """Advance each run that the messages concern, once.
+
+    One run's trouble is not another's. A message that is malformed or concerns no job of ours says so in one line of
+    the log and is done with: no number of deliveries would change it.
+    """
+    taken = Taken()
+    log = dispatcher.ports.log
+    for run_id, mail in _sorted(records, log).items():
+        try:
+            _deliver(dispatcher, run_id, mail, taken)
+        except UnknownRunError:
+            log.warning("event of an unknown run", run_id=run_id, message_ids=mail.message_ids)
+        except Exception:
+            log.exception("run not advanced", run_id=run_id, message_ids=mail.message_ids)
+            taken.failed += mail.message_ids
+    return taken
+
+
+def _deliver(dispatcher: Dispatcher, run_id: str, mail: _Mail, taken: Taken) -> None:
+    project = dispatcher.plan(run_id).project
+    foreign = [end for end in mail.ends if end.name.project != project]
+    if foreign:
+        dispatcher.ports.log.warning("event of another project", run_id=run_id, project=foreign[0].name.project)
+    outcomes = _outcomes(dispatcher, run_id, [end for end in mail.ends if end.name.project == project])
+    for name, blocked in mail.blocked:
+        if name.project == project:
+            _announce_blocked(dispatcher, run_id, name, blocked)
+    if not outcomes and not mail.carry_on:
+        return
+    account = dispatcher.reconsider(run_id, outcomes) if mail.carry_on else dispatcher.advance(run_id, outcomes)
+    taken.ended += account.merged
+    taken.submitted += account.submitted
+    dispatcher.ports.log.info(
+        "run advanced",
+        run_id=run_id,
+        ended=account.merged,
+        submitted=account.submitted,
+        terminated=account.terminated,
+        handed_over=account.handed_over,
+    )
+
+
+def _announce_blocked(dispatcher: Dispatcher, run_id: str, name: JobName, blocked: Blocked) -> None:
+    """Say once for each run and reason why its jobs don't start."""
+    run = dispatcher.ports.table.get_run(run_id)
+    flag = f"blocked {blocked.code}"
+    if run is None or run.over or flag in run.announced:
+        return
+    plan = dispatcher.plan(run_id)
+    group = plan.groups[name.group]
+    told = {"nodes": list(group.nodes), "asks_for": asked_for(group.resources), **vars(blocked)}
+    dispatcher.ports.log.warning("queue blocked", run_id=run_id, **told)
+    announce(dispatcher.ports, plan, run, dispatcher.view(run_id), (flag, {"blocked": told}))
+
+
+def _outcomes(dispatcher: Dispatcher, run_id: str, ends: Iterable[JobEnd]) -> list[Outcome]:
+    """Return the outcomes of jobs, those of array jobs' children with the attempts that they ran."""
+    outcomes: list[Outcome] = []
+    for end in ends:
+        if end.name.array is None:
+            outcomes.append(end.outcome)
+            continue
+        first = Mark(end.name.group, end.name.attempt, end.name.array)
+        outcome = end.of_member(dispatcher.members(run_id, first))
+        if outcome is None:
+            dispatcher.ports.log.warning("event of an unknown child", run_id=run_id, job_id=end.outcome.job_id)
+        else:
+            outcomes.append(outcome)
+    return outcomes
+
+
+def _sorted(records: Iterable[Mapping[str, Any]], log: Log) -> dict[str, _Mail]:
+    mail: dict[str, _Mail] = {}
+    for record in records:
+        run_id, news = _read(record, log)
+        if run_id is None:
+            continue
+        entry = mail.setdefault(run_id, _Mail())
+        entry.message_ids.append(record["messageId"])
+        if news is None:
+            entry.carry_on = True
+        elif isinstance(news, JobEnd):
+            entry.ends.append(news)
+        else:
+            entry.blocked.append(news)
+    return mail
+
+
+def _read(record: Mapping[str, Any], log: Log) -> tuple[str | None, JobEnd | tuple[JobName, Blocked] | None]:
+    """Return the run that a message concerns, if it is for us, and its news, if it is an event."""
+    try:
+        body = json.loads(record["body"])
+        if "advance" in body:
+            run_id = body["advance"]["run_id"]
+            if not is_run_id(run_id):
+                raise ValueError(f"'{run_id}' is no run id")  # noqa: TRY301 - said in the log with the others
+            return run_id, None
+        detail = body["detail"]
+        if body.get("detail-type") == QUEUE_BLOCKED:
+            name, blocked = read_job_name(str(detail.get("jobName"))), read_blocked(detail)
+            return (name.run_id, (name, blocked)) if name and blocked else (None, None)
+        end = read_job(detail)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        told = {"message_id": record["messageId"], "why": repr(error), "body": str(record["body"])[:500]}
+        log.error("malformed message", **told)  # noqa: TRY400 - why is enough
+        return None, None
+    if end is None:
+        log.info("event of a foreign job", job_name=detail.get("jobName"), job_status=detail.get("status"))
+        return None, None
+    return end.name.run_id, end
