@@ -17,11 +17,11 @@ from kedro_aws_batch.graph.project import Opening, open_project
 from .errors import KedroAwsBatchError
 from .hooks import hooks
 from .launch.commands import Commands
-from .launch.progress import View, stdout_console
 from .launch.sources import for_jobs, with_conf_source
 from .launch.suggestion import nodes_to_resume_from
 from .prices import prices_of
 from .quiet import stdout_kept_clean
+from .show.progress import View, stdout_console
 from .wording import did_you_mean, listed
 
 if TYPE_CHECKING:

@@ -78,7 +78,7 @@ def _region() -> str:
 
 def write(project: Path, found: Scaffold, force: bool) -> None:
     """Write the files, all or none. Raises FilesExistError for files that are there already, unless forced to."""
-    from .launch.files import write_atomically  # noqa: PLC0415
+    from .files import write_atomically  # noqa: PLC0415
 
     existing = [name for name in found.files if (project / name).exists()]
     if existing and not force:

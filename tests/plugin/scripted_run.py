@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from kedro_aws_batch.client import GroupState, RunState
 from kedro_aws_batch.errors import ServiceError
-from kedro_aws_batch.launch.progress import Pace, View, follow, has_ended, stdout_console
 from kedro_aws_batch.prices import Prices
+from kedro_aws_batch.show.progress import Pace, View, follow, has_ended, stdout_console
 
 GROUPS = tuple(
     GroupState(

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kedro_aws_batch.launch import state as kept
-from kedro_aws_batch.launch.kept_logs import log_name
+from kedro_aws_batch.kept import state as kept
+from kedro_aws_batch.kept.logs import log_name
 from tests.plugin.commands import call
 from tests.plugin.project import CONFIGURATION, REMOTE_CHAIN, Sources, write_project
 

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from kedro_aws_batch.container.usage import Used, read_used, used
-from kedro_aws_batch.launch.kept_logs import log_name
+from kedro_aws_batch.kept.logs import log_name
 from kedro_aws_batch.prices import Prices
 from kedro_aws_batch.report.content import About, Content, content
 from kedro_aws_batch.report.measured import MOST, Measured, read_files, read_streams

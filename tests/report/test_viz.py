@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 from kedro.pipeline import node, pipeline
 
-from kedro_aws_batch.launch import state as kept
+from kedro_aws_batch.kept import state as kept
 from kedro_aws_batch.report.viz import events, nodes_of
 from tests.plugin.commands import call
 from tests.plugin.project import Sources, write_project

@@ -74,8 +74,8 @@ def command(environment: str, conf_source: str | None, aws: bool, as_json: bool)
 
 def ask_aws(document: Mapping[str, Any], region: str | None = None) -> list[Problem]:
     """Return what keeps AWS Batch from taking the jobs of a project."""
+    from kedro_aws_batch.aws import client  # noqa: PLC0415
     from kedro_aws_batch.deploy.check_aws import check_aws  # noqa: PLC0415
-    from kedro_aws_batch.launch.aws import client  # noqa: PLC0415
 
     return check_aws(document, client("batch", region))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from kedro_aws_batch._service.dag.document import read_document
-from kedro_aws_batch.launch.files import write_atomically
+from kedro_aws_batch.files import write_atomically
 from kedro_aws_batch.quiet import stdout_kept_clean
 from kedro_aws_batch.wording import counted
 

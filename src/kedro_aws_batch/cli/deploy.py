@@ -42,6 +42,7 @@ def command(environment: str, conf_source: str | None, given: tuple[str, ...], *
       kedro aws-batch deploy --env=aws_batch_prod --param=image=123456789012.dkr.ecr.us-east-1.amazonaws.com/flights:7
       kedro aws-batch deploy -- --verbose
     """
+    from kedro_aws_batch.aws import client  # noqa: PLC0415
     from kedro_aws_batch.deploy.check_aws import require_credentials  # noqa: PLC0415
     from kedro_aws_batch.deploy.deployment import (  # noqa: PLC0415
         Target,
@@ -51,7 +52,6 @@ def command(environment: str, conf_source: str | None, given: tuple[str, ...], *
         require_params,
         require_stage,
     )
-    from kedro_aws_batch.launch.aws import client  # noqa: PLC0415
     from kedro_aws_batch.package import service_and_stage  # noqa: PLC0415
 
     params = read_given(given)

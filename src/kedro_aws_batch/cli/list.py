@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console, RenderableType
 
-    from kedro_aws_batch.launch.listing import Listing
     from kedro_aws_batch.prices import Prices
+    from kedro_aws_batch.show.listing import Listing
 
 #: Of so many runs that go on, the newest, a list that is shown once says more.
 MOST = 3
@@ -53,7 +53,7 @@ def command(place: Place, status: str | None, limit: int, as_json: bool, **more:
       kedro aws-batch list --costs
       kedro aws-batch list --local --json
     """
-    from kedro_aws_batch.launch.listing import Listing, look  # noqa: PLC0415
+    from kedro_aws_batch.show.listing import Listing, look  # noqa: PLC0415
 
     watch, costs = more["watch"], more["costs"]
     if watch and as_json:
@@ -65,7 +65,7 @@ def command(place: Place, status: str | None, limit: int, as_json: bool, **more:
     look(listing, None if costs else MOST)
     prices = _prices(listing, place)
     if as_json:
-        from kedro_aws_batch.launch.runs_table import as_data  # noqa: PLC0415
+        from kedro_aws_batch.show.runs_table import as_data  # noqa: PLC0415
 
         click.echo(json.dumps([as_data(row, prices) for row in listing.rows], indent=2, ensure_ascii=False))
     else:
@@ -74,7 +74,7 @@ def command(place: Place, status: str | None, limit: int, as_json: bool, **more:
 
 def _print(listing: Listing, prices: Prices | None) -> None:
     """Print the list: as a terminal has room for it, and whole in a pipe."""
-    from kedro_aws_batch.launch.progress import stdout_console  # noqa: PLC0415
+    from kedro_aws_batch.show.progress import stdout_console  # noqa: PLC0415
 
     console = stdout_console()
     if console.is_terminal:
@@ -94,7 +94,7 @@ def _prices(listing: Listing, place: Place) -> Prices | None:
 
 
 def _table(listing: Listing, width: int, prices: Prices | None) -> RenderableType:
-    from kedro_aws_batch.launch.runs_table import runs_table  # noqa: PLC0415
+    from kedro_aws_batch.show.runs_table import runs_table  # noqa: PLC0415
 
     if not listing.rows:
         return "There are no runs yet." if listing.status is None else f"No run is {listing.status}."
@@ -103,9 +103,9 @@ def _table(listing: Listing, width: int, prices: Prices | None) -> RenderableTyp
 
 def _watch(listing: Listing, place: Place) -> None:
     """Show the list until Ctrl-C, which is how it is meant to end."""
-    from kedro_aws_batch.launch.listing import watch  # noqa: PLC0415
-    from kedro_aws_batch.launch.progress import can_draw, stdout_console  # noqa: PLC0415
-    from kedro_aws_batch.launch.screen import Screen  # noqa: PLC0415
+    from kedro_aws_batch.show.listing import watch  # noqa: PLC0415
+    from kedro_aws_batch.show.progress import can_draw, stdout_console  # noqa: PLC0415
+    from kedro_aws_batch.show.screen import Screen  # noqa: PLC0415
 
     from .report import prices_or_none  # noqa: PLC0415
 

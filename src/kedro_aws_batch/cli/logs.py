@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from kedro_aws_batch.client import GroupState, RunState
-    from kedro_aws_batch.launch.logs import Line, LogReader
     from kedro_aws_batch.launch.runs import Runs
+    from kedro_aws_batch.show.logs import Line, LogReader
 
 INTERVAL = 2
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -73,7 +73,7 @@ def command(place: Place, run: str | None, node: str | None, **how: Any) -> None
     if logs is None:
         _show_files(place, run_id, groups, (start, how["as_json"]))
         return
-    from kedro_aws_batch.launch.logs import LogReader  # noqa: PLC0415
+    from kedro_aws_batch.show.logs import LogReader  # noqa: PLC0415
 
     reader = LogReader(logs, place.client("batch"))
     try:
@@ -183,8 +183,8 @@ def _show_files(
     read: Mapping[int, int] | None = None,
 ) -> None:
     """Print what a local run that has ended left of its jobs' logs, from a moment on, but for what was read before."""
-    from kedro_aws_batch.launch import state as kept  # noqa: PLC0415
-    from kedro_aws_batch.launch.kept_logs import read_log  # noqa: PLC0415
+    from kedro_aws_batch.kept import state as kept  # noqa: PLC0415
+    from kedro_aws_batch.kept.logs import read_log  # noqa: PLC0415
 
     start, as_json = how
     folder = kept.folder(place.project) / "logs" / run_id

@@ -52,7 +52,7 @@ def command(place: Place, run: str | None, output: Path | None, price_file: Path
       kedro aws-batch report 2026-11-22T13 --output=report.html
       kedro aws-batch report --local
     """
-    from kedro_aws_batch.launch.files import write_atomically  # noqa: PLC0415
+    from kedro_aws_batch.files import write_atomically  # noqa: PLC0415
     from kedro_aws_batch.launch.runs import find_run  # noqa: PLC0415
     from kedro_aws_batch.report.content import About, content  # noqa: PLC0415
     from kedro_aws_batch.report.page import render  # noqa: PLC0415
@@ -75,7 +75,7 @@ def read_usage(place: Place, state: RunState) -> Measured:
     logs = place.client("logs")
     if logs is not None:
         return read_streams(logs, state.groups)
-    from kedro_aws_batch.launch import state as kept  # noqa: PLC0415
+    from kedro_aws_batch.kept import state as kept  # noqa: PLC0415
 
     return read_files(kept.folder(place.project) / "logs" / state.run_id, state.groups)
 
@@ -132,8 +132,8 @@ def console_links(place: Place) -> LogLink:
 
 def _file_links(place: Place, run_id: str, report: Path) -> LogLink:
     """Return what leads to a local job's log, as seen from the report."""
-    from kedro_aws_batch.launch import state as kept  # noqa: PLC0415
-    from kedro_aws_batch.launch.kept_logs import log_name  # noqa: PLC0415
+    from kedro_aws_batch.kept import state as kept  # noqa: PLC0415
+    from kedro_aws_batch.kept.logs import log_name  # noqa: PLC0415
 
     folder = kept.folder(place.project) / "logs" / run_id
 
@@ -146,7 +146,7 @@ def _file_links(place: Place, run_id: str, report: Path) -> LogLink:
 
 def _in_console(region: str, group: GroupState) -> str | None:
     """Return where CloudWatch's console shows a stream. It takes names quoted twice, with `$` for the outer `%`."""
-    from kedro_aws_batch.launch.outcome import LOG_GROUP  # noqa: PLC0415
+    from kedro_aws_batch.show.outcome import LOG_GROUP  # noqa: PLC0415
 
     if not group.log_stream:
         return None

@@ -10,10 +10,10 @@ import click
 from kedro_aws_batch.graph.project import Opening
 from kedro_aws_batch.launch.commands import Commands
 from kedro_aws_batch.launch.execution import INTERRUPTED
-from kedro_aws_batch.launch.progress import View, stdout_console
 from kedro_aws_batch.launch.selection import Selection, inputs_of, require_known
 from kedro_aws_batch.launch.sources import for_jobs, with_conf_source
 from kedro_aws_batch.quiet import stdout_kept_clean
+from kedro_aws_batch.show.progress import View, stdout_console
 
 from .filters import filter_options, parameter_options, read_params
 from .options import conf_source_option, environment_option, refuse, service_option

@@ -49,8 +49,8 @@ class Place:
             from kedro_aws_batch.launch.runs import LocalRuns  # noqa: PLC0415
 
             return LocalRuns(self.project)
+        from kedro_aws_batch.aws import client  # noqa: PLC0415
         from kedro_aws_batch.client import Service  # noqa: PLC0415
-        from kedro_aws_batch.launch.aws import client  # noqa: PLC0415
 
         return Service(self._prefix(), client("lambda"))
 
@@ -60,7 +60,7 @@ class Place:
             from kedro_aws_batch.launch.runs import live_client  # noqa: PLC0415
 
             return live_client(self.project, name)
-        from kedro_aws_batch.launch.aws import client  # noqa: PLC0415
+        from kedro_aws_batch.aws import client  # noqa: PLC0415
 
         return client(name)
 

@@ -40,8 +40,8 @@ def command(place: Place, run: str | None, watch: bool, everything: bool, as_jso
       kedro aws-batch status 2026-11-22T13 --watch
       python -m kedro_aws_batch status --json | jq .counts
     """
-    from kedro_aws_batch.launch.progress import stdout_console  # noqa: PLC0415
     from kedro_aws_batch.launch.runs import find_run  # noqa: PLC0415
+    from kedro_aws_batch.show.progress import stdout_console  # noqa: PLC0415
 
     runs = place.runs()
     run_id = find_run(runs, run)
@@ -51,7 +51,7 @@ def command(place: Place, run: str | None, watch: bool, everything: bool, as_jso
     if as_json:
         click.echo(json.dumps(asdict(state), indent=2, ensure_ascii=False))
         return
-    from kedro_aws_batch.launch.table import plain_lines, run_table  # noqa: PLC0415
+    from kedro_aws_batch.show.table import plain_lines, run_table  # noqa: PLC0415
 
     console, prices = stdout_console(), prices_or_none(place)
     if console.is_terminal:
@@ -62,7 +62,7 @@ def command(place: Place, run: str | None, watch: bool, everything: bool, as_jso
 
 def _watch(runs: Runs, run_id: str, place: Place, everything: bool) -> int:
     """Show a run until it has ended and return the exit code."""
-    from kedro_aws_batch.launch.progress import Pace, View, can_draw, follow, has_ended, stdout_console  # noqa: PLC0415
+    from kedro_aws_batch.show.progress import Pace, View, can_draw, follow, has_ended, stdout_console  # noqa: PLC0415
 
     view = View(stdout_console(), prices_or_none(place), everything)
     try:

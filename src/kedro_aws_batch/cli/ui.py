@@ -52,7 +52,7 @@ def command(place: Place, port: int, browser: bool) -> None:
 
 
 def _source(place: Place) -> Source:
-    from kedro_aws_batch.launch import state as kept  # noqa: PLC0415
+    from kedro_aws_batch.kept import state as kept  # noqa: PLC0415
     from kedro_aws_batch.launch.runs import local_runs  # noqa: PLC0415
     from kedro_aws_batch.report.content import About, content  # noqa: PLC0415
     from kedro_aws_batch.report.measured import read_files  # noqa: PLC0415

@@ -76,7 +76,7 @@ def _pipelines(place: Place) -> Mapping[str, Pipeline]:
 
 def _write(state: RunState, project: Path, pipelines: Mapping[str, Pipeline]) -> str:
     """Write the events of a run and return what to say of it."""
-    from kedro_aws_batch.launch.files import write_atomically  # noqa: PLC0415
+    from kedro_aws_batch.files import write_atomically  # noqa: PLC0415
     from kedro_aws_batch.report.viz import EVENTS_FILE, events, nodes_of  # noqa: PLC0415
 
     nodes = nodes_of(state, pipelines)

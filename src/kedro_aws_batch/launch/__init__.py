@@ -1,1 +1,1 @@
-"""Launching a run and following it: inputs, state of local runs, progress, what failed."""
+"""Starting a run and following it to its end, on AWS or on this machine; and finding one that was started before."""

@@ -12,19 +12,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kedro_aws_batch.errors import ServiceError
+from kedro_aws_batch.show.outcome import report
+from kedro_aws_batch.show.progress import Pace, follow, has_ended
 from kedro_aws_batch.wording import counted
-
-from .outcome import report
-from .progress import Pace, follow, has_ended
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from kedro_aws_batch.client import RunState, Service, Started
+    from kedro_aws_batch.show.outcome import Ending
+    from kedro_aws_batch.show.progress import View
 
     from .commands import Commands
-    from .outcome import Ending
-    from .progress import View
 
 #: Seconds that an interrupted run has to settle: jobs have 30 from SIGTERM to SIGKILL.
 SETTLING = 45

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 from kedro_aws_batch.client import Service
 from kedro_aws_batch.container.payload import CONF_SOURCE
 from kedro_aws_batch.errors import ProjectError, ServiceError
+from kedro_aws_batch.files import write_atomically
 from kedro_aws_batch.graph.compile import to_json
+from kedro_aws_batch.kept import state
+from kedro_aws_batch.show.outcome import Ending
+from kedro_aws_batch.show.progress import Pace
 from kedro_aws_batch.wording import counted
 
-from . import state
 from .commands import Commands
 from .execution import Execution, start, watch
-from .files import write_atomically
 from .inputs import Uploaded, buckets, free_inputs, local_sources, upload
-from .outcome import Ending
-from .progress import Pace
 from .sources import for_jobs
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from kedro_aws_batch.client import RunState
     from kedro_aws_batch.graph.compile import Compiled
     from kedro_aws_batch.local import EmbeddedAws
+    from kedro_aws_batch.show.progress import View
 
-    from .progress import View
     from .selection import Selection
 
 #: As elsewhere no more than one question a second, though here nobody would be throttled for it.

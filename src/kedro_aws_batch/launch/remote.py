@@ -5,22 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from kedro_aws_batch.aws import client
 from kedro_aws_batch.client import Service
 from kedro_aws_batch.errors import ServiceError
 from kedro_aws_batch.graph.difference import explain
+from kedro_aws_batch.show.outcome import Ending
+from kedro_aws_batch.show.progress import Pace
 
-from .aws import client
 from .execution import Execution, Watched, start, watch
-from .outcome import Ending
-from .progress import Pace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kedro_aws_batch.client import RunState
+    from kedro_aws_batch.show.progress import View
 
     from .commands import Commands
-    from .progress import View
 
 #: Networks come and go: fifteen minutes are put up with.
 PACE = Pace(interval=2, patience=15 * 60)

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from kedro_aws_batch.client import RunSummary, Service
 from kedro_aws_batch.errors import KedroAwsBatchError, ServiceError
+from kedro_aws_batch.kept import state as kept
 from kedro_aws_batch.wording import counted, listed
-
-from . import state as kept
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

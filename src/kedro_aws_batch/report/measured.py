@@ -39,7 +39,7 @@ class Measured:
 def read_streams(logs: Any, groups: Sequence[GroupState]) -> Measured:
     """Return what the ends of jobs' logs in CloudWatch say: one call of GetLogEvents for each job that has run."""
     from kedro_aws_batch.aws_errors import Call, sentence  # noqa: PLC0415
-    from kedro_aws_batch.launch.outcome import LOG_GROUP, end_of_log  # noqa: PLC0415
+    from kedro_aws_batch.show.outcome import LOG_GROUP, end_of_log  # noqa: PLC0415
 
     ran = _ran(groups)
     refused: list[str] = []
@@ -62,7 +62,7 @@ def read_streams(logs: Any, groups: Sequence[GroupState]) -> Measured:
 
 def read_files(folder: Path, groups: Sequence[GroupState]) -> Measured:
     """Return what a local run's logs say, which lie in a folder."""
-    from kedro_aws_batch.launch.kept_logs import read_log  # noqa: PLC0415
+    from kedro_aws_batch.kept.logs import read_log  # noqa: PLC0415
 
     if not folder.is_dir():
         return Measured(unread="The logs of this run are no longer kept.")

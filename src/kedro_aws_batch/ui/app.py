@@ -14,7 +14,7 @@ from flask import Flask, Response, abort, jsonify, redirect, render_template_str
 
 from kedro_aws_batch.client import Service
 from kedro_aws_batch.errors import KedroAwsBatchError
-from kedro_aws_batch.launch.progress import has_ended
+from kedro_aws_batch.show.progress import has_ended
 from kedro_aws_batch.wording import lasting, moment, plain
 
 if TYPE_CHECKING:

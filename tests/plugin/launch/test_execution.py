@@ -14,8 +14,8 @@ from kedro_aws_batch.client import GroupState, RunState, Service, Started
 from kedro_aws_batch.errors import ServiceError
 from kedro_aws_batch.launch.commands import Commands
 from kedro_aws_batch.launch.execution import Execution, Watched, start, watch
-from kedro_aws_batch.launch.outcome import Ending
-from kedro_aws_batch.launch.progress import Pace, View
+from kedro_aws_batch.show.outcome import Ending
+from kedro_aws_batch.show.progress import Pace, View
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,7 @@ import pytest
 
 from kedro_aws_batch.client import GroupState, RunState, RunSummary
 from kedro_aws_batch.errors import ServiceError
-from kedro_aws_batch.launch import state as kept
+from kedro_aws_batch.kept import state as kept
 from kedro_aws_batch.launch.runs import KeptRuns, NoSuchRunError, find_run, local_runs
 
 if TYPE_CHECKING:

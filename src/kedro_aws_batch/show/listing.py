@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kedro_aws_batch.client import RunState
-
-    from .runs import Runs
+    from kedro_aws_batch.launch.runs import Runs
 
 #: Seconds between two calls of describe_run, whichever runs they ask for.
 BETWEEN = 1.0

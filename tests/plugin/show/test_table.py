@@ -8,8 +8,8 @@ import pytest
 from rich.console import Console
 
 from kedro_aws_batch.client import GroupState, RunState
-from kedro_aws_batch.launch.table import _folded, _shared, plain_lines, run_table, shown
 from kedro_aws_batch.prices import read_prices
+from kedro_aws_batch.show.table import _folded, _shared, plain_lines, run_table, shown
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

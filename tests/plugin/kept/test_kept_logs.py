@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kedro_aws_batch.client import GroupState
-from kedro_aws_batch.launch.kept_logs import log_name, read_log, save_log
-from kedro_aws_batch.launch.logs import Line
+from kedro_aws_batch.kept.logs import log_name, read_log, save_log
+from kedro_aws_batch.show.logs import Line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -6,7 +6,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from kedro_aws_batch.launch import state
+from kedro_aws_batch.kept import state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -8,9 +8,9 @@ import pytest
 
 from kedro_aws_batch.client import GroupState, RunState, RunSummary
 from kedro_aws_batch.errors import ServiceError
-from kedro_aws_batch.launch.listing import Clock, Listed, Listing, look, watch
-from kedro_aws_batch.launch.runs_table import as_data, runs_table
 from kedro_aws_batch.prices import read_prices
+from kedro_aws_batch.show.listing import Clock, Listed, Listing, look, watch
+from kedro_aws_batch.show.runs_table import as_data, runs_table
 
 from .test_table import printed
 

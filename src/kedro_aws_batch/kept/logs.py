@@ -6,9 +6,9 @@ import re
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
-from .files import write_atomically
-from .logs import Line, streams_of
-from .outcome import LOG_GROUP
+from kedro_aws_batch.files import write_atomically
+from kedro_aws_batch.show.logs import Line, streams_of
+from kedro_aws_batch.show.outcome import LOG_GROUP
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,9 +14,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from kedro_aws_batch.client import read_state
+from kedro_aws_batch.files import write_atomically
 
-from .files import write_atomically
-from .kept_logs import save_log
+from .logs import save_log
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -12,8 +12,8 @@ from moto import mock_aws
 from kedro_aws_batch.cli.logs import NoSuchNodeError, _groups, _prefixes, _with_prefix
 from kedro_aws_batch.client import GroupState, RunState
 from kedro_aws_batch.errors import ServiceError
-from kedro_aws_batch.launch.logs import LogReader, streams_of
-from kedro_aws_batch.launch.outcome import tail
+from kedro_aws_batch.show.logs import LogReader, streams_of
+from kedro_aws_batch.show.outcome import tail
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,7 @@ import io
 from rich.console import Console
 from rich.text import Text
 
-from kedro_aws_batch.launch.screen import Screen
+from kedro_aws_batch.show.screen import Screen
 
 
 class Drawn:
