@@ -1,16 +1,21 @@
-"""What Batch has of the queues and definitions that a run is to use, and whether it would take the run's jobs."""
+"""What Batch has of the queues and definitions that jobs are to use, and whether it would take those jobs.
+
+Asked by `start_run` before each run, and by `check --aws` and `deploy` before there is any.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .document import Resources
 from .errors import NotReadyError, did_you_mean
 from .plan import Plan
 
 #: The statuses of queues and compute environments that take no jobs; those being made or updated do, or will.
 _BROKEN = ("INVALID", "DELETING", "DELETED")
+QUEUE, DEFINITION = "job queue", "job definition"
 
 
 @dataclass(frozen=True)
@@ -25,43 +30,78 @@ class Offer:
     near: Collection[str] = ()
 
 
-def asked_of(plan: Plan) -> tuple[list[str], list[str]]:
-    """Return the queues and the definitions that a plan's jobs go to."""
-    queues, definitions = (
-        sorted({group.resources[kind] for group in plan.groups}) for kind in ("job_queue", "job_definition")
-    )
-    return queues, definitions
+@dataclass(frozen=True)
+class Asked:
+    """Where jobs are to go."""
+
+    #: For each queue the share identifiers of its jobs, "" of those that give none, each with the title of such a job.
+    shares: Mapping[str, Mapping[str, str]]
+    definitions: Sequence[str]
+
+    @property
+    def queues(self) -> list[str]:
+        """Return the names of the queues."""
+        return sorted(self.shares)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Why Batch would refuse jobs, or never run them."""
+
+    kind: str  #: QUEUE or DEFINITION
+    name: str
+    what: str  #: begins with a verb: the queue or the definition is its subject
+    remedy: str
+    absent: bool = False
+
+
+def asked_of(plan: Plan) -> Asked:
+    """Return where a plan's jobs go."""
+    return asked_by((group.title, group.resources) for group in plan.groups)
+
+
+def asked_by(jobs: Iterable[tuple[str, Resources]]) -> Asked:
+    """Return where jobs go, each given by its title and what it asks for."""
+    shares: dict[str, dict[str, str]] = {}
+    definitions = set()
+    for title, resources in jobs:
+        shares.setdefault(resources["job_queue"], {}).setdefault(resources.get("share_identifier") or "", title)
+        definitions.add(resources["job_definition"])
+    return Asked(shares, sorted(definitions))
 
 
 def refuse_unready(plan: Plan, offer: Offer) -> None:
     """Raise NotReadyError for queues and definitions that aren't there, or would take no jobs."""
-    queues, definitions = asked_of(plan)
-    found = {queue["jobQueueName"]: queue for queue in offer.queues}
-    wrong = [
-        *(_absent("job queue", name, offer) for name in queues if name not in found),
-        *(why for name in queues if name in found for why in _unready(found[name], offer)),
-        *(_absent("job definition", name, offer) for name in definitions if name not in offer.definitions),
-    ]
+    wrong = [f"The {each.kind} '{each.name}' {each.what} {each.remedy}" for each in faults(asked_of(plan), offer)]
     if wrong:
         raise NotReadyError(f"No run was started. {' '.join(wrong)}")
 
 
-def _absent(what: str, name: str, offer: Offer) -> str:
-    key = what.replace(" ", "_")
-    lacks = "There is no" if what == "job queue" else "There is no active revision of the"
-    near = did_you_mean(name, offer.near)
-    return (
-        f"{lacks} {what} '{name}' in {offer.region} in this account.{near} Make it, or mend aws_batch.{key} and deploy."
-    )
+def faults(asked: Asked, offer: Offer) -> list[Fault]:
+    """Return all that keeps jobs from going where they are to go."""
+    found = {queue["jobQueueName"]: queue for queue in offer.queues}
+    wrong = [_absent(QUEUE, name, offer) for name in asked.queues if name not in found]
+    for name in asked.queues:
+        if name in found:
+            wrong += [*_unready(found[name], offer), *_shares(found[name], asked.shares[name])]
+    return wrong + [_absent(DEFINITION, name, offer) for name in asked.definitions if name not in offer.definitions]
 
 
-def _unready(queue: Mapping[str, Any], offer: Offer) -> Iterator[str]:
+def _absent(kind: str, name: str, offer: Offer) -> Fault:
+    lacks = "is not" if kind == QUEUE else "has no active revision"
+    remedy = f"Make it, or mend aws_batch.{kind.replace(' ', '_')} and deploy."
+    what = f"{lacks} in {offer.region} in this account.{did_you_mean(name, offer.near)}"
+    return Fault(kind, name, what, remedy, absent=True)
+
+
+def _unready(queue: Mapping[str, Any], offer: Offer) -> Iterator[Fault]:
     name = queue["jobQueueName"]
     if queue["state"] != "ENABLED":
-        enable = f"aws batch update-job-queue --job-queue={name} --state=ENABLED"
-        yield f"The job queue '{name}' is {queue['state']}, so it takes no jobs. Enable it: {enable}"
+        enable = f"Enable it: aws batch update-job-queue --job-queue={name} --state=ENABLED"
+        yield Fault(QUEUE, name, f"is {queue['state']}, so it takes no jobs.", enable)
     if queue["status"] in _BROKEN:
-        yield f"The job queue '{name}' is {queue['status']}{_reason(queue)}, so it takes no jobs. Mend or replace it."
+        mend = "Mend or replace it: `aws batch describe-job-queues` has the whole of it."
+        yield Fault(QUEUE, name, f"is {queue['status']}{_reason(queue)}, so it takes no jobs.", mend)
     arns = {each["computeEnvironment"] for each in queue["computeEnvironmentOrder"]}
     behind = [each for each in offer.environments if each["computeEnvironmentArn"] in arns]
     if not any(each["state"] == "ENABLED" and each["status"] not in _BROKEN for each in behind):
@@ -69,10 +109,31 @@ def _unready(queue: Mapping[str, Any], offer: Offer) -> Iterator[str]:
             f"'{each['computeEnvironmentName']}' is {each['state']} and {each['status']}{_reason(each)}"
             for each in behind
         ]
-        yield (
-            f"The job queue '{name}' has no compute environment that runs jobs: {', '.join(told) or 'there is none'}. "
-            "Enable one, or mend it: aws batch update-compute-environment --compute-environment=<name> --state=ENABLED"
-        )
+        enable = "aws batch update-compute-environment --compute-environment=<name> --state=ENABLED"
+        what = f"has no compute environment that runs jobs: {', '.join(told) or 'there is none'}."
+        yield Fault(QUEUE, name, what, f"Enable one, or mend it: {enable}")
+
+
+def _shares(queue: Mapping[str, Any], shares: Mapping[str, str]) -> Iterator[Fault]:
+    """Yield a fault where jobs give a share identifier and mustn't, or give none and must.
+
+    SubmitJob, `shareIdentifier`: "Don't specify this parameter if the job queue doesn't have a fair-share scheduling
+    policy. If the job queue has a fair-share scheduling policy, then this parameter must be specified."
+    """
+    name = queue["jobQueueName"]
+    given = {share: title for share, title in shares.items() if share}
+    if queue.get("schedulingPolicyArn"):
+        if "" in shares:
+            what = f"shares fairly, so it takes no job without a share_identifier, as that of '{shares['']}' is."
+            remedy = (
+                "Give all jobs one: aws_batch.resources.default.share_identifier; or use a queue without that policy."
+            )
+            yield Fault(QUEUE, name, what, remedy)
+    elif given:
+        share, title = next(iter(given.items()))
+        what = f"doesn't share fairly, so it takes no job with a share_identifier, as that of '{title}' is ('{share}')."
+        remedy = "Take share_identifier out of aws_batch.resources, or use a queue with a fair-share policy."
+        yield Fault(QUEUE, name, what, remedy)
 
 
 def _reason(described: Mapping[str, Any]) -> str:

@@ -100,7 +100,8 @@ def _create(dispatcher: Dispatcher, source: Source, request: Mapping[str, Any], 
 def _refuse_unready(ports: Ports, plan: Plan) -> None:
     """Raise NotReadyError if Batch would take none of a run's jobs; if it doesn't tell, its refusals will."""
     try:
-        offer = ports.queue.offer(*asked_of(plan))
+        asked = asked_of(plan)
+        offer = ports.queue.offer(asked.queues, asked.definitions)
     except UnavailableError as error:
         ports.log.warning("job queues not looked at", error=str(error))
     else:

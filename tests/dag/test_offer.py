@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 import pytest
 
 from dag.errors import NotReadyError
-from dag.offer import Offer, refuse_unready
+from dag.offer import Offer, asked_of, faults, refuse_unready
 from dag.plan import Group, Plan, Settings
 from dag.status import OnFailure
 
 UP = {"state": "ENABLED", "status": "VALID"}
 
 
-def plan(*places: tuple[str, str]) -> Plan:
-    """Return the plan of a run with a job for each queue and definition."""
+def plan(*places: tuple[str, str], shares: Sequence[str | None] = ()) -> Plan:
+    """Return the plan of a run with a job for each queue and definition, and their share identifiers in turn."""
     groups = tuple(
-        Group((f"n{number}",), ("",), (), {"job_queue": queue, "job_definition": definition}, {}, ())
-        for number, (queue, definition) in enumerate(places)
+        Group(
+            (f"n{number}",),
+            ("",),
+            (),
+            {"job_queue": queue, "job_definition": definition, "share_identifier": share},
+            {},
+            (),
+        )
+        for number, ((queue, definition), share) in enumerate(zip_longest(places, shares))
     )
     settings = Settings(OnFailure.ABORT, "job", "EC2", None, None, True)
     return Plan("2026-11-22T13.11.00.123Z", "project", "aws_batch", ("__default__",), {}, settings, groups, {})
@@ -51,15 +59,15 @@ def test_queues_that_take_jobs_or_soon_will_are_not_refused(status: str) -> None
 
 def test_a_queue_that_is_not_there_is_named_with_the_nearest_that_is() -> None:
     assert refusal(near=["other", "qq"]) == (
-        "There is no job queue 'q' in eu-west-1 in this account. Did you mean 'qq'? Make it, or mend "
+        "The job queue 'q' is not in eu-west-1 in this account. Did you mean 'qq'? Make it, or mend "
         "aws_batch.job_queue and deploy."
     )
 
 
 def test_a_definition_without_an_active_revision_is_named() -> None:
     assert refusal(queue("q"), definitions=(), near=["dd"]) == (
-        "There is no active revision of the job definition 'd' in eu-west-1 in this account. Did you mean 'dd'? Make "
-        "it, or mend aws_batch.job_definition and deploy."
+        "The job definition 'd' has no active revision in eu-west-1 in this account. Did you mean 'dd'? Make it, or "
+        "mend aws_batch.job_definition and deploy."
     )
 
 
@@ -73,7 +81,8 @@ def test_a_disabled_queue_is_told_with_the_command_that_enables_it() -> None:
 @pytest.mark.parametrize("status", ["INVALID", "DELETING", "DELETED"])
 def test_a_queue_that_takes_no_jobs_is_told_with_its_status_and_reason(status: str) -> None:
     assert refusal(queue("q", status=status, statusReason="So it is.")) == (
-        f"The job queue 'q' is {status} (So it is), so it takes no jobs. Mend or replace it."
+        f"The job queue 'q' is {status} (So it is), so it takes no jobs. Mend or replace it: `aws batch "
+        "describe-job-queues` has the whole of it."
     )
 
 
@@ -98,5 +107,33 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
     offer = Offer([queue("a", state="DISABLED")], [environment("well")], {"d"}, "eu-west-1")
     with pytest.raises(NotReadyError) as refused:
         refuse_unready(plan(("a", "d"), ("b", "d"), ("a", "e")), offer)
-    named = ("There is no job queue 'b'", "The job queue 'a' is DISABLED", "of the job definition 'e'")
+    named = ("The job queue 'b' is not", "The job queue 'a' is DISABLED", "The job definition 'e' has no")
     assert all(each in str(refused.value) for each in named)
+
+
+@pytest.mark.parametrize(
+    ("policy", "shares", "refused"),
+    [
+        (None, [None, None], ""),
+        (
+            None,
+            [None, "team"],
+            "no job with a share_identifier, as that of 'n1' is ('team'). Take share_identifier out",
+        ),
+        ("arn:fair", ["team", "others"], ""),
+        (
+            "arn:fair",
+            ["team", None],
+            "takes no job without a share_identifier, as that of 'n1' is. Give all jobs one: ",
+        ),
+    ],
+)
+def test_a_share_identifier_goes_with_a_queue_that_shares_fairly(
+    policy: str | None, shares: list[str | None], refused: str
+) -> None:
+    fair = queue("q", schedulingPolicyArn=policy) if policy else queue("q")
+    offer = Offer([fair], [environment("well")], {"d"}, "eu-west-1")
+    told = [
+        f"{each.what} {each.remedy}" for each in faults(asked_of(plan(("q", "d"), ("q", "d"), shares=shares)), offer)
+    ]
+    assert (len(told), refused in "".join(told)) == (bool(refused), True)

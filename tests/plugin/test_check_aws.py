@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from kedro_aws_batch._service.dag.document import GraphDocument, Node
 from kedro_aws_batch.deploy.check_aws import check_aws
+from kedro_aws_batch.graph.config import RUN_DEFAULTS
 
-DOCUMENT = {"nodes": [], "run": {"job_queue": "main_queue", "job_definition": "kedro_run"}}
 UP = {"state": "ENABLED", "status": "VALID", "statusReason": "ComputeEnvironment Healthy"}
 SERVICE_ROLE = "CLIENT_ERROR - Not authorized to perform sts:AssumeRole."
 
@@ -32,7 +33,10 @@ class Batch:
     def describe_compute_environments(self, computeEnvironments: list[str]) -> dict[str, Any]:  # noqa: N803
         named = self._named()
         return {
-            "computeEnvironments": [{"computeEnvironmentName": each, **named[each]} for each in computeEnvironments]
+            "computeEnvironments": [
+                {"computeEnvironmentArn": each, "computeEnvironmentName": each, **named[each]}
+                for each in computeEnvironments
+            ]
         }
 
     def describe_job_definitions(self, **_: Any) -> dict[str, Any]:
@@ -42,8 +46,12 @@ class Batch:
         return {f"env-{number}": each for number, each in enumerate(self.environments, start=1)}
 
 
-def told(batch: Batch) -> list[str]:
-    return [str(problem) for problem in check_aws(DOCUMENT, batch)]
+def told(batch: Batch, **resources: Any) -> list[str]:
+    """Return what is said of a project with one node."""
+    node = Node("train", "train: …", None, frozenset(), (), (), resources)
+    run = {**RUN_DEFAULTS, "job_queue": "main_queue", "job_definition": "kedro_run"}
+    of = GraphDocument("sha256:0", "project", "aws_batch", (node,), {"__default__": (0,)}, {}, run)
+    return [str(problem) for problem in check_aws(of, batch)]
 
 
 @pytest.mark.parametrize("status", ["VALID", "UPDATING", "CREATING"])
@@ -91,3 +99,14 @@ def test_a_queue_without_any_environment_is_told_and_batch_is_not_asked_for_all_
 
 def test_one_environment_that_runs_jobs_is_enough() -> None:
     assert told(Batch(UP, [{"state": "DISABLED", "status": "VALID"}, UP])) == []
+
+
+def test_jobs_that_share_and_a_queue_that_does_not_are_told_of_and_the_other_way_round() -> None:
+    fair = {**UP, "schedulingPolicyArn": "arn:policy"}
+    assert told(Batch(fair), share_identifier="team") == told(Batch(UP)) == []
+    (without,) = told(Batch(fair))
+    assert without.startswith(
+        "job queue 'main_queue': shares fairly, so it takes no job without a share_identifier, as"
+    )
+    (given,) = told(Batch(UP), share_identifier="team")
+    assert "takes no job with a share_identifier, as that of 'train' is ('team'). Take share_identifier out of" in given

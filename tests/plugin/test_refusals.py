@@ -194,7 +194,7 @@ def test_what_batch_has_not_or_has_disabled_is_found_before_anything_is_deployed
         batch.update_job_queue(jobQueue="main_queue", state="DISABLED")
         assert call(*DEPLOY).stderr == (
             "Error: 1 problem to solve first:\n"
-            "  1. job queue 'main_queue': is disabled, so it takes no jobs. "
+            "  1. job queue 'main_queue': is DISABLED, so it takes no jobs. "
             "Enable it: aws batch update-job-queue --job-queue=main_queue --state=ENABLED\n"
         )
         file = project / "conf/aws_batch/parameters.yml"

@@ -77,7 +77,7 @@ def ask_aws(document: Mapping[str, Any], region: str | None = None) -> list[Prob
     from kedro_aws_batch.aws import client  # noqa: PLC0415
     from kedro_aws_batch.deploy.check_aws import check_aws  # noqa: PLC0415
 
-    return check_aws(document, client("batch", region))
+    return check_aws(read_document(json.dumps(document)), client("batch", region))
 
 
 def _region(project: Project, compiled: Compiled) -> str | None:

@@ -6,22 +6,23 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from kedro_aws_batch._service.dag.errors import DagError
+from kedro_aws_batch._service.dag.offer import Asked, Fault, Offer, asked_by, faults
+from kedro_aws_batch._service.dag.preview import preview
 from kedro_aws_batch.aws_errors import Call, sentence
 from kedro_aws_batch.errors import ServiceError
 from kedro_aws_batch.graph.problems import Problem
-from kedro_aws_batch.wording import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
-#: The statuses of queues and environments that take no jobs; those being created or updated do, or will.
-_BROKEN = ("INVALID", "DELETING", "DELETED")
+    from kedro_aws_batch._service.dag.document import GraphDocument, Resources
 
 
-def check_aws(document: Mapping[str, Any], batch: Any) -> list[Problem]:
+def check_aws(document: GraphDocument, batch: Any) -> list[Problem]:
     """Return what is wrong with the queues and job definitions that a graph document names. Raises ServiceError."""
-    found = [problem for name in _named(document, "job_queue") for problem in _queue(name, batch)]
-    return found + [problem for name in _named(document, "job_definition") for problem in _definition(name, batch)]
+    asked = _asked(document)
+    return [_problem(fault) for fault in faults(asked, _offer(asked, batch))]
 
 
 def require_credentials(sts: Any) -> None:
@@ -32,66 +33,53 @@ def require_credentials(sts: Any) -> None:
         raise ServiceError(sentence(error, Call("deploy", "sts:GetCallerIdentity")), "Refused") from error
 
 
-def _named(document: Mapping[str, Any], key: str) -> list[str]:
-    asked = {node["resources"].get(key) for node in document["nodes"]} | {document["run"].get(key)}
-    return sorted(filter(None, asked))
+def _asked(document: GraphDocument) -> Asked:
+    """Return where the jobs of all pipelines go, and what the configuration names though no node uses it."""
+    found = asked_by(_jobs(document))
+    shares = {document.run["job_queue"]: {}, **found.shares}
+    return Asked(shares, sorted({document.run["job_definition"], *found.definitions}))
 
 
-def _queue(name: str, batch: Any) -> Iterator[Problem]:
-    where = f"job queue '{name}'"
-    found = _ask(batch, "describe_job_queues", "DescribeJobQueues", jobQueues=[name])["jobQueues"]
-    if not found:
-        known = [each["jobQueueName"] for each in _ask(batch, "describe_job_queues", "DescribeJobQueues")["jobQueues"]]
-        yield Problem(where, f"is not in {batch.meta.region_name} in this account.", _absent(name, known, "job_queue"))
-        return
-    (queue,) = found
-    if queue["state"] != "ENABLED":
-        enable = f"aws batch update-job-queue --job-queue={name} --state=ENABLED"
-        yield Problem(where, "is disabled, so it takes no jobs.", f"Enable it: {enable}")
-    if queue["status"] in _BROKEN:
-        what = f"is {queue['status']}{_reason(queue)}, so it takes no jobs."
-        yield Problem(where, what, "Mend or replace it: `aws batch describe-job-queues` has the whole of it.")
-    yield from _environments(where, [each["computeEnvironment"] for each in queue["computeEnvironmentOrder"]], batch)
+def _jobs(document: GraphDocument) -> Iterator[tuple[str, Resources]]:
+    for name, nodes in document.pipelines.items():
+        try:
+            groups = preview(document, {"pipeline": name}).groups if nodes else ()
+        except DagError:
+            groups = ()  # `check` tells why it can't run
+        for group in groups:
+            yield group.nodes[0], group.resources
 
 
-def _environments(where: str, arns: list[str], batch: Any) -> Iterator[Problem]:
-    """Yield a problem if none of a queue's compute environments would run a job."""
-    asked = {"computeEnvironments": arns}
-    described = (  # for none Batch would describe all that there are
-        _ask(batch, "describe_compute_environments", "DescribeComputeEnvironments", **asked)["computeEnvironments"]
+def _problem(fault: Fault) -> Problem:
+    remedy = fault.remedy
+    if fault.absent:
+        region = "`region` in serverless.yml or else AWS_REGION"
+        mend = f"mend aws_batch.{fault.kind.replace(' ', '_')}"
+        remedy = f"Deploy it, {mend}, or say where it is: {region}, and AWS_PROFILE."
+    return Problem(f"{fault.kind} '{fault.name}'", fault.what, remedy)
+
+
+def _offer(asked: Asked, batch: Any) -> Offer:
+    queues = _ask(batch, "describe_job_queues", "DescribeJobQueues", jobQueues=asked.queues)["jobQueues"]
+    arns = sorted({each["computeEnvironment"] for queue in queues for each in queue["computeEnvironmentOrder"]})
+    environments = (  # for none Batch would describe all that there are
+        _ask(batch, "describe_compute_environments", "DescribeComputeEnvironments", computeEnvironments=arns)
         if arns
-        else []
-    )
-    if not any(each["state"] == "ENABLED" and each["status"] not in _BROKEN for each in described):
-        names = [
-            f"'{each['computeEnvironmentName']}' is {each['state']} and {each['status']}{_reason(each)}"
-            for each in described
-        ]
-        what = f"has no compute environment that runs jobs: {', '.join(names) or 'there is none'}."
-        enable = "aws batch update-compute-environment --compute-environment=<name> --state=ENABLED"
-        yield Problem(where, what, f"Enable one, or mend it: {enable}")
+        else {"computeEnvironments": []}
+    )["computeEnvironments"]
+    definitions = {name for name in asked.definitions if _active(batch, jobDefinitionName=name)}
+    near: set[str] = set()
+    if len(queues) < len(asked.queues):
+        others = _ask(batch, "describe_job_queues", "DescribeJobQueues")["jobQueues"]
+        near |= {each["jobQueueName"] for each in others}
+    if len(definitions) < len(asked.definitions):
+        near |= set(_active(batch))
+    return Offer(queues, environments, definitions, batch.meta.region_name, near)
 
 
-def _reason(described: Mapping[str, Any]) -> str:
-    if described["status"] not in _BROKEN:
-        return ""
-    return f" ({described['statusReason'].rstrip('.')})" if described.get("statusReason") else ""
-
-
-def _definition(name: str, batch: Any) -> Iterator[Problem]:
-    where = f"job definition '{name}'"
-    action = "DescribeJobDefinitions"
-    if not _ask(batch, "describe_job_definitions", action, jobDefinitionName=name, status="ACTIVE")["jobDefinitions"]:
-        others = _ask(batch, "describe_job_definitions", action, status="ACTIVE")["jobDefinitions"]
-        known = {each["jobDefinitionName"] for each in others}
-        what = f"has no active revision in {batch.meta.region_name} in this account."
-        yield Problem(where, what, _absent(name, known, "job_definition"))
-
-
-def _absent(name: str, known: Any, key: str) -> str:
-    near = did_you_mean(name, known).strip()
-    region = "`region` in serverless.yml or else AWS_REGION"
-    return f"{near} Deploy it, mend aws_batch.{key}, or say where it is: {region}, and AWS_PROFILE.".strip()
+def _active(batch: Any, **which: str) -> list[str]:
+    answer = _ask(batch, "describe_job_definitions", "DescribeJobDefinitions", status="ACTIVE", **which)
+    return [each["jobDefinitionName"] for each in answer["jobDefinitions"]]
 
 
 def _ask(batch: Any, method: str, action: str, **request: Any) -> dict[str, Any]:
