@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from botocore.exceptions import BotoCoreError, ClientError
 
 from adapters.ports import Accepted, Answer, Clock, Rejected, UnavailableError, Unknown
+from dag import limits
 from dag.offer import Offer
 from dag.records import LONGEST_REASON
 from dag.submission import Submission
@@ -24,13 +25,13 @@ from dag.submission import Submission
 if TYPE_CHECKING:
     from mypy_boto3_batch import BatchClient
 
-#: SubmitJob: 50 a second per account and Region, not adjustable. One invocation never asks for more.
-SUBMITS_A_SECOND = 50
+#: One invocation never asks for more than the account has.
+SUBMITS_A_SECOND = limits.SUBMITS_A_SECOND.most
 _LONGEST_PAUSE = 5.0
 #: Seconds kept back to record what was accepted: else a slice that is throttled for long is left to reconcile whole.
 _TO_RECORD = 5.0
 _THROTTLED = frozenset({"TooManyRequestsException", "ThrottlingException", "Throttling", "RequestLimitExceeded"})
-_DESCRIBED_AT_ONCE = 100  # DescribeJobs
+_DESCRIBED_AT_ONCE = limits.DESCRIBE_JOBS.most
 _BAD_REQUEST = 400
 _TOO_MANY_REQUESTS = 429
 _SERVER_ERROR = 500

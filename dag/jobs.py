@@ -9,8 +9,9 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-#: Batch's limit on a job name; letters, digits, `-` and `_`, beginning with a letter or digit.
-LONGEST_NAME = 128
+from . import limits
+
+LONGEST_NAME = limits.JOB_NAME_LENGTH.most
 
 _NAME = re.compile(
     r"(?P<project>[A-Za-z0-9][A-Za-z0-9_-]*?)--"

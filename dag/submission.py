@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
+from . import limits
 from .document import Resources
 from .errors import InvalidRequestError
 from .plan import Group, Plan
 from .shards import Mark
 
 FORMAT = 1
-#: SubmitJob accepts 30 KiB; the rest is left to what the client adds round the body.
-LARGEST_REQUEST = 30 * 1024 - 256
+#: The rest is left to what the client adds round the body.
+LARGEST_REQUEST = limits.SUBMIT_BYTES.most - 256
 
 #: A host that AWS reclaims is no fault of the program: try again elsewhere, and nothing but that, unless `attempts`
 #: asks for more. The reasons are those that Batch documents for EC2 hosts and for Fargate Spot.
@@ -33,8 +34,7 @@ _TRIES_FOR_RECLAIMED_HOSTS = 3
 #: Few, because a function sees the ends of ten jobs at a time, after which hardly ever ten groups are ready: with 10, a
 #: run of 200 jobs in 10 layers made 90 requests of Batch, with 3 it makes 33, and no other figure is worse.
 ARRAY_FROM = 3
-#: Batch's limit on an array's size.
-LARGEST_ARRAY = 10_000
+LARGEST_ARRAY = limits.ARRAY_SIZE.most
 
 
 #: What `kedro run --params` takes for what it looks like.

@@ -22,7 +22,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from adapters.ports import LARGEST_PIECE, Ports, RunTable
-from dag import decision
+from dag import decision, limits
 from dag.durations import dump_durations, learn, load_durations
 from dag.errors import UnknownRunError
 from dag.plan import Plan, load_plan
@@ -39,8 +39,8 @@ from runs.submitting import WRITE_AT_ONCE, submit
 SLICE = 50
 #: Seconds that a slice may need, throttled: with less left, another invocation carries on.
 RESERVE = 15.0
-_WINDOW = 10_000  # attempts looked at for a slice: those of the largest array job
-_READ_AT_ONCE = 100  # BatchGetItem
+_WINDOW = limits.ARRAY_SIZE.most  # attempts looked at for a slice: those of the largest array job
+_READ_AT_ONCE = limits.BATCH_GET.most
 MOST_GROUPS = 100_000  # of the plans that a process keeps: 160 MB, and as much again while the next is read
 
 

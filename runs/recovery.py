@@ -6,6 +6,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from dag import limits
 from dag.events import read_job
 from dag.plan import Plan
 from dag.records import Array, Job, Outcome, Run
@@ -16,7 +17,7 @@ from runs.announcing import announce
 from runs.reading import read_arrays, read_jobs
 from runs.submitting import record, submit
 
-_DESCRIBE_AT_ONCE = 100  # DescribeJobs
+_DESCRIBE_AT_ONCE = limits.DESCRIBE_JOBS.most
 #: ms after which a job that DescribeJobs leaves out is taken for forgotten, not for one too new to be listed.
 _FORGOTTEN = 3_600_000
 

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from adapters.ports import Accepted, Ports, Rejected
+from dag import limits
 from dag.plan import Plan
 from dag.records import Array, Job, Outcome
 from dag.shards import Mark, Shard, by_shard
 from dag.submission import pack
 
-WRITE_AT_ONCE = 25  # BatchWriteItem
+WRITE_AT_ONCE = limits.BATCH_WRITE.most
 
 
 @dataclass

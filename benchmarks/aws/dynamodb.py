@@ -15,10 +15,12 @@ from typing import Any, NoReturn
 
 from botocore.exceptions import ClientError
 
+from dag import limits
+
 Item = dict[str, Any]
 Key = tuple[str, str]
-_PAGE = 1024 * 1024  # bytes that one Query answers at the most
-_LARGEST_ITEM = 400 * 1024
+_PAGE = limits.QUERY_BYTES.most
+_LARGEST_ITEM = limits.ITEM_BYTES.most
 
 
 class ConditionalCheckFailedError(ClientError):
@@ -226,7 +228,9 @@ class MeteredDynamoDB:
     def batch_get_item(self, *, RequestItems: dict[str, Any]) -> dict[str, Any]:
         ((table, wanted),) = RequestItems.items()
         keys = [_key(each) for each in wanted["Keys"]]
-        _check(0 < len(keys) <= 100 and len(set(keys)) == len(keys), "BatchGetItem takes 100 different keys")
+        _check(
+            limits.BATCH_GET.allows(len(keys)) and len(set(keys)) == len(keys), "BatchGetItem takes 100 different keys"
+        )
 
         def effect() -> Effect:
             found = [_shown(item) for key in keys if (item := self._get(key)) is not None]
@@ -238,7 +242,10 @@ class MeteredDynamoDB:
     def batch_write_item(self, *, RequestItems: dict[str, Any]) -> dict[str, Any]:
         ((_, wanted),) = RequestItems.items()
         items = {_key(each["PutRequest"]["Item"]): each["PutRequest"]["Item"] for each in wanted}
-        _check(0 < len(items) == len(wanted) <= 25, "BatchWriteItem takes 25 different keys")
+        _check(
+            limits.BATCH_WRITE.allows(len(items)) and len(items) == len(wanted),
+            "BatchWriteItem takes 25 different keys",
+        )
         sizes = {key: item_size(item) for key, item in items.items()}
 
         def apply() -> Item:

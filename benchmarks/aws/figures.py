@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dag import limits
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -15,7 +17,9 @@ class Figure:
 
 
 # AWS Batch -------------------------------------------------------------------------------------------------------
-SUBMITS_A_SECOND = Figure(50, "SubmitJob a second and account, 429 above", "AWS Batch quotas, not adjustable")
+SUBMITS_A_SECOND = Figure(
+    limits.SUBMITS_A_SECOND.most, "SubmitJob a second and account, 429 above", "AWS Batch quotas, not adjustable"
+)
 SUBMIT_MS = Figure(100, "SubmitJob, answered", "assumed")
 DESCRIBE_MS = Figure(100, "what Batch is asked for, answered", "assumed")
 JOB_START_MS = Figure(0, "from SubmitJob to the job's start", "left out: it is the compute environment's, not ours")
@@ -24,7 +28,7 @@ JOB_START_MS = Figure(0, "from SubmitJob to the job's start", "left out: it is t
 DELIVERY_MS = Figure(50, "from a job's end to its message in the queue, median", "assumed below the P99")
 DELIVERY_P99_MS = Figure(129, "the same, P99", "EventBridge end-to-end latency as AWS announced it in 2023")
 RECEIVE_MS = Figure(10, "ReceiveMessage by the mapping, of at most 10 messages", "assumed")
-RECEIVE_AT_ONCE = Figure(10, "messages a ReceiveMessage", "SQS API reference")
+RECEIVE_AT_ONCE = Figure(limits.MESSAGES_AT_ONCE.most, "messages a ReceiveMessage", "SQS API reference")
 SQS_CHUNK = Figure(64 * 1024, "bytes that are billed as one SQS request", "SQS pricing")
 FIRST_BATCHES = Figure(5, "batches that a mapping handles at once to begin with", "Lambda guide, SQS scaling")
 BATCHES_A_MINUTE = Figure(300, "more of them a minute while messages are left", "Lambda guide, SQS scaling")
@@ -33,7 +37,7 @@ BATCHES_A_MINUTE = Figure(300, "more of them a minute while messages are left", 
 COLD_MS = Figure(600, "cold start, init included", "500–700 ms, measured on the packaged zip")
 WARM_MS = Figure(10, "start of a warm invocation", "assumed")
 IDLE_MS = Figure(300_000, "after which an idle environment is gone", "assumed; AWS does not say")
-PAYLOAD = Figure(6 * 1024 * 1024, "bytes of a batch", "Lambda quotas: synchronous payload")
+PAYLOAD = Figure(limits.INVOKE_BYTES.most, "bytes of a batch", "Lambda quotas: synchronous payload")
 FULL_VCPU_MB = Figure(1769, "MB of memory that come with one vCPU", "Lambda guide, memory")
 CLIENT_MS = Figure(0.7, "CPU of boto3 for one request, at a full vCPU", "measured, benchmarks/advance")
 

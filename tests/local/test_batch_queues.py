@@ -188,13 +188,13 @@ def test_lists_come_in_pages_of_at_most_100(aws: EmbeddedAws) -> None:
         ({"jobDefinition": "nothing"}, "nothing does not exist"),
         ({"jobDefinition": "small:9"}, "small:9 does not exist"),
         ({"dependsOn": [{"jobId": "unknown"}]}, "unknown"),
-        ({"dependsOn": [{"jobId": "x"}] * 21}, "at most 20"),
+        ({"dependsOn": [{"jobId": "x"}] * 21}, "maximum of 20"),
         ({"arrayProperties": {"size": 1}}, "between 2 and 10000"),
         ({"arrayProperties": {"size": 10001}}, "between 2 and 10000"),
         ({"timeout": {"attemptDurationSeconds": 59}}, "at least 60"),
         ({"retryStrategy": {"attempts": 11}}, "between 1 and 10"),
         ({"containerOverrides": {"environment": [{"name": "AWS_BATCH_X", "value": ""}]}}, "AWS_BATCH"),
-        ({"containerOverrides": {"environment": [{"name": "X", "value": "x" * 31000}]}}, "larger than 30720"),
+        ({"containerOverrides": {"environment": [{"name": "X", "value": "x" * 31000}]}}, "less than 30 KiB"),
     ],
 )
 def test_what_batch_refuses_is_refused(aws: EmbeddedAws, request_: Json, message: str) -> None:

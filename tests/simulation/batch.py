@@ -11,6 +11,8 @@ from typing import Any, NoReturn
 
 from botocore.exceptions import ClientError, ReadTimeoutError
 
+from dag import limits
+
 
 @dataclass
 class SimulatedJob:
@@ -203,7 +205,7 @@ class SimulatedBatch:
 
     def describe_jobs(self, jobs: Sequence[str]) -> dict[str, Any]:
         self._call("DescribeJobs")
-        assert len(jobs) <= 100, "DescribeJobs takes at most 100 ids"
+        assert limits.DESCRIBE_JOBS.allows(len(jobs)), limits.DESCRIBE_JOBS.answer(len(jobs))
         return {"jobs": [self.jobs[job_id].detail() for job_id in jobs if job_id in self.jobs]}
 
     def list_jobs(self, **request: Any) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from adapters.ports import Page
+from dag import limits
 from dag.records import Array, Job, Outcome, Run
 from dag.shards import SETS, Mark, Shard
 from dag.status import RunStatus
@@ -105,7 +106,7 @@ class MemoryRunTable:
 
     def get_runs(self, run_ids: Sequence[str]) -> list[Run]:
         self._call("get_runs")
-        assert len(run_ids) <= 100, "BatchGetItem takes at most 100 keys"
+        assert len(run_ids) <= limits.BATCH_GET.most, "BatchGetItem takes at most 100 keys"
         return [self._runs[run_id] for run_id in run_ids if run_id in self._runs]
 
     def end_run(self, run_id: str, status: RunStatus, reason: str | None, at: int) -> bool:
@@ -162,13 +163,13 @@ class MemoryRunTable:
 
     def get_shards(self, run_id: str, indices: Collection[int]) -> list[Shard]:
         self._call("get_shards")
-        assert len(indices) <= 100, "BatchGetItem takes at most 100 keys"
+        assert len(indices) <= limits.BATCH_GET.most, "BatchGetItem takes at most 100 keys"
         known = self._shards.get(run_id, {})
         return [known[index] for index in indices if index in known]
 
     def put_jobs(self, run_id: str, jobs: Sequence[Job], expires_at: int) -> None:
         self._call("put_jobs")
-        assert len(jobs) <= 25, "BatchWriteItem takes at most 25 items"
+        assert len(jobs) <= limits.BATCH_WRITE.most, "BatchWriteItem takes at most 25 items"
         self._jobs.setdefault(run_id, {}).update({job.mark: job for job in jobs})
 
     def jobs(self, run_id: str, first: int, last: int, after: Mark | None) -> tuple[list[Job], Mark | None]:
@@ -193,7 +194,7 @@ class MemoryRunTable:
 
     def put_outcomes(self, run_id: str, outcomes: Sequence[Outcome], expires_at: int) -> None:
         self._call("put_outcomes")
-        assert len(outcomes) <= 25, "BatchWriteItem takes at most 25 items"
+        assert len(outcomes) <= limits.BATCH_WRITE.most, "BatchWriteItem takes at most 25 items"
         self._outcomes.setdefault(run_id, {}).update({outcome.mark: outcome for outcome in outcomes})
 
     def outcomes(self, run_id: str, first: int, last: int, after: Mark | None) -> tuple[list[Outcome], Mark | None]:

@@ -19,11 +19,11 @@ from moto.dynamodb.models import dynamodb_backends
 from moto.events.models import events_backends
 from moto.sqs.models import sqs_backends
 
+from kedro_aws_batch._service.dag import limits
 from kedro_aws_batch.local.alarms import Alarms
 from kedro_aws_batch.local.batch.api import BatchApi
 from kedro_aws_batch.local.batch.engine import Engine, Surroundings
 from kedro_aws_batch.local.batch.launch import Launcher
-from kedro_aws_batch.local.batch.requests import MINIMUM_TIMEOUT
 from kedro_aws_batch.local.compute import Compute, JobDefinitionSettings
 from kedro_aws_batch.local.errors import EmbeddedAwsError
 from kedro_aws_batch.local.events import DeliveringEventsBackend, EventBus, new_event
@@ -99,7 +99,7 @@ class EmbeddedAws:
     #: The same when the embedded AWS ends.
     exit_grace: float = 2
     #: Seconds that a job's timeout must be at least.
-    minimum_job_timeout: int = MINIMUM_TIMEOUT
+    minimum_job_timeout: int = limits.TIMEOUT_SECONDS.least
 
     _running: _Running | None = field(default=None, init=False, repr=False)
 

@@ -19,6 +19,7 @@ from moto.core.request import (
 )
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
+from kedro_aws_batch._service.dag import limits
 from kedro_aws_batch.local.errors import ApiError, EmbeddedAwsError
 from kedro_aws_batch.local.functions import AsyncInvoker, Functions, invocation_error
 from kedro_aws_batch.local.loopback import Request, Response
@@ -30,9 +31,6 @@ logger = logging.getLogger(__name__)
 
 _SCOPE = re.compile(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/")
 _INVOKE = re.compile(r"/2015-03-31/functions/([^/]+)/invocations/?")
-
-#: Bytes of a request, synchronous and asynchronous: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
-_SYNC_LIMIT, _ASYNC_LIMIT = 6 * 1024 * 1024, 1024 * 1024
 
 
 class Gateway:
@@ -76,8 +74,9 @@ class Gateway:
         function = self._functions.find(name)
         kind = request.header("X-Amz-Invocation-Type", "RequestResponse")
         payload = request.body or b"{}"
-        if len(payload) > (_ASYNC_LIMIT if kind == "Event" else _SYNC_LIMIT):
-            raise ApiError("RequestTooLargeException", f"The request is too large: {len(payload)} bytes", 413)
+        limit = limits.INVOKE_ASYNC_BYTES if kind == "Event" else limits.INVOKE_BYTES
+        if not limit.allows(len(payload)):
+            raise ApiError("RequestTooLargeException", limit.answer(len(payload)), 413)
         try:
             json.loads(payload)
         except ValueError as error:
@@ -129,11 +128,11 @@ def _check_batch_write(request: Request) -> None:
     if not request.header("X-Amz-Target").endswith(".BatchWriteItem"):
         return
     count = sum(len(requests) for requests in json.loads(request.body).get("RequestItems", {}).values())
-    if not 1 <= count <= 25:
+    if not limits.BATCH_WRITE.allows(count):
         raise ApiError(
             "ValidationException",
             "1 validation error detected: Value at 'requestItems' failed to satisfy constraint: "
-            f"Member must have length between 1 and 25, inclusive: {count}",
+            f"{limits.BATCH_WRITE.answer(count)}",
         )
 
 

@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from moto.batch.models import batch_backends
 
+from kedro_aws_batch._service.dag import limits
 from kedro_aws_batch.local.batch.jobs import Status
-from kedro_aws_batch.local.batch.requests import REQUEST_LIMIT, read_submission
+from kedro_aws_batch.local.batch.requests import read_submission
 from kedro_aws_batch.local.errors import ClientException
 
 if TYPE_CHECKING:
     from kedro_aws_batch.local.batch.engine import Engine
     from kedro_aws_batch.local.batch.jobs import Job, Json
     from kedro_aws_batch.local.place import Place
-
-_PAGE = 100
 
 
 class BatchApi:
@@ -41,8 +40,8 @@ class BatchApi:
 
     def answer(self, path: str, body: bytes) -> Json:
         """Return the answer to a request; ApiError carries what else is to be said."""
-        if path == "/v1/submitjob" and len(body) > REQUEST_LIMIT:
-            raise ClientException(f"The request is larger than {REQUEST_LIMIT} bytes: {len(body)}")
+        if path == "/v1/submitjob" and not limits.SUBMIT_BYTES.allows(len(body)):
+            raise ClientException(limits.SUBMIT_BYTES.answer(len(body)))
         return self._operations[path](json.loads(body or b"{}"))
 
     def _submit_job(self, request: Json) -> Json:
@@ -52,8 +51,8 @@ class BatchApi:
 
     def _describe_jobs(self, request: Json) -> Json:
         wanted = request.get("jobs") or []
-        if len(wanted) > _PAGE:
-            raise ClientException(f"At most {_PAGE} jobs can be described at once, {len(wanted)} given")
+        if not limits.DESCRIBE_JOBS.allows(len(wanted)):
+            raise ClientException(limits.DESCRIBE_JOBS.answer(len(wanted)))
         return {"jobs": self._engine.describe(wanted)}
 
     def _terminate_job(self, request: Json) -> Json:
@@ -72,6 +71,9 @@ class BatchApi:
     def _list_jobs(self, request: Json) -> Json:
         jobs = self._candidates(request)
         filters = request.get("filters") or []
+        if not limits.LIST_JOBS_FILTERS.allows(len(filters)):
+            raise ClientException(limits.LIST_JOBS_FILTERS.answer(len(filters)))
+        page = (limits.LIST_JOBS_FILTERED if filters else limits.LIST_JOBS).most
         if filters:
             jobs = [job for job in jobs if _passes(job, filters)]
         else:
@@ -81,7 +83,7 @@ class BatchApi:
                 raise ClientException(f"jobStatus is not one of {', '.join(each.value for each in Status)}: {status}")
             jobs = [job for job in jobs if job.status.value == status]
         start = int(request.get("nextToken") or 0)
-        end = start + min(int(request.get("maxResults") or _PAGE), _PAGE)
+        end = start + min(int(request.get("maxResults") or page), page)
         answer: Json = {"jobSummaryList": [job.summarise() for job in jobs[start:end]]}
         if end < len(jobs):
             answer["nextToken"] = str(end)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from kedro_aws_batch._service.dag import limits
 from kedro_aws_batch.local.batch.jobs import JobSpec
 from kedro_aws_batch.local.errors import ClientException
 
@@ -13,11 +13,6 @@ if TYPE_CHECKING:
     from moto.batch.models import BatchBackend, JobDefinition, JobQueue
 
     from kedro_aws_batch.local.batch.jobs import Json
-
-# The limits are those of https://docs.aws.amazon.com/batch/latest/APIReference/API_SubmitJob.html
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
-REQUEST_LIMIT = 30 * 1024
-MINIMUM_TIMEOUT = 60
 
 
 @dataclass(frozen=True)
@@ -32,21 +27,16 @@ class Submission:
 def read_submission(backend: BatchBackend, request: Json, minimum_timeout: int) -> Submission:
     """Return what is to be run; ClientException says why it can't be."""
     name = request.get("jobName") or ""
-    if not _NAME.fullmatch(name):
-        raise ClientException(
-            "Job name should match valid pattern: first character alphanumeric, then up to 127 of letters, numbers, "
-            f"hyphens and underscores: {name!r}"
-        )
+    if not limits.JOB_NAME.allows(name):
+        raise ClientException(limits.JOB_NAME.answer(name))
     queue = _queue(backend, request.get("jobQueue") or "")
     definition = _definition(backend, request.get("jobDefinition") or "")
     depends_on = request.get("dependsOn") or []
-    if len(depends_on) > 20:
-        raise ClientException(f"Jobs can depend on at most 20 others, {len(depends_on)} given")
+    _check(limits.DEPENDENCIES, len(depends_on))
     size = _size(request)
     retries = {**(definition.retry_strategy or {}), **(request.get("retryStrategy") or {})}
     attempts = int(retries.get("attempts") or 1)
-    if not 1 <= attempts <= 10:
-        raise ClientException(f"Retry attempts must be between 1 and 10: {attempts}")
+    _check(limits.ATTEMPTS, attempts)
     parameters = {**definition.parameters, **(request.get("parameters") or {})}
     overrides = request.get("containerOverrides") or {}
     spec = JobSpec(
@@ -64,6 +54,11 @@ def read_submission(backend: BatchBackend, request: Json, minimum_timeout: int) 
         platform_capabilities=list(definition.platform_capabilities or ["EC2"]),
     )
     return Submission(spec, size)
+
+
+def _check(limit: limits.Limit, given: float) -> None:
+    if not limit.allows(given):
+        raise ClientException(limit.answer(given))
 
 
 def _queue(backend: BatchBackend, identifier: str) -> JobQueue:
@@ -89,9 +84,10 @@ def _definition(backend: BatchBackend, identifier: str) -> JobDefinition:
 
 def _size(request: Json) -> int | None:
     size = (request.get("arrayProperties") or {}).get("size")
-    if size is not None and not 2 <= int(size) <= 10_000:
-        raise ClientException(f"Array job size must be between 2 and 10000: {size}")
-    return None if size is None else int(size)
+    if size is None:
+        return None
+    _check(limits.ARRAY_SIZE, int(size))
+    return int(size)
 
 
 def _timeout(timeout: Json | None, minimum: int) -> int | None:
@@ -107,8 +103,8 @@ def _container(definition: JobDefinition, overrides: Json, parameters: dict[str,
     environment = {each["name"]: each.get("value", "") for each in defined.get("environment", [])}
     environment |= {each["name"]: each.get("value", "") for each in overrides.get("environment", [])}
     for name in environment:
-        if name.startswith("AWS_BATCH"):
-            raise ClientException(f"Environment variable names can't start with AWS_BATCH: {name}")
+        if not limits.VARIABLE_NAME.allows(name):
+            raise ClientException(limits.VARIABLE_NAME.answer(name))
     kept = {key: value for key, value in defined.items() if key not in {"vcpus", "memory"}}
     return {
         **kept,
