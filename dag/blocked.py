@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .document import Resources
+from .resources import amounts
 
 #: Batch's documented codes (AWS Batch User Guide, "Jobs stuck in a RUNNABLE status") and what to do about each.
 REMEDIES: Mapping[str, str] = {
@@ -60,8 +61,5 @@ def read_blocked(detail: Mapping[str, Any]) -> Blocked | None:
 
 
 def asked_for(resources: Resources) -> str:
-    """Return what a job asks for, in words: `4 vCPUs, 8000 MiB, 1 GPU`."""
-    parts = [("vcpus", "vCPUs"), ("memory", "MiB"), ("gpus", "GPUs")]
-    return (
-        ", ".join(f"{resources[key]:g} {unit}" for key, unit in parts if resources.get(key)) or "the definition's own"
-    )
+    """Return what a job asks for, in words: `4 vCPUs, 8000 MiB, 1 GPUs`."""
+    return amounts(resources) or "the definition's own"

@@ -10,9 +10,9 @@ from math import isfinite
 from typing import Any
 
 from . import limits
-from .document import Resources
 from .errors import InvalidRequestError
 from .plan import Group, Plan
+from .resources import written
 from .shards import Mark
 
 FORMAT = 1
@@ -119,23 +119,17 @@ def _size(value: Any) -> int:
 
 def _request(plan: Plan, marks: Sequence[Mark], name: str, command: Sequence[str] | None) -> dict[str, Any]:
     resources = plan.resources(marks[0].group, marks[0].attempt)
+    asked = written(resources)
     request: dict[str, Any] = {
         "jobName": name,
-        "jobQueue": resources["job_queue"],
-        "jobDefinition": resources["job_definition"],
-        "containerOverrides": _container(plan, marks, resources, command),
+        **asked,
+        "containerOverrides": _container(plan, marks, asked.get("containerOverrides", {}), command),
         "retryStrategy": retry_strategy(resources.get("attempts", 1)),
         "tags": {"kedro-project": plan.project, "kedro-run-id": plan.run_id},
         "propagateTags": True,
     }
-    if resources.get("timeout") is not None:
-        request["timeout"] = {"attemptDurationSeconds": resources["timeout"]}
-    if resources.get("share_identifier") is not None:
-        request["shareIdentifier"] = resources["share_identifier"]
-    if resources.get("priority") is not None:
-        request["schedulingPriorityOverride"] = resources["priority"]
-    elif resources.get("share_identifier") is not None:
-        request["schedulingPriorityOverride"] = urgency(plan, marks[0])
+    if "shareIdentifier" in request:
+        request.setdefault("schedulingPriorityOverride", urgency(plan, marks[0]))
     return request
 
 
@@ -189,20 +183,18 @@ def payload_entry(group: Group, attempt: int) -> str:
 
 
 def _container(
-    plan: Plan, marks: Sequence[Mark], resources: Resources, command: Sequence[str] | None
+    plan: Plan, marks: Sequence[Mark], asked: Mapping[str, Any], command: Sequence[str] | None
 ) -> Mapping[str, Any]:
-    asked = [("VCPU", "vcpus"), ("MEMORY", "memory"), ("GPU", "gpus")]
-    environment = {**resources.get("environment", {}), "KEDRO_DISABLE_TELEMETRY": "1"}
+    ours = {"KEDRO_DISABLE_TELEMETRY": "1"}
     if command is None:
         command = ["python", "-m", "kedro_aws_batch.job"]
-        environment["KEDRO_AWS_BATCH_JOB"] = payload(plan, marks)
-    container: dict[str, Any] = {
+        ours["KEDRO_AWS_BATCH_JOB"] = payload(plan, marks)
+    environment = {**ours, **{one["name"]: one["value"] for one in asked.get("environment", ())}}
+    return {
+        **asked,
         "command": list(command),
-        "environment": [{"name": name, "value": str(value)} for name, value in sorted(environment.items())],
+        "environment": [{"name": name, "value": value} for name, value in sorted(environment.items())],
     }
-    if needs := [{"type": kind, "value": f"{resources[key]:g}"} for kind, key in asked if resources.get(key)]:
-        container["resourceRequirements"] = needs
-    return container
 
 
 def kedro_run(plan: Plan, group: Group) -> list[str]:

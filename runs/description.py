@@ -11,6 +11,7 @@ from dag.blocked import asked_for, read_blocked
 from dag.events import earlier_times, log_group, log_streams
 from dag.plan import Plan
 from dag.records import Job, Outcome, Run
+from dag.resources import KEYS
 from dag.shards import Mark, View
 from runs.advance import Dispatcher
 from runs.reading import read_jobs, read_outcomes
@@ -112,7 +113,7 @@ def _in_flight_details(dispatcher: Dispatcher, plan: Plan, view: View) -> dict[M
 
 
 #: What of an earlier attempt's resources may be others than the last one's, or is priced.
-SIZES = ("vcpus", "memory", "gpus")
+SIZES = frozenset(name for name, key in KEYS.items() if key.unit)
 _R = TypeVar("_R", Job, Outcome)
 
 

@@ -11,21 +11,27 @@ from hypothesis import strategies as st
 
 from dag.document import Node
 from dag.errors import InvalidRequestError
-from dag.resources import FARGATE, KEYS, MemoryRetry, check_overrides, combine, read_memory_retry, resolve
+from dag.resources import (
+    FARGATE,
+    MemoryRetry,
+    amount,
+    amounts,
+    check_overrides,
+    combine,
+    read_memory_retry,
+    resolve,
+    shown,
+    written,
+)
 from dag.shards import MOST_ATTEMPTS
 from kedro_aws_batch.graph.config import Resources
 from kedro_aws_batch.graph.fargate import PAIRS
-from kedro_aws_batch.graph.rules import RESOURCE_RULES
 
 NODE = Node("a.b.train", "train: …", "a.b", frozenset({"gpu", "night"}), (), ("model",), {"memory": 1, "attempts": 2})
 
 
 def test_fargate_s_pairs_are_those_that_the_plugin_checks_against() -> None:
     assert {cpus: tuple(sizes) for cpus, sizes in FARGATE.items()} == PAIRS
-
-
-def test_the_keys_are_those_of_the_configuration() -> None:
-    assert set(KEYS) == set(RESOURCE_RULES)
 
 
 def test_later_layers_win_key_by_key_and_the_environment_name_by_name() -> None:
@@ -48,9 +54,70 @@ def test_later_layers_win_key_by_key_and_the_environment_name_by_name() -> None:
 
 
 def test_null_takes_back_what_an_earlier_layer_says() -> None:
-    overrides = {"nodes": {"a.b.train": {"memory": None, "environment": None}}}
-    combined = combine([resolve(replace(NODE, resources={"memory": 1, "environment": {"A": "1"}}), overrides)])
-    assert combined.get("memory") is None
+    asking = replace(NODE, resources={"memory": 1, "timeout": 60, "environment": {"A": "1", "B": "2"}})
+    assert resolve(asking, {"nodes": {"a.b.train": {"memory": None, "environment": {"A": None}}}}) == {
+        "timeout": 60,
+        "environment": {"B": "2"},
+    }
+    assert resolve(asking, {"default": {"environment": None, "timeout": None}}) == {"memory": 1}
+
+
+def test_the_environment_is_text_written_as_yaml_has_it() -> None:
+    overrides = {"default": {"environment": {"FLAG": True, "OFF": False, "COUNT": 3, "RATE": 0.5, "TEXT": "True"}}}
+    assert resolve(NODE, overrides)["environment"] == {
+        "FLAG": "true",
+        "OFF": "false",
+        "COUNT": "3",
+        "RATE": "0.5",
+        "TEXT": "True",
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(1, "1"), (4.0, "4"), (0.25, "0.25"), (448, "448"), (1_048_576, "1048576"), (12_345_678, "12345678")],
+)
+def test_an_amount_is_written_in_plain_digits(value: float, text: str) -> None:
+    assert amount(value) == text
+    requirements = written({"vcpus": value})["containerOverrides"]["resourceRequirements"]
+    assert requirements == [{"type": "VCPU", "value": text}]
+    assert amounts({"memory": value}) == f"{text} MiB"
+
+
+def test_what_is_asked_for_is_written_into_the_request_key_by_key() -> None:
+    asked = {
+        "gpus": 1,
+        "memory": 2_000_000,
+        "timeout": 60,
+        "attempts": 3,
+        "environment": {"A": "1"},
+        "job_queue": "queue",
+        "job_definition": "definition",
+        "share_identifier": "team",
+        "priority": 0,
+    }
+    assert written(asked) == {
+        "containerOverrides": {
+            "resourceRequirements": [{"type": "MEMORY", "value": "2000000"}, {"type": "GPU", "value": "1"}],
+            "environment": [{"name": "A", "value": "1"}],
+        },
+        "timeout": {"attemptDurationSeconds": 60},
+        "retryStrategy": {"attempts": 3},
+        "jobQueue": "queue",
+        "jobDefinition": "definition",
+        "shareIdentifier": "team",
+        "schedulingPriorityOverride": 0,
+    }
+    assert shown({**asked, "vcpus": 2.0}) == [
+        "vcpus 2",
+        "memory 2000000",
+        "gpus 1",
+        "timeout 60",
+        "attempts 3",
+        "environment A",
+        "share_identifier team",
+        "priority 0",
+    ]
 
 
 layers = st.dictionaries(st.sampled_from(["memory", "vcpus"]), st.integers(1, 9), max_size=2) | st.fixed_dictionaries(
@@ -127,7 +194,18 @@ def test_members_that_want_different_places_cannot_share_a_job(key: str) -> None
         ({"tags": {"gpu": "much"}}, "aws_batch.resources.tags.gpu is 'much'; it must be a mapping."),
         (
             {"nodes": {"a.b.train": {"memory": "4 GB"}}},
-            "aws_batch.resources.nodes.a.b.train.memory is '4 GB'; it must be a whole number of MiB, at least 4.",
+            "aws_batch.resources.nodes.a.b.train.memory must be a whole number of MiB, at least 4, not '4 GB'.",
+        ),
+        (
+            {"default": {"environment": {"AWS_BATCH_X": "1"}}},
+            (
+                "aws_batch.resources.default.environment has 'AWS_BATCH_X': "
+                "AWS Batch keeps names that begin with AWS_BATCH to itself."
+            ),
+        ),
+        (
+            {"default": {"share_identifier": "team-a"}},
+            "aws_batch.resources.default.share_identifier must be letters and digits, not 'team-a'.",
         ),
         ([], "aws_batch.resources is []; it must be a mapping."),
     ],
@@ -142,22 +220,12 @@ def test_outer_namespaces_and_null_are_names_and_values_too() -> None:
     check_overrides({"namespaces": {"a": {"memory": None}, "a.b": {"vcpus": 0.25}}}, [NODE])
 
 
-values = st.none() | st.booleans() | st.integers(-1, 11_000) | st.floats() | st.text(max_size=3) | st.just({"A": 1})
-
-
-@given(st.sampled_from(sorted(KEYS)), values)
-def test_no_value_is_taken_that_the_configuration_would_refuse(key: str, value: Any) -> None:
-    try:
-        check_overrides({"default": {key: value}}, [NODE])
-    except InvalidRequestError:
-        return
-    names = key in ("job_definition", "job_queue", "share_identifier")  # which Batch itself checks, letter by letter
-    assert value is None or names or RESOURCE_RULES[key](value) is None
-
-
-@pytest.mark.parametrize("value", [5, {"factor": 2}, {"factor": 1, "max": 5}, {"factor": "2", "max": 5}, []])
+@pytest.mark.parametrize(
+    "value",
+    [5, {"factor": 2}, {"factor": 1, "max": 5}, {"factor": "2", "max": 5}, {"factor": 2, "max": 2.5}, []],
+)
 def test_a_memory_retry_that_is_malformed_is_refused(value: Any) -> None:
-    with pytest.raises(InvalidRequestError, match=r"it must be like \{factor: 2, max: 32000\}"):
+    with pytest.raises(InvalidRequestError, match=r"must be like \{factor: 2, max: 32000\}"):
         read_memory_retry(value)
 
 

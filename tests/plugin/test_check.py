@@ -71,7 +71,7 @@ def test_all_problems_come_at_once_errors_first(make_project: Make) -> None:
         ({"group_by": "memory"}, "must be a list of 'memory', 'namespace' and 'tag:<name>', not 'memory'."),
         ({"group_by": ["namespaces"]}, "not 'namespaces'. Did you mean 'namespace'?"),
         ({"array_jobs": "yes"}, "aws_batch.array_jobs: must be true or false, not 'yes'."),
-        ({"memory_retry": 2}, "must be like {factor: 2, max: 30000}: a factor above 1, and the most MiB, not 2."),
+        ({"memory_retry": 2}, "must be like {factor: 2, max: 32000}: a factor above 1, and the most MiB, not 2."),
         ({"memory_retry": {"factor": 1, "max": 8}}, "not {'factor': 1, 'max': 8}."),
         ({"launch_type": "fargate"}, "must be one of EC2, FARGATE, not 'fargate'"),
         ({"service": "x" * 48}, "aws_batch.service: must be 1 to 47 letters"),

@@ -12,6 +12,7 @@ import click
 import pytest
 import yaml
 
+from kedro_aws_batch._service.dag.rules import Rule
 from kedro_aws_batch.cli import COMMANDS, aws_batch
 from kedro_aws_batch.graph import rules
 from kedro_aws_batch.graph.config import DEFAULT_SERVICE, RUN_DEFAULTS
@@ -64,7 +65,7 @@ def rows(heading: str) -> dict[str, tuple[str, str]]:
     return {key: (default.strip("`"), example) for key, default, example in found}
 
 
-RULES: dict[str, dict[str, rules.Rule]] = {
+RULES: dict[str, dict[str, Rule]] = {
     "Runs": {**rules.RUN_RULES, **rules.PLUGIN_RULES},
     "Resources": rules.RESOURCE_RULES,
 }

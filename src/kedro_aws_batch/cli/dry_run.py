@@ -10,6 +10,7 @@ import click
 from kedro_aws_batch._service.dag.document import read_document
 from kedro_aws_batch._service.dag.errors import DagError
 from kedro_aws_batch._service.dag.preview import preview
+from kedro_aws_batch._service.dag.resources import shown
 from kedro_aws_batch.launch.sources import for_jobs, with_conf_source
 from kedro_aws_batch.wording import counted, one_line
 
@@ -82,11 +83,7 @@ def _submitted(found: Preview, step: int) -> str:
 
 
 def _asked(resources: Mapping[str, Any]) -> str:
-    named = {
-        key: value for key, value in resources.items() if key not in ("job_queue", "job_definition", "environment")
-    }
-    named["environment"] = ", ".join(resources.get("environment", {}))
-    said = [f"{key} {value}" for key, value in named.items() if value not in (None, "")]
+    said = shown(resources)
     return f"  [{', '.join(said)}]" if said else ""
 
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from kedro.pipeline.node import Node
 
+    from kedro_aws_batch._service.dag.rules import Rule
+
 RUN_DEFAULTS: Mapping[str, Any] = {
     "job_queue": None,
     "job_definition": None,
@@ -126,7 +128,7 @@ class Reading:
             kept["environment"] = {name: _text(value) for name, value in kept["environment"].items()}
         return kept
 
-    def _keep(self, where: str, values: Mapping[str, Any], known: Mapping[str, rules.Rule]) -> dict[str, Any]:
+    def _keep(self, where: str, values: Mapping[str, Any], known: Mapping[str, Rule]) -> dict[str, Any]:
         kept = {}
         for key, value in values.items():
             wrong = known[key](value) if key in known else None

@@ -1,0 +1,95 @@
+"""What a configured value may be: a rule says what is wrong with one, in words that go on from its name, or None."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from math import inf
+from typing import Any
+
+from .errors import did_you_mean
+
+Rule = Callable[[Any], "str | None"]
+
+#: The variables that tell a job what to run: nobody else may set them.
+_OURS = frozenset({"KEDRO_AWS_BATCH_JOB"})
+
+
+def is_number(value: object) -> bool:
+    """Return whether a value is a finite number, which True and False are not here."""
+    return type(value) in (int, float) and -inf < value < inf  # type: ignore[operator]
+
+
+def whole(low: int, high: int | None = None, unit: str = "") -> Rule:
+    """Return the rule for whole numbers from low to high."""
+    wanted = f"a whole number{unit}, at least {low}" if high is None else f"a whole number{unit} from {low} to {high}"
+
+    def rule(value: Any) -> str | None:
+        fits = type(value) is int and value >= low and (high is None or value <= high)
+        return None if fits else f"must be {wanted}, not {value!r}"
+
+    return rule
+
+
+def one_of(*choices: str) -> Rule:
+    """Return the rule for one of a few words."""
+
+    def rule(value: Any) -> str | None:
+        if value in choices:
+            return None
+        return f"must be one of {', '.join(choices)}, not {value!r}.{did_you_mean(str(value), choices)}".rstrip(".")
+
+    return rule
+
+
+def positive(value: Any) -> str | None:
+    """Refuse what is not a number above zero."""
+    return None if is_number(value) and value > 0 else f"must be a number above 0, not {value!r}"
+
+
+def flag(value: Any) -> str | None:
+    """Refuse what is neither true nor false."""
+    return None if isinstance(value, bool) else f"must be true or false, not {value!r}"
+
+
+def batch_name(value: Any) -> str | None:
+    """Refuse what Batch refuses as the name of a queue or a definition: jobs are submitted by name, not by ARN."""
+    if isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9_-]{1,128}", value):
+        return None
+    hint = " (give the name, not the ARN)" if str(value).startswith("arn:") else ""
+    return f"must be 1 to 128 letters, digits, '-' and '_', not {value!r}{hint}"
+
+
+def share_identifier(value: Any) -> str | None:
+    """Refuse what Batch refuses as the fair-share identifier of a job."""
+    fits = isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9]{1,255}", value)
+    return None if fits else f"must be letters and digits, not {value!r}"
+
+
+def environment(value: Any) -> str | None:
+    """Refuse what Batch refuses as a job's environment, and what is no text, number, true or false; null is allowed."""
+    if not isinstance(value, dict):
+        return f"must map names to values, not be {value!r}"
+    for name, content in value.items():
+        if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+            return f"has {name!r}, which can't name an environment variable"
+        if name.startswith("AWS_BATCH"):
+            return f"has '{name}': AWS Batch keeps names that begin with AWS_BATCH to itself"
+        if name in _OURS:
+            return f"has '{name}', by which a job is told what to run"
+        if not (content is None or isinstance(content, (str, bool)) or is_number(content)):
+            return f"has '{name}', whose value must be a text or a number"
+    return None
+
+
+def memory_retry(value: Any) -> str | None:
+    """Refuse what does not say by which factor the memory of a retry grows, and up to how many MiB."""
+    fits = (
+        isinstance(value, dict)
+        and value.keys() == {"factor", "max"}
+        and is_number(value["factor"])
+        and value["factor"] > 1
+        and whole(4)(value["max"]) is None
+    )
+    wanted = "must be like {factor: 2, max: 32000}: a factor above 1, and the most MiB"
+    return None if fits else f"{wanted}, not {value!r}"
