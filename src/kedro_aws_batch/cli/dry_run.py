@@ -83,8 +83,9 @@ def _submitted(found: Preview, step: int) -> str:
 
 
 def _asked(resources: Mapping[str, Any]) -> str:
-    said = shown(resources)
-    return f"  [{', '.join(said)}]" if said else ""
+    rest = ", ".join(key for key in ("vcpus", "memory", "timeout") if resources.get(key) is None)
+    parts = [", ".join(shown(resources)), f"the definition's {rest}" if rest else ""]
+    return f"  [{'; '.join(filter(None, parts))}]"
 
 
 def _settings(settings: Mapping[str, Any]) -> str:
