@@ -1,7 +1,8 @@
 """What runs in a job's container: `python -m kedro_aws_batch.job`.
 
 Its first line is the equivalent `kedro run`; once the nodes have run or failed, it says what it has used. It exits with
-0 if all nodes ran, else with 1 and the traceback on stderr.
+0 only if all nodes ran and the session ended, which the child that runs them proves. Otherwise it exits with 1 and the
+traceback on stderr, or with what the child exited with.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from kedro_aws_batch.container.payload import Payload, read_payload
 from kedro_aws_batch.container.usage import used
+from kedro_aws_batch.container.worker import run_apart
 
 from .errors import KedroAwsBatchError
 
@@ -22,20 +24,37 @@ def main() -> int:
     """Run the nodes that the environment names and return the exit code."""
     try:
         payload = read_payload(os.environ)
-        print(payload.command(), flush=True)
-        _prepare_environment(payload)
-        began = time.monotonic()
+    except KedroAwsBatchError as error:
+        return _told(error)
+    print(payload.command(), flush=True)
+    _prepare_environment(payload)
+    began = time.monotonic()
+    ended = run_apart(lambda: _work(payload, began))
+    if not ended.finished:
+        print(used(began), flush=True)
+        why = " If nobody stopped the job, it needs more memory than it has." if ended.exit_code == 137 else ""
+        return _told(f"The process that ran the nodes {ended.fate} before they were done.{why}", ended.verdict)
+    return ended.verdict
+
+
+def _work(payload: Payload, began: float) -> int:
+    """Run the nodes, say what that has used, and return the exit code."""
+    try:
         try:
             _run(payload)
         finally:  # before the traceback, which is to be the last that a log shows
             print(used(began), flush=True)
     except KedroAwsBatchError as error:
-        print(f"Error: {error}", file=sys.stderr, flush=True)
-        return 1
+        return _told(error)
     except (Exception, SystemExit):  # noqa: BLE001  (a node that calls sys.exit(0) has not done its work)
         traceback.print_exc()
         return 1
     return 0
+
+
+def _told(error: object, exit_code: int = 1) -> int:
+    print(f"Error: {error}", file=sys.stderr, flush=True)
+    return exit_code
 
 
 def _prepare_environment(payload: Payload) -> None:

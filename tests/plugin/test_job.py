@@ -223,6 +223,27 @@ def test_a_node_that_leaves_the_process_has_failed(make_project: Make) -> None:
     assert run_job(make_project(Sources(registry, parameters={"x": 1})), ["leaver"]).returncode == 1
 
 
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        ("os._exit(0)", "Error: The process that ran the nodes ended with exit code 0 before they were done.\n"),
+        ("os.kill(os.getpid(), 9)", "If nobody stopped the job, it needs more memory than it has.\n"),
+    ],
+)
+def test_a_process_that_ends_within_a_node_has_failed_and_says_what_it_used(
+    make_project: Make, call: str, said: str
+) -> None:
+    registry = f"""
+    import os
+    def register_pipelines():
+        return {{"__default__": pipeline([node(lambda x: {call}, "params:x", "y", name="vanishes")])}}
+    """
+    ended = run_job(make_project(Sources(registry, parameters={"x": 1})), ["vanishes"])
+    assert ended.returncode == (1 if "exit" in call else 137)
+    assert ended.stderr.endswith(said)
+    assert ended.stdout.splitlines()[-1].startswith("Used: ")
+
+
 @pytest.mark.skipif(not hasattr(pipelines, "set_requested"), reason="Kedro imports all pipelines before 1.5")
 def test_only_the_pipelines_named_are_imported(make_project: Make) -> None:
     registry = """
