@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,12 @@ def is_parameter(dataset: str) -> bool:
     return dataset == "parameters" or dataset.startswith("params:")
 
 
+def signature(name: str, inputs: Sequence[str], outputs: Sequence[str]) -> str:
+    """Return 16 hex digits of a node's name, inputs and outputs: alike nodes of two deployments agree."""
+    text = json.dumps([name, inputs, outputs], ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
 @dataclass(frozen=True)
 class Node:
     """A Kedro node as the document has it."""
@@ -41,9 +47,8 @@ class Node:
 
     @property
     def signature(self) -> str:
-        """Return 16 hex digits of the node's name, inputs and outputs: alike nodes of two deployments agree."""
-        text = json.dumps([self.name, self.inputs, self.outputs], ensure_ascii=False)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        """Return the node's signature, by which a resumed run and the jobs' image know it."""
+        return signature(self.name, self.inputs, self.outputs)
 
 
 @dataclass(frozen=True)

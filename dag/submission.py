@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any
@@ -18,6 +18,9 @@ from .shards import Mark
 FORMAT = 1
 #: The rest is left to what the client adds round the body.
 LARGEST_REQUEST = limits.SUBMIT_BYTES.most - 256
+#: Of each node's signature a job gets so many hex digits: a payload has to stay small, and one node in 16 million is
+#: taken for another.
+SIGNATURE_DIGITS = 6
 
 #: A host that AWS reclaims is no fault of the program: try again elsewhere, and nothing but that, unless `attempts`
 #: asks for more. The reasons are those that Batch documents for EC2 hosts and for Fargate Spot.
@@ -176,10 +179,20 @@ def payload(plan: Plan, marks: Sequence[Mark]) -> str:
 
 def payload_entry(group: Group, attempt: int) -> str:
     """Return a group's part of the payload; from attempt 1 on the job overwrites what an earlier one saved."""
-    entry: dict[str, Any] = {"nodes": group.nodes, "load_versions": group.load_versions, "pipelines": group.pipelines}
+    entry: dict[str, Any] = {
+        "nodes": group.nodes,
+        "signatures": joined_signatures(group.signatures),
+        "load_versions": group.load_versions,
+        "pipelines": group.pipelines,
+    }
     if attempt:
         entry["attempt"] = attempt
     return json.dumps(entry, ensure_ascii=False, separators=(",", ":"))
+
+
+def joined_signatures(signatures: Iterable[str]) -> str:
+    """Return the beginnings of nodes' signatures in one text: a job tells by them whether its image has these nodes."""
+    return "".join(one[:SIGNATURE_DIGITS] for one in signatures)
 
 
 def _container(

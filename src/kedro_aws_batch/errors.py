@@ -20,6 +20,10 @@ class PayloadError(KedroAwsBatchError):
     """What a job was told to run makes no sense."""
 
 
+class ImageError(KedroAwsBatchError):
+    """The project in a job's image is not the one whose graph runs."""
+
+
 class ServiceError(KedroAwsBatchError):
     """The service refused a request, failed, or can't be reached."""
 

@@ -63,7 +63,14 @@ def test_a_job_is_asked_for_whole() -> None:
         "environment": "aws_batch",
         "pipelines": ["__default__"],
         "params": {"rate": 0.1, "größe": "ä"},
-        "groups": [{"nodes": ["science.train"], "load_versions": {"table": version}, "pipelines": ["__default__"]}],
+        "groups": [
+            {
+                "nodes": ["science.train"],
+                "signatures": TRAIN.signature[:6],
+                "load_versions": {"table": version},
+                "pipelines": ["__default__"],
+            }
+        ],
     }
     assert environment == {"KEDRO_DISABLE_TELEMETRY": "1", "OMP_NUM_THREADS": "1"}
     assert made.request == {

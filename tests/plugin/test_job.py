@@ -15,6 +15,9 @@ import pytest
 from kedro.framework import session
 from kedro.framework.project import pipelines
 
+from kedro_aws_batch._service.dag.document import signature
+from kedro_aws_batch._service.dag.submission import joined_signatures
+
 from .project import Sources, pickled
 
 if TYPE_CHECKING:
@@ -29,8 +32,10 @@ OLDER = "2026-11-21T00.00.00.000Z"
 
 
 def run_job(project: Path, nodes: list[str], payload: dict[str, Any] | None = None, **environment: str) -> Ended:
-    group = {"nodes": nodes, "load_versions": (payload or {}).pop("load_versions", {})}
-    raw = {"format": 1, "run_id": RUN, "environment": "aws_batch", "groups": [group], **(payload or {})}
+    more = dict(payload or {})
+    group: dict[str, Any] = {"nodes": nodes}
+    group |= {key: more.pop(key) for key in ("load_versions", "signatures") if key in more}
+    raw = {"format": 1, "run_id": RUN, "environment": "aws_batch", "groups": [group], **more}
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("KEDRO", "PYTHONPATH"))}
     return subprocess.run(
         [sys.executable, "-m", "kedro_aws_batch.job"],
@@ -41,6 +46,11 @@ def run_job(project: Path, nodes: list[str], payload: dict[str, Any] | None = No
         timeout=60,
         check=False,
     )
+
+
+def signatures(*nodes: tuple[str, str, str]) -> str:
+    """Return what the payload says of nodes: name, input, output."""
+    return joined_signatures(signature(name, [read], [written]) for name, read, written in nodes)
 
 
 def passed(ended: Ended) -> Ended:
@@ -221,6 +231,41 @@ def test_a_node_that_leaves_the_process_has_failed(make_project: Make) -> None:
         return {"__default__": pipeline([node(lambda x: sys.exit(0), "params:x", "y", name="leaver")])}
     """
     assert run_job(make_project(Sources(registry, parameters={"x": 1})), ["leaver"]).returncode == 1
+
+
+def test_an_image_whose_nodes_are_not_the_graph_s_runs_none_of_them(make_project: Make) -> None:
+    project = versioned_chain(make_project)
+    same, others = (
+        signatures(("first", "raw", "middle")),
+        signatures(("first", "raw", "middle"), ("second", "x", "final")),
+    )
+
+    passed(run_job(project, ["first"], {"signatures": same}))
+    refused = run_job(project, ["first", "second"], {"signatures": others})
+
+    assert refused.returncode == 1
+    assert refused.stderr.splitlines()[-1] == (
+        "Error: Node 'second' of this image reads 'middle' and writes 'final', and that of its name in the graph of "
+        f"run {RUN} does not: the image is older or newer than the graph that is deployed. Push the image and deploy "
+        "the graph of one state of the project."
+    )
+    assert not (project / "data/final").exists()
+
+
+@pytest.mark.parametrize(
+    ("nodes", "more", "said"),
+    [
+        (["first", "third"], {}, f"This image has no node 'third', which the graph of run {RUN} has: the image is"),
+        (["first"], {"pipelines": ["gone"]}, f"This image has no pipeline 'gone', which the graph of run {RUN} has: "),
+        (["first"], {"pipelines": ["gone", "__default__"]}, "This image has no pipeline 'gone', "),
+    ],
+)
+def test_an_image_without_the_graph_s_nodes_says_so(
+    make_project: Make, nodes: list[str], more: dict[str, Any], said: str
+) -> None:
+    refused = run_job(versioned_chain(make_project), nodes, more)
+    assert refused.returncode == 1
+    assert refused.stderr.splitlines()[-1].startswith(f"Error: {said}")
 
 
 @pytest.mark.parametrize(

@@ -66,8 +66,13 @@ def test_what_makes_no_sense_is_refused_with_a_sentence(raw: Any, environment: d
 
 def test_the_equivalent_command_is_quoted_for_a_shell() -> None:
     payload = Payload(
-        RUN, ("a b", "c"), "aws_batch", ("x", "y"), {"model": {"rate": 0.5, "name": "a b"}}, {"ds": RUN}
-    )  # fmt: skip
+        run_id=RUN,
+        nodes=("a b", "c"),
+        environment="aws_batch",
+        pipelines=("x", "y"),
+        params={"model": {"rate": 0.5, "name": "a b"}},
+        load_versions={"ds": RUN},
+    )
     assert payload.command() == (
         "kedro run '--nodes=a b,c' --env=aws_batch --pipelines=x,y '--params=model.rate=0.5,model.name=a b' "
         f"--load-versions=ds:{RUN}"

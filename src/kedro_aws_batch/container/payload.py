@@ -25,6 +25,8 @@ class Payload:
 
     run_id: str
     nodes: tuple[str, ...]
+    #: The beginnings of the nodes' signatures in the run's graph, in one text; empty where the service tells none.
+    signatures: str = ""
     environment: str | None = None
     pipelines: tuple[str, ...] = ("__default__",)
     params: Mapping[str, Any] = field(default_factory=dict)
@@ -59,6 +61,7 @@ def read_payload(environment: Mapping[str, str]) -> Payload:
     return Payload(
         run_id=_run_id(raw),
         nodes=tuple(nodes),
+        signatures=group.get("signatures") or "",
         environment=raw.get("environment"),
         pipelines=tuple(group.get("pipelines") or raw.get("pipelines") or ("__default__",)),
         params=raw.get("params") or {},

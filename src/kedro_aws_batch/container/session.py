@@ -21,6 +21,8 @@ from kedro.runner import SequentialRunner
 
 from kedro_aws_batch.graph.datasets import entry, without_transcoding
 
+from .signatures import SameNodes
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -36,21 +38,26 @@ def run_payload(project: Path, payload: Payload) -> None:
         overwrite_own_version(payload.run_id)
     base = getattr(settings, "SESSION_CLASS", KedroSession)  # a setting since Kedro 1.3
     of_process = issubclass(base, KedroSession)
-    pins = Pins(payload)
+    pins, nodes = Pins(payload), SameNodes(payload)
     params = {"runtime_params": dict(payload.params)}
     create: dict[str, Any] = {"project_path": project, "env": payload.environment, **(params if of_process else {})}
     if payload.conf_source:
         remote = "://" in payload.conf_source
         create["conf_source"] = payload.conf_source if remote else str(project / payload.conf_source)
     with session_class(base, payload.run_id).create(**create) as session:
-        session._hook_manager.register(pins)  # noqa: SLF001  (there is no public door)
-        session.run(
-            node_names=list(payload.nodes),
-            runner=SequentialRunner(),
-            load_versions=pins.official,
-            **_selected(session, payload),
-            **({} if of_process else {"run_id": payload.run_id, **params}),
-        )
+        for hooks in (pins, nodes):
+            session._hook_manager.register(hooks)  # noqa: SLF001  (there is no public door)
+        try:
+            session.run(
+                node_names=list(payload.nodes),
+                runner=SequentialRunner(),
+                load_versions=pins.official,
+                **_selected(session, payload),
+                **({} if of_process else {"run_id": payload.run_id, **params}),
+            )
+        except (ValueError, KeyError):  # of which before Kedro 1.2 the latter is for pipelines
+            nodes.refuse_absent()
+            raise
 
 
 def session_class(base: type[Any], run_id: str) -> type[Any]:
