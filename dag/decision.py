@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from .plan import Plan
 from .shards import Mark, View
-from .status import GroupStatus, OnFailure, RunStatus
+from .status import GroupStatus, RunStatus
 
 
 @dataclass(frozen=True)
@@ -53,11 +53,11 @@ def decide(plan: Plan, view: View, candidates: Collection[int], failed: bool) ->
     and those of the sinks if the run may be over.
     """
     on_failure = plan.settings.on_failure
-    if failed and on_failure is OnFailure.ABORT:
+    if failed and on_failure.terminates:
         return End(RunStatus.FAILED)
     if not failed and all(view.succeeded(sink) for sink in plan.sinks):
         return End(RunStatus.SUCCEEDED)
-    if not (failed and on_failure is OnFailure.DRAIN) and (ready := frontier(plan, view, candidates)):
+    if not (failed and on_failure.stops_submitting) and (ready := frontier(plan, view, candidates)):
         return Submit(ready)
     if failed and view.accounted():
         return End(RunStatus.FAILED)

@@ -1,5 +1,8 @@
 """The statuses of runs and groups (contract C6), and the policies for a failure."""
 
+from __future__ import annotations
+
+from dataclasses import dataclass
 from enum import Enum
 
 
@@ -24,9 +27,28 @@ class GroupStatus(str, Enum):
     SKIPPED = "SKIPPED"  #: never submitted, and never will be
 
 
-class OnFailure(str, Enum):
-    """What a failed group means for the rest of its run."""
+@dataclass(frozen=True, kw_only=True)
+class _Policy:
+    word: str  #: in the configuration and in requests
+    terminates: bool
+    stops_submitting: bool
 
-    ABORT = "abort"  #: terminate everything in flight, submit nothing more
-    DRAIN = "drain"  #: submit nothing more, let jobs end
-    CONTINUE = "continue"  #: go on with what does not depend on the failure
+
+class OnFailure(str, Enum):
+    """What a failed group means for the rest of its run. To add a policy, add its row here and its word to the docs."""
+
+    _value_: str
+    terminates: bool  #: whether the run is over at once, and what is in flight is terminated
+    stops_submitting: bool  #: whether nothing more is submitted
+
+    def __new__(cls, policy: _Policy) -> OnFailure:
+        """Return the policy as its word, with its properties."""
+        made = str.__new__(cls, policy.word)
+        made._value_ = policy.word
+        made.terminates, made.stops_submitting = policy.terminates, policy.stops_submitting
+        return made
+
+    ABORT = _Policy(word="abort", terminates=True, stops_submitting=True)
+    DRAIN = _Policy(word="drain", terminates=False, stops_submitting=True)
+    #: What does not depend on the failure goes on.
+    CONTINUE = _Policy(word="continue", terminates=False, stops_submitting=False)

@@ -28,7 +28,7 @@ from dag.errors import UnknownRunError
 from dag.plan import Plan, load_plan
 from dag.records import OUR_REASON, Outcome, Run, slot
 from dag.shards import Mark, View, by_shard
-from dag.status import OnFailure, RunStatus
+from dag.status import RunStatus
 from dag.submission import pack
 from runs.announcing import announce
 from runs.reading import read_all, read_jobs, read_outcomes
@@ -140,7 +140,7 @@ class _Advance:
         self._read(run)
         while not run.over:
             failed = self._failed(run)
-            if failed and run.failure is None and self.plan.settings.on_failure is not OnFailure.ABORT:
+            if failed and run.failure is None and not self.plan.settings.on_failure.terminates:
                 run = self._flag_failure(run)
             decided = decision.decide(self.plan, self.view, self.candidates, failed)
             if isinstance(decided, decision.End):

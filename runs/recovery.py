@@ -11,7 +11,6 @@ from dag.events import read_job
 from dag.plan import Plan
 from dag.records import Array, Job, Outcome, Run
 from dag.shards import Mark, View, by_shard
-from dag.status import OnFailure
 from runs.advance import RESERVE, Dispatcher
 from runs.announcing import announce
 from runs.reading import read_arrays, read_jobs
@@ -112,7 +111,7 @@ class Recovery:
         repairs.claims += len(ours)
         left = self._adopt(plan, ours)
         fresh = self._ports.table.get_run(run.run_id)
-        if fresh is None or fresh.over or (fresh.failure and plan.settings.on_failure is OnFailure.DRAIN):
+        if fresh is None or fresh.over or (fresh.failure and plan.settings.on_failure.stops_submitting):
             why = "it was never submitted"
             return [Outcome(Mark(*mark[:2]), succeeded=False, reason=why, never_submitted=True) for mark in left]
         return submit(self._ports, plan, left).refused if left else []

@@ -19,7 +19,7 @@ SCHEMAS = Path(__file__).parents[2] / "handlers" / "schemas"
         ("start_run", {"pipelin": "x"}, "start_run has no field 'pipelin'. Did you mean 'pipeline'?"),
         ("start_run", {"max_workers": "4"}, "max_workers must be integer"),
         ("start_run", {"max_workers": 0}, "max_workers must be bigger than or equal to 1"),
-        ("start_run", {"on_failure": "explode"}, "on_failure must be one of"),
+        ("start_run", {"on_failure": 1}, "on_failure must be string"),
         ("start_run", {"nodes": "a"}, "nodes must be array"),
         ("start_run", [], "a JSON object, not list"),
         ("describe_run", {}, "must contain"),

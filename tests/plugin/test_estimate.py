@@ -79,3 +79,8 @@ def test_eight_hundred_jobs_in_layers_take_as_many_layers() -> None:
     layers = [group(index, *([index - 20] if index >= 20 else [])) for index in range(800)]
     assert time_left(run(*layers)) == Left(40 * 60)
     assert time_left(run(*layers, max_workers=10)) == Left(80 * 60)
+
+
+def test_of_a_policy_of_a_later_release_nothing_is_known() -> None:
+    groups = (group(0, status="FAILED"), group(1, status="RUNNING", started_at=10 * MINUTE), group(2, 1))
+    assert time_left(run(*groups, on_failure="pause")) == Left(120)

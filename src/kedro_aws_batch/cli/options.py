@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kedro_aws_batch._service.dag.status import OnFailure
 from kedro_aws_batch.graph.problems import require_none
 
 if TYPE_CHECKING:
@@ -44,6 +45,12 @@ def service_option() -> Decorator:
         metavar="PREFIX",
         help="The deployed service: the prefix of its functions' names. Else aws_batch.service in the parameters.",
     )
+
+
+def on_failure_option() -> Decorator:
+    """Return the option --on-failure."""
+    words = [policy.value for policy in OnFailure]
+    return click.option("--on-failure", type=click.Choice(words), help="What to do when a job fails.")
 
 
 def _existing(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:

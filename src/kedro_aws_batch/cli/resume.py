@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from .filters import parameter_options, read_params
+from .options import on_failure_option
 from .service import Place, place_options, run_argument
 
 
@@ -14,7 +15,7 @@ from .service import Place, place_options, run_argument
 @run_argument()
 @parameter_options
 @click.option("--max-workers", type=click.IntRange(min=1), help="The most jobs in flight at once.")
-@click.option("--on-failure", type=click.Choice(["abort", "drain", "continue"]), help="What to do when a job fails.")
+@on_failure_option()
 @click.option("--description", help="A note that is shown with the run.")
 @click.option("--detach/--wait", " /--no-wait", "detach", help="Start the run on AWS, and don't show it until it ends.")
 @place_options

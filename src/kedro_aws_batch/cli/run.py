@@ -16,7 +16,7 @@ from kedro_aws_batch.quiet import stdout_kept_clean
 from kedro_aws_batch.show.progress import View, stdout_console
 
 from .filters import filter_options, parameter_options, read_params
-from .options import conf_source_option, environment_option, refuse, service_option
+from .options import conf_source_option, environment_option, on_failure_option, refuse, service_option
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,7 +48,7 @@ class Way:
 @conf_source_option()
 @service_option()
 @click.option("--max-workers", type=click.IntRange(min=1), help="The most jobs in flight at once.")
-@click.option("--on-failure", type=click.Choice(["abort", "drain", "continue"]), help="What to do when a job fails.")
+@on_failure_option()
 @click.option("--resume-from", metavar="RUN_ID", help="Run what that run did not finish, on what it did.")
 @click.option("--description", help="A note that is shown with the run.")
 @click.option("--detach/--wait", " /--no-wait", "detach", help="Start the run on AWS, and don't show it until it ends.")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from kedro_aws_batch._service.dag.resources import KEYS
 from kedro_aws_batch._service.dag.rules import batch_name, flag, memory_retry, one_of, whole
+from kedro_aws_batch._service.dag.status import OnFailure
 from kedro_aws_batch.prices import wrong_prices
 from kedro_aws_batch.wording import did_you_mean
 
@@ -51,7 +52,7 @@ RUN_RULES: dict[str, Rule] = {
     "max_workers": whole(1),
     "group_by": group_by,
     "array_jobs": flag,
-    "on_failure": one_of("abort", "drain", "continue"),
+    "on_failure": one_of(*(policy.value for policy in OnFailure)),
     "memory_retry": memory_retry,
     "launch_type": one_of("EC2", "FARGATE"),
 }
