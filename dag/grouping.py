@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from .document import Dataset, Node, base_name
 from .errors import InvalidRequestError
+from .namespaces import top_level
 
 Edges = Sequence[Sequence[int]]
 
@@ -54,7 +55,7 @@ def _wanted(
     if key == "namespace":
         for index, node in enumerate(nodes):
             if node.namespace:
-                together.setdefault(node.namespace.partition(".")[0], []).append(index)
+                together.setdefault(top_level(node.namespace), []).append(index)
     elif key.startswith("tag:"):
         together[key] = [index for index, node in enumerate(nodes) if key.removeprefix("tag:") in node.tags]
     else:

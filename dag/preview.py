@@ -12,6 +12,7 @@ from typing import Any
 
 from .document import GraphDocument, Node, Resources, base_name
 from .grouping import is_in_memory
+from .namespaces import top_level
 from .plan import Plan
 from .request import Allowed, make_plan
 from .selection import select
@@ -135,7 +136,7 @@ def _ties(
             tied: dict[str, list[int]] = {}
             for place, node in enumerate(members):
                 if key == "namespace" and node.namespace:
-                    tied.setdefault(f"namespace '{node.namespace.partition('.')[0]}'", []).append(place)
+                    tied.setdefault(f"namespace '{top_level(node.namespace)}'", []).append(place)
                 elif key.removeprefix("tag:") in node.tags and key != "namespace":
                     tied.setdefault(f"tag '{key.removeprefix('tag:')}'", []).append(place)
             yield from ((text, places) for text, places in tied.items() if len(places) > 1)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from .difference import fingerprints
+from .difference import MOST_NODES, fingerprints
 from .document import MOST_GROUPS, GraphDocument, Node, base_name
 from .errors import GraphMismatchError, InvalidRequestError, NotAllowedError, RunTooLargeError, did_you_mean
 from .grouping import group
@@ -66,7 +66,7 @@ def make_plan(
         raise GraphMismatchError(
             f"The deployed graph is {document.digest[:19]}…, yours is {str(request['graph_digest'])[:19]}…: "
             "deploy again, or check out what was deployed.",
-            fingerprints(document),
+            fingerprints(document) if len(document.nodes) <= MOST_NODES else None,
         )
     pipelines = _pipelines(request)
     overrides = _overrides(request)

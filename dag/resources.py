@@ -12,8 +12,8 @@ from typing import Any
 from . import rules
 from .document import Node, Resources
 from .errors import InvalidRequestError, did_you_mean
+from .namespaces import in_namespace, prefixes
 from .rules import Rule
-from .selection import in_namespace
 from .shards import MOST_ATTEMPTS
 
 
@@ -140,7 +140,7 @@ def resolve(node: Node, overrides: Mapping[str, Any]) -> Resources:
     layers += [
         resources
         for namespace, resources in sorted(overrides.get("namespaces", {}).items(), key=lambda item: len(item[0]))
-        if node.namespace and in_namespace(node.namespace, namespace)
+        if in_namespace(node.namespace, namespace)
     ]
     layers.append(overrides.get("nodes", {}).get(node.name, {}))
     found = dict(node.resources)
@@ -153,7 +153,7 @@ def check_overrides(overrides: Mapping[str, Any], nodes: Sequence[Node]) -> None
     """Raise InvalidRequestError for a key or a name in a run's resources that means nothing."""
     known = {
         "tags": {tag for node in nodes for tag in node.tags},
-        "namespaces": {outer for node in nodes if node.namespace for outer in _prefixes(node.namespace)},
+        "namespaces": {outer for node in nodes for outer in prefixes(node.namespace)},
         "nodes": {node.name for node in nodes},
     }
     for level, entries in _mapping("resources", overrides).items():
@@ -185,11 +185,6 @@ def _mapping(where: str, value: Any) -> Mapping[str, Any]:
     if not isinstance(value, dict):
         raise InvalidRequestError(f"aws_batch.{where} is {value!r}; it must be a mapping.")
     return value
-
-
-def _prefixes(namespace: str) -> list[str]:
-    parts = namespace.split(".")
-    return [".".join(parts[: count + 1]) for count in range(len(parts))]
 
 
 def combine(members: Sequence[Resources]) -> Resources:

@@ -13,6 +13,7 @@ from typing import Any
 
 from .document import GraphDocument, Node, base_name
 from .errors import InvalidRequestError, did_you_mean
+from .namespaces import in_namespace
 
 #: The filters of a request, by their names in the request, in the order in which Kedro looks at them.
 FILTERS = ("tags", "from_nodes", "to_nodes", "nodes", "from_inputs", "to_outputs", "namespaces")
@@ -197,11 +198,7 @@ def _namespaces(scope: _Scope, namespaces: Sequence[str]) -> set[int]:
     chosen: set[int] = set()
     missing: list[str] = []
     for namespace in namespaces:
-        within = {
-            index
-            for index, node in enumerate(scope.nodes)
-            if node.namespace and in_namespace(node.namespace, namespace)
-        }
+        within = {index for index, node in enumerate(scope.nodes) if in_namespace(node.namespace, namespace)}
         chosen |= within
         if not within:
             missing.append(namespace)
@@ -211,11 +208,6 @@ def _namespaces(scope: _Scope, namespaces: Sequence[str]) -> set[int]:
             f"Pipeline does not contain nodes with the following namespaces: {missing}{did_you_mean(missing[0], known)}"
         )
     return chosen
-
-
-def in_namespace(namespace: str, outer: str) -> bool:
-    """Return whether a namespace is the outer one or lies in it, dot by dot."""
-    return namespace == outer or namespace.startswith(f"{outer}.")
 
 
 _BY_NAME: Mapping[str, Callable[[_Scope, Sequence[str]], set[int]]] = {

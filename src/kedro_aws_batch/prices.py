@@ -8,7 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from .wording import did_you_mean, money
+from kedro_aws_batch._service.dag.errors import did_you_mean
+
+from .wording import money
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

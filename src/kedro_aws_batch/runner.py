@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from kedro.runner import AbstractRunner
 
+from kedro_aws_batch._service.dag.errors import did_you_mean
 from kedro_aws_batch.graph.project import Opening, open_project
 
 from .errors import KedroAwsBatchError
@@ -22,7 +23,7 @@ from .launch.suggestion import nodes_to_resume_from
 from .prices import prices_of
 from .quiet import stdout_kept_clean
 from .show.progress import View, stdout_console
-from .wording import did_you_mean, listed
+from .wording import listed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,17 +5,10 @@ from __future__ import annotations
 import math
 import re
 from datetime import datetime, timezone
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return ` Did you mean 'x'?` with the nearest known name, or an empty text."""
-    near = get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f" Did you mean '{near[0]}'?" if near else ""
 
 
 def listed(names: Iterable[str], limit: int = 5) -> str:

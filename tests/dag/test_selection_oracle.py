@@ -19,7 +19,8 @@ from kedro.pipeline.pipeline import CircularDependencyError, OutputNotUniqueErro
 
 from dag.document import Node, base_name
 from dag.errors import InvalidRequestError
-from dag.selection import in_namespace, select
+from dag.namespaces import in_namespace
+from dag.selection import select
 
 from .kedro_pipelines import Case, cases, compiled, positional
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from dag.document import digest_of
 from kedro_aws_batch.cli import COMMANDS
-from kedro_aws_batch.graph.compile import digest
 
 from .commands import call
 from .project import REMOTE_CHAIN, Sources
@@ -67,7 +67,7 @@ def test_compile_writes_the_document_to_a_file(sound: Path) -> None:
     result = call("compile", "--output", "build/graph.json")
     document = json.loads((sound / "build/graph.json").read_text(encoding="utf-8"))
     assert (result.exit_code, result.stdout) == (0, "")
-    assert document["digest"] == digest(document)
+    assert document["digest"] == digest_of(document)
     assert [path.name for path in (sound / "build").iterdir()] == ["graph.json"]
 
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from dag.document import digest_of
 from kedro_aws_batch.errors import ProjectError
-from kedro_aws_batch.graph.compile import Compiled, compile_project, digest, project_name, to_json
+from kedro_aws_batch.graph.compile import Compiled, compile_project, project_name, to_json
 from kedro_aws_batch.graph.project import Opening, open_project
 
 from .project import CONFIGURATION, Sources, pickled
@@ -33,7 +34,7 @@ def test_the_document_is_the_golden_one(make_project: Make) -> None:
 
 def test_the_golden_document_has_its_own_digest() -> None:
     golden = json.loads(GOLDEN.read_text(encoding="utf-8"))
-    assert digest(golden) == golden["digest"]
+    assert digest_of(golden) == golden["digest"]
 
 
 def test_one_pipeline_of_all_nodes_keeps_the_order_that_kedro_runs_it_in(make_project: Make) -> None:

@@ -1,23 +1,36 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dag.difference import fingerprints as deployed_fingerprints
+from dag.difference import fingerprints
 from dag.document import digest_of, read_document
-from kedro_aws_batch.graph.difference import explain, fingerprints
+from kedro_aws_batch.graph.difference import explain
 
 GOLDEN: dict[str, Any] = json.loads(
     (Path(__file__).parents[1] / "golden/graph_document.json").read_text(encoding="utf-8")
 )
 
 
-def test_both_sides_make_the_same_fingerprints_of_the_golden_document() -> None:
-    assert fingerprints(GOLDEN) == deployed_fingerprints(read_document(json.dumps(GOLDEN)))
+def fingerprints_of(document: dict[str, Any]) -> dict[str, Any]:
+    return fingerprints(read_document(json.dumps(document)))
+
+
+def fingerprint(entry: Any) -> str:
+    canonical = json.dumps(entry, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+
+
+def test_fingerprints_are_of_the_document_s_own_entries() -> None:
+    found = fingerprints_of(GOLDEN)
+    assert found["nodes"] == {node["name"]: fingerprint(node) for node in GOLDEN["nodes"]}
+    assert found["datasets"] == {name: fingerprint(entry) for name, entry in GOLDEN["datasets"].items()}
+    assert found["run"] == {key: fingerprint(value) for key, value in GOLDEN["run"].items()}
 
 
 def changed(**changes: Any) -> dict[str, Any]:
@@ -50,14 +63,14 @@ RETAGGED = [{**FIRST, "tags": [*FIRST["tags"], "new"]}, *GOLDEN["nodes"][1:]]
     ],
 )
 def test_what_differs_is_named(mine: dict[str, Any], deployed: dict[str, Any], what: str) -> None:
-    sentence = explain(mine, deployed_fingerprints(read_document(json.dumps(deployed))))
+    sentence = explain(mine, fingerprints_of(deployed))
     assert sentence.startswith(f"This project is not what was deployed: {what}")
     assert sentence.endswith("Deploy again, or check out what was deployed.")
 
 
 def test_another_environment_is_said_before_all_that_differs_with_it() -> None:
     assert "that of environment 'aws_batch', and this is 'other'" in explain(
-        changed(environment="other"), fingerprints(GOLDEN)
+        changed(environment="other"), fingerprints_of(GOLDEN)
     )
 
 

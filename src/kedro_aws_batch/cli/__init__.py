@@ -51,7 +51,7 @@ class Lazy(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Suggest the nearest command for one that does not exist."""
-        from kedro_aws_batch.wording import did_you_mean  # noqa: PLC0415
+        from kedro_aws_batch._service.dag.errors import did_you_mean  # noqa: PLC0415
 
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             near = did_you_mean(args[0], COMMANDS) or f" There are: {', '.join(COMMANDS)}."

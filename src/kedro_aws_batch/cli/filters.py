@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from kedro.framework.cli.utils import _split_params, split_node_names, split_string
 
-from kedro_aws_batch.wording import did_you_mean
+from kedro_aws_batch._service.dag.errors import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kedro_aws_batch._service.dag.errors import did_you_mean
 from kedro_aws_batch.errors import KedroAwsBatchError, ServiceError
 from kedro_aws_batch.launch.execution import INTERRUPTED
-from kedro_aws_batch.wording import did_you_mean, listed, one_line, plain
+from kedro_aws_batch.wording import listed, one_line, plain
 
 from .options import json_option
 from .service import Place, place_options

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 import shlex
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from kedro_aws_batch._service.dag.jobs import is_run_id
 from kedro_aws_batch.errors import PayloadError
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def _group(raw: Mapping[str, Any], environment: Mapping[str, str]) -> Mapping[st
 
 def _run_id(raw: Mapping[str, Any]) -> str:
     run_id = raw.get("run_id")
-    if not isinstance(run_id, str) or not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d\.\d\d\.\d\d\.\d{3}Z", run_id):
+    if not isinstance(run_id, str) or not is_run_id(run_id):
         raise PayloadError(f"{VARIABLE} has run_id {run_id!r}; it must look like 2026-11-22T13.11.00.123Z.")
     return run_id
 

@@ -19,7 +19,8 @@ from kedro.io.catalog_config_resolver import CatalogConfigResolver
 from kedro.pipeline import Pipeline
 from kedro.runner import SequentialRunner
 
-from kedro_aws_batch.graph.datasets import entry, without_transcoding
+from kedro_aws_batch._service.dag.document import base_name
+from kedro_aws_batch.graph.datasets import entry
 
 from .signatures import SameNodes
 
@@ -107,9 +108,9 @@ class Pins:
     def before_pipeline_run(self, pipeline: Pipeline, catalog: Any) -> None:
         """Pin the datasets of the nodes, before any of them is made."""
         own = dict.fromkeys(pipeline.all_outputs(), self._run_id)
-        by_base = {without_transcoding(name): version for name, version in (own | dict(self._all)).items()}
+        by_base = {base_name(name): version for name, version in (own | dict(self._all)).items()}
         for name in pipeline.datasets():
-            version = self._all.get(name) or own.get(name) or by_base.get(without_transcoding(name))
+            version = self._all.get(name) or own.get(name) or by_base.get(base_name(name))
             if version:
                 _pin(catalog, name, version)
             _pin_partitions(catalog, name, Version(version, self._run_id))

@@ -7,11 +7,14 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from kedro_aws_batch.wording import did_you_mean, listed
+from kedro_aws_batch._service.dag.document import base_name, is_parameter
+from kedro_aws_batch._service.dag.errors import did_you_mean
+from kedro_aws_batch._service.dag.namespaces import prefixes
+from kedro_aws_batch.wording import listed
 
 from . import fargate
 from .config import NO_BUCKET
-from .datasets import LOCAL, MEMORY, entry, is_parameter, without_transcoding
+from .datasets import LOCAL, MEMORY, entry
 from .problems import Problem
 from .project import base_parameters
 
@@ -61,7 +64,7 @@ def _size(nodes: Sequence[Node]) -> Iterator[Problem]:
 
 def _unknown_names(project: Project, compiled: Compiled) -> Iterator[Problem]:
     resources = compiled.configuration.resources
-    namespaces = {prefix for node in compiled.nodes for prefix in _prefixes(node.namespace)}
+    namespaces = {prefix for node in compiled.nodes for prefix in prefixes(node.namespace)}
     known = {
         "tags": {tag for node in compiled.nodes for tag in node.tags},
         "namespaces": namespaces,
@@ -173,13 +176,13 @@ def _datasets_between_jobs(project: Project, compiled: Compiled) -> Iterator[Pro
 
 
 def _free_inputs_in_memory(project: Project, compiled: Compiled) -> Iterator[Problem]:
-    made = {without_transcoding(name) for node in compiled.nodes for name in node.outputs}
+    made = {base_name(name) for node in compiled.nodes for name in node.outputs}
     for pipeline_name, pipeline in project.pipelines.items():
         for name in sorted(pipeline.inputs()):
             if is_parameter(name) or compiled.datasets[name].location != MEMORY:
                 continue
             where, file = f"dataset '{name}'", f"conf/{project.environment}/catalog.yml"
-            if without_transcoding(name) in made:
+            if base_name(name) in made:
                 what = f"pipeline '{pipeline_name}' can't run by itself: another pipeline leaves its input in memory."
                 yield Problem(where, what, f"Add it to {file} if it should.", warning=True)
             else:
@@ -236,11 +239,11 @@ def _names_that_kedro_run_cannot_take(compiled: Compiled) -> Iterator[Problem]:
 def _edges(project: Project) -> Iterator[tuple[Node, str, Node, str]]:
     """Yield producer, output, consumer and input of what passes between nodes, within any pipeline."""
     for pipeline in project.pipelines.values():
-        makers = {without_transcoding(name): (node, name) for node in pipeline.nodes for name in node.outputs}
+        makers = {base_name(name): (node, name) for node in pipeline.nodes for name in node.outputs}
         for consumer in pipeline.nodes:
             for taken in dict.fromkeys(consumer.inputs):
-                if without_transcoding(taken) in makers and not is_parameter(taken):
-                    producer, output = makers[without_transcoding(taken)]
+                if base_name(taken) in makers and not is_parameter(taken):
+                    producer, output = makers[base_name(taken)]
                     yield producer, output, consumer, taken
 
 
@@ -266,7 +269,7 @@ def _keys(node: Node, compiled: Compiled) -> Iterator[str]:
     ways: Sequence[str] = compiled.configuration.run["group_by"]
     if "memory" in ways:
         names = (name for name in [*node.inputs, *node.outputs] if name in compiled.datasets)
-        yield from (f"data {without_transcoding(name)}" for name in names if compiled.datasets[name].location == MEMORY)
+        yield from (f"data {base_name(name)}" for name in names if compiled.datasets[name].location == MEMORY)
     if "namespace" in ways and node.namespace:
         yield f"namespace {node.namespace}"
     yield from (f"tag {tag}" for tag in node.tags if f"tag:{tag}" in ways)
@@ -288,11 +291,6 @@ def _parameters_that_lose_their_neighbours(project: Project) -> Iterator[Problem
         what = f"runtime parameters within others, {keys}, drop what stands beside them in the base environment."
         to_do = 'Add "merge_strategy": {"parameters": "soft"} to CONFIG_LOADER_ARGS.'
         yield Problem("settings.py", what, to_do, warning=True)
-
-
-def _prefixes(namespace: str | None) -> Iterator[str]:
-    parts = (namespace or "").split(".")
-    yield from (".".join(parts[:end]) for end in range(1, len(parts) + 1) if namespace)
 
 
 def _path(project: Project, path: str | None) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any
+
+from kedro_aws_batch._service.dag.document import FORMAT, digest_of, is_parameter
 
 from . import datasets
 from .config import read_configuration
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from .datasets import Dataset
     from .problems import Problem
     from .project import Project
-
-FORMAT = 1
 
 #: Two nodes are one if Kedro says so and their tags agree: a pipeline may carry another's nodes with tags of its own,
 #: on which filters and resources depend.
@@ -66,14 +65,7 @@ def compile_project(project: Project) -> Compiled:
         },
         "run": dict(configuration.run),
     }
-    return Compiled({**document, "digest": digest(document)}, nodes, found, configuration, problems)
-
-
-def digest(document: Mapping[str, Any]) -> str:
-    """Return the SHA-256 of the document's canonical form, any digest that it holds left out."""
-    content = {key: value for key, value in document.items() if key != "digest"}
-    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return f"sha256:{hashlib.sha256(canonical.encode()).hexdigest()}"
+    return Compiled({**document, "digest": digest_of(document)}, nodes, found, configuration, problems)
 
 
 def to_json(document: Mapping[str, Any]) -> str:
@@ -124,7 +116,7 @@ def _default_first(pipelines: Mapping[str, Pipeline]) -> list[str]:
 
 
 def _datasets(project: Project, nodes: Sequence[Node], shared_paths: tuple[str, ...]) -> dict[str, Dataset]:
-    names = {name for node in nodes for name in [*node.inputs, *node.outputs] if not datasets.is_parameter(name)}
+    names = {name for node in nodes for name in [*node.inputs, *node.outputs] if not is_parameter(name)}
     return {name: datasets.describe(project, name, shared_paths) for name in sorted(names)}
 
 

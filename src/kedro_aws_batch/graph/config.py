@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from kedro_aws_batch.wording import did_you_mean
+from kedro_aws_batch._service.dag.errors import did_you_mean
 
 from . import rules
 from .problems import Problem

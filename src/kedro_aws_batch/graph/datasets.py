@@ -57,16 +57,6 @@ def bucket_of(dataset: Dataset) -> str | None:
     return match[1] if match else None
 
 
-def is_parameter(name: str) -> bool:
-    """Whether a node's input is a parameter."""
-    return name == "parameters" or name.startswith("params:")
-
-
-def without_transcoding(name: str) -> str:
-    """Return `ds` for `ds@spark`."""
-    return name.partition("@")[0]
-
-
 def of_config(config: Mapping[str, Any]) -> Dataset:
     """Return what a dataset of this configuration is."""
     type_ = _type_name(config.get("type", "MemoryDataset"))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
+from kedro_aws_batch._service.dag.difference import fingerprints
+from kedro_aws_batch._service.dag.document import read_document
 from kedro_aws_batch.wording import listed
 
 if TYPE_CHECKING:
@@ -24,27 +25,10 @@ def explain(document: Mapping[str, Any], deployed: Mapping[str, Any] | None) -> 
             f"The deployed graph is that of environment '{deployed['environment']}', and this is "
             f"'{document['environment']}'. Run with --env={deployed['environment']}, or deploy this one."
         )
-    found = list(_differences(fingerprints(document), deployed))
+    found = list(_differences(fingerprints(read_document(json.dumps(document))), deployed))
     if not found:
         found = ["it was compiled by another version of Kedro or under another package name"]
     return f"This project is not what was deployed: {'; '.join(found)}. {to_do}"
-
-
-def fingerprints(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return 12 hex digits for each node, pipeline, dataset and setting."""
-    nodes: dict[str, list[str]] = {}
-    for node in document["nodes"]:
-        nodes.setdefault(node["name"], []).append(_fingerprint(node))
-    return {
-        "environment": document["environment"],
-        "nodes": {name: "+".join(sorted(found)) for name, found in nodes.items()},
-        "pipelines": {
-            name: _fingerprint(sorted(document["nodes"][index]["name"] for index in indices))
-            for name, indices in document["pipelines"].items()
-        },
-        "datasets": {name: _fingerprint(entry) for name, entry in document["datasets"].items()},
-        "run": {key: _fingerprint(value) for key, value in document["run"].items()},
-    }
 
 
 def _differences(mine: Mapping[str, Any], deployed: Mapping[str, Any]) -> Iterator[str]:
@@ -66,8 +50,3 @@ def _of_section(section: str, mine: Mapping[str, Any], deployed: Mapping[str, An
         if names:
             noun = SECTIONS[section] + ("s" if len(names) > 1 else "")
             yield f"{noun} {listed(sorted(names), limit=3)} {change}"
-
-
-def _fingerprint(value: Any) -> str:
-    canonical = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()[:12]

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kedro_aws_batch._service.dag.errors import did_you_mean
 from kedro_aws_batch.errors import ProjectError
-from kedro_aws_batch.wording import did_you_mean, listed
+from kedro_aws_batch.wording import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from kedro_aws_batch._service.dag.errors import did_you_mean
 from kedro_aws_batch._service.dag.resources import KEYS
 from kedro_aws_batch._service.dag.rules import batch_name, flag, memory_retry, one_of, whole
 from kedro_aws_batch._service.dag.status import OnFailure
 from kedro_aws_batch.prices import wrong_prices
-from kedro_aws_batch.wording import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

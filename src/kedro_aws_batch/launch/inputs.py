@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from kedro_aws_batch._service.dag.document import base_name, is_parameter
 from kedro_aws_batch.errors import ProjectError
-from kedro_aws_batch.graph.datasets import is_parameter, without_transcoding
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -59,10 +59,10 @@ def buckets(compiled: Compiled) -> list[str]:
 
 def free_inputs(compiled: Compiled, sources: Mapping[str, Path]) -> list[Input]:
     """Return the inputs on S3 that no node of any pipeline makes, each with its local source if there is one."""
-    made = {without_transcoding(name) for node in compiled.nodes for name in node.outputs}
+    made = {base_name(name) for node in compiled.nodes for name in node.outputs}
     read = {name for node in compiled.nodes for name in node.inputs if not is_parameter(name)}
     found: dict[tuple[str, str], Input] = {}
-    for name in sorted(name for name in read if without_transcoding(name) not in made):
+    for name in sorted(name for name in read if base_name(name) not in made):
         match = S3_PATH.match(compiled.datasets[name].path or "")
         if match:
             found.setdefault((match[1], match[2]), Input(name, match[1], match[2], sources.get(name)))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from kedro_aws_batch._service.dag.jobs import is_run_id
 from kedro_aws_batch.client import RunSummary, Service
 from kedro_aws_batch.errors import KedroAwsBatchError, ServiceError
 from kedro_aws_batch.kept import state as kept
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from kedro_aws_batch.client import RunState
 
-RUN_ID = re.compile(r"\d{4}-\d\d-\d\dT\d\d\.\d\d\.\d\d\.\d{3}Z")
 #: Runs among which a beginning of an id is looked up: as many as `list_runs` gives.
 LOOKED_THROUGH = 100
 
@@ -125,7 +124,7 @@ def _live(project: Path) -> dict[str, str] | None:
 
 def find_run(runs: Runs, wanted: str | None, status: Sequence[str] = ()) -> str:
     """Return the id of a run: the only one whose id begins so, or the latest, of these statuses if any are given."""
-    if wanted is not None and RUN_ID.fullmatch(wanted):
+    if wanted is not None and is_run_id(wanted):
         return wanted
     found = runs.list_runs(limit=LOOKED_THROUGH if wanted or status else 1)
     if not found:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from kedro_aws_batch._service.dag.document import base_name, is_parameter
+from kedro_aws_batch._service.dag.errors import did_you_mean
+from kedro_aws_batch._service.dag.namespaces import prefixes
 from kedro_aws_batch.errors import ProjectError
-from kedro_aws_batch.graph.datasets import is_parameter, without_transcoding
-from kedro_aws_batch.wording import did_you_mean, listed
+from kedro_aws_batch.wording import listed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -48,9 +50,9 @@ def require_known(selection: Selection, compiled: Compiled) -> None:
     for wanted in (selection.nodes, selection.from_nodes, selection.to_nodes):
         _require("node", wanted, names)
     for wanted in (selection.from_inputs, selection.to_outputs):
-        _require("dataset", wanted, datasets | {without_transcoding(name) for name in datasets})
+        _require("dataset", wanted, datasets | {base_name(name) for name in datasets})
     _require("tag", selection.tags, {tag for node in nodes for tag in node.tags})
-    _require("namespace", selection.namespaces, {prefix for node in nodes for prefix in _prefixes(node.namespace)})
+    _require("namespace", selection.namespaces, {prefix for node in nodes for prefix in prefixes(node.namespace)})
 
 
 def inputs_of(selection: Selection, compiled: Compiled) -> set[str]:
@@ -69,8 +71,3 @@ def _require(kind: str, wanted: Collection[str], known: Collection[str]) -> None
         if name not in known:
             near = did_you_mean(name, known) or f" There are: {listed(sorted(known), limit=10)}." * bool(known)
             raise ProjectError(f"There is no {kind} '{name}'.{near}")
-
-
-def _prefixes(namespace: str | None) -> list[str]:
-    parts = namespace.split(".") if namespace else []
-    return [".".join(parts[: count + 1]) for count in range(len(parts))]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kedro_aws_batch.graph.datasets import MEMORY, is_parameter, without_transcoding
+from kedro_aws_batch._service.dag.document import base_name, is_parameter
+from kedro_aws_batch.graph.datasets import MEMORY
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -20,12 +21,12 @@ def nodes_to_resume_from(pipeline: Pipeline, done: Collection[str], datasets: Ma
 
     As Kedro's own suggestion does, but without making the datasets, which this machine may not be able to.
     """
-    makers = {without_transcoding(name): node for node in pipeline.nodes for name in node.outputs}
+    makers = {base_name(name): node for node in pipeline.nodes for name in node.outputs}
     again = {node for node in pipeline.nodes if node.name not in done}
     queue = list(again)
     while queue:
         for name in queue.pop().inputs:
-            maker = makers.get(without_transcoding(name))
+            maker = makers.get(base_name(name))
             if maker is not None and maker not in again and not is_parameter(name) and _is_lost(name, datasets):
                 again.add(maker)
                 queue.append(maker)

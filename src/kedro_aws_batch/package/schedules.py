@@ -10,9 +10,9 @@ from typing import Any
 
 import yaml
 
+from kedro_aws_batch._service.dag.errors import did_you_mean
 from kedro_aws_batch.package.errors import PackageError
 from kedro_aws_batch.service_root import service_root
-from kedro_aws_batch.wording import did_you_mean
 
 Event = dict[str, Any]
 

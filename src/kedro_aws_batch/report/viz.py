@@ -12,7 +12,7 @@ import html
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from kedro_aws_batch.graph.datasets import is_parameter, without_transcoding
+from kedro_aws_batch._service.dag.document import base_name, is_parameter
 from kedro_aws_batch.wording import plain
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def _of_node(group: GroupState, node: Node) -> Iterator[Event]:
 
 def _of_dataset(event: str, dataset: str) -> Iterator[Event]:
     if not is_parameter(dataset):
-        node_id = _id(without_transcoding(dataset))
+        node_id = _id(base_name(dataset))
         yield {"event": event, "dataset": dataset, "node_id": node_id, "status": "Available"}
 
 
