@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from .quiet import stdout_kept_clean
+from .cli import aws_batch
 
 
 def main() -> None:
-    """Import Kedro, which logs when imported, out of stdout's way, then run the command."""
-    with stdout_kept_clean():
-        import kedro.framework.project  # noqa: F401, PLC0415
-    from .cli import aws_batch  # noqa: PLC0415
-
+    """Run the command, which imports Kedro, whose logging begins with that, out of stdout's way."""
     aws_batch(prog_name="python -m kedro_aws_batch")
 
 

@@ -1,18 +1,16 @@
-"""Clients of AWS."""
+"""Clients of AWS. boto3 is slow to import, so the first client imports it: what local runs left is read without."""
 
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
 from kedro_aws_batch.errors import ServiceError
 
-#: A function answers within its time-out of 60 s.
-_CONFIG = Config(connect_timeout=10, read_timeout=65, retries={"mode": "standard", "total_max_attempts": 3})
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def client(name: str, region: str | None = None) -> Any:
@@ -20,12 +18,29 @@ def client(name: str, region: str | None = None) -> Any:
 
     AWS_REGION goes before the rest, as for the AWS CLI and osls; boto3 by itself reads AWS_DEFAULT_REGION alone.
     """
-    region = region or os.environ.get("AWS_REGION")
+    from botocore.config import Config  # noqa: PLC0415
+
+    # A function answers within its time-out of 60 s.
+    config = Config(connect_timeout=10, read_timeout=65, retries={"mode": "standard", "total_max_attempts": 3})
     try:
-        return boto3.client(name, region_name=region, config=_CONFIG)  # type: ignore[call-overload]  # any of them
+        return _boto3_client()(name, region_name=region or os.environ.get("AWS_REGION"), config=config)
     except BotoCoreError as error:
         raise ServiceError(
             f"AWS can't be called: {error} Set AWS_PROFILE, or AWS_REGION and credentials; "
             "or add --local, for runs on this machine.",
             "Refused",
         ) from error
+
+
+def embedded_client(name: str, endpoint_url: str, region: str) -> Any:
+    """Return a client of the embedded AWS at an address. Nothing checks its credentials."""
+    key = "embedded"
+    return _boto3_client()(
+        name, endpoint_url=endpoint_url, region_name=region, aws_access_key_id=key, aws_secret_access_key=key
+    )
+
+
+def _boto3_client() -> Callable[..., Any]:
+    import boto3  # noqa: PLC0415
+
+    return boto3.client

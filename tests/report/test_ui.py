@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from werkzeug.serving import make_server
 
-from kedro_aws_batch.cli.ui import _quiet
+from kedro_aws_batch.cli.ui import Quiet
 from kedro_aws_batch.client import Service
 from kedro_aws_batch.launch.commands import Commands
 from kedro_aws_batch.prices import Prices
@@ -95,7 +95,7 @@ def entered(client: FlaskClient) -> FlaskClient:
 
 @pytest.fixture
 def address(source: Source) -> Iterator[str]:
-    server = make_server("127.0.0.1", 0, create_app(source, KEY), threaded=True, request_handler=_quiet())
+    server = make_server("127.0.0.1", 0, create_app(source, KEY), threaded=True, request_handler=Quiet)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"

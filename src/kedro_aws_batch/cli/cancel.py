@@ -1,39 +1,28 @@
-"""`kedro aws-batch cancel`."""
+"""Does `kedro aws-batch cancel`."""
 
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 import click
 
-from .options import json_option
-from .service import Place, place_options, run_argument
+from kedro_aws_batch.launch.runs import find_run
+
+from .service import runs_of
+
+if TYPE_CHECKING:
+    from .options import Where
 
 
-@click.command("cancel")
-@run_argument()
-@click.option("--reason", metavar="TEXT", help="For whoever looks at the run later.")
-@json_option()
-@place_options
-def command(place: Place, run: str | None, reason: str | None, as_json: bool) -> None:
-    """Cancel a run: nothing more is submitted, and its jobs are terminated.
-
-    RUN is a run's id, or as much of its beginning as only one has; left out, the latest run that is RUNNING. A run
-    that has ended stays what it is.
-
-    \b
-    Examples:
-      kedro aws-batch cancel
-      kedro aws-batch cancel 2026-11-22T13.11 --reason="wrong data"
-    """
-    from kedro_aws_batch.launch.runs import find_run  # noqa: PLC0415
-
-    runs = place.runs()
+def cancel(where: Where, run: str | None, reason: str | None, as_json: bool) -> None:
+    """Cancel a run, and say what it is now."""
+    runs = runs_of(where)
     run_id = find_run(runs, run, status=("RUNNING",))
     status = runs.cancel_run(run_id, reason)
     if as_json:
         click.echo(json.dumps({"run_id": run_id, "status": status}))
     elif status == "CANCELLED":
-        click.echo(f"Run {run_id} is CANCELLED. To resume it: {place.commands.to('resume', run_id)}")
+        click.echo(f"Run {run_id} is CANCELLED. To resume it: {where.commands.to('resume', run_id)}")
     else:
         click.echo(f"Run {run_id} had ended before: it is {status}.")

@@ -14,23 +14,24 @@ from kedro_aws_batch._service.dag.resources import shown
 from kedro_aws_batch.launch.sources import for_jobs, with_conf_source
 from kedro_aws_batch.wording import counted, one_line
 
+from .prepare import prepare
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from kedro_aws_batch._service.dag.document import GraphDocument
     from kedro_aws_batch._service.dag.preview import Preview
-    from kedro_aws_batch.launch.selection import Selection
+    from kedro_aws_batch.launch.selection import Asked, Selection
 
-    from .run import Way
+    from .options import Way
 
 
-def show(way: Way, selection: Selection, asked: Mapping[str, Any], as_json: bool) -> None:
+def show(way: Way, selection: Selection, asked: Asked, as_json: bool) -> None:
     """Print what would run. Raises a DagError for what the service would refuse."""
-    from .run import prepare  # noqa: PLC0415
-
-    project, compiled = prepare(way, selection)
-    request = with_conf_source({**selection.request(), **asked}, for_jobs(way.conf_source, project.path))
-    found = preview(read_document(json.dumps(compiled.document)), request)
+    prepared = prepare(way, selection)
+    conf_source = for_jobs(way.where.conf_source, prepared.project.path)
+    request = with_conf_source({**selection.request(), **asked.request()}, conf_source)
+    found = preview(read_document(json.dumps(prepared.compiled.document)), request)
     click.echo(json.dumps(found.as_json(), indent=2, ensure_ascii=False) if as_json else "\n".join(lines(found)))
 
 

@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from kedro.framework.cli.utils import _split_params, split_node_names, split_string
 
 from kedro_aws_batch._service.dag.errors import did_you_mean
+from kedro_aws_batch.quiet import stdout_kept_clean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from types import ModuleType
 
-    Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+    from .options import Decorator
 
 #: Kedro's names of options → ours, where they differ.
 NAMES = {"node_names": "nodes", "env": "environment", "pipeline": "pipelines"}
@@ -22,13 +23,14 @@ NAMES = {"node_names": "nodes", "env": "environment", "pipeline": "pipelines"}
 MEANINGLESS = ("runner", "runner_params", "is_async")
 
 
-def names_option(*names: str, parse: Any = split_string, text: str) -> Decorator:
+def names_option(*names: str, text: str) -> Decorator:
     """Return an option for names with commas between them, which may be given more than once."""
+    return click.option(*names, multiple=True, callback=_names, metavar="NAMES", help=text)
 
-    def read(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(name for value in values for name in parse(ctx, param, value)))
 
-    return click.option(*names, multiple=True, callback=read, metavar="NAMES", help=text)
+def node_names_option(*names: str, text: str) -> Decorator:
+    """Return such an option for nodes or namespaces: where there are brackets in a name, commas may be in them."""
+    return click.option(*names, multiple=True, callback=_node_names, metavar="NAMES", help=text)
 
 
 def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -36,13 +38,13 @@ def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(
         (
             names_option("-p", "--pipelines", "--pipeline", text="Pipelines to run; else __default__."),
-            names_option("-n", "--nodes", parse=split_node_names, text="Only these nodes."),
-            names_option("--from-nodes", parse=split_node_names, text="These nodes and what follows them."),
-            names_option("--to-nodes", parse=split_node_names, text="These nodes and what leads to them."),
+            node_names_option("-n", "--nodes", text="Only these nodes."),
+            node_names_option("--from-nodes", text="These nodes and what follows them."),
+            node_names_option("--to-nodes", text="These nodes and what leads to them."),
             names_option("--from-inputs", text="What follows from these datasets."),
             names_option("--to-outputs", text="What leads to these datasets."),
             names_option("-t", "--tags", text="Nodes with any of these tags."),
-            names_option("-ns", "--namespaces", parse=split_node_names, text="Nodes in these namespaces."),
+            node_names_option("-ns", "--namespaces", text="Nodes in these namespaces."),
             click.option("--only-missing-outputs", is_flag=True, help="Only nodes whose outputs don't exist yet."),
         )
     ):
@@ -105,10 +107,26 @@ def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
     return found
 
 
+def _kedros() -> ModuleType:
+    """Return Kedro's own reading of options, whose import is slow and logs to stdout: no `--help` waits for it."""
+    with stdout_kept_clean():
+        from kedro.framework.cli import utils  # noqa: PLC0415
+
+    return utils
+
+
+def _names(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for value in values for name in _kedros().split_string(ctx, param, value)))
+
+
+def _node_names(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for value in values for name in _kedros().split_node_names(ctx, param, value)))
+
+
 def _params(ctx: click.Context, param: click.Parameter, values: tuple[Any, ...]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for value in values:
-        found = merged(found, _split_params(ctx, param, value))
+        found = merged(found, _kedros()._split_params(ctx, param, value))  # noqa: SLF001  (it has no public name)
     return found
 
 
@@ -118,7 +136,7 @@ def _load_versions(ctx: click.Context, param: click.Parameter, values: tuple[Any
         if isinstance(value, dict):
             found.update(value)
             continue
-        for pair in split_string(ctx, param, value):
+        for pair in _kedros().split_string(ctx, param, value):
             name, colon, version = pair.partition(":")
             if not (name and colon and version) or "/" in version or "\\" in version or version in (".", ".."):
                 raise click.BadParameter(f"'{pair}' is not like dataset:2026-11-22T13.11.00.123Z.", ctx, param)

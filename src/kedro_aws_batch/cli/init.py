@@ -1,32 +1,18 @@
-"""`kedro aws-batch init`."""
+"""Does `kedro aws-batch init`."""
 
 from __future__ import annotations
 
 import click
 
-from kedro_aws_batch.graph.config import NO_BUCKET
+from kedro_aws_batch.graph.project import bootstrap, find_project
 from kedro_aws_batch.quiet import stdout_kept_clean
+from kedro_aws_batch.scaffold import scaffold, write
 from kedro_aws_batch.wording import counted
 
 
-@click.command("init")
-@click.option("-e", "--env", "environment", default="aws_batch", show_default=True, help="The environment to make.")
-@click.option("--bucket", default=NO_BUCKET, show_default=True, help="The S3 bucket for the catalog's datasets.")
-@click.option("--force", is_flag=True, help="Overwrite files that are there.")
-def command(environment: str, bucket: str, force: bool) -> None:
-    """Add to a project what running it on AWS Batch takes: an environment, a Dockerfile, a serverless.yml.
-
-    The catalog of the new environment is that of conf/base with the local files on S3. Nothing that is there is
-    overwritten without --force.
-
-    \b
-    Examples:
-      kedro aws-batch init --bucket=my-bucket
-    """
+def init(environment: str, bucket: str, force: bool) -> None:
+    """Write the files, and say what comes next."""
     with stdout_kept_clean():
-        from kedro_aws_batch.graph.project import bootstrap, find_project  # noqa: PLC0415
-        from kedro_aws_batch.scaffold import scaffold, write  # noqa: PLC0415
-
         project = find_project()
         found = scaffold(project, bootstrap(project), environment, bucket)
         write(project, found, force)

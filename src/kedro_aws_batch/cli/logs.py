@@ -1,105 +1,88 @@
-"""`kedro aws-batch logs`."""
+"""Does `kedro aws-batch logs`."""
 
 from __future__ import annotations
 
 import json
-import re
 import time
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from kedro_aws_batch._service.dag.errors import did_you_mean
 from kedro_aws_batch.errors import KedroAwsBatchError, ServiceError
+from kedro_aws_batch.kept import state as kept
+from kedro_aws_batch.kept.logs import read_log
 from kedro_aws_batch.launch.execution import INTERRUPTED
+from kedro_aws_batch.launch.runs import find_run
+from kedro_aws_batch.show.logs import LogReader
 from kedro_aws_batch.wording import listed, one_line, plain
 
-from .options import json_option
-from .service import Place, place_options
+from .service import client_of, runs_of, this_project
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from kedro_aws_batch.client import GroupState, RunState
     from kedro_aws_batch.launch.runs import Runs
-    from kedro_aws_batch.show.logs import Line, LogReader
+    from kedro_aws_batch.show.logs import Line
+
+    from .options import Where
 
 INTERVAL = 2
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 class NoSuchNodeError(KedroAwsBatchError):
     """The run has no node of that name."""
 
 
-def _since(ctx: click.Context, param: click.Parameter, value: str | None) -> int:
-    """Return the seconds of `90s`, `10m`, `2h`, `1d`; 0 for all."""
-    if value is None:
-        return 0
-    match = re.fullmatch(r"(\d+)([smhd])", value)
-    if match is None:
-        raise click.BadParameter(f"'{value}' is not like 90s, 10m, 2h or 1d.", ctx, param)
-    return int(match[1]) * UNITS[match[2]]
+@dataclass(frozen=True)
+class Wanted:
+    """Which lines to print, and how."""
+
+    #: The node whose job's lines to print; None for those of all jobs.
+    node: str | None
+    #: From which moment on, in milliseconds since the epoch.
+    start: int
+    #: Whether to wait for lines until the run has ended.
+    follow: bool
+    as_json: bool
 
 
-@click.command("logs")
-@click.argument("run", required=False)
-@click.argument("node", required=False)
-@click.option("-f", "--follow", is_flag=True, help="Go on until the run has ended.")
-@click.option("--since", callback=_since, metavar="TIME", help="Only what is newer than, say, 90s, 10m, 2h or 1d.")
-@json_option()
-@place_options
-def command(place: Place, run: str | None, node: str | None, **how: Any) -> None:
-    """Show what the jobs of a run, or of one node, have printed: all attempts, in order, each line with its node.
-
-    RUN is a run's id, or as much of its beginning as only one has; left out, the latest run. NODE is a node's name.
-
-    \b
-    Examples:
-      kedro aws-batch logs
-      kedro aws-batch logs train_model_node --follow
-      kedro aws-batch logs 2026-11-22T13.11 train_model_node --since=10m
-    """
-    from kedro_aws_batch.launch.runs import find_run  # noqa: PLC0415
-
-    if run is not None and node is None and not re.match(r"\d{4}-", run):
-        run, node = None, run
-    runs = place.runs()
+def print_logs(where: Where, run: str | None, wanted: Wanted) -> None:
+    """Print what jobs of a run have printed."""
+    runs = runs_of(where)
     run_id = find_run(runs, run)
     state = runs.describe_run(run_id)
-    groups = _groups(state, node)
-    start = int((time.time() - how["since"]) * 1000) if how["since"] else 0
-    logs = place.client("logs")
+    groups = _groups(state, wanted.node)
+    logs = client_of(where, "logs")
     if logs is None:
-        _show_files(place, run_id, groups, (start, how["as_json"]))
+        _show_files(run_id, groups, wanted)
         return
-    from kedro_aws_batch.show.logs import LogReader  # noqa: PLC0415
-
-    reader = LogReader(logs, place.client("batch"))
+    reader = LogReader(logs, client_of(where, "batch"))
     try:
-        _show(runs, state, (reader, node, start, how["as_json"]), how["follow"])
+        _show(runs, state, reader, wanted)
     except KeyboardInterrupt:
         raise SystemExit(INTERRUPTED) from None
     except ServiceError as error:
-        if not place.local or error.type != "Unreachable":
+        if not where.local or error.type != "Unreachable":
             raise
         # The local run has ended, and its AWS with it: what was not read of it yet is in the files that it left.
-        _show_files(place, run_id, _groups(runs.describe_run(run_id), node), (start, how["as_json"]), reader.read)
+        _show_files(run_id, _groups(runs.describe_run(run_id), wanted.node), wanted, reader.read)
 
 
-def _show(runs: Runs, state: RunState, what: tuple[LogReader, str | None, int, bool], follow: bool) -> None:
+def _show(runs: Runs, state: RunState, reader: LogReader, wanted: Wanted) -> None:
     """Print what there is, and with `follow` what comes, until the run has ended."""
-    reader, node, start, as_json = what
     silent, said = True, None
     while True:
-        groups = _groups(state, node)
-        lines = reader.lines(groups, start)
-        _print(lines, groups, as_json)
+        groups = _groups(state, wanted.node)
+        lines = reader.lines(groups, wanted.start)
+        _print(lines, groups, wanted.as_json)
         silent = silent and not lines
-        if silent and said != (said := _nothing(groups, follow, start)):
+        if silent and said != (said := _nothing(groups, wanted)):
             click.echo(said, err=True)
-        if not follow or (state.ended and state.settled) or _over(groups):
+        if not wanted.follow or (state.ended and state.settled) or _over(groups):
             return
         time.sleep(INTERVAL)
         state = runs.describe_run(state.run_id)
@@ -110,13 +93,13 @@ def _over(groups: Sequence[GroupState]) -> bool:
     return all(group.status in ("SUCCEEDED", "FAILED", "CANCELLED", "SKIPPED") for group in groups)
 
 
-def _nothing(groups: Sequence[GroupState], follow: bool, start: int) -> str:
+def _nothing(groups: Sequence[GroupState], wanted: Wanted) -> str:
     """Say that there is nothing to read, as long as that is so."""
     states = ", ".join(sorted({group.status for group in groups}))
     what = f"{'the job is' if len(groups) == 1 else 'the jobs are'} {states}"
     if _over(groups):
-        return f"No log: {what}." if not start else f"Nothing was printed since then: {what}."
-    return f"No log yet: {what}.{' Waiting for it…' if follow else ''}"
+        return f"No log: {what}." if not wanted.start else f"Nothing was printed since then: {what}."
+    return f"No log yet: {what}.{' Waiting for it…' if wanted.follow else ''}"
 
 
 def _groups(state: RunState, node: str | None) -> list[GroupState]:
@@ -177,24 +160,16 @@ def _cut(name: str) -> str:
 
 
 def _show_files(
-    place: Place,
-    run_id: str,
-    groups: Sequence[GroupState],
-    how: tuple[int, bool],
-    read: Mapping[int, int] | None = None,
+    run_id: str, groups: Sequence[GroupState], wanted: Wanted, read: Mapping[int, int] | None = None
 ) -> None:
-    """Print what a local run that has ended left of its jobs' logs, from a moment on, but for what was read before."""
-    from kedro_aws_batch.kept import state as kept  # noqa: PLC0415
-    from kedro_aws_batch.kept.logs import read_log  # noqa: PLC0415
-
-    start, as_json = how
-    folder = kept.folder(place.project) / "logs" / run_id
+    """Print what a local run that has ended left of its jobs' logs, but for the lines that were read before."""
+    folder = kept.folder(this_project()) / "logs" / run_id
     if not folder.is_dir():
         raise KedroAwsBatchError(f"The logs of local run {run_id} are no longer kept: only those of the last runs are.")
     lines: list[Line] = []
     for group in groups:
-        since = [line for line in read_log(folder, group) if line.timestamp >= start]
+        since = [line for line in read_log(folder, group) if line.timestamp >= wanted.start]
         lines += since[(read or {}).get(group.index, 0) :]
     if not lines and not read:
-        click.echo(_nothing(groups, follow=False, start=start), err=True)
-    _print(sorted(lines), groups, as_json)
+        click.echo(_nothing(groups, replace(wanted, follow=False)), err=True)
+    _print(sorted(lines), groups, wanted.as_json)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +11,7 @@ import click
 
 from kedro_aws_batch._service.dag.status import OnFailure
 from kedro_aws_batch.graph.problems import require_none
+from kedro_aws_batch.launch.commands import Commands
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -16,6 +19,68 @@ if TYPE_CHECKING:
     from kedro_aws_batch.graph.problems import Problem
 
     Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+@dataclass(frozen=True)
+class Where:
+    """Where runs are: on AWS, or in the project's local state."""
+
+    local: bool
+    environment: str
+    conf_source: str | None
+    service: str | None
+
+    @property
+    def commands(self) -> Commands:
+        """Return how commands reach the same runs."""
+        return Commands(self.environment, self.local)
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a run is started and followed."""
+
+    where: Where
+    #: Whether to show it until it has ended.
+    wait: bool
+    #: Whether to forget what earlier local runs left.
+    fresh: bool = False
+    #: Whether only nodes run whose outputs don't exist.
+    only_missing: bool = False
+
+
+def gathered(name: str, record: type[Any]) -> Decorator:
+    """Hand a command those of its options that are fields of a record as that record."""
+    names = {one.name for one in fields(record)}
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(command)
+        def with_record(**options: Any) -> Any:
+            ours = {key: value for key, value in options.items() if key in names}
+            others = {key: value for key, value in options.items() if key not in names}
+            return command(**others, **{name: record(**ours)})
+
+        return with_record
+
+    return decorate
+
+
+def where_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say where runs are, which the command takes as `where`."""
+    for option in (
+        gathered("where", Where),
+        service_option(),
+        conf_source_option(),
+        environment_option(),
+        click.option("--local", is_flag=True, help="Runs of `run --local`: the one in progress, or those that ended."),
+    ):
+        command = option(command)
+    return command
+
+
+def run_argument() -> Decorator:
+    """Return the argument RUN."""
+    return click.argument("run", required=False)
 
 
 def environment_option() -> Decorator:
@@ -59,9 +124,25 @@ def _existing(ctx: click.Context, param: click.Parameter, value: str | None) -> 
     return value
 
 
-def json_option() -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def json_option(text: str = "As JSON, for programs.") -> Decorator:
     """Return the option --json."""
-    return click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
+    return click.option("--json", "as_json", is_flag=True, help=text)
+
+
+def max_workers_option() -> Decorator:
+    """Return the option --max-workers."""
+    return click.option("--max-workers", type=click.IntRange(min=1), help="The most jobs in flight at once.")
+
+
+def description_option() -> Decorator:
+    """Return the option --description."""
+    return click.option("--description", help="A note that is shown with the run.")
+
+
+def detach_option() -> Decorator:
+    """Return the option --detach."""
+    text = "Start the run on AWS, and don't show it until it ends."
+    return click.option("--detach/--wait", " /--no-wait", "detach", help=text)
 
 
 def refuse(problems: Sequence[Problem]) -> None:

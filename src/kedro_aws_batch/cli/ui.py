@@ -1,4 +1,4 @@
-"""`kedro aws-batch ui`."""
+"""Does `kedro aws-batch ui`."""
 
 from __future__ import annotations
 
@@ -8,37 +8,40 @@ from typing import TYPE_CHECKING
 import click
 
 from kedro_aws_batch.errors import ProjectError
+from kedro_aws_batch.kept import state as kept
+from kedro_aws_batch.launch.runs import local_runs
+from kedro_aws_batch.report.content import About, content
+from kedro_aws_batch.report.measured import read_files
+from kedro_aws_batch.report.page import render
 
-from .report import REMARK, console_links, read_project_prices
-from .service import Place, place_options
+from .costs import read_project_prices
+from .report import REMARK, console_links
+from .service import runs_of, this_project
+
+try:
+    from werkzeug.serving import WSGIRequestHandler, make_server
+
+    from kedro_aws_batch.ui.app import Source, create_app
+except ImportError as error:
+    raise ProjectError(f"The page needs more packages ({error}): pip install 'kedro-aws-batch[report]'.") from error
 
 if TYPE_CHECKING:
     from kedro_aws_batch.client import RunState
-    from kedro_aws_batch.ui.app import Source
+
+    from .options import Where
 
 
-@click.command("ui")
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="The port to listen on; else one that is free.")
-@click.option("--browser/--no-browser", default=True, help="Whether to open it.")
-@place_options
-def command(place: Place, port: int, browser: bool) -> None:
-    """Show runs on a page of this machine: their list, the live report of one, buttons to cancel and resume it.
+class Quiet(WSGIRequestHandler):
+    """Does not print a line for each question of the page."""
 
-    Only this machine can reach it, and only with the key in the address that is printed. Ctrl-C ends it; runs go on.
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Print nothing."""
 
-    \b
-    Examples:
-      kedro aws-batch ui
-      kedro aws-batch ui --local --port=8000 --no-browser
-    """
-    try:
-        from werkzeug.serving import make_server  # noqa: PLC0415
 
-        from kedro_aws_batch.ui.app import create_app  # noqa: PLC0415
-    except ImportError as error:
-        raise ProjectError(f"The page needs more packages ({error}): pip install 'kedro-aws-batch[report]'.") from error
+def serve(where: Where, port: int, browser: bool) -> None:
+    """Serve the page until Ctrl-C."""
     key = secrets.token_urlsafe()
-    server = make_server("127.0.0.1", port, create_app(_source(place), key), threaded=True, request_handler=_quiet())
+    server = make_server("127.0.0.1", port, create_app(_source(where), key), threaded=True, request_handler=Quiet)
     address = f"http://127.0.0.1:{server.server_port}/?key={key}"
     click.echo(f"Runs: {address}\nCtrl-C ends this page; runs go on.")
     if browser:
@@ -51,38 +54,20 @@ def command(place: Place, port: int, browser: bool) -> None:
         server.server_close()
 
 
-def _source(place: Place) -> Source:
-    from kedro_aws_batch.kept import state as kept  # noqa: PLC0415
-    from kedro_aws_batch.launch.runs import local_runs  # noqa: PLC0415
-    from kedro_aws_batch.report.content import About, content  # noqa: PLC0415
-    from kedro_aws_batch.report.measured import read_files  # noqa: PLC0415
-    from kedro_aws_batch.report.page import render  # noqa: PLC0415
-    from kedro_aws_batch.ui.app import Source  # noqa: PLC0415
-
-    prices = read_project_prices(place)
-    if place.local:
-        project = place.project  # found once: finding it turns this process's stdout aside
+def _source(where: Where) -> Source:
+    prices = read_project_prices(where)
+    if where.local:
+        project = this_project()  # found once: finding it turns this process's stdout aside
 
         def local_report(state: RunState) -> str:
             folder = kept.folder(project) / "logs" / state.run_id  # written when the run has ended
             measured = read_files(folder, state.groups) if folder.is_dir() else None
             return render(content(state, prices, lambda _: None, About(REMARK, live=True, measured=measured)))
 
-        return Source(lambda: local_runs(project), local_report, place.commands)
-    service, log_link = place.runs(), console_links(place)
+        return Source(lambda: local_runs(project), local_report, where.commands)
+    service, log_link = runs_of(where), console_links()
 
     def report(state: RunState) -> str:
         return render(content(state, prices, log_link, About(live=True)))
 
-    return Source(lambda: service, report, place.commands)
-
-
-def _quiet() -> type:
-    """Return a request handler that does not print a line for each question of the page."""
-    from werkzeug.serving import WSGIRequestHandler  # noqa: PLC0415
-
-    class Quiet(WSGIRequestHandler):
-        def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-            """Print nothing."""
-
-    return Quiet
+    return Source(lambda: service, report, where.commands)

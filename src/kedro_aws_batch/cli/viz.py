@@ -1,4 +1,4 @@
-"""`kedro aws-batch viz`."""
+"""Does `kedro aws-batch viz`."""
 
 from __future__ import annotations
 
@@ -14,10 +14,14 @@ from typing import TYPE_CHECKING
 import click
 
 from kedro_aws_batch.errors import KedroAwsBatchError
+from kedro_aws_batch.files import write_atomically
+from kedro_aws_batch.graph.project import Opening, open_project
+from kedro_aws_batch.launch.runs import find_run
 from kedro_aws_batch.quiet import stdout_kept_clean
+from kedro_aws_batch.report.viz import EVENTS_FILE, events, nodes_of
 from kedro_aws_batch.wording import counted, listed
 
-from .service import Place, place_options, run_argument
+from .service import runs_of, this_project
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,59 +30,38 @@ if TYPE_CHECKING:
 
     from kedro_aws_batch.client import RunState
 
+    from .options import Where
+
 #: Kedro-Viz builds into this folder of the project, and no other.
 BUILT = "build"
 
 
-@click.command("viz")
-@run_argument()
-@click.option("--open", "open_", is_flag=True, help="Open Kedro-Viz in the browser afterwards.")
-@click.option(
-    "--static", type=click.Path(file_okay=False, path_type=Path), metavar="DIR", help="Build a page to share, in DIR."
-)
-@place_options
-def command(place: Place, run: str | None, open_: bool, static: Path | None) -> None:
-    """Show a run in Kedro-Viz: each node's status, duration and error in the flowchart.
-
-    Writes .viz/kedro_pipeline_events.json, which Kedro-Viz reads whenever it asks for the status: again, to see how the
-    run went on. RUN is a run's id, or as much of its beginning as only one has; left out, the latest run.
-
-    \b
-    Examples:
-      kedro aws-batch viz --open
-      kedro aws-batch viz 2026-11-22T13 --static=public
-    """
-    from kedro_aws_batch.launch.runs import find_run  # noqa: PLC0415
-
+def viz(where: Where, run: str | None, open_: bool, static: Path | None) -> None:
+    """Write a run's events for Kedro-Viz, and build its page or open it where that is wanted."""
     if open_ or static is not None:
         _require_kedro_viz()
-    project = place.project
+    project = this_project()
     if static is not None:
         _require_room(static, project)
-    runs = place.runs()
+    runs = runs_of(where)
     state = runs.describe_run(find_run(runs, run))
-    click.echo(_write(state, project, _pipelines(place)))
+    click.echo(_write(state, project, _pipelines(where)))
     if static is not None:
-        _build(project, place.environment, static)
+        _build(project, where.environment, static)
         click.echo(f"Kedro-Viz: {static}/index.html, to be served by any web server")
     if open_:
-        sys.exit(_kedro_viz(project, place.environment, "run", f"--env={place.environment}"))
+        sys.exit(_kedro_viz(project, where.environment, "run", f"--env={where.environment}"))
     elif static is None:
-        click.echo(f"To see it: kedro viz run --env={place.environment}")
+        click.echo(f"To see it: kedro viz run --env={where.environment}")
 
 
-def _pipelines(place: Place) -> Mapping[str, Pipeline]:
-    from kedro_aws_batch.graph.project import Opening, open_project  # noqa: PLC0415
-
+def _pipelines(where: Where) -> Mapping[str, Pipeline]:
     with stdout_kept_clean():
-        return open_project(Opening(place.environment, conf_source=place.conf_source)).pipelines
+        return open_project(Opening(where.environment, conf_source=where.conf_source)).pipelines
 
 
 def _write(state: RunState, project: Path, pipelines: Mapping[str, Pipeline]) -> str:
     """Write the events of a run and return what to say of it."""
-    from kedro_aws_batch.files import write_atomically  # noqa: PLC0415
-    from kedro_aws_batch.report.viz import EVENTS_FILE, events, nodes_of  # noqa: PLC0415
-
     nodes = nodes_of(state, pipelines)
     content = json.dumps(events(state, nodes), indent=2, ensure_ascii=False)
     write_atomically(project / EVENTS_FILE, content.encode())

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from kedro_aws_batch.local import EmbeddedAws
     from kedro_aws_batch.show.progress import View
 
-    from .selection import Selection
+    from .selection import Asked, Selection
 
 #: As elsewhere no more than one question a second, though here nobody would be throttled for it.
 PACE = Pace(interval=1)
@@ -44,8 +44,10 @@ class LocalRun:
 
     project: Path
     compiled: Compiled
-    #: What is selected; what else is asked of the run; and what narrows the former, once datasets can be looked at.
-    wanted: tuple[Selection, Mapping[str, Any], Callable[[Selection], Selection | None]]
+    selection: Selection
+    asked: Asked
+    #: What narrows the selection, once datasets can be looked at: None where that leaves nothing to run.
+    narrow: Callable[[Selection], Selection | None]
     #: What the run's pipelines read; other inputs may be missing.
     needed: Collection[str]
     commands: Commands
@@ -89,13 +91,12 @@ def _execute(run: LocalRun, aws: EmbeddedAws, view: View) -> int:
         return Ending(logs, os.path.relpath(place), run.commands.to("resume", ended.run_id))
 
     execution = Execution(Service(aws.service_prefix, aws.client("lambda")), view, PACE, ending)
-    selection, asked, narrow = run.wanted
     with _environment(aws.environment):
-        narrowed = narrow(selection)
+        narrowed = run.narrow(run.selection)
     if narrowed is None:
         view.note("All outputs are there: nothing to run.")
         return 0
-    return watch(execution, start(execution, {**narrowed.request(), **asked})).exit_code
+    return watch(execution, start(execution, {**narrowed.request(), **run.asked.request()})).exit_code
 
 
 def _embedded_aws(run: LocalRun) -> EmbeddedAws:

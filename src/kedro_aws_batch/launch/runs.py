@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from kedro_aws_batch._service.dag.jobs import is_run_id
+from kedro_aws_batch.aws import embedded_client
 from kedro_aws_batch.client import RunSummary, Service
 from kedro_aws_batch.errors import KedroAwsBatchError, ServiceError
 from kedro_aws_batch.kept import state as kept
@@ -90,22 +91,14 @@ def live_client(project: Path, name: str) -> Any | None:
     place = _live(project)
     if place is None:
         return None
-    import boto3  # noqa: PLC0415
-
-    return boto3.client(  # type: ignore[call-overload]  # any of them
-        name,
-        endpoint_url=place["endpoint_url"],
-        region_name=place["region"],
-        aws_access_key_id="embedded",
-        aws_secret_access_key="embedded",  # noqa: S106  (nothing checks it)
-    )
+    return embedded_client(name, place["endpoint_url"], place["region"])
 
 
 def local_runs(project: Path) -> Runs:
     """Return what tells of a project's local runs: the one in progress, if there is one."""
     place = _live(project)
     if place is not None:
-        service = Service(place["service"], live_client(project, "lambda"))  # type: ignore[arg-type]  # there is one
+        service = Service(place["service"], embedded_client("lambda", place["endpoint_url"], place["region"]))
         try:
             service.list_runs(limit=1)
         except ServiceError:

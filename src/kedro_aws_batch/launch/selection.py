@@ -41,6 +41,20 @@ class Selection:
         }
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What is asked of a run besides its nodes; None leaves it to the configuration."""
+
+    max_workers: int | None = None
+    on_failure: str | None = None
+    resume_from: str | None = None
+    description: str | None = None
+
+    def request(self) -> dict[str, Any]:
+        """Return what of this goes into a request to start_run."""
+        return {name: value for name, value in vars(self).items() if value is not None}
+
+
 def require_known(selection: Selection, compiled: Compiled) -> None:
     """Raise a ProjectError for the first name that the project does not have, with the nearest that it has."""
     _require("pipeline", selection.pipelines, compiled.document["pipelines"])

@@ -1,0 +1,64 @@
+"""Commands that import what they do when they are called: their names and helps take click alone."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kedro_aws_batch._service.dag.errors import DagError, did_you_mean
+from kedro_aws_batch.errors import KedroAwsBatchError
+from kedro_aws_batch.quiet import stdout_kept_clean
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class LateCommand(click.Command):
+    """A command that `kedro_aws_batch.cli.<its name>` carries out."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Import what carries it out, with whatever Kedro logs when it is imported on stderr; then do it."""
+        with stdout_kept_clean():
+            import_module(f"kedro_aws_batch.cli.{self.name}")
+        return super().invoke(ctx)
+
+
+class LateGroup(click.Group):
+    """A group that knows its commands' names and short helps, and imports a command when it is asked for."""
+
+    #: The commands' short helps by their names, in the order in which one needs them.
+    helps: Mapping[str, str]
+
+    def list_commands(self, _: click.Context) -> list[str]:
+        """Return the names."""
+        return list(self.helps)
+
+    def get_command(self, _: click.Context, cmd_name: str) -> click.Command | None:
+        """Return the command of a name."""
+        if cmd_name not in self.helps:
+            return None
+        command: click.Command = import_module(f"kedro_aws_batch.cli.syntax.{cmd_name}").command
+        return command
+
+    def format_commands(self, _: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(self.helps.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Suggest the nearest command for one that does not exist."""
+        if args and args[0] not in self.helps and not args[0].startswith("-"):
+            near = did_you_mean(args[0], self.helps) or f" There are: {', '.join(self.helps)}."
+            raise click.UsageError(f"There is no command '{args[0]}'.{near}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Turn what the plugin raises on purpose into one sentence and exit code 1."""
+        try:
+            return super().invoke(ctx)
+        except (KedroAwsBatchError, DagError) as error:
+            raise click.ClickException(str(error)) from error

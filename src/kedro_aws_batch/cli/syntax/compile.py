@@ -1,0 +1,35 @@
+"""`kedro aws-batch compile`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from kedro_aws_batch.cli.late import LateCommand
+from kedro_aws_batch.cli.options import conf_source_option, environment_option
+
+
+@click.command("compile", cls=LateCommand)
+@environment_option()
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="The file to write; else stdout.")
+@conf_source_option()
+@click.option("--explain", is_flag=True, help="Say instead which nodes share a job, and why, for each pipeline.")
+def command(environment: str, output: Path | None, conf_source: str | None, explain: bool) -> None:
+    """Write the graph document that the service runs: nodes, pipelines, datasets and what each job asks for.
+
+    It holds no paths, no parameters' values and no credentials. Kedro itself logs a line to stdout
+    when it starts: to pipe the document into another program, use `python -m kedro_aws_batch compile`.
+
+    \b
+    Examples:
+      kedro aws-batch compile --output=graph.json
+      kedro aws-batch compile --explain
+      python -m kedro_aws_batch compile | jq .digest
+    """
+    from kedro_aws_batch.cli.compile import explain_jobs, write_document
+
+    if explain:
+        explain_jobs(environment, conf_source)
+    else:
+        write_document(environment, conf_source, output)

@@ -1,0 +1,54 @@
+"""`kedro aws-batch deploy`."""
+
+from __future__ import annotations
+
+import click
+
+from kedro_aws_batch.cli.late import LateCommand
+from kedro_aws_batch.cli.options import conf_source_option, environment_option
+
+
+@click.command("deploy", cls=LateCommand)
+@environment_option()
+@click.option("--stage", help="The stage to deploy: to be sure, since aws_batch.service has it in its name.")
+@click.option("--region", help="The AWS Region; else `region` in the params of serverless.yml.")
+@click.option(
+    "--param",
+    "given",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Goes before what `params` in serverless.yml says; may be given several times.",
+)
+@conf_source_option()
+@click.argument("osls_arguments", nargs=-1, type=click.UNPROCESSED)
+def command(
+    environment: str,
+    stage: str | None,
+    region: str | None,
+    given: tuple[str, ...],
+    conf_source: str | None,
+    osls_arguments: tuple[str, ...],
+) -> None:
+    """Deploy the project: check it, package it, and have osls make or change its stack on AWS.
+
+    What the stack is made with is in the project's serverless.yml, which `kedro aws-batch init` writes. Nothing is
+    deployed if the check finds anything wrong, or if a queue of your own isn't there. Arguments after -- are for
+    `osls deploy`.
+
+    \b
+    Examples:
+      kedro aws-batch deploy
+      kedro aws-batch deploy --env=aws_batch_prod --param=image=123456789012.dkr.ecr.us-east-1.amazonaws.com/flights:7
+      kedro aws-batch deploy -- --verbose
+    """
+    from kedro_aws_batch.cli.deploy import Deployment, deploy
+
+    wanted = Deployment(
+        environment=environment,
+        conf_source=conf_source,
+        stage=stage,
+        region=region,
+        given=given,
+        osls_arguments=osls_arguments,
+    )
+    raise SystemExit(deploy(wanted))

@@ -1,0 +1,27 @@
+"""`kedro aws-batch init`."""
+
+from __future__ import annotations
+
+import click
+
+from kedro_aws_batch.cli.late import LateCommand
+from kedro_aws_batch.graph.config import NO_BUCKET
+
+
+@click.command("init", cls=LateCommand)
+@click.option("-e", "--env", "environment", default="aws_batch", show_default=True, help="The environment to make.")
+@click.option("--bucket", default=NO_BUCKET, show_default=True, help="The S3 bucket for the catalog's datasets.")
+@click.option("--force", is_flag=True, help="Overwrite files that are there.")
+def command(environment: str, bucket: str, force: bool) -> None:
+    """Add to a project what running it on AWS Batch takes: an environment, a Dockerfile, a serverless.yml.
+
+    The catalog of the new environment is that of conf/base with the local files on S3. Nothing that is there is
+    overwritten without --force.
+
+    \b
+    Examples:
+      kedro aws-batch init --bucket=my-bucket
+    """
+    from kedro_aws_batch.cli.init import init
+
+    init(environment, bucket, force)

@@ -1,0 +1,45 @@
+"""`kedro aws-batch list`."""
+
+from __future__ import annotations
+
+import click
+
+from kedro_aws_batch.cli.late import LateCommand
+from kedro_aws_batch.cli.options import Where, json_option, where_options
+
+
+@click.command("list", cls=LateCommand)
+@click.option(
+    "--status",
+    type=click.Choice(["RUNNING", "SUCCEEDED", "FAILED", "CANCELLED"], case_sensitive=False),
+    help="Only runs of this status.",
+)
+@click.option("--limit", type=click.IntRange(1, 100), default=20, show_default=True, help="How many.")
+@click.option("-w", "--watch", is_flag=True, help="Show them until Ctrl-C; in a pipe, a line for each that changes.")
+@click.option("--costs", is_flag=True, help="What each has cost, also of those that have ended.")
+@json_option()
+@where_options
+def command(where: Where, status: str | None, limit: int, watch: bool, costs: bool, as_json: bool) -> None:
+    """List runs, newest first.
+
+    Of runs that go on, the list says how many jobs are done, how long still (~ about, > at least, ? not known) and what
+    they have cost. The service has to be asked for each, one a second: of the newest three, unless it is watched, which
+    shows all of them in turn, or the costs are asked for.
+
+    \b
+    Examples:
+      kedro aws-batch list
+      kedro aws-batch list --watch
+      kedro aws-batch list --status=failed --limit=5
+      kedro aws-batch list --costs
+      kedro aws-batch list --local --json
+    """
+    from kedro_aws_batch.cli.list import print_list, watch_list
+
+    if watch and as_json:
+        raise click.UsageError("--watch is for people and --json for programs: give one of them.")
+    wanted = status.upper() if status else None
+    if watch:
+        watch_list(where, wanted, limit, costs)
+    else:
+        print_list(where, wanted, limit, costs, as_json)

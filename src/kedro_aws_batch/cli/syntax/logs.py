@@ -1,0 +1,49 @@
+"""`kedro aws-batch logs`."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import click
+
+from kedro_aws_batch.cli.late import LateCommand
+from kedro_aws_batch.cli.options import Where, json_option, where_options
+
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def _since(ctx: click.Context, param: click.Parameter, value: str | None) -> int:
+    """Return the moment that was `90s`, `10m`, `2h` or `1d` ago, in milliseconds since the epoch; 0 for all time."""
+    if value is None:
+        return 0
+    match = re.fullmatch(r"(\d+)([smhd])", value)
+    if match is None:
+        raise click.BadParameter(f"'{value}' is not like 90s, 10m, 2h or 1d.", ctx, param)
+    seconds = int(match[1]) * UNITS[match[2]]
+    return int((time.time() - seconds) * 1000) if seconds else 0
+
+
+@click.command("logs", cls=LateCommand)
+@click.argument("run", required=False)
+@click.argument("node", required=False)
+@click.option("-f", "--follow", is_flag=True, help="Go on until the run has ended.")
+@click.option("--since", callback=_since, metavar="TIME", help="Only what is newer than, say, 90s, 10m, 2h or 1d.")
+@json_option()
+@where_options
+def command(where: Where, run: str | None, node: str | None, follow: bool, since: int, as_json: bool) -> None:
+    """Show what the jobs of a run, or of one node, have printed: all attempts, in order, each line with its node.
+
+    RUN is a run's id, or as much of its beginning as only one has; left out, the latest run. NODE is a node's name.
+
+    \b
+    Examples:
+      kedro aws-batch logs
+      kedro aws-batch logs train_model_node --follow
+      kedro aws-batch logs 2026-11-22T13.11 train_model_node --since=10m
+    """
+    from kedro_aws_batch.cli.logs import Wanted, print_logs
+
+    if run is not None and node is None and not re.match(r"\d{4}-", run):  # one word that is no run's id
+        run, node = None, run
+    print_logs(where, run, Wanted(node=node, start=since, follow=follow, as_json=as_json))

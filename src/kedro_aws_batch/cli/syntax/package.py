@@ -1,0 +1,52 @@
+"""`kedro aws-batch package`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from kedro_aws_batch.cli.late import LateCommand
+from kedro_aws_batch.cli.options import conf_source_option, environment_option
+
+
+@click.command("package", cls=LateCommand)
+@environment_option()
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="A directory to fill that can be deployed without the project; else build/aws_batch/<stage> in the project.",
+)
+@click.option(
+    "--bucket",
+    "buckets",
+    multiple=True,
+    metavar="NAME[/PREFIX]",
+    help="A bucket, or a part of one, that jobs read and write; may be given several times. Else `buckets` in the "
+    "params of serverless.yml, or else those that the catalog names.",
+)
+@click.option(
+    "--schedules",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="A YAML list of runs that start by the clock; else schedules.yml in the environment's folder.",
+)
+@conf_source_option()
+def command(
+    environment: str, output: Path | None, buckets: tuple[str, ...], schedules: Path | None, conf_source: str | None
+) -> None:
+    """Make what is deployed: the functions with the project's graph in them, and the templates of the stack.
+
+    Checks the project first. The same project gives the same bytes. The project's serverless.yml takes from there what
+    it doesn't say itself. `kedro aws-batch deploy` does this, and deploys it.
+
+    \b
+    Examples:
+      kedro aws-batch package
+      kedro aws-batch package --env=aws_batch_prod
+      kedro aws-batch package --bucket=spaceflights --output=build/alone
+    """
+    from kedro_aws_batch.cli.package import Wanted, package
+
+    wanted = Wanted(environment=environment, conf_source=conf_source, buckets=buckets, schedules=schedules)
+    package(wanted, output)

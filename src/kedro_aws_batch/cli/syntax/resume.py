@@ -1,0 +1,60 @@
+"""`kedro aws-batch resume`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from kedro_aws_batch.cli.filters import parameter_options, read_params
+from kedro_aws_batch.cli.late import LateCommand
+from kedro_aws_batch.cli.options import (
+    Way,
+    Where,
+    description_option,
+    detach_option,
+    gathered,
+    max_workers_option,
+    on_failure_option,
+    run_argument,
+    where_options,
+)
+from kedro_aws_batch.launch.selection import Asked, Selection
+
+
+@click.command("resume", cls=LateCommand)
+@run_argument()
+@parameter_options
+@max_workers_option()
+@on_failure_option()
+@description_option()
+@detach_option()
+@gathered("asked", Asked)
+@where_options
+def command(
+    where: Where,
+    run: str | None,
+    params: dict[str, Any],
+    params_file: Path | None,
+    load_versions: dict[str, str],
+    asked: Asked,
+    detach: bool,
+) -> None:
+    """Run again what a run did not finish, on what it did.
+
+    RUN is a run's id, or as much of its beginning as only one has; left out, the latest that FAILED or was CANCELLED.
+    It keeps that run's filters and parameters; nodes whose inputs, outputs or parameters are others now run again.
+
+    \b
+    Examples:
+      kedro aws-batch resume
+      kedro aws-batch resume 2026-11-22T13.11 --params=model.rate=0.01
+      kedro aws-batch resume --local
+    """
+    from kedro_aws_batch.cli.resume import resume
+
+    if where.local and detach:
+        raise click.UsageError("--detach is for runs on AWS: a local run ends with the command that runs it.")
+    changed = Selection(params=read_params(params_file, params), load_versions=load_versions)
+    raise SystemExit(resume(Way(where, wait=not detach), run, changed, asked))

@@ -1,0 +1,27 @@
+"""`kedro aws-batch ui`."""
+
+from __future__ import annotations
+
+import click
+
+from kedro_aws_batch.cli.late import LateCommand
+from kedro_aws_batch.cli.options import Where, where_options
+
+
+@click.command("ui", cls=LateCommand)
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="The port to listen on; else one that is free.")
+@click.option("--browser/--no-browser", default=True, help="Whether to open it.")
+@where_options
+def command(where: Where, port: int, browser: bool) -> None:
+    """Show runs on a page of this machine: their list, the live report of one, buttons to cancel and resume it.
+
+    Only this machine can reach it, and only with the key in the address that is printed. Ctrl-C ends it; runs go on.
+
+    \b
+    Examples:
+      kedro aws-batch ui
+      kedro aws-batch ui --local --port=8000 --no-browser
+    """
+    from kedro_aws_batch.cli.ui import serve
+
+    serve(where, port, browser)
