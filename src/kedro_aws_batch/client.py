@@ -112,6 +112,13 @@ class RunState:
         return self.status in ENDED
 
     @property
+    def over(self) -> bool:
+        """Whether nothing of it will change any more: its status is final, and its jobs have ended."""
+        return self.ended and (
+            self.settled or not any(group.status in ("SUBMITTED", "RUNNING") for group in self.groups)
+        )
+
+    @property
     def seconds(self) -> float | None:
         """Return how long it took, or has taken until now."""
         until = self.ended_at or self.now

@@ -22,7 +22,7 @@ from .launch.sources import for_jobs, with_conf_source
 from .launch.suggestion import nodes_to_resume_from
 from .prices import prices_of
 from .quiet import stdout_kept_clean
-from .show.progress import View, stdout_console
+from .show.display import Display, stdout_console
 from .wording import listed
 
 if TYPE_CHECKING:
@@ -74,33 +74,33 @@ class AWSBatchRunner(AbstractRunner):
         """Run the pipeline and return nothing of it. Raises RunnerError if it fails or can't be started."""
         if only_missing_outputs:
             pipeline = self._filter_pipeline_for_missing_outputs(pipeline, catalog)
-        view = View(stdout_console())
+        display = Display(stdout_console())
         if not pipeline.nodes:
-            view.note("Nothing to run." if not only_missing_outputs else "All outputs are there: nothing to run.")
+            display.note("Nothing to run." if not only_missing_outputs else "All outputs are there: nothing to run.")
             return {}
         unsatisfied = sorted(name for name in pipeline.inputs() if name not in catalog)
         if unsatisfied:
             raise RunnerError(f"Pipeline input(s) {listed(unsatisfied)} not found in the catalog.")
         try:
-            self._run_on_aws(pipeline, view)
+            self._run_on_aws(pipeline, display)
         except RunnerError:
             raise
         except KedroAwsBatchError as error:
             raise RunnerError(str(error)) from error
         return {}
 
-    def _run_on_aws(self, pipeline: Pipeline, view: View) -> None:
+    def _run_on_aws(self, pipeline: Pipeline, display: Display) -> None:
         from .launch.remote import RemoteRun, run_on_aws  # noqa: PLC0415  (boto3 is slow to import)
 
         told = _told()
-        compiled, project = _compiled(told, view)
-        view.prices = prices_of(compiled.configuration)
+        compiled, project = _compiled(told, display)
+        display.prices = prices_of(compiled.configuration)
         commands = Commands(compiled.document["environment"])
         request = with_conf_source(self._request(pipeline, told, compiled), _conf_source(told, project))
         run = RemoteRun(self._prefix(told, compiled), compiled.document, request, commands)
-        watched = run_on_aws(run, view, wait=not self._options.get("detach"))
+        watched = run_on_aws(run, display, wait=not self._options.get("detach"))
         if watched.state is not None:
-            self._conclude(pipeline, watched.state, compiled, view)
+            self._conclude(pipeline, watched.state, compiled, display)
         elif watched.exit_code:
             raise SystemExit(watched.exit_code)  # detached: no failure, about which hooks would be told
 
@@ -126,21 +126,21 @@ class AWSBatchRunner(AbstractRunner):
         return str(self._options.get("service") or ours.get("service") or compiled.configuration.service)
 
     @staticmethod
-    def _conclude(pipeline: Pipeline, state: RunState, compiled: Compiled, view: View) -> None:
+    def _conclude(pipeline: Pipeline, state: RunState, compiled: Compiled, display: Display) -> None:
         """End as Kedro's runners do: what is done, and from which nodes to go on."""
         done = {name for group in state.groups if group.status == "SUCCEEDED" for name in group.nodes}
-        view.note(f"Completed {len(done)} out of {len(pipeline.nodes)} tasks")
+        display.note(f"Completed {len(done)} out of {len(pipeline.nodes)} tasks")
         if state.status == "SUCCEEDED":
             return
         if done:
             names = ",".join(nodes_to_resume_from(pipeline, done, compiled.datasets))
-            view.note(
+            display.note(
                 f"There are {len(pipeline.nodes) - len(done)} nodes that have not run.\n"
                 "Or resume from the nearest nodes with persisted inputs, by adding the following argument to your "
                 f'previous command:\n  --from-nodes "{names}"'
             )
         else:
-            view.note("No nodes ran. Repeat the previous command to attempt a new run.")
+            display.note("No nodes ran. Repeat the previous command to attempt a new run.")
         raise RunnerError(f"Run {state.run_id} {state.status}{f': {state.reason}' if state.reason else ''}")
 
     def _run(self, *_: Any, **__: Any) -> None:
@@ -159,7 +159,7 @@ def _told() -> Told:
     return hooks.told
 
 
-def _compiled(told: Told, view: View) -> tuple[Compiled, Path]:
+def _compiled(told: Told, display: Display) -> tuple[Compiled, Path]:
     """Return the whole project, compiled as it is deployed: without the run's parameters."""
     from kedro_aws_batch.graph.check import check  # noqa: PLC0415
     from kedro_aws_batch.graph.compile import compile_project  # noqa: PLC0415
@@ -172,7 +172,7 @@ def _compiled(told: Told, view: View) -> tuple[Compiled, Path]:
         problems = check(project, compiled)
     for problem in problems:
         if problem.warning:
-            view.note(f"Warning: {problem}", "yellow")
+            display.note(f"Warning: {problem}", "yellow")
     require_none(problems)
     return compiled, path
 

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from kedro_aws_batch.client import GroupState, RunState
 from kedro_aws_batch.errors import ServiceError
+from kedro_aws_batch.launch.follow import Pace, follow
 from kedro_aws_batch.prices import Prices
-from kedro_aws_batch.show.progress import Pace, View, follow, has_ended, stdout_console
+from kedro_aws_batch.show.display import Display, stdout_console
 
 GROUPS = tuple(
     GroupState(
@@ -45,7 +46,7 @@ class Script:
 
 
 if __name__ == "__main__":
-    view = View(stdout_console(), Prices())
-    with view.live():
-        follow(Script(), "2026-11-22T13.11.00.000Z", view, Pace(0.05), has_ended)
+    display = Display(stdout_console(), Prices())
+    with display.live():
+        follow(Script(), "2026-11-22T13.11.00.000Z", display, Pace(0.05))
     print("after it")

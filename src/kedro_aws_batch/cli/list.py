@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kedro_aws_batch.show.display import can_draw, stdout_console
 from kedro_aws_batch.show.listing import Listing, look, watch
-from kedro_aws_batch.show.progress import can_draw, stdout_console
 from kedro_aws_batch.show.runs_table import as_data, runs_table
 from kedro_aws_batch.show.screen import Screen
 

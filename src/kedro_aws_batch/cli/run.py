@@ -15,7 +15,7 @@ from kedro_aws_batch.launch.selection import inputs_of
 from kedro_aws_batch.launch.sources import for_jobs, with_conf_source
 from kedro_aws_batch.prices import prices_of
 from kedro_aws_batch.quiet import stdout_kept_clean
-from kedro_aws_batch.show.progress import View, stdout_console
+from kedro_aws_batch.show.display import Display, stdout_console
 
 from .prepare import prepare
 
@@ -43,10 +43,10 @@ def run(way: Way, selection: Selection, asked: Asked) -> int:
 
 def _run_on_aws(way: Way, selection: Selection, asked: Asked, prepared: Prepared) -> int:
     project, compiled = prepared.project, prepared.compiled
-    view = _view(compiled)
+    display = _display(compiled)
     narrowed = _narrowed(way, project)(selection)
     if narrowed is None:
-        view.note("All outputs are there: nothing to run.")
+        display.note("All outputs are there: nothing to run.")
         return 0
     request = with_conf_source({**narrowed.request(), **asked.request()}, for_jobs(way.where.conf_source, project.path))
     ours = (selection.params.get("aws_batch") or {}).get("service")
@@ -56,7 +56,7 @@ def _run_on_aws(way: Way, selection: Selection, asked: Asked, prepared: Prepared
         request=request,
         commands=Commands(way.where.environment),
     )
-    return run_on_aws(remote, view, way.wait).exit_code
+    return run_on_aws(remote, display, way.wait).exit_code
 
 
 def _run_locally(way: Way, selection: Selection, asked: Asked, prepared: Prepared) -> int:
@@ -72,11 +72,11 @@ def _run_locally(way: Way, selection: Selection, asked: Asked, prepared: Prepare
         conf_source=way.where.conf_source,
         fresh=way.fresh,
     )
-    return run_locally(local, _view(compiled))
+    return run_locally(local, _display(compiled))
 
 
-def _view(compiled: Compiled) -> View:
-    return View(stdout_console(), prices_of(compiled.configuration))
+def _display(compiled: Compiled) -> Display:
+    return Display(stdout_console(), prices_of(compiled.configuration))
 
 
 def _narrowed(way: Way, project: Project) -> Callable[[Selection], Selection | None]:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 from kedro_aws_batch.launch.execution import INTERRUPTED
+from kedro_aws_batch.launch.follow import Pace, follow
 from kedro_aws_batch.launch.runs import find_run
-from kedro_aws_batch.show.progress import Pace, View, can_draw, follow, has_ended, stdout_console
-from kedro_aws_batch.show.table import plain_lines, run_table
+from kedro_aws_batch.show.display import Display, can_draw, stdout_console
+from kedro_aws_batch.show.jobs_table import jobs_table, plain_lines
 
 from .costs import prices_or_none
 from .service import runs_of
@@ -33,7 +34,7 @@ def print_status(where: Where, run: str | None, everything: bool, as_json: bool)
         return
     console, prices = stdout_console(), prices_or_none(where)
     if console.is_terminal:
-        console.print(run_table(state, None if everything else max(HEADER, console.height - 1), prices))
+        console.print(jobs_table(state, None if everything else max(HEADER, console.height - 1), prices))
     else:
         click.echo("\n".join(plain_lines(state, prices)))
 
@@ -42,15 +43,15 @@ def watch_status(where: Where, run: str | None, everything: bool) -> int:
     """Show a run until it has ended and return the exit code."""
     runs = runs_of(where)
     run_id = find_run(runs, run)
-    view = View(stdout_console(), prices_or_none(where), everything)
+    display = Display(stdout_console(), prices_or_none(where), everything)
     try:
-        with view.live():
-            state = follow(runs, run_id, view, Pace(INTERVAL, patience=15 * 60), has_ended)
+        with display.live():
+            state = follow(runs, run_id, display, Pace(INTERVAL, patience=15 * 60))
     except KeyboardInterrupt:
         click.echo(f"The run goes on.\n{where.commands.way_back(run_id)}", err=True)
         return INTERRUPTED
-    if not can_draw(view.console):
-        view.note(f"Run {run_id} {state.status}{f': {state.reason}' if state.reason else ''}")
+    if not can_draw(display.console):
+        display.note(f"Run {run_id} {state.status}{f': {state.reason}' if state.reason else ''}")
     if state.status != "SUCCEEDED":
         click.echo(
             f"Its logs: {where.commands.to('logs', run_id)}\nTo resume it: {where.commands.to('resume', run_id)}"

@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 from kedro_aws_batch.errors import ServiceError
 from kedro_aws_batch.show.outcome import report
-from kedro_aws_batch.show.progress import Pace, follow, has_ended
 from kedro_aws_batch.wording import counted
+
+from .follow import Pace, follow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from kedro_aws_batch.client import RunState, Service, Started
+    from kedro_aws_batch.show.display import Display
     from kedro_aws_batch.show.outcome import Ending
-    from kedro_aws_batch.show.progress import View
 
     from .commands import Commands
 
@@ -35,7 +36,7 @@ class Execution:
     """What running something takes."""
 
     service: Service
-    view: View
+    display: Display
     pace: Pace
     #: Told how a run ended, returns where its logs are and how to resume it.
     ending: Callable[[RunState], Ending]
@@ -56,24 +57,24 @@ def start(execution: Execution, request: Mapping[str, Any]) -> Started:
     """Start a run, once, whatever is retried, and say what it is."""
     started = _persistently(execution, {"idempotency_key": uuid.uuid4().hex, **request})
     size = f"{counted(started.nodes, 'node')} in {counted(started.groups, 'job')}"
-    execution.view.note(f"Run {started.run_id}: {size}")
+    execution.display.note(f"Run {started.run_id}: {size}")
     for node, why in ((started.resumed or {}).get("again") or {}).items():
-        execution.view.note(f"  again: {node} ({why})", "dim")
+        execution.display.note(f"  again: {node} ({why})", "dim")
     return started
 
 
 def watch(execution: Execution, started: Started) -> Watched:
     """Show a run until it has ended, or is left or cancelled by an interruption."""
     try:
-        with execution.view.live():
-            state = follow(execution.service, started.run_id, execution.view, execution.pace, has_ended)
+        with execution.display.live():
+            state = follow(execution.service, started.run_id, execution.display, execution.pace)
     except KeyboardInterrupt:
         return _cancel(execution, started.run_id) if execution.commands is None else _leave(execution, started.run_id)
     except ServiceError as error:
         if execution.commands is None or error.type != "Unreachable":
             raise
         raise ServiceError(f"{error}\n{execution.commands.way_back(started.run_id)}", error.type) from error
-    report(execution.view, state, execution.ending(state))
+    report(execution.display, state, execution.ending(state))
     return Watched(0 if state.status == "SUCCEEDED" else 1, state)
 
 
@@ -86,25 +87,25 @@ def _persistently(execution: Execution, request: Mapping[str, Any]) -> Started:
         except ServiceError as error:
             if error.type != "Unreachable" or time.monotonic() > deadline:
                 raise
-            execution.view.note(f"No answer, trying again. ({error})", "yellow")
+            execution.display.note(f"No answer, trying again. ({error})", "yellow")
             time.sleep(max(1.0, execution.pace.interval) if execution.pace.interval else 0)
 
 
 def _leave(execution: Execution, run_id: str) -> Watched:
     assert execution.commands is not None  # noqa: S101  (its caller has looked)
-    execution.view.note(f"Detached: the run goes on.\n{execution.commands.way_back(run_id)}", "yellow")
+    execution.display.note(f"Detached: the run goes on.\n{execution.commands.way_back(run_id)}", "yellow")
     return Watched(INTERRUPTED)
 
 
 def _cancel(execution: Execution, run_id: str) -> Watched:
     """Cancel a run and wait until its jobs have ended, for as long as those may take."""
-    execution.view.note("Interrupted: cancelling the run…", "yellow")
+    execution.display.note("Interrupted: cancelling the run…", "yellow")
     execution.service.cancel_run(run_id, "interrupted at the command line")
     deadline = time.monotonic() + SETTLING
 
     def until(state: RunState) -> bool:
-        return has_ended(state) or time.monotonic() > deadline
+        return state.over or time.monotonic() > deadline
 
-    state = follow(execution.service, run_id, execution.view, execution.pace, until)
-    report(execution.view, state, execution.ending(state))
+    state = follow(execution.service, run_id, execution.display, execution.pace, until)
+    report(execution.display, state, execution.ending(state))
     return Watched(INTERRUPTED, state)

@@ -15,11 +15,11 @@ from kedro_aws_batch.files import write_atomically
 from kedro_aws_batch.graph.compile import to_json
 from kedro_aws_batch.kept import state
 from kedro_aws_batch.show.outcome import Ending
-from kedro_aws_batch.show.progress import Pace
 from kedro_aws_batch.wording import counted
 
 from .commands import Commands
 from .execution import Execution, start, watch
+from .follow import Pace
 from .inputs import Uploaded, buckets, free_inputs, local_sources, upload
 from .sources import for_jobs
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from kedro_aws_batch.client import RunState
     from kedro_aws_batch.graph.compile import Compiled
     from kedro_aws_batch.local import EmbeddedAws
-    from kedro_aws_batch.show.progress import View
+    from kedro_aws_batch.show.display import Display
 
     from .selection import Asked, Selection
 
@@ -55,7 +55,7 @@ class LocalRun:
     fresh: bool = False
 
 
-def run_locally(run: LocalRun, view: View) -> int:
+def run_locally(run: LocalRun, display: Display) -> int:
     """Run on the embedded AWS and return the exit code. What it leaves on S3 and in the run table is kept."""
     try:
         from kedro_aws_batch.local import EmbeddedAwsError  # noqa: PLC0415
@@ -65,24 +65,24 @@ def run_locally(run: LocalRun, view: View) -> int:
         state.forget(run.project)
     try:
         with _terminated_like_interrupted(), _embedded_aws(run) as aws:
-            return _run(run, aws, view)
+            return _run(run, aws, display)
     except EmbeddedAwsError as error:
         raise ServiceError(str(error), "Failed") from error
 
 
-def _run(run: LocalRun, aws: EmbeddedAws, view: View) -> int:
+def _run(run: LocalRun, aws: EmbeddedAws, display: Display) -> int:
     state.load(run.project, aws.client)
     for bucket in buckets(run.compiled):
         state.create_bucket(aws.client("s3"), bucket)
-    _say(view, _upload_inputs(run, aws))
+    _say(display, _upload_inputs(run, aws))
     try:
         with state.in_progress(run.project, aws.endpoint_url, aws.region, aws.service_prefix):
-            return _execute(run, aws, view)
+            return _execute(run, aws, display)
     finally:
         state.save(run.project, aws.client)
 
 
-def _execute(run: LocalRun, aws: EmbeddedAws, view: View) -> int:
+def _execute(run: LocalRun, aws: EmbeddedAws, display: Display) -> int:
     logs = aws.client("logs")
 
     def ending(ended: RunState) -> Ending:
@@ -90,11 +90,11 @@ def _execute(run: LocalRun, aws: EmbeddedAws, view: View) -> int:
         state.save_run(run.project, ended)
         return Ending(logs, os.path.relpath(place), run.commands.to("resume", ended.run_id))
 
-    execution = Execution(Service(aws.service_prefix, aws.client("lambda")), view, PACE, ending)
+    execution = Execution(Service(aws.service_prefix, aws.client("lambda")), display, PACE, ending)
     with _environment(aws.environment):
         narrowed = run.narrow(run.selection)
     if narrowed is None:
-        view.note("All outputs are there: nothing to run.")
+        display.note("All outputs are there: nothing to run.")
         return 0
     return watch(execution, start(execution, {**narrowed.request(), **run.asked.request()})).exit_code
 
@@ -135,10 +135,10 @@ def _upload_inputs(run: LocalRun, aws: EmbeddedAws) -> Uploaded:
     return upload(aws.client("s3"), free_inputs(run.compiled, sources), run.needed)
 
 
-def _say(view: View, uploaded: Uploaded) -> None:
+def _say(display: Display, uploaded: Uploaded) -> None:
     if uploaded.files or uploaded.unchanged:
         size, unchanged = f"{uploaded.size / 1e6:.1f} MB", f"{uploaded.unchanged} already there"
-        view.note(f"Inputs: {counted(uploaded.files, 'file')} uploaded to the embedded S3 ({size}), {unchanged}")
+        display.note(f"Inputs: {counted(uploaded.files, 'file')} uploaded to the embedded S3 ({size}), {unchanged}")
 
 
 @contextmanager

@@ -10,15 +10,15 @@ from kedro_aws_batch.client import Service
 from kedro_aws_batch.errors import ServiceError
 from kedro_aws_batch.graph.difference import explain
 from kedro_aws_batch.show.outcome import Ending
-from kedro_aws_batch.show.progress import Pace
 
 from .execution import Execution, Watched, start, watch
+from .follow import Pace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kedro_aws_batch.client import RunState
-    from kedro_aws_batch.show.progress import View
+    from kedro_aws_batch.show.display import Display
 
     from .commands import Commands
 
@@ -38,13 +38,13 @@ class RemoteRun:
     commands: Commands
 
 
-def run_on_aws(run: RemoteRun, view: View, wait: bool) -> Watched:
+def run_on_aws(run: RemoteRun, display: Display, wait: bool) -> Watched:
     """Start a run and, if wanted, show it until it has ended. Raises ServiceError if another graph is deployed."""
 
     def ending(state: RunState) -> Ending:
         return Ending(client("logs"), run.commands.to("logs", state.run_id), run.commands.to("resume", state.run_id))
 
-    execution = Execution(Service(run.service, client("lambda")), view, PACE, ending, run.commands)
+    execution = Execution(Service(run.service, client("lambda")), display, PACE, ending, run.commands)
     try:
         started = start(execution, {**run.request, "graph_digest": run.document["digest"]})
     except ServiceError as error:
@@ -53,5 +53,5 @@ def run_on_aws(run: RemoteRun, view: View, wait: bool) -> Watched:
         raise ServiceError(explain(run.document, error.details), error.type) from error
     if wait:
         return watch(execution, started)
-    view.note(run.commands.way_back(started.run_id))
+    display.note(run.commands.way_back(started.run_id))
     return Watched(0)

@@ -10,8 +10,6 @@ from kedro_aws_batch.client import RunSummary
 from kedro_aws_batch.errors import ServiceError
 from kedro_aws_batch.wording import lasting
 
-from .progress import has_ended
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -72,7 +70,7 @@ class Listing:
     def _wants(self, run: RunSummary) -> bool:
         state = self._states.get(run.run_id)
         if state is not None:
-            return not has_ended(state)
+            return not state.over
         return run.status == "RUNNING" or (self.everything and run.run_id not in self._turns)
 
 

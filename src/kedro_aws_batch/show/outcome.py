@@ -15,7 +15,7 @@ from kedro_aws_batch.wording import counted
 if TYPE_CHECKING:
     from kedro_aws_batch.client import GroupState, RunState
 
-    from .progress import View
+    from .display import Display
 
 LOG_GROUP = "/aws/batch/job"
 TAIL = 20
@@ -34,10 +34,10 @@ class Ending:
     resume: str
 
 
-def report(view: View, state: RunState, ending: Ending) -> None:
+def report(display: Display, state: RunState, ending: Ending) -> None:
     """Show how the run ended."""
     if state.status != "SUCCEEDED":
-        _report_failures(view, state, ending)
+        _report_failures(display, state, ending)
     counts = Counter(group.status for group in state.groups)
     parts = [
         f"{counts[status]} {status.lower()}"
@@ -52,28 +52,28 @@ def report(view: View, state: RunState, ending: Ending) -> None:
         else f" in {(state.ended_at - state.created_at) / 1000:.1f} s"
     )
     colour = "green" if state.status == "SUCCEEDED" else "red"
-    view.note(f"Run {state.run_id} {state.status}{took}: {_jobs(state)}, {', '.join(parts) or 'none ran'}.", colour)
+    display.note(f"Run {state.run_id} {state.status}{took}: {_jobs(state)}, {', '.join(parts) or 'none ran'}.", colour)
     if ending.place:
-        view.note(f"Logs: {ending.place}")
+        display.note(f"Logs: {ending.place}")
     if state.status != "SUCCEEDED":
-        view.note(f"To resume it: {ending.resume}")
+        display.note(f"To resume it: {ending.resume}")
 
 
-def _report_failures(view: View, state: RunState, ending: Ending) -> None:
+def _report_failures(display: Display, state: RunState, ending: Ending) -> None:
     failed = [group for group in state.groups if group.status == "FAILED"]
     for group in failed[:SHOWN]:
         code = "" if group.exit_code is None else f", exit code {group.exit_code}"
-        view.note(f"\n{', '.join(group.nodes)} FAILED: {group.reason or 'no reason given'}{code}", "red")
+        display.note(f"\n{', '.join(group.nodes)} FAILED: {group.reason or 'no reason given'}{code}", "red")
         lines = tail(ending.logs, group)
         for line in lines:
-            view.note(f"  {line}")
+            display.note(f"  {line}")
         if any(WITHOUT_PACKAGE.search(line) for line in lines):
-            view.note(_remedy(group), "yellow")
+            display.note(_remedy(group), "yellow")
     if len(failed) > SHOWN:
-        view.note(f"\nFAILED too: {', '.join(group.nodes[0] for group in failed[SHOWN:])}", "red")
+        display.note(f"\nFAILED too: {', '.join(group.nodes[0] for group in failed[SHOWN:])}", "red")
     if not failed and state.reason:
-        view.note(f"\n{state.status}: {state.reason}", "yellow")
-    view.note("")
+        display.note(f"\n{state.status}: {state.reason}", "yellow")
+    display.note("")
 
 
 def _remedy(group: GroupState) -> str:

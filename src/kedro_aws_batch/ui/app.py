@@ -14,7 +14,6 @@ from flask import Flask, Response, abort, jsonify, redirect, render_template_str
 
 from kedro_aws_batch.client import Service
 from kedro_aws_batch.errors import KedroAwsBatchError
-from kedro_aws_batch.show.progress import has_ended
 from kedro_aws_batch.wording import lasting, moment, plain
 
 if TYPE_CHECKING:
@@ -152,7 +151,7 @@ def _told(state: RunState) -> dict[str, Any]:
         "status": state.status,
         "counts": counts,
         "mark": f"{state.status}{hash(tuple(moved)):x}",
-        "over": has_ended(state),
+        "over": state.over,
     }
 
 

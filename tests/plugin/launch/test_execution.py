@@ -14,8 +14,9 @@ from kedro_aws_batch.client import GroupState, RunState, Service, Started
 from kedro_aws_batch.errors import ServiceError
 from kedro_aws_batch.launch.commands import Commands
 from kedro_aws_batch.launch.execution import Execution, Watched, start, watch
+from kedro_aws_batch.launch.follow import Pace
+from kedro_aws_batch.show.display import Display
 from kedro_aws_batch.show.outcome import Ending
-from kedro_aws_batch.show.progress import Pace, View
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,9 +73,9 @@ def logs() -> Iterator[Any]:
 
 def execution(*states: RunState | BaseException, logs: Any = None) -> tuple[Execution, ScriptedService, io.StringIO]:
     output, service = io.StringIO(), ScriptedService(list(states))
-    view = View(Console(file=output, width=60, force_terminal=False))
+    display = Display(Console(file=output, width=60, force_terminal=False))
     ending = Ending(logs, "the logs", "resume r")
-    return Execution(cast("Service", service), view, PACE, lambda _: ending), service, output
+    return Execution(cast("Service", service), display, PACE, lambda _: ending), service, output
 
 
 def test_a_start_has_a_key_of_its_own_so_that_a_retried_request_starts_one_run() -> None:

@@ -12,7 +12,7 @@ from kedro_aws_batch.prices import read_prices
 from kedro_aws_batch.show.listing import Clock, Listed, Listing, look, watch
 from kedro_aws_batch.show.runs_table import as_data, runs_table
 
-from .test_table import printed
+from .test_jobs_table import printed
 
 PRICES = read_prices({"vcpu_hour": 3.6, "gb_hour": 0, "source": "a test"})
 IDS = [f"2026-11-2{day}T10.00.00.000Z" for day in range(5)][::-1]

@@ -9,7 +9,8 @@ from rich.console import Console
 
 from kedro_aws_batch.client import GroupState, RunState
 from kedro_aws_batch.prices import read_prices
-from kedro_aws_batch.show.table import _folded, _shared, plain_lines, run_table, shown
+from kedro_aws_batch.show.columns import sharing
+from kedro_aws_batch.show.jobs_table import _folded, jobs_table, plain_lines, shown
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -32,15 +33,15 @@ def printed(what: RenderableType, width: int) -> list[str]:
 
 
 def drawn(state: RunState, width: int, room: int | None = 24) -> list[str]:
-    return printed(run_table(state, room, PRICES), width)
+    return printed(jobs_table(state, room, PRICES), width)
 
 
-@pytest.mark.parametrize(("room", "lines"), [(None, 800), (200, 201), (40, 39), (15, 15), (3, 3)])
+@pytest.mark.parametrize(("room", "lines"), [(None, 800), (200, 22), (40, 22), (15, 15), (3, 3)])
 def test_what_is_done_folds_first_and_what_runs_last(room: int | None, lines: int) -> None:
     found = shown(MANY, room)
     sizes = {"RUNNING": 20, "WAITING": 180, "SUCCEEDED": 600}
     used = sum(number + (number < sizes[status]) for status, number in found.items())
-    assert used <= (room or 800)
+    assert used == lines
     if room:
         assert found["SUCCEEDED"] == 0
         assert found["RUNNING"] == 20 or found["WAITING"] == 0
@@ -151,10 +152,18 @@ def test_more_namespaces_than_lines_share_the_last() -> None:
 
 
 @pytest.mark.parametrize(
-    ("nodes", "why", "shared"), [(10, 10, (10, 10)), (10, 100, (10, 38)), (100, 5, (43, 5)), (100, 100, (28, 20))]
+    ("needed", "shared"),
+    [
+        ([10, 10], [10, 10]),
+        ([10, 100], [10, 38]),
+        ([100, 5], [43, 5]),
+        ([100, 100], [28, 20]),
+        ([100], [48]),
+        ([4, 100, 100], [4, 26, 18]),
+    ],
 )
-def test_nodes_and_reasons_share_what_room_there_is(nodes: int, why: int, shared: tuple[int, int]) -> None:
-    assert _shared(50, nodes, why) == shared
+def test_columns_that_may_be_cut_share_what_room_there_is(needed: list[int], shared: list[int]) -> None:
+    assert sharing(needed, [3, 2][: len(needed)] if len(needed) < 3 else [1, 3, 2], 48) == shared
 
 
 def test_in_a_pipe_each_job_has_its_line() -> None:

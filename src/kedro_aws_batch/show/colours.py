@@ -1,0 +1,13 @@
+"""The colours of what jobs and runs are."""
+
+from __future__ import annotations
+
+COLOURS = {
+    "RUNNING": "cyan",
+    "SUCCEEDED": "green",
+    "FAILED": "red",
+    "CANCELLED": "yellow",
+    "SUBMITTED": "blue",
+    "WAITING": "dim",
+    "SKIPPED": "dim",
+}

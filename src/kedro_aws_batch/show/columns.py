@@ -1,0 +1,104 @@
+"""Tables whose columns are data: what is in one, how wide it is, and which terminals do without it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, Literal, TypeVar
+
+from rich.cells import cell_len
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+#: Terminals narrower than this get no column that only explains.
+NARROW = 72
+#: Narrower than this, they get what a row is about and how that is, and no more.
+MEDIUM = 55
+#: Between two columns.
+_GAP = 2
+
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True)
+class Column(Generic[Row]):
+    """A column of a table."""
+
+    head: str
+    #: Returns what is in it for a row, in one line.
+    text: Callable[[Row], str]
+    style: Callable[[Row], str] = lambda _: ""
+    justify: Literal["left", "right"] = "left"
+    #: Terminals narrower than this do without it.
+    least: int = 0
+    #: Whether it is left out where no row has anything in it.
+    optional: bool = False
+    #: Its share of what the others leave, if it may be cut; 0 for a column that is never cut.
+    share: int = 0
+    #: A column that may be cut is left out where it would have less room than this; None for one that never is.
+    least_room: int | None = None
+    #: How wide it is in a pipe, where nothing is cut.
+    piped: int = 0
+
+
+def table_of(columns: Sequence[Column[Row]], rows: Sequence[Row], width: int) -> Table:
+    """Return rows as a table that is no wider than a terminal."""
+    texts = {column.head: [column.text(row) for row in rows] for column in columns}
+    there = [column for column in columns if width >= column.least and (not column.optional or any(texts[column.head]))]
+    needed = {head: max(map(cell_len, (head, *found))) for head, found in texts.items()}
+    room = width - sum(needed[column.head] + _GAP for column in there if not column.share)
+    widths = _widths([column for column in there if column.share], needed, room)
+    table = Table(box=None, padding=(0, _GAP, 0, 0), show_edge=False, pad_edge=False, header_style="dim")
+    shown = [column for column in there if not column.share or column.head in widths]
+    for column in shown:
+        # Too wide a table would lose whole columns: one that may be cut gets no more than is left.
+        most, head = widths.get(column.head), column.head
+        least = needed[head] if most is None else None
+        table.add_column(
+            head, justify=column.justify, no_wrap=True, overflow="ellipsis", min_width=least, max_width=most
+        )
+    for number, row in enumerate(rows):
+        table.add_row(*(Text(texts[column.head][number], column.style(row)) for column in shown))
+    return table
+
+
+def piped(columns: Sequence[Column[Row]], row: Row) -> str:
+    """Return a row as a line for a file or a pipe."""
+    signs = {"left": "<", "right": ">"}
+    cells = (f"{column.text(row):{signs[column.justify]}{column.piped or 1}}" for column in columns)
+    return (" " * _GAP).join(cells).rstrip()
+
+
+def _widths(columns: Sequence[Column[Row]], needed: Mapping[str, int], room: int) -> dict[str, int]:
+    """Return how wide columns are that may be cut, without those for which there is no room: the last go first."""
+    while columns:
+        heads = [column.head for column in columns]
+        left = room - _GAP * (len(columns) - 1)
+        sizes = sharing([needed[head] for head in heads], [column.share for column in columns], left)
+        both = zip(columns, sizes, strict=True)
+        if all(column.least_room is None or size >= column.least_room for column, size in both):
+            return {head: max(1, size) for head, size in zip(heads, sizes, strict=True)}
+        columns = columns[:-1]
+    return {}
+
+
+def sharing(needed: Sequence[int], shares: Sequence[int], room: int) -> list[int]:
+    """Return how much each gets: what it needs if that is no more than its share of what the others leave."""
+    found = [0] * len(needed)
+    waiting = list(range(len(needed)))
+    while waiting:
+        whole = sum(shares[each] for each in waiting)
+        small = [each for each in waiting if needed[each] <= room * shares[each] // whole]
+        if not small:
+            break
+        for each in small:
+            found[each] = needed[each]
+        room -= sum(needed[each] for each in small)
+        waiting = [each for each in waiting if each not in small]
+    for each in waiting[:-1]:
+        found[each] = room * shares[each] // sum(shares[one] for one in waiting)
+    for each in waiting[-1:]:
+        found[each] = room - sum(found[one] for one in waiting[:-1])
+    return found

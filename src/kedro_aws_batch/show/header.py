@@ -1,0 +1,74 @@
+"""What stands above a run's jobs: what it is, how far it is, how long still, what it has cost, and what holds it up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from kedro_aws_batch.estimate import words_left
+from kedro_aws_batch.wording import counted, lasting, one_line, plain
+
+from .colours import COLOURS
+from .columns import MEDIUM
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from kedro_aws_batch.client import RunState
+    from kedro_aws_batch.prices import Prices
+
+
+def header(state: RunState, prices: Prices | None, width: int) -> list[RenderableType]:
+    """Return the lines above the jobs."""
+    title = Text.assemble(
+        ("Run ", ""), (state.run_id, "bold"), " ", (state.status, f"bold {COLOURS.get(state.status, 'red')}")
+    )
+    what = " · ".join(filter(None, (state.project, ", ".join(state.pipelines), state.environment, state.description)))
+    done = sum(group.status in ("SUCCEEDED", "FAILED", "CANCELLED") for group in state.groups)
+    bar = Table.grid(padding=(0, 1))
+    size = f"{done:,}/{state.groups_total:,} jobs"
+    if width >= MEDIUM:
+        size += f", {counted(state.nodes_total, 'node')}"
+    long = max(8, min(40, width - len(size) - 2))
+    colour = COLOURS.get(state.status, "cyan")
+    progress = ProgressBar(
+        total=state.groups_total or 1, completed=done, width=long, complete_style=colour, finished_style=colour
+    )
+    bar.add_row(progress, size)
+    about = [Text(one_line(what), "dim", overflow="ellipsis", no_wrap=True)] if what else []
+    lines: list[RenderableType] = [title, *about, bar]
+    lines.append(Text(" · ".join(figures(state, prices))))
+    if state.reason:
+        lines.append(Text(plain(state.reason), "red" if state.status == "FAILED" else "yellow"))
+    lines += [Text(text, "yellow") for text in stuck(state)]
+    return lines
+
+
+def figures(state: RunState, prices: Prices | None) -> list[str]:
+    """Return how long a run has taken, how long it will go on, and what it has cost."""
+    took = lasting(state.seconds)
+    found = [f"took {took}" if state.ended else f"running for {took}"] if took else []
+    found += [words_left(state)]
+    if prices is not None:
+        spent = prices.spent(state)
+        found.append(f"cost {spent.words}" + (" so far" if spent.known and not state.ended else ""))
+    return [figure for figure in found if figure]
+
+
+def stuck(state: RunState) -> list[str]:
+    """Return why jobs can't start, since when, and what to do about it."""
+    return [
+        plain(
+            f"{', '.join(one.get('nodes', ()))} asks for {one.get('asks_for') or 'what its definition says'} and waits "
+            f"at the head of {one.get('job_queue') or 'its queue'}{_since(one.get('since'), state.now)}: "
+            f"{one.get('reason', '')} {one.get('remedy', '')}"
+        )
+        for one in state.blocked
+    ]
+
+
+def _since(at: int | None, now: int | None) -> str:
+    return "" if at is None or now is None else f", since {lasting(max(0, now - at) / 1000)}"

@@ -1,0 +1,177 @@
+"""A run as a table: what is on top matters most, and what is done folds away when there is too much to show."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rich.console import Group
+
+from kedro_aws_batch.wording import counted, lasting, one_line, roughly
+
+from .colours import COLOURS
+from .columns import NARROW, Column, piped, table_of
+from .header import figures, header, stuck
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+
+    from kedro_aws_batch.client import GroupState, RunState
+    from kedro_aws_batch.prices import Prices
+
+ORDER = ("RUNNING", "FAILED", "SUBMITTED", "WAITING", "CANCELLED", "SKIPPED", "SUCCEEDED")
+#: Which states fold first: of those that are over, no job remains shown; of the others, as many as there is room for.
+FOLDING = ("SUCCEEDED", "SKIPPED", "CANCELLED", "WAITING", "SUBMITTED", "RUNNING", "FAILED")
+OVER = ("SUCCEEDED", "SKIPPED", "CANCELLED")
+#: What Batch's words for a job that has not begun mean.
+STARTING = {
+    "SUBMITTED": "Batch has it",
+    "PENDING": "Batch has it",
+    "RUNNABLE": "RUNNABLE: waits for a machine",
+    "STARTING": "STARTING: gets its machine and image",
+}
+
+
+@dataclass(frozen=True)
+class JobRow:
+    """A line of the table: one job, or what is said of several that share the line."""
+
+    status: str
+    job: GroupState | None = None
+    #: What time it is, in milliseconds.
+    now: int | None = None
+    folded: str = ""
+
+
+def _took(row: JobRow) -> str:
+    """Return how long a job has run, of about how long it does, or has waited to start."""
+    job, now = row.job, row.now
+    if job is None:
+        return ""
+    if job.status == "SUBMITTED" and job.submitted_at is not None and now is not None:
+        return lasting(max(0, now - job.submitted_at) / 1000)
+    took = lasting(job.seconds_until(now))
+    if job.status == "RUNNING" and job.expected_ms and took:
+        return f"{took} of ~{roughly(job.expected_ms / 1000)}"
+    return took
+
+
+def _nodes(row: JobRow) -> str:
+    if row.job is None:
+        return row.folded
+    again = f" (attempt {row.job.attempt + 1})" if row.job.attempt else ""
+    return one_line(", ".join(row.job.nodes)) + again
+
+
+def _why(row: JobRow) -> str:
+    job = row.job
+    if job is None or job.status == "SUCCEEDED":
+        return ""
+    if job.status == "SUBMITTED":
+        return STARTING.get(job.job_status or "", "")
+    code = "" if job.exit_code in (None, 0) else f"exit code {job.exit_code}: "
+    return one_line(f"{code}{job.reason}") if job.reason else ""
+
+
+#: What is shown of each job. Narrow terminals get no reasons: what failed first is said above the table.
+COLUMNS: tuple[Column[JobRow], ...] = (
+    Column("job", lambda row: row.status, style=lambda row: COLOURS.get(row.status, ""), piped=9),
+    Column("took", _took, justify="right", piped=10),
+    Column("nodes", _nodes, style=lambda row: "" if row.job else "dim", share=3),
+    Column("why", _why, style=lambda _: "dim", least=NARROW, optional=True, share=2),
+)
+
+
+def jobs_table(state: RunState, room: int | None, prices: Prices | None = None) -> RenderableType:
+    """Return a run for a terminal, in at most so many lines as far as that can be; None for a line for each job."""
+    return _Whole(state, room, prices)
+
+
+@dataclass(frozen=True)
+class _Whole:
+    """A run, laid out once the width is known."""
+
+    state: RunState
+    room: int | None
+    prices: Prices | None
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        above = Group(*header(self.state, self.prices, options.max_width))
+        yield above
+        left = None if self.room is None else max(3, self.room - len(console.render_lines(above, options)) - 1)
+        yield table_of(COLUMNS, list(_rows(self.state, left)), options.max_width)
+
+
+def plain_lines(state: RunState, prices: Prices | None = None) -> list[str]:
+    """Return a run for a file or a pipe: a line for the run and one for each job, all of them."""
+    counts = Counter(group.status for group in state.groups)
+    parts = [f"{counts[status]} {status.lower()}" for status in reversed(ORDER) if counts[status]]
+    size = f"{counted(state.nodes_total, 'node')} in {counted(state.groups_total, 'job')}"
+    jobs = sorted(state.groups, key=lambda group: (ORDER.index(group.status), group.index))
+    lines = [
+        f"Run {state.run_id} {state.status}: {size}, {', '.join(parts) or 'none'}.",
+        "; ".join(figures(state, prices)),
+        *([one_line(state.reason)] if state.reason else []),
+        *map(one_line, stuck(state)),
+        *(piped(COLUMNS, JobRow(job.status, job, state.now)) for job in jobs),
+    ]
+    return [line for line in lines if line]
+
+
+def shown(groups: Sequence[GroupState], room: int | None) -> dict[str, int]:
+    """Return of each state that there is, in order, how many jobs get a line; the rest of it shares some."""
+    sizes = Counter(group.status for group in groups)
+    lines = {status: sizes[status] for status in ORDER if sizes[status]}
+    excess = 0 if room is None else len(groups) - room
+    for status in FOLDING:
+        if excess <= 0:
+            break
+        size = lines.get(status, 0)
+        if size > 1:
+            lines[status] = 0 if _whole(groups, status) else max(0, size - excess - 1)
+            excess -= size - lines[status] - 1
+    return lines
+
+
+def _whole(groups: Sequence[GroupState], status: str) -> bool:
+    """Whether none of these jobs is shown where not all can be: of those to come, their namespaces say more."""
+    if status == "WAITING":
+        return len({_namespace(group) for group in groups if group.status == status}) > 1
+    return status in OVER
+
+
+def _rows(state: RunState, room: int | None) -> Iterator[JobRow]:
+    """Yield each line."""
+    lines = shown(state.groups, room)
+    by_status = {status: [group for group in state.groups if group.status == status] for status in lines}
+    folded = [status for status, number in lines.items() if number < len(by_status[status])]
+    spare = 0 if room is None else max(0, room - sum(lines.values()) - len(folded))
+    for status, number in lines.items():
+        for group in by_status[status][:number]:
+            yield JobRow(status, group, state.now)
+        if status in folded:
+            mine = spare // len(folded)
+            spare, folded = spare - mine, folded[1:]
+            for text in _folded(by_status[status][number:], 1 + mine, more=number > 0):
+                yield JobRow(status, folded=text)
+
+
+def _folded(groups: Sequence[GroupState], lines: int, more: bool) -> list[str]:
+    """Return what is folded in so many lines: the commonest namespaces, each in a line of its own if there is room."""
+    word = "more jobs" if more else "jobs"
+    names = Counter(_namespace(group) for group in groups)
+    if len(names) < 2 or lines < min(3, len(names)):
+        most = [f"{name} {number:,}" for name, number in names.most_common(3) if name]
+        rest = ", …" if len(names) > len(most) else ""
+        return [f"{len(groups):,} {word}" + (f" ({', '.join(most)}{rest})" if most else "")]
+    own = names.most_common(lines if len(names) <= lines else lines - 1)
+    found = [f"{number:,} {word} of {name}" if name else f"{number:,} {word} of no namespace" for name, number in own]
+    others = len(groups) - sum(number for _, number in own)
+    return found + ([f"{others:,} {word} of {counted(len(names) - len(own), 'other namespace')}"] if others else [])
+
+
+def _namespace(group: GroupState) -> str:
+    return one_line(group.nodes[0].rpartition(".")[0]) if group.nodes else ""
