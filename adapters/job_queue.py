@@ -65,7 +65,7 @@ class BatchJobQueue:
 
     def _offer(self, queues: Sequence[str], definitions: Sequence[str]) -> Offer:
         batch = self._submitter
-        actives = [partial(self._active, name) for name in definitions]
+        actives = [partial(self._newest, name) for name in definitions]
         asks: list[Callable[[], Any]] = [partial(self._queues, queues), *actives]
         (found, environments), *active = self._each(lambda ask: ask(), asks)
         near: set[str] = set()
@@ -74,7 +74,8 @@ class BatchJobQueue:
         if not all(active):
             others = batch.describe_job_definitions(status="ACTIVE")["jobDefinitions"]
             near |= {each["jobDefinitionName"] for each in others}
-        return Offer(found, environments, {name for name in active if name}, batch.meta.region_name, near)
+        revisions = {name: revision for name, revision in zip(definitions, active, strict=True) if revision}
+        return Offer(found, environments, revisions, batch.meta.region_name, near)
 
     def _queues(self, names: Sequence[str]) -> tuple[list[Any], list[Any]]:
         """Return queues and their compute environments, as far as there are any."""
@@ -85,10 +86,16 @@ class BatchJobQueue:
         described = self._submitter.describe_compute_environments(computeEnvironments=arns)
         return list(queues), list(described["computeEnvironments"])
 
-    def _active(self, name: str) -> str | None:
-        """Return a definition's name if a revision of it is active. Of an account's many one is enough to see."""
-        answer = self._submitter.describe_job_definitions(jobDefinitionName=name, status="ACTIVE", maxResults=1)
-        return name if answer["jobDefinitions"] or answer.get("nextToken") else None
+    def _newest(self, name: str) -> int | None:
+        """Return a definition's newest active revision; None if there is none. Batch promises no order of them."""
+        revisions: list[int] = []
+        token: dict[str, Any] = {}
+        while True:
+            answer = self._submitter.describe_job_definitions(jobDefinitionName=name, status="ACTIVE", **token)
+            revisions += [each["revision"] for each in answer["jobDefinitions"]]
+            if not answer.get("nextToken"):
+                return max(revisions, default=None)
+            token = {"nextToken": answer["nextToken"]}
 
     def submit(self, submissions: Sequence[Submission]) -> list[Answer]:
         return self._each(self._submit_one, submissions)

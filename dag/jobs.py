@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from . import limits
+from .shards import Mark
 
 LONGEST_NAME = limits.JOB_NAME_LENGTH.most
 
@@ -18,6 +19,7 @@ _NAME = re.compile(
     r"(?P<run>\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d-\d{3}Z)--"
     r"(?P<group>\d+)-(?P<attempt>\d+)(?:a(?P<array>\d+))?(?:--.*)?"
 )
+_KEY = re.compile(r"(?P<group>\d+)-(?P<attempt>\d+)(?:a(?P<array>\d+))?")
 _RUN = re.compile(r"\d{4}-\d\d-\d\dT\d\d\.\d\d\.\d\d\.\d{3}Z")
 
 
@@ -50,6 +52,17 @@ def read_job_name(name: str) -> JobName | None:
     run_id = f"{date}T{time.replace('-', '.')}"
     array = None if match["array"] is None else int(match["array"])
     return JobName(match["project"], run_id, int(match["group"]), int(match["attempt"]), array)
+
+
+def read_job_key(key: str) -> tuple[Mark, bool]:
+    """Return the first attempt of the job that a key tells from the others of its run, and whether it is an array.
+
+    Of an array it is the claim on the first attempt, generation included. Raises ValueError for what is no key.
+    """
+    match = _KEY.fullmatch(key)
+    if not match:
+        raise ValueError(f"'{key}' is no job's key")
+    return Mark(int(match["group"]), int(match["attempt"]), int(match["array"] or 0)), match["array"] is not None
 
 
 def run_id_at(milliseconds: int, later: int = 0) -> str:

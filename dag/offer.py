@@ -6,12 +6,12 @@ Asked by `start_run` before each run, and by `check --aws` and `deploy` before t
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .document import Resources
 from .errors import NotReadyError, did_you_mean
-from .plan import Plan
+from .plan import Group, Plan
 
 #: The statuses of queues and compute environments that take no jobs; those being made or updated do, or will.
 _BROKEN = ("INVALID", "DELETING", "DELETED")
@@ -20,11 +20,11 @@ QUEUE, DEFINITION = "job queue", "job definition"
 
 @dataclass(frozen=True)
 class Offer:
-    """Queues and compute environments as Batch describes them, and the names of definitions that can be used."""
+    """Queues and compute environments as Batch describes them, and the definitions that can be used."""
 
     queues: Sequence[Mapping[str, Any]]
     environments: Sequence[Mapping[str, Any]]
-    definitions: Collection[str]
+    definitions: Mapping[str, int]  #: and the newest revision of each
     region: str
     #: Where one of those that were asked for isn't there, the names of others that are.
     near: Collection[str] = ()
@@ -75,6 +75,22 @@ def refuse_unready(plan: Plan, offer: Offer) -> None:
     wrong = [f"The {each.kind} '{each.name}' {each.what} {each.remedy}" for each in faults(asked_of(plan), offer)]
     if wrong:
         raise NotReadyError(f"No run was started. {' '.join(wrong)}")
+
+
+def pinned(plan: Plan, offer: Offer) -> Plan:
+    """Return the plan with the newest revision of each definition, so that no later deployment changes the run.
+
+    By its name alone a job gets the revision that is the newest when the job is submitted.
+    """
+
+    def fixed(group: Group) -> Group:
+        name = group.resources["job_definition"]
+        revision = offer.definitions.get(name)
+        if revision is None:
+            return group
+        return replace(group, resources={**group.resources, "job_definition": f"{name}:{revision}"})
+
+    return replace(plan, groups=tuple(map(fixed, plan.groups)))
 
 
 def faults(asked: Asked, offer: Offer) -> list[Fault]:

@@ -17,7 +17,7 @@ from .shards import Mark, by_shard
 from .status import OnFailure
 
 #: Raised whenever what is stored changes: open runs outlive deployments.
-PLAN_FORMAT = 1
+PLAN_FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,15 @@ class Reused:
 
 
 @dataclass(frozen=True)
+class Home:
+    """Where the jobs of a run find the service that runs it."""
+
+    region: str = ""  #: for the containers: ECS tells those on EC2 none
+    next_group: str = ""  #: the ARN of the function that knows what a job is to run
+    key: str = ""  #: known to the service alone: with it jobs are given tokens
+
+
+@dataclass(frozen=True)
 class Plan:
     """A run's groups and what they share."""
 
@@ -70,6 +79,7 @@ class Plan:
     settings: Settings
     groups: tuple[Group, ...]
     reused: Mapping[str, Reused]
+    home: Home = Home()
 
     @cached_property
     def children(self) -> Sequence[Sequence[int]]:
@@ -155,6 +165,7 @@ def dump_plan(plan: Plan) -> bytes:
             for g in plan.groups
         ],
         "reused": {name: [node.signature, node.run_id] for name, node in plan.reused.items()},
+        "home": vars(plan.home),
     }
     return zlib.compress(json.dumps(body, separators=(",", ":")).encode(), 6)
 
@@ -188,4 +199,5 @@ def load_plan(packed: bytes) -> Plan:
             for nodes, signatures, parents, resources, load_versions, pipelines, seconds in body["groups"]
         ),
         {name: Reused(signature, run_id) for name, (signature, run_id) in body["reused"].items()},
+        Home(**body["home"]),
     )

@@ -11,26 +11,29 @@ from typing import Any
 
 from . import limits
 from .errors import InvalidRequestError
+from .payload import MOST_CHARACTERS, VARIABLE, carried, characters
 from .plan import Group, Plan
 from .resources import written
 from .shards import Mark
 
-FORMAT = 1
-#: The rest is left to what the client adds round the body.
-LARGEST_REQUEST = limits.SUBMIT_BYTES.most - 256
-#: Of each node's signature a job gets so many hex digits: a payload has to stay small, and one node in 16 million is
-#: taken for another.
-SIGNATURE_DIGITS = 6
-
-#: A host that AWS reclaims is no fault of the program: try again elsewhere, and nothing but that, unless `attempts`
-#: asks for more. The reasons are those that Batch documents for EC2 hosts and for Fargate Spot.
-RETRY_RECLAIMED_HOSTS: Sequence[Mapping[str, str]] = (
+#: Ends of an attempt that are no fault of the program, so that another may go better: AWS reclaimed the host, in words
+#: that Batch documents for EC2 and for Fargate Spot; or the container never began (image not pulled, Docker timed out).
+_NO_FAULT: Sequence[Mapping[str, str]] = (
     {"onStatusReason": "Host EC2*", "action": "RETRY"},
     {"onStatusReason": "Your Spot Task was interrupted*", "action": "RETRY"},
     {"onReason": "Your Spot Task was interrupted*", "action": "RETRY"},
-    {"onReason": "*", "action": "EXIT"},
+    {"onStatusReason": "Task failed to start*", "action": "RETRY"},
 )
-_TRIES_FOR_RECLAIMED_HOSTS = 3
+#: With one attempt for the program, the others are for those ends alone.
+_TRIES_WITHOUT_FAULT = 3
+_NOTHING_ELSE: Mapping[str, str] = {"onReason": "*", "action": "EXIT"}
+#: Where `memory_retry` gives the next attempt more, none is repeated that ran out of it. A host's end and a container's
+#: that never began come first; of no match Batch makes another attempt. Batch takes five rules.
+_MORE_MEMORY_INSTEAD: Sequence[Mapping[str, str]] = (
+    *(rule for rule in _NO_FAULT[:3]),
+    {"onReason": "OutOfMemory*", "action": "EXIT"},
+    {"onExitCode": "137", "action": "EXIT"},
+)
 
 
 #: From so many alike groups on they go as one array job; fewer keep jobs of their own, with names that people can read.
@@ -60,7 +63,7 @@ class Submission:
 
 
 def pack(plan: Plan, marks: Sequence[Mark]) -> list[Submission]:
-    """Return the jobs that run the attempts: arrays of alike ones, in pieces that fit a request, and single jobs.
+    """Return the jobs that run the attempts: arrays of alike ones, and single jobs.
 
     Alike are attempts that ask the same of Batch. The order is that of the first attempt in each job.
     """
@@ -75,7 +78,7 @@ def pack(plan: Plan, marks: Sequence[Mark]) -> list[Submission]:
         if len(members) < ARRAY_FROM:
             packed += [submission(plan, mark) for mark in members]
         else:
-            packed += [array_submission(plan, piece) for piece in _pieces(plan, members)]
+            packed += [array_submission(plan, piece) for piece in _pieces(members)]
     return sorted(packed, key=lambda job: order[job.marks[0]])
 
 
@@ -100,24 +103,10 @@ def urgency(plan: Plan, mark: Mark) -> int:
     return round(9999 * plan.remaining[mark.group] / plan.longest) if plan.longest else 0
 
 
-def _pieces(plan: Plan, marks: Sequence[Mark]) -> Iterator[Sequence[Mark]]:
-    """Yield the marks in pieces of which each fits a request."""
-    base = _size(array_submission(plan, marks[:1]).request) + 64  # an array's own fields
-    piece: list[Mark] = []
-    size = base
-    for mark in marks:
-        weight = _size(payload_entry(plan.groups[mark.group], mark.attempt))
-        if piece and (size + weight > LARGEST_REQUEST or len(piece) == LARGEST_ARRAY):
-            yield piece
-            piece, size = [], base
-        piece.append(mark)
-        size += weight
-    yield piece
-
-
-def _size(value: Any) -> int:
-    """Return the bytes that a value takes in a request's body, as boto3 writes it."""
-    return len(json.dumps(value).encode())
+def _pieces(marks: Sequence[Mark]) -> Iterator[Sequence[Mark]]:
+    """Yield the marks in pieces of which each is an array that Batch takes."""
+    for start in range(0, len(marks), LARGEST_ARRAY):
+        yield marks[start : start + LARGEST_ARRAY]
 
 
 def _request(plan: Plan, marks: Sequence[Mark], name: str, command: Sequence[str] | None) -> dict[str, Any]:
@@ -127,7 +116,7 @@ def _request(plan: Plan, marks: Sequence[Mark], name: str, command: Sequence[str
         "jobName": name,
         **asked,
         "containerOverrides": _container(plan, marks, asked.get("containerOverrides", {}), command),
-        "retryStrategy": retry_strategy(resources.get("attempts", 1)),
+        "retryStrategy": retry_strategy(resources.get("attempts", 1), plan.settings.memory_retry is not None),
         "tags": {"kedro-project": plan.project, "kedro-run-id": plan.run_id},
         "propagateTags": True,
     }
@@ -137,77 +126,59 @@ def _request(plan: Plan, marks: Sequence[Mark], name: str, command: Sequence[str
 
 
 def refuse_oversized(plan: Plan) -> None:
-    """Raise InvalidRequestError when a group's job could not be submitted, so that nothing is started."""
-    largest = max(range(len(plan.groups)), key=lambda index: _weight(plan.groups[index]))
-    size = len(json.dumps(submission(plan, Mark(largest)).request).encode())
-    if size > LARGEST_REQUEST:
-        raise InvalidRequestError(
-            f"The job of group '{plan.groups[largest].title}' would be a request of {size:,} bytes, "
-            f"and SubmitJob accepts {LARGEST_REQUEST:,}. "
-            f"The run's parameters take {len(json.dumps(plan.params)):,} of them: "
-            "put large values in conf/, or run fewer nodes in one group."
-        )
-    if plan.settings.job_command == "kedro-run":
-        for group in plan.groups:
-            kedro_run(plan, group)
+    """Raise InvalidRequestError when a group's job could not be started, so that nothing is.
+
+    The payload never keeps a job from it: one that does not fit is asked for.
+    """
+    for index in dict.fromkeys((_largest(plan), *(range(len(plan.groups)) if _is_kedro_run(plan) else ()))):
+        group = plan.groups[index]
+        size = characters(submission(plan, Mark(index)).request["containerOverrides"])
+        if size > MOST_CHARACTERS:
+            what = "the command that names them and the parameters" if _is_kedro_run(plan) else "its environment"
+            raise InvalidRequestError(
+                f"The job of group '{group.title}' has {len(group.nodes)} nodes, and {what} would take {size:,} "
+                f"characters. ECS takes 8,192 in all, of which we fill {MOST_CHARACTERS:,}. "
+                + ("Use job_command 'job'." if _is_kedro_run(plan) else "Set fewer or shorter variables.")
+            )
 
 
-def _weight(group: Group) -> int:
-    """Return the size of what differs between the requests of two groups."""
-    return len(json.dumps([json.dumps([group.nodes, group.load_versions]), group.resources]))
+def _largest(plan: Plan) -> int:
+    """Return the group whose environment is the largest."""
+    sizes = [len(json.dumps(group.resources.get("environment", {}))) for group in plan.groups]
+    return sizes.index(max(sizes))
 
 
-def retry_strategy(attempts: int) -> Mapping[str, Any]:
-    """Return Batch's retry strategy: `attempts` for whatever fails; with 1, tries only for hosts that AWS reclaimed."""
-    if attempts > 1:
-        return {"attempts": attempts}
-    return {"attempts": _TRIES_FOR_RECLAIMED_HOSTS, "evaluateOnExit": [dict(rule) for rule in RETRY_RECLAIMED_HOSTS]}
+def _is_kedro_run(plan: Plan) -> bool:
+    return plan.settings.job_command == "kedro-run"
 
 
-def payload(plan: Plan, marks: Sequence[Mark]) -> str:
-    """Return what a job finds in KEDRO_AWS_BATCH_JOB, for one attempt or for an array of them."""
-    shared = {
-        "format": FORMAT,
-        "run_id": plan.run_id,
-        "environment": plan.environment,
-        "pipelines": plan.pipelines,
-        "params": plan.params,
-    }
-    entries = ",".join(payload_entry(plan.groups[mark.group], mark.attempt) for mark in marks)
-    return f'{json.dumps(shared, ensure_ascii=False, separators=(",", ":"))[:-1]},"groups":[{entries}]}}'
+def retry_strategy(attempts: int, more_memory: bool = False) -> Mapping[str, Any]:
+    """Return Batch's retry strategy: `attempts` for whatever fails, and some for what is no fault of the program.
 
-
-def payload_entry(group: Group, attempt: int) -> str:
-    """Return a group's part of the payload; from attempt 1 on the job overwrites what an earlier one saved."""
-    entry: dict[str, Any] = {
-        "nodes": group.nodes,
-        "signatures": joined_signatures(group.signatures),
-        "load_versions": group.load_versions,
-        "pipelines": group.pipelines,
-    }
-    if attempt:
-        entry["attempt"] = attempt
-    return json.dumps(entry, ensure_ascii=False, separators=(",", ":"))
-
-
-def joined_signatures(signatures: Iterable[str]) -> str:
-    """Return the beginnings of nodes' signatures in one text: a job tells by them whether its image has these nodes."""
-    return "".join(one[:SIGNATURE_DIGITS] for one in signatures)
+    With `more_memory` an attempt that ran out of memory is not repeated: the service submits the next with more.
+    """
+    if attempts == 1:
+        return {"attempts": _TRIES_WITHOUT_FAULT, "evaluateOnExit": [dict(one) for one in (*_NO_FAULT, _NOTHING_ELSE)]}
+    if more_memory:
+        return {"attempts": attempts, "evaluateOnExit": [dict(rule) for rule in _MORE_MEMORY_INSTEAD]}
+    return {"attempts": attempts}
 
 
 def _container(
     plan: Plan, marks: Sequence[Mark], asked: Mapping[str, Any], command: Sequence[str] | None
 ) -> Mapping[str, Any]:
-    ours = {"KEDRO_DISABLE_TELEMETRY": "1"}
-    if command is None:
-        command = ["python", "-m", "kedro_aws_batch.job"]
-        ours["KEDRO_AWS_BATCH_JOB"] = payload(plan, marks)
-    environment = {**ours, **{one["name"]: one["value"] for one in asked.get("environment", ())}}
-    return {
+    environment = {"KEDRO_DISABLE_TELEMETRY": "1"}
+    if plan.home.region:
+        environment["AWS_DEFAULT_REGION"] = plan.home.region  # ECS sets AWS_REGION on Fargate alone
+    environment |= {one["name"]: one["value"] for one in asked.get("environment", ())}
+    container: dict[str, Any] = {
         **asked,
-        "command": list(command),
+        "command": list(command or ["python", "-m", "kedro_aws_batch.job"]),
         "environment": [{"name": name, "value": value} for name, value in sorted(environment.items())],
     }
+    if command is None:
+        container["environment"].insert(0, {"name": VARIABLE, "value": carried(plan, marks, container)})
+    return container
 
 
 def kedro_run(plan: Plan, group: Group) -> list[str]:

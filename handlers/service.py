@@ -19,6 +19,7 @@ from adapters.job_queue import BatchJobQueue
 from adapters.ports import Log, Ports
 from adapters.run_table import DynamoRunTable
 from dag.document import read_document
+from dag.plan import Home
 from dag.request import Allowed
 from runs.advance import Dispatcher, Plans
 from runs.creation import Source
@@ -110,7 +111,9 @@ def lifetime() -> int:
 def source() -> Source:
     """Return what runs are made of. Raises InvalidGraphError."""
     path = Path(os.environ.get("GRAPH_DOCUMENT") or Path(__file__).parent.parent / "graph.json")
-    return Source(read_document(path.read_bytes()), Allowed(_names("JOB_QUEUES"), _names("JOB_DEFINITIONS")))
+    allowed = Allowed(_names("JOB_QUEUES"), _names("JOB_DEFINITIONS"))
+    home = Home(region=os.environ["AWS_REGION"], next_group=os.environ["NEXT_GROUP"])
+    return Source(read_document(path.read_bytes()), allowed, home)
 
 
 def _names(variable: str) -> tuple[str, ...]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from adapters.ports import LARGEST_PIECE, Ports, UnavailableError
@@ -13,8 +14,8 @@ from dag.document import GraphDocument
 from dag.durations import load_durations, with_durations
 from dag.errors import InvalidRequestError, UnknownRunError
 from dag.jobs import run_id_at
-from dag.offer import asked_of, refuse_unready
-from dag.plan import Plan, dump_plan
+from dag.offer import Offer, asked_of, pinned, refuse_unready
+from dag.plan import Home, Plan, dump_plan
 from dag.records import Run
 from dag.request import Allowed, Earlier, make_plan, resumed_request
 from dag.resume import Resumption
@@ -23,6 +24,9 @@ from runs.advance import Dispatcher
 from runs.announcing import announce
 from runs.reading import read_all
 
+#: Bytes of a request. It is kept in the run's status item, and an item of DynamoDB takes 400 KB, all in all.
+LARGEST_REQUEST = 300_000
+
 
 @dataclass(frozen=True)
 class Source:
@@ -30,6 +34,7 @@ class Source:
 
     document: GraphDocument
     allowed: Allowed
+    home: Home  #: but for the key, which each run has for itself
 
 
 def start(dispatcher: Dispatcher, source: Source, request: Mapping[str, Any], key: str) -> Run:
@@ -56,6 +61,15 @@ def _existing(dispatcher: Dispatcher, request: Mapping[str, Any], key: str) -> R
     return run
 
 
+def _refuse_large(request: Mapping[str, Any]) -> None:
+    size = len(json.dumps(_own(request)).encode())
+    if size > LARGEST_REQUEST:
+        raise InvalidRequestError(
+            f"The request takes {size:,} bytes, and the run table keeps {LARGEST_REQUEST:,} of it. Put large "
+            "parameters into conf/, or name fewer nodes: a tag, a namespace or from_nodes says the same in few words."
+        )
+
+
 def _own(request: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in request.items() if name not in ("idempotency_key", "graph_digest")}
 
@@ -65,6 +79,7 @@ def _fingerprint(request: Mapping[str, Any]) -> str:
 
 
 def _create(dispatcher: Dispatcher, source: Source, request: Mapping[str, Any], key: str) -> Run:
+    _refuse_large(request)
     table, clock = dispatcher.ports.table, dispatcher.ports.clock
     now = clock.now()
     expires_at = dispatcher.ports.expiry()
@@ -72,15 +87,18 @@ def _create(dispatcher: Dispatcher, source: Source, request: Mapping[str, Any], 
     meant = resumed_request(request, earlier.request) if earlier else request
     run_id = run_id_at(now)
     learned = load_durations(table.get_durations(source.document.project, source.document.environment))
-    make = _Maker(source, meant, earlier, learned)
+    home = replace(source.home, key=secrets.token_hex(16))
+    make = _Maker(source=source, home=home, request=meant, earlier=earlier, durations=learned)
     plan, resumed = make(run_id)
-    _refuse_unready(dispatcher.ports, plan)
+    offer = _offer(dispatcher.ports, plan)
     if not table.put_key(key, run_id, expires_at):
         run_id = table.get_key(key) or run_id
     later = 0
     while True:
         if plan.run_id != run_id:
             plan, resumed = make(run_id)
+        if offer is not None:
+            plan = pinned(plan, offer)
         asked = (_own(meant), _fingerprint(request))
         run = _run(plan, resumed, source.document, asked, (key, now, expires_at, _digest(plan)))
         _write_parts(dispatcher, plan, run)
@@ -97,28 +115,34 @@ def _create(dispatcher: Dispatcher, source: Source, request: Mapping[str, Any], 
         run_id = next_id if table.move_key(key, next_id, instead=run_id) else table.get_key(key) or next_id
 
 
-def _refuse_unready(ports: Ports, plan: Plan) -> None:
-    """Raise NotReadyError if Batch would take none of a run's jobs; if it doesn't tell, its refusals will."""
+def _offer(ports: Ports, plan: Plan) -> Offer | None:
+    """Return what Batch has of what a run needs; None where it doesn't tell, so that its refusals will.
+
+    Raises NotReadyError if Batch would take none of the run's jobs.
+    """
     try:
         asked = asked_of(plan)
         offer = ports.queue.offer(asked.queues, asked.definitions)
     except UnavailableError as error:
         ports.log.warning("job queues not looked at", error=str(error))
-    else:
-        refuse_unready(plan, offer)
+        return None
+    refuse_unready(plan, offer)
+    return offer
 
 
 @dataclass(frozen=True)
 class _Maker:
     source: Source
+    home: Home
     request: Mapping[str, Any]
     earlier: Earlier | None
     durations: Mapping[str, float]
 
     def __call__(self, run_id: str) -> tuple[Plan, Resumption | None]:
         plan, resumed = make_plan(self.source.document, self.request, run_id, self.source.allowed, self.earlier)
+        plan = with_durations(replace(plan, home=self.home), self.durations)
         refuse_oversized(plan)
-        return with_durations(plan, self.durations), resumed
+        return plan, resumed
 
 
 def _earlier(dispatcher: Dispatcher, request: Mapping[str, Any]) -> Earlier | None:

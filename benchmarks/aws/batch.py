@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -14,6 +13,7 @@ from botocore.exceptions import ClientError
 from adapters.job_queue import BatchJobQueue
 from benchmarks.aws import figures
 from benchmarks.aws.time import Bucket, Timeline
+from tests.simulation.batch import Door, groups_of, nobody
 
 Json = dict[str, Any]
 
@@ -107,6 +107,7 @@ class TimedBatch:
         self._accepted = 0
         self._timeline = timeline
         self._call = call
+        self.door: Door = nobody
         self._lasts = lasts
         self._ended = ended
         self._quota = Bucket(figures.SUBMITS_A_SECOND.value)
@@ -120,8 +121,7 @@ class TimedBatch:
             raise ClientError(answer | {"ResponseMetadata": {"HTTPStatusCode": 429}}, "SubmitJob")
         self._accepted += 1
         job_id = f"{self._accepted:08x}-0000-4000-8000-000000000000"
-        environment = {pair["name"]: pair["value"] for pair in request["containerOverrides"]["environment"]}
-        groups = json.loads(environment["KEDRO_AWS_BATCH_JOB"])["groups"]
+        groups = groups_of(request, self.door)
         size = request.get("arrayProperties", {}).get("size")
         for index, group in enumerate(groups):
             self._start(job_id, None if size is None else index, group["nodes"], request)

@@ -23,11 +23,12 @@ from dag.document import GraphDocument
 from dag.request import Allowed
 from dag.status import RunStatus
 from runs.advance import Dispatcher, Plans
+from runs.asking import payload_of
 from runs.creation import Source, start
 from runs.messages import take_all
 from runs.recovery import reconcile
 from tests.silence import Silence
-from tests.simulation.graphs import DEFINITION, QUEUE
+from tests.simulation.graphs import DEFINITION, HOME, QUEUE
 
 _TIMEOUT_MS = 60_000
 _VISIBILITY_MS = 360_000
@@ -134,6 +135,8 @@ class Service:
         self.usage = Usage()
         self.dynamodb = MeteredDynamoDB(_Line(self))
         self.batch = TimedBatch(self.timeline, self.call, lasts, self._job_ended)
+        self.batch.door = self._ask
+        self._told = Plans()
         self.run_id: str | None = None
         self.began = self.timeline.now
         self._environments: dict[str, list[_Environment]] = {}
@@ -195,6 +198,16 @@ class Service:
         ports = Ports(DynamoRunTable(dynamodb, "runs"), queue, self, self, clock, 90 * 86_400, Silence())
         return Dispatcher(ports, environment.plans)
 
+    def _ask(self, run_id: str, whom: Mapping[str, str], index: int | None) -> Mapping[str, Any]:
+        """Answer a job as next_group does: for an invocation's price, and in no time, since jobs ask side by side."""
+        dynamodb: Any = self.dynamodb.unmetered()
+        clock = _Clock(self.timeline, self.timeline.now + _TIMEOUT_MS)
+        queue = FiberJobQueue((dynamodb, dynamodb), clock, self.timeline.pause)
+        ports = Ports(DynamoRunTable(dynamodb, "runs"), queue, self, self, clock, 90 * 86_400, Silence())
+        self.usage.invocations["next_group"] += 1
+        self.usage.billed_ms["next_group"] += int(figures.ASK_MS.value)
+        return payload_of(Dispatcher(ports, self._told), run_id, whom["job"], whom["token"], index)
+
     # functions ---------------------------------------------------------------------------------------------------
 
     def invoke(self, name: str, act: Callable[[Dispatcher], Any], done: Callable[[Any], None]) -> None:
@@ -231,7 +244,7 @@ class Service:
 
     def begin(self) -> None:
         """Invoke start_run."""
-        source = Source(self.document, Allowed([QUEUE], [DEFINITION]))
+        source = Source(self.document, Allowed([QUEUE], [DEFINITION]), HOME)
 
         def started(run: Any) -> None:
             assert run is not None, "start_run failed"

@@ -256,14 +256,23 @@ def test_describe_is_one_call_and_none_for_nothing() -> None:
         assert q.describe([]) == []
 
 
-def test_a_definition_of_which_batch_gives_no_revision_yet_but_a_next_page_is_there() -> None:
+def test_the_newest_revision_of_a_definition_may_be_on_any_page() -> None:
     def add(stubber: Stubber) -> None:
         stubber.add_response("describe_job_queues", {"jobQueues": []}, {"jobQueues": []})
-        asked = {"jobDefinitionName": "d", "status": "ACTIVE", "maxResults": 1}
-        stubber.add_response("describe_job_definitions", {"jobDefinitions": [], "nextToken": "on"}, asked)
+        asked = {"jobDefinitionName": "d", "status": "ACTIVE"}
+        for more, revisions in (({}, (3, 12)), ({"nextToken": "on"}, (7,))):
+            page: Any = {"jobDefinitions": [definition("d", revision) for revision in revisions]}
+            if not more:
+                page["nextToken"] = "on"
+            stubber.add_response("describe_job_definitions", page, {**asked, **more})
 
     with stubbed(add) as queue:
-        assert queue.offer([], ["d"]).definitions == {"d"}
+        assert queue.offer([], ["d"]).definitions == {"d": 12}
+
+
+def definition(name: str, revision: int) -> dict[str, Any]:
+    arn = f"arn:aws:batch:eu-west-1:123456789012:job-definition/{name}:{revision}"
+    return {"jobDefinitionName": name, "jobDefinitionArn": arn, "revision": revision, "type": "container"}
 
 
 def test_queues_are_asked_for_by_the_client_that_makes_no_retries() -> None:

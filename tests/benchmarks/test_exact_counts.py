@@ -39,6 +39,7 @@ def counts(parents: Sequence[Sequence[int]], batch: int, *, waiting: int = 0, **
     stage = Stage(document(parents, **run))
     dynamodb: Any = MeteredDynamoDB()
     stage.table = DynamoRunTable(dynamodb, "runs")  # type: ignore[assignment]
+    stage.answers_from = DynamoRunTable(dynamodb.unmetered(), "runs")
     started = stage.start()
     invocations = 1
     while alive := [job for job in stage.batch.work if not job.over]:

@@ -159,13 +159,13 @@ def test_a_queue_is_offered_with_its_compute_environments_and_a_definition_by_it
     assert [each["computeEnvironment"] for each in queue["computeEnvironmentOrder"]] == [batch.environment()]
     (environment,) = offer.environments
     assert (environment["computeEnvironmentArn"], environment["state"]) == (batch.environment(), "ENABLED")
-    assert (offer.definitions, offer.near) == ({batch.definition}, set())
+    assert (offer.definitions, offer.near) == ({batch.definition: 1}, set())
 
 
 def test_what_is_not_there_is_not_offered_but_what_is_instead(batch: Batch) -> None:
     offer = batch.queue.offer(["nowhere"], ["nothing"])
 
-    assert (offer.queues, offer.environments, offer.definitions) == ([], [], set())
+    assert (offer.queues, offer.environments, offer.definitions) == ([], [], {})
     assert {batch.queue_name, batch.definition} <= set(offer.near)
 
 

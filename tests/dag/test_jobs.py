@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dag.jobs import LONGEST_NAME, JobName, is_run_id, read_job_name, run_id_at
+from dag.jobs import LONGEST_NAME, JobName, is_run_id, read_job_key, read_job_name, run_id_at
+from dag.payload import job_key
+from dag.shards import Mark
 
 projects = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_]{0,31}", fullmatch=True)
 moments = st.integers(0, 4_000_000_000_000)
@@ -97,3 +99,15 @@ def test_a_run_id_is_the_moment_in_kedros_form_and_sorts_by_it(moment: int, late
 @pytest.mark.parametrize("text", ["", "2026-11-22T13:11:00.123Z", "2026-11-22T13.11.00.123Z\n", "latest"])
 def test_what_is_no_run_id_is_told(text: str) -> None:
     assert not is_run_id(text)
+
+
+@pytest.mark.parametrize(("key", "mark", "is_array"), [("12-0", (12, 0, 0), False), ("3-2a1", (3, 2, 1), True)])
+def test_a_job_s_key_tells_its_first_attempt(key: str, mark: tuple[int, int, int], is_array: bool) -> None:
+    assert read_job_key(key) == (Mark(*mark), is_array)
+    assert job_key(Mark(*mark), is_array=is_array) == key
+
+
+@pytest.mark.parametrize("key", ["", "1", "1-", "a-0", "1-0a", "1-0-0", "1-0\n"])
+def test_what_is_no_job_s_key_is_refused(key: str) -> None:
+    with pytest.raises(ValueError, match="is no job's key"):
+        read_job_key(key)

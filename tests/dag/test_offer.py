@@ -44,7 +44,7 @@ def environment(name: str, **changes: Any) -> dict[str, Any]:
 
 def refusal(*queues: Mapping[str, Any], environments: Any = (), definitions: Any = ("d",), near: Any = ()) -> str:
     """Return why a run to the queue `q` by the definition `d` is refused; nothing if it isn't."""
-    offer = Offer(queues, [environment("well"), *environments], definitions, "eu-west-1", near)
+    offer = Offer(queues, [environment("well"), *environments], dict.fromkeys(definitions, 1), "eu-west-1", near)
     try:
         refuse_unready(plan(("q", "d")), offer)
     except NotReadyError as error:
@@ -104,7 +104,7 @@ def test_one_environment_that_runs_jobs_is_enough() -> None:
 
 
 def test_all_that_is_wrong_is_told_at_once() -> None:
-    offer = Offer([queue("a", state="DISABLED")], [environment("well")], {"d"}, "eu-west-1")
+    offer = Offer([queue("a", state="DISABLED")], [environment("well")], {"d": 1}, "eu-west-1")
     with pytest.raises(NotReadyError) as refused:
         refuse_unready(plan(("a", "d"), ("b", "d"), ("a", "e")), offer)
     named = ("The job queue 'b' is not", "The job queue 'a' is DISABLED", "The job definition 'e' has no")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fnmatch
 import json
+import random
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -13,13 +16,13 @@ from kedro.framework.cli.utils import _split_params, split_node_names
 
 from dag.document import Dataset, Node
 from dag.errors import InvalidRequestError
-from dag.plan import Plan
+from dag.payload import MOST_CHARACTERS, characters, token, unpacked
+from dag.plan import Home, Plan
 from dag.resources import MemoryRetry
 from dag.shards import Mark
 from dag.submission import (
     ARRAY_FROM,
     LARGEST_ARRAY,
-    LARGEST_REQUEST,
     kedro_run,
     pack,
     refuse_oversized,
@@ -46,6 +49,7 @@ TRAIN = Node(
         "environment": {"OMP_NUM_THREADS": "1"},
     },
 )
+HOME = Home("eu-west-1", "arn:aws:lambda:eu-west-1:123456789012:function:service-next_group", "secret")
 VERSIONED = {"table": Dataset("pandas.ParquetDataset", "remote", versioned=True)}
 
 
@@ -130,7 +134,43 @@ def test_a_later_attempt_has_its_own_name_more_memory_and_says_that_it_is_one() 
     assert carried(request)["groups"][0]["attempt"] == 2
 
 
-def test_with_one_attempt_only_hosts_that_aws_reclaims_are_tried_again() -> None:
+@pytest.mark.parametrize(
+    ("attempts", "more_memory", "status_reason", "reason", "exit_code", "again"),
+    [
+        (1, False, "Host EC2 (instance i-0abc) terminated.", None, None, True),
+        (1, False, "Your Spot Task was interrupted.", None, None, True),
+        (1, False, "Task failed to start", "CannotPullContainerError: context canceled", None, True),
+        (1, False, "Task failed to start", "DockerTimeoutError: Could not transition to created", None, True),
+        (1, False, "Essential container in task exited", None, "1", False),
+        (1, True, "Essential container in task exited", "OutOfMemoryError: Container killed", "137", False),
+        (3, False, "Essential container in task exited", "OutOfMemoryError: Container killed", "137", True),
+        (3, True, "Essential container in task exited", "OutOfMemoryError: Container killed", "137", False),
+        (3, True, "Essential container in task exited", None, "137", False),
+        (3, True, "Essential container in task exited", None, "1", True),
+        (3, True, "Host EC2 (instance i-0abc) terminated.", None, "137", True),
+        (3, True, "Task failed to start", "CannotPullContainerError: context canceled", None, True),
+    ],
+)
+def test_batch_repeats_what_is_worth_it(
+    attempts: int, more_memory: bool, status_reason: str, reason: str | None, exit_code: str | None, again: bool
+) -> None:
+    """As Batch evaluates: the first rule of which all conditions match decides; where none does, it tries again."""
+    strategy = retry_strategy(attempts, more_memory)
+    seen = {"onStatusReason": status_reason, "onReason": reason, "onExitCode": exit_code}
+
+    def matches(rule: Mapping[str, str]) -> bool:
+        conditions = {key: pattern for key, pattern in rule.items() if key != "action"}
+        return all(
+            pattern == "*" or fnmatch.fnmatchcase(seen[key] or "", pattern) for key, pattern in conditions.items()
+        )
+
+    actions = [rule["action"] for rule in strategy.get("evaluateOnExit", ()) if matches(rule)]
+    assert (actions[0] if actions else "RETRY") == ("RETRY" if again else "EXIT")
+    assert strategy["attempts"] > 1
+    assert len(strategy.get("evaluateOnExit", ())) <= 5
+
+
+def test_with_one_attempt_only_what_is_no_fault_of_the_program_is_tried_again() -> None:
     assert retry_strategy(3) == {"attempts": 3}
     one = retry_strategy(1)
     assert one["attempts"] == 3
@@ -138,28 +178,66 @@ def test_with_one_attempt_only_hosts_that_aws_reclaims_are_tried_again() -> None
         ("RETRY", "onStatusReason"),
         ("RETRY", "onStatusReason"),
         ("RETRY", "onReason"),
+        ("RETRY", "onStatusReason"),
         ("EXIT", "onReason"),
     ]
     assert one["evaluateOnExit"][-1]["onReason"] == "*"
     assert len(one["evaluateOnExit"]) <= 5  # SubmitJob's limit
 
 
-def test_a_job_that_would_be_too_large_is_refused_with_the_figures() -> None:
-    made = plan_of([[]], {"params": {"note": "ü" * 6_000}})
+def test_a_payload_goes_with_the_request_while_it_fits_then_compressed_then_it_is_asked_for() -> None:
+    def told(length: int) -> dict[str, Any]:
+        noise = "".join(random.Random(7).choices("abcdefghijklmnop", k=length))
+        made = replace(plan_of([[]], {"params": {"note": noise}}), home=HOME)
+        request = submission(made, Mark(0)).request
+        assert characters(request["containerOverrides"]) <= MOST_CHARACTERS
+        return dict(json.loads(variables(request)["KEDRO_AWS_BATCH_JOB"]))
+
+    assert len(told(6_000)["params"]["note"]) == 6_000
+    assert told(8_000).keys() == {"format", "packed"}
+    assert unpacked(told(8_000))["groups"] == [{"nodes": ["n0"], "load_versions": {}, "pipelines": ["__default__"]}]
+    assert told(30_000) == {
+        "format": 1,
+        "run_id": RUN_ID,
+        "ask": {"function": HOME.next_group, "job": "0-0", "token": told(30_000)["ask"]["token"]},
+    }
+
+
+def test_a_token_is_of_one_job_of_one_run_and_says_nothing_of_the_key() -> None:
+    made = replace(plan_of([[], []]), home=HOME)
+    other = replace(made, run_id="2026-11-22T13.11.00.124Z")
+    keyed = replace(made, home=replace(HOME, key="another"))
+    tokens = {token(made, "0-0"), token(made, "1-0"), token(made, "0-0a0"), token(other, "0-0"), token(keyed, "0-0")}
+    assert len(tokens) == 5
+    assert {len(one) for one in tokens} == {32}
+
+
+def test_escapes_count_as_ecs_counts_them() -> None:
+    overrides = {"command": ["x"], "environment": [{"name": "A", "value": '"ü'}]}
+    variable = r'{"name":"A","value":"\"\u00fc"}'
+    counted = f'{{"containerOverrides":[{{"command":["x"],"environment":[{variable}],"name":"default"}}]}}'
+    assert characters(overrides) == len(counted)
+
+
+def test_an_environment_that_ecs_would_not_take_is_refused_with_the_figures() -> None:
+    large = replace(make_node("big"), resources={"environment": {"A": "x" * 7_000}})
     with pytest.raises(InvalidRequestError) as refused:
-        refuse_oversized(made)
-    size = len(json.dumps(submission(made, Mark(0)).request))
-    assert str(refused.value) == (
-        f"The job of group 'n0' would be a request of {size:,} bytes, and SubmitJob accepts 30,464. "
-        "The run's parameters take 36,012 of them: put large values in conf/, or run fewer nodes in one group."
-    )
-    refuse_oversized(plan_of([[]], {"params": {"note": "x" * 28_000}}))
+        refuse_oversized(plan(document([make_node("small"), large]), {}))
+    assert "The job of group 'big' has 1 nodes, and its environment would take 7," in str(refused.value)
+    assert "ECS takes 8,192 in all, of which we fill 7,000. Set fewer or shorter variables." in str(refused.value)
+    refuse_oversized(plan(document([replace(large, resources={"environment": {"A": "x" * 6_000}})]), {}))
 
 
-def test_the_largest_of_many_groups_is_what_is_measured() -> None:
+def test_no_size_of_parameters_or_of_a_group_keeps_a_run_from_starting() -> None:
     long = [make_node("x" * 2_000 + str(index), [], [f"d{index}"], "together") for index in range(20)]
     whole = document([make_node("small"), *long], group_by=["namespace"])
-    with pytest.raises(InvalidRequestError, match=r"of group 'x+0 \(\+19\)' would be a request of 4\d,\d\d\d bytes"):
+    refuse_oversized(plan(whole, {"params": {"note": "ü" * 60_000}}))
+
+
+def test_a_command_that_ecs_would_not_take_is_refused() -> None:
+    many = [make_node(f"{'n' * 100}{index}", [], [f"d{index}"], "together") for index in range(80)]
+    whole = document(many, group_by=["namespace"], job_command="kedro-run")
+    with pytest.raises(InvalidRequestError, match=r"80 nodes, and the command .* take \d,\d\d\d .*job_command 'job'"):
         refuse_oversized(plan(whole, {}))
 
 
@@ -167,7 +245,7 @@ def test_the_largest_of_many_groups_is_what_is_measured() -> None:
 
 
 @given(st.integers(1, 60), st.integers(0, 2_500), st.integers(1, 3), st.booleans())
-def test_each_attempt_is_in_one_job_and_every_job_fits_a_request(
+def test_each_attempt_is_in_one_job_and_ecs_starts_every_job(
     count: int, length: int, kinds: int, array_jobs: bool
 ) -> None:
     nodes = [
@@ -181,13 +259,18 @@ def test_each_attempt_is_in_one_job_and_every_job_fits_a_request(
 
     assert sorted(mark for job in jobs for mark in job.marks) == marks
     for job in jobs:
-        assert len(json.dumps(job.request).encode()) <= LARGEST_REQUEST
+        assert characters(job.request["containerOverrides"]) <= MOST_CHARACTERS
         assert len({whole.groups[mark.group].resources["memory"] for mark in job.marks}) == 1
         size = job.request.get("arrayProperties", {}).get("size", 1)
         assert (size, job.is_array) == (len(job.marks), len(job.marks) > 1)
-        assert [one["nodes"] for one in carried(job.request)["groups"]] == [
-            list(whole.groups[mark.group].nodes) for mark in job.marks
-        ]
+        told = carried(job.request)
+        if "ask" in told:
+            group = job.marks[0].group
+            assert told["ask"]["job"] == (f"{group}-0a0" if job.is_array else f"{group}-0")
+        else:
+            assert [tuple(one["nodes"]) for one in told["groups"]] == [
+                whole.groups[mark.group].nodes for mark in job.marks
+            ]
     first = [job.marks[0] for job in jobs]
     assert first == sorted(first)
     if not array_jobs or count < ARRAY_FROM:
@@ -295,7 +378,11 @@ def test_kedro_reads_the_parameters_as_they_were_meant_or_they_are_refused(given
     assert json.dumps(understood, sort_keys=True) == json.dumps(meant, sort_keys=True)
 
 
-def carried(request: Any) -> Any:
+def variables(request: Any) -> dict[str, str]:
     """Return what a job finds in its environment."""
-    environment = {one["name"]: one["value"] for one in request["containerOverrides"]["environment"]}
-    return json.loads(environment["KEDRO_AWS_BATCH_JOB"])
+    return {one["name"]: one["value"] for one in request["containerOverrides"]["environment"]}
+
+
+def carried(request: Any) -> Any:
+    """Return what a job is told to run, if it is told."""
+    return unpacked(json.loads(variables(request)["KEDRO_AWS_BATCH_JOB"]))

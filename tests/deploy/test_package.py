@@ -28,7 +28,7 @@ from .conftest import GOLDEN, Staged
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-FUNCTIONS = ("start_run", "job_state_change", "reconcile", "describe_run", "list_runs", "cancel_run")
+FUNCTIONS = ("start_run", "job_state_change", "reconcile", "next_group", "describe_run", "list_runs", "cancel_run")
 
 
 def entries(staged: Staged) -> list[zipfile.ZipInfo]:

@@ -66,6 +66,7 @@ STATEMENTS: dict[str, set[Statement]] = {
         statement([*READ, *WRITE, "dynamodb:DeleteItem"], TABLE),
         statement(["batch:DescribeJobs", "batch:ListJobs"], "*"),
     },
+    "next_group": {statement(["dynamodb:GetItem", "dynamodb:Query"], TABLE)},
     "describe_run": {statement(["dynamodb:GetItem", "dynamodb:Query"], TABLE), statement("batch:DescribeJobs", "*")},
     "list_runs": {statement(["dynamodb:BatchGetItem", "dynamodb:Query"], TABLE)},
     "cancel_run": {
@@ -137,6 +138,7 @@ def test_a_job_may_read_and_write_data_and_no_more(package: Packager, variant: s
     assert of_role(package(variant), "JobRole") == {
         statement([f"s3:{action}" for action in find], places("flights", "shared")),
         statement([f"s3:{action}" for action in use], places("flights/*", "shared/raw/*")),
+        statement("lambda:InvokeFunction", {"Fn::Sub": ARN % ("lambda", "function:${AWS::StackName}-next_group")}),
     }
 
 

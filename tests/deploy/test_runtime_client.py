@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 #: The runtime client of Lambda's Python, and what it needs itself: there, that lies in /var/runtime.
 CLIENT = ("awslambdaric", "runtime_client", "simplejson", "snapshot_restore_py")
-FUNCTIONS = ("start_run", "job_state_change", "reconcile", "describe_run", "list_runs", "cancel_run")
+FUNCTIONS = ("start_run", "job_state_change", "reconcile", "next_group", "describe_run", "list_runs", "cancel_run")
 START = """
 import sys
 sys.path[:0] = sys.argv[1:3]

@@ -14,7 +14,7 @@ from dag.blocked import REMEDIES
 
 from .conftest import ROOT, VARIANTS, Packager, Template
 
-FUNCTIONS = {"start_run", "job_state_change", "reconcile", "describe_run", "list_runs", "cancel_run"}
+FUNCTIONS = {"start_run", "job_state_change", "reconcile", "next_group", "describe_run", "list_runs", "cancel_run"}
 
 READ = {"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"}
 WRITE = {"dynamodb:BatchWriteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"}
@@ -32,6 +32,7 @@ ACTIONS = {
     | TELL
     | {"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"},
     "reconcile": LOG | READ | WRITE | SUBMIT | TELL | {"dynamodb:DeleteItem", "batch:DescribeJobs", "batch:ListJobs"},
+    "next_group": LOG | {"dynamodb:GetItem", "dynamodb:Query"},
     "describe_run": LOG | {"dynamodb:GetItem", "dynamodb:Query", "batch:DescribeJobs"},
     "list_runs": LOG | {"dynamodb:BatchGetItem", "dynamodb:Query"},
     "cancel_run": LOG

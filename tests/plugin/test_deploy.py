@@ -95,7 +95,7 @@ def test_jobs_may_reach_the_buckets_that_serverless_yml_names(project: Path) -> 
     change(project, buckets="bucket/part, other")
     result = call("package")
     assert "Jobs may read and write 'bucket/part', 'other'." in result.output
-    (policy,) = packaged(project)["jobPolicies"]
+    policy, _ = packaged(project)["jobPolicies"]
     assert "arn:${AWS::Partition}:s3:::bucket/part/*" in json.dumps(policy)
 
 

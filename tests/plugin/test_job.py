@@ -16,7 +16,7 @@ from kedro.framework import session
 from kedro.framework.project import pipelines
 
 from kedro_aws_batch._service.dag.document import signature
-from kedro_aws_batch._service.dag.submission import joined_signatures
+from kedro_aws_batch._service.dag.payload import joined_signatures
 
 from .project import Sources, pickled
 

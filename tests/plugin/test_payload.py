@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import base64
 import json
+import zlib
 from typing import Any
 
 import pytest
@@ -47,7 +49,7 @@ def test_a_second_attempt_by_batch_or_by_the_service_is_noticed(
     [
         (None, {}, "is not set"),
         ("{", {}, "is not JSON"),
-        ("[]", {}, "must be a JSON object with a list of groups"),
+        ("[]", {}, "must be a JSON object"),
         ({"format": 2}, {}, "has format 2, and this image reads format 1"),
         ({"run_id": "../../etc"}, {}, "must look like 2026-"),
         ({"groups": []}, {}, "must be a JSON object with a list of groups"),
@@ -62,6 +64,11 @@ def test_what_makes_no_sense_is_refused_with_a_sentence(raw: Any, environment: d
     variables = environment if text is None else environment | {"KEDRO_AWS_BATCH_JOB": text}
     with pytest.raises(PayloadError, match=message):
         read_payload(variables)
+
+
+def test_a_compressed_payload_is_read_like_a_plain_one() -> None:
+    packed = base64.b64encode(zlib.compress(json.dumps(PLAIN).encode())).decode()
+    assert read({"format": 1, "packed": packed}) == read(PLAIN)
 
 
 def test_the_equivalent_command_is_quoted_for_a_shell() -> None:

@@ -6,23 +6,25 @@ import copy
 import json
 import random
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from adapters.job_queue import BatchJobQueue
-from adapters.ports import Ports, UnavailableError
+from adapters.ports import Ports, RunTable, UnavailableError
 from dag.decision import group_status
 from dag.document import GraphDocument
 from dag.jobs import read_job_name
 from dag.records import Run
 from dag.request import Allowed
 from runs.advance import Account, Dispatcher, Plans
+from runs.asking import payload_of
 from runs.creation import Source, start
 from runs.description import describe
 from runs.messages import Taken, take, take_all
 from runs.recovery import reconcile
 from tests.silence import Silence
 from tests.simulation.batch import Faults, SimulatedBatch, SimulatedJob
-from tests.simulation.graphs import DEFINITION, QUEUE
+from tests.simulation.graphs import DEFINITION, HOME, QUEUE
 from tests.simulation.run_table import MemoryRunTable
 
 LIFETIME = 120_000
@@ -39,6 +41,7 @@ class Stage:
         self.faults = Faults()
         self.table = MemoryRunTable(self._call)
         self.batch = SimulatedBatch(random.Random(0), lambda: self.now, self._call, lambda what, job: None, self.faults)
+        self.batch.door = self._ask
         self.announced: list[Mapping[str, Any]] = []
         self.handed_over: list[str] = []
         self.waiting: list[Mapping[str, Any]] = []
@@ -46,6 +49,7 @@ class Stage:
         self.queue_broken: bool | str = False  #: "late": only when it is to delete
         self.calls: dict[str, int] = {}
         self.run_id = ""
+        self.answers_from: RunTable | None = None  #: the table in which jobs' questions are looked up, if not its own
         self._plans = Plans()
 
     def _call(self, name: str) -> None:
@@ -57,6 +61,13 @@ class Stage:
         client: Any = self.batch
         queue = BatchJobQueue((client, client), _Clock(self), self._sleep, at_once=1)
         return Dispatcher(Ports(self.table, queue, self, self, _Clock(self), 86_400, Silence()), self._plans)
+
+    def _ask(self, run_id: str, whom: Mapping[str, str], index: int | None) -> Mapping[str, Any]:
+        calls = dict(self.calls)
+        asked = Dispatcher(replace(self.dispatcher.ports, table=self.answers_from or self.table), self._plans)
+        told = payload_of(asked, run_id, whom["job"], whom["token"], index)
+        self.calls = calls
+        return told
 
     def _sleep(self, seconds: float) -> None:
         self.now += int(seconds * 1000) + 1
@@ -87,7 +98,7 @@ class Stage:
 
     def start(self, key: str = "given:1", **request: Any) -> Run:
         """Start a run, which becomes the stage's own."""
-        source = Source(self.document, Allowed([QUEUE], [DEFINITION]))
+        source = Source(self.document, Allowed([QUEUE], [DEFINITION]), HOME)
         run = start(self.dispatcher, source, request, key)
         self.run_id = run.run_id
         self.now += 1

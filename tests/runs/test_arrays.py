@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import json
-
-from dag.plan import load_plan
-from dag.shards import Mark
 from dag.status import RunStatus
-from dag.submission import ARRAY_FROM, LARGEST_REQUEST, pack
+from dag.submission import ARRAY_FROM
 from tests.runs.stage import LIFETIME, Stage
 from tests.simulation.graphs import chain, document, fan
 
@@ -133,17 +129,11 @@ def test_children_are_described_with_their_own_ids() -> None:
     assert ":" in groups[5]["job_id"]
 
 
-def test_an_array_is_cut_into_pieces_that_fit_a_request() -> None:
+def test_any_number_of_children_goes_in_one_request_and_each_learns_what_is_its() -> None:
     stage = Stage(document([[] for _ in range(3000)], array_jobs=True))
     stage.start(params={"text": 'ü"' * 1000})
-    (pieces,) = stage.table._plans.values()
-    plan = load_plan(b"".join(pieces.values()))
-    packed = pack(plan, [Mark(group) for group in range(3000)])
-    sizes = [len(json.dumps(job.request)) for job in packed]
-    assert max(sizes) <= LARGEST_REQUEST
-    assert min(sizes[:-1]) > LARGEST_REQUEST * 0.9
-    assert sum(len(job.marks) for job in packed) == 3000
-    assert stage.batch.counts["SubmitJob"] == len(packed)
+    assert stage.batch.counts["SubmitJob"] == 1
+    assert [job.nodes for job in stage.batch.work] == [(f"n{number}",) for number in range(3000)]
 
 
 def test_children_count_among_max_workers_one_by_one() -> None:

@@ -40,7 +40,7 @@ def test_a_key_used_for_another_request_is_refused() -> None:
         ({"nodes": ["n7"]}, r"does not contain nodes named \['n7'\]"),
         ({"resume_from": "2026-01-01T00.00.00.000Z"}, "There is no run"),
         ({"params": {"aws_batch": {"job_queue": "quue"}}}, "does not allow .*Did you mean 'queue'?"),
-        ({"params": {"x": "y" * 40_000}}, r"request of 4\d,\d{3} bytes, and SubmitJob accepts 30,464"),
+        ({"params": {"x": "y" * 400_000}}, r"takes 400,\d{3} bytes, and the run table keeps 300,000"),
         ({"graph_digest": "sha256:1"}, "The deployed graph is sha256:0"),
     ],
 )
@@ -159,3 +159,23 @@ def test_the_selection_is_kept_through_several_resumes() -> None:
 def test_an_unknown_run_cannot_be_resumed() -> None:
     with pytest.raises(UnknownRunError):
         Stage(document(chain(1))).start(resume_from="2026-01-01T00.00.00.000Z")
+
+
+def test_a_run_goes_on_with_the_revision_that_it_began_with_and_a_resumed_one_takes_the_newest() -> None:
+    stage = Stage(document(chain(3)))
+    stage.batch.revision = 4
+    stage.start()
+    stage.batch.revision = 5
+    stage.finish(0)
+    stage.finish(1, exit_code=1)
+    began_with = [job.definition for job in stage.batch.work]
+    stage.start(key="given:2", resume_from=stage.run_id)
+    assert began_with == ["definition:4"] * 2
+    assert [job.definition for job in stage.batch.work[2:]] == ["definition:5"]
+
+
+def test_where_batch_may_not_be_asked_jobs_go_by_the_definition_s_name() -> None:
+    stage = Stage(document(chain(1)))
+    stage.batch.unasked = True
+    stage.start()
+    assert [job.definition for job in stage.batch.work] == ["definition"]

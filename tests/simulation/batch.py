@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from dag import limits
+from dag.payload import VARIABLE, characters, unpacked
 
 
 @dataclass
@@ -28,6 +29,7 @@ class SimulatedJob:
     nodes: tuple[str, ...] = ()
     index: int | None = None  #: of an array's child
     priority: int | None = None
+    definition: str = ""
     size: int | None = None  #: of an array's parent, which ends when all its children have
     waits_for: str | None = None  #: why it stays RUNNABLE
     attempts_before: list[Any] = field(default_factory=list)  #: which Batch made on hosts that were reclaimed
@@ -74,6 +76,27 @@ class SimulatedJob:
         return detail
 
 
+#: Answers what a job asks: its run, whom it is told to ask, and its index in an array.
+Door = Callable[[str, Mapping[str, str], "int | None"], Mapping[str, Any]]
+
+
+def nobody(run_id: str, whom: Mapping[str, str], index: int | None) -> NoReturn:
+    """Answer nothing: whose requests are small need not ask."""
+    raise AssertionError(f"{whom['job']} of {run_id} has nobody to ask")
+
+
+def groups_of(request: Mapping[str, Any], door: Door) -> list[Mapping[str, Any]]:
+    """Return what each job of a request runs, asking for it where the request says so, as the jobs do."""
+    overrides = request["containerOverrides"]
+    assert characters(overrides) <= 8_192, "Container Overrides length must be at most 8192"
+    told = json.loads({pair["name"]: pair["value"] for pair in overrides["environment"]}[VARIABLE])
+    if "ask" not in told:
+        return list(unpacked(told)["groups"])
+    size = request.get("arrayProperties", {}).get("size")
+    indices = [None] if size is None else range(size)
+    return [group for index in indices for group in door(told["run_id"], told["ask"], index)["groups"]]
+
+
 @dataclass
 class Faults:
     """How often what goes wrong, as probabilities of a call or a message."""
@@ -106,6 +129,8 @@ class SimulatedBatch:
         self._accepted = 0
         self.queues: frozenset[str] | None = None  #: those that there are; None: whatever is asked for
         self.definitions: frozenset[str] | None = None
+        self.door: Door = nobody
+        self.revision = 1  #: the newest active one of every definition
         self.trouble: dict[str, str] = {}  #: what the queues' descriptions say in place of being well
         self.unasked = False  #: whether asking for queues is not allowed
         self.behind: dict[str, str] = {}  #: and what those of their compute environments say
@@ -131,21 +156,20 @@ class SimulatedBatch:
     def _check(self, request: Mapping[str, Any]) -> None:
         if self.queues is not None and request["jobQueue"] not in self.queues:
             _refuse("ClientException", 400, f"Job queue {request['jobQueue']} does not exist")
-        if self.definitions is not None and request["jobDefinition"] not in self.definitions:
+        if self.definitions is not None and request["jobDefinition"].partition(":")[0] not in self.definitions:
             _refuse("ClientException", 400, f"Job definition {request['jobDefinition']} does not exist")
 
     def _accept(self, request: Mapping[str, Any]) -> SimulatedJob:
-        container = request["containerOverrides"]
-        payload = json.loads({pair["name"]: pair["value"] for pair in container["environment"]}["KEDRO_AWS_BATCH_JOB"])
         size = request.get("arrayProperties", {}).get("size")
+        groups = groups_of(request, self.door)
         job_id = f"job-{self._accepted}"
         self._accepted += 1
         if size is None:
-            return self._start(request, job_id, payload["groups"][0]["nodes"])
-        assert size == len(payload["groups"]) >= 2
+            return self._start(request, job_id, groups[0]["nodes"])
+        assert size == len(groups) >= 2
         parent = SimulatedJob(job_id, request["jobName"], request["jobQueue"], self._now(), 0, 0, None, size=size)
         self.jobs[job_id] = parent
-        for index, entry in enumerate(payload["groups"]):
+        for index, entry in enumerate(groups):
             self._start(request, f"{job_id}:{index}", entry["nodes"], index)
         return parent
 
@@ -169,6 +193,7 @@ class SimulatedBatch:
             tuple(nodes),
             index,
             request.get("schedulingPriorityOverride"),
+            request["jobDefinition"],
         )
         self.jobs[job.job_id] = job
         self._hear("accepted", job)
@@ -201,7 +226,7 @@ class SimulatedBatch:
         self._call("DescribeJobDefinitions")
         asked = set() if jobDefinitionName is None else {jobDefinitionName}
         there = asked if self.definitions is None else self.definitions & asked if asked else self.definitions
-        return {"jobDefinitions": [{"jobDefinitionName": name} for name in sorted(there)]}
+        return {"jobDefinitions": [{"jobDefinitionName": name, "revision": self.revision} for name in sorted(there)]}
 
     def describe_jobs(self, jobs: Sequence[str]) -> dict[str, Any]:
         self._call("DescribeJobs")

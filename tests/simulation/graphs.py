@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from dag.document import Dataset, GraphDocument, Node
+from dag.plan import Home
 
 QUEUE, DEFINITION = "queue", "definition"
+HOME = Home("eu-west-1", "arn:aws:lambda:eu-west-1:123456789012:function:service-next_group")
 
 
 def document(parents: Sequence[Sequence[int]], **run: Any) -> GraphDocument:

@@ -24,12 +24,13 @@ from dag.jobs import JobName, read_job_name
 from dag.request import Allowed
 from dag.status import RunStatus
 from runs.advance import Dispatcher, Plans
+from runs.asking import payload_of
 from runs.creation import Source, start
 from runs.messages import FULL, take_all
 from runs.recovery import reconcile
 from tests.silence import Silence
 from tests.simulation.batch import Faults, SimulatedBatch, SimulatedJob
-from tests.simulation.graphs import DEFINITION, QUEUE
+from tests.simulation.graphs import DEFINITION, HOME, QUEUE
 from tests.simulation.run_table import MemoryRunTable
 
 TIMEOUT = 60_000  #: ms that an invocation may live
@@ -84,6 +85,7 @@ class World:
             self._call, page_size=1000 if len(self.document.nodes) > 50 else self.rng.choice((1, 3, 1000))
         )
         self.batch = SimulatedBatch(self.rng, lambda: self.now, self._call, self._hear, self.faults)
+        self.batch.door = self._ask
         self.announced: list[Mapping[str, Any]] = []
         self.dead_letters = 0
         self.run_id: str | None = None
@@ -187,6 +189,15 @@ class World:
         self._live.append(invocation)
         self.later(0, lambda: self._resume(invocation))
 
+    def _ask(self, run_id: str, whom: Mapping[str, str], index: int | None) -> Mapping[str, Any]:
+        """Answer a job, as next_group does; that interleaves with nothing, for it changes nothing."""
+        current, calls = self._current, dict(self.calls)
+        self._current = None
+        asked = Invocation("next_group", began_over=False, deadline=self.now + TIMEOUT)
+        told = payload_of(self._dispatcher(asked), run_id, whom["job"], whom["token"], index)
+        self._current, self.calls = current, calls
+        return told
+
     def _resume(self, invocation: Invocation) -> None:
         self._current = invocation
         assert invocation.fiber is not None
@@ -195,7 +206,7 @@ class World:
 
     def start(self, key: str = "given:1") -> None:
         """Invoke start_run, and again as an asynchronous invocation is when it failed."""
-        source = Source(self.document, Allowed([QUEUE], [DEFINITION]))
+        source = Source(self.document, Allowed([QUEUE], [DEFINITION]), HOME)
 
         def done(run: Any) -> None:
             if run is None:

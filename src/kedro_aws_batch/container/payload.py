@@ -8,15 +8,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from kedro_aws_batch._service.dag.jobs import is_run_id
+from kedro_aws_batch._service.dag.payload import FORMAT, VARIABLE, unpacked
+from kedro_aws_batch.container.asking import ask
 from kedro_aws_batch.errors import PayloadError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
-VARIABLE = "KEDRO_AWS_BATCH_JOB"
+INDEX = "AWS_BATCH_JOB_ARRAY_INDEX"
 #: Where the configuration lies, if not in the project's `conf`: a path within the project, or a URL.
 CONF_SOURCE = "KEDRO_AWS_BATCH_CONF_SOURCE"
-FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,7 @@ class Payload:
 
 def read_payload(environment: Mapping[str, str]) -> Payload:
     """Return what the environment variables tell this job to run; an array's child takes the entry at its index."""
-    raw = _document(environment)
-    group = _group(raw, environment)
+    raw, group = _told(environment)
     nodes = group.get("nodes")
     if not nodes:
         raise PayloadError(f"The group in {VARIABLE} names no nodes.")
@@ -78,7 +78,17 @@ def read_payload(environment: Mapping[str, str]) -> Payload:
     )
 
 
-def _document(environment: Mapping[str, str]) -> dict[str, Any]:
+def _told(environment: Mapping[str, str]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """Return the payload and this job's group in it. A payload that was asked for holds that group alone."""
+    raw = _variable(environment)
+    if "ask" in raw:
+        whole = ask(_run_id(raw), raw["ask"], _index(environment))
+        return whole, _groups(whole)[0]
+    whole = unpacked(raw)
+    return whole, _group(_groups(whole), _index(environment))
+
+
+def _variable(environment: Mapping[str, str]) -> dict[str, Any]:
     text = environment.get(VARIABLE)
     if not text:
         raise PayloadError(
@@ -88,8 +98,8 @@ def _document(environment: Mapping[str, str]) -> dict[str, Any]:
         raw = json.loads(text)
     except ValueError as error:
         raise PayloadError(f"{VARIABLE} is not JSON: {error}.") from error
-    if not isinstance(raw, dict) or not isinstance(raw.get("groups"), list) or not raw["groups"]:
-        raise PayloadError(f"{VARIABLE} must be a JSON object with a list of groups.")
+    if not isinstance(raw, dict):
+        raise PayloadError(f"{VARIABLE} must be a JSON object.")
     if raw.get("format") != FORMAT:
         raise PayloadError(
             f"{VARIABLE} has format {raw.get('format')!r}, and this image reads format {FORMAT}: "
@@ -98,22 +108,28 @@ def _document(environment: Mapping[str, str]) -> dict[str, Any]:
     return raw
 
 
-def _group(raw: Mapping[str, Any], environment: Mapping[str, str]) -> Mapping[str, Any]:
-    groups = raw["groups"]
-    index = environment.get("AWS_BATCH_JOB_ARRAY_INDEX")
+def _index(environment: Mapping[str, str]) -> int | None:
+    """Return which child of an array this is; None outside of arrays."""
+    index = environment.get(INDEX)
+    return None if index is None else _number(index, 0)
+
+
+def _groups(whole: Mapping[str, Any]) -> list[dict[str, Any]]:
+    groups = whole.get("groups")
+    if not isinstance(groups, list) or not groups:
+        raise PayloadError(f"{VARIABLE} must be a JSON object with a list of groups.")
+    for position, group in enumerate(groups):
+        if not isinstance(group, dict):
+            raise PayloadError(f"Group {position} in {VARIABLE} is not a JSON object.")
+    return groups
+
+
+def _group(groups: Sequence[Mapping[str, Any]], index: int | None) -> Mapping[str, Any]:
     if index is None and len(groups) > 1:
-        raise PayloadError(
-            f"{VARIABLE} holds {len(groups)} groups, but AWS_BATCH_JOB_ARRAY_INDEX, which picks one, is not set."
-        )
-    position = _number(index, 0) if index is not None else 0
-    if not 0 <= position < len(groups):
-        raise PayloadError(
-            f"{VARIABLE} holds {len(groups)} groups, and AWS_BATCH_JOB_ARRAY_INDEX asks for index {index}."
-        )
-    group = groups[position]
-    if not isinstance(group, dict):
-        raise PayloadError(f"Group {position} in {VARIABLE} is not a JSON object.")
-    return group
+        raise PayloadError(f"{VARIABLE} holds {len(groups)} groups, but {INDEX}, which picks one, is not set.")
+    if not 0 <= (index or 0) < len(groups):
+        raise PayloadError(f"{VARIABLE} holds {len(groups)} groups, and {INDEX} asks for index {index}.")
+    return groups[index or 0]
 
 
 def _run_id(raw: Mapping[str, Any]) -> str:

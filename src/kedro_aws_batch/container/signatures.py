@@ -8,7 +8,7 @@ from kedro.framework.hooks import hook_impl
 from kedro.framework.project import pipelines
 
 from kedro_aws_batch._service.dag.document import signature
-from kedro_aws_batch._service.dag.submission import SIGNATURE_DIGITS
+from kedro_aws_batch._service.dag.payload import SIGNATURE_DIGITS
 from kedro_aws_batch.errors import ImageError
 from kedro_aws_batch.wording import counted, listed
 

@@ -106,8 +106,19 @@ def describe(graph: Mapping[str, Any], packaged: Packaged) -> dict[str, Any]:
     }
 
 
+#: What a job's role needs to ask for a payload that does not fit into the job's request.
+ASK: Mapping[str, Any] = {
+    "Sid": "AskWhatToRun",
+    "Effect": "Allow",
+    "Action": "lambda:InvokeFunction",
+    "Resource": {
+        "Fn::Sub": "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:${AWS::StackName}-next_group"
+    },
+}
+
+
 def job_policies(buckets: Sequence[str]) -> list[dict[str, Any]]:
-    """Return the policies of the role that jobs run as: the named buckets, or parts of them, and nothing else."""
+    """Return the policies of the role that jobs run as: the named buckets, or parts of them, and their own payload."""
     for name in buckets:
         if not _BUCKET.fullmatch(name):
             raise PackageError(
@@ -116,7 +127,7 @@ def job_policies(buckets: Sequence[str]) -> list[dict[str, Any]]:
     whole = sorted({name.partition("/")[0] for name in buckets})
     objects = sorted({f"{name.rstrip('/')}/*" for name in buckets})
     if not buckets:
-        return []
+        return [_policy("Ask", [ASK])]
     statements = [
         {
             "Sid": "FindData",
@@ -143,7 +154,11 @@ def job_policies(buckets: Sequence[str]) -> list[dict[str, Any]]:
             "Resource": [_bucket_arn(name) for name in objects],
         },
     ]
-    return [{"PolicyName": "Data", "PolicyDocument": {"Version": "2012-10-17", "Statement": statements}}]
+    return [_policy("Data", statements), _policy("Ask", [ASK])]
+
+
+def _policy(name: str, statements: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return {"PolicyName": name, "PolicyDocument": {"Version": "2012-10-17", "Statement": list(statements)}}
 
 
 def _bucket_arn(path: str) -> dict[str, str]:

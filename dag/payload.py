@@ -1,0 +1,113 @@
+"""What a job is told to run, in `KEDRO_AWS_BATCH_JOB`: its payload, or where to ask for it.
+
+Batch starts each job, and each child of an array, by ECS RunTask, whose overrides may take 8,192 characters of JSON.
+SubmitJob accepts more, and then the job fails. So a payload goes with the request while it fits, compressed if need be;
+a job whose payload does not fit asks the function next_group for it.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from .plan import Group, Plan
+from .shards import Mark
+
+VARIABLE = "KEDRO_AWS_BATCH_JOB"
+FORMAT = 1
+#: Characters of the overrides that we fill. ECS takes 8,192; Batch adds variables of its own, and 7,680 were refused.
+MOST_CHARACTERS = 7_000
+#: Of each node's signature a job gets so many hex digits: a payload has to stay small, and one node in 16 million is
+#: taken for another.
+SIGNATURE_DIGITS = 6
+#: Children beyond which no array's payload is compressed to see whether it fits.
+_NEVER_FITS = 2_000
+
+
+def payload(plan: Plan, marks: Sequence[Mark]) -> dict[str, Any]:
+    """Return what a job of one attempt has to know, or an array of several."""
+    return {
+        "format": FORMAT,
+        "run_id": plan.run_id,
+        "environment": plan.environment,
+        "pipelines": plan.pipelines,
+        "params": plan.params,
+        "groups": [_entry(plan.groups[mark.group], mark.attempt) for mark in marks],
+    }
+
+
+def _entry(group: Group, attempt: int) -> dict[str, Any]:
+    """Return a group's part; from attempt 1 on the job overwrites what an earlier one saved."""
+    entry: dict[str, Any] = {
+        "nodes": group.nodes,
+        "signatures": joined_signatures(group.signatures),
+        "load_versions": group.load_versions,
+        "pipelines": group.pipelines,
+    }
+    if attempt:
+        entry["attempt"] = attempt
+    return entry
+
+
+def joined_signatures(signatures: Iterable[str]) -> str:
+    """Return the beginnings of nodes' signatures in one text: a job tells by them whether its image has these nodes."""
+    return "".join(one[:SIGNATURE_DIGITS] for one in signatures)
+
+
+def carried(plan: Plan, marks: Sequence[Mark], overrides: Mapping[str, Any]) -> str:
+    """Return the variable's value: the payload, else the payload compressed, else whom to ask for it.
+
+    `overrides` is what the request asks of the container besides.
+    """
+    if len(marks) <= _NEVER_FITS:
+        text = _dumped(payload(plan, marks))
+        if fits(overrides, text):
+            return text
+        packed = _dumped({"format": FORMAT, "packed": base64.b64encode(zlib.compress(text.encode(), 9)).decode()})
+        if fits(overrides, packed):
+            return packed
+    return _dumped({"format": FORMAT, "run_id": plan.run_id, "ask": whom_to_ask(plan, marks)})
+
+
+def unpacked(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the payload that the variable's JSON holds, as it is or compressed."""
+    if "packed" not in told:
+        return dict(told)
+    return dict(json.loads(zlib.decompress(base64.b64decode(told["packed"]))))
+
+
+def whom_to_ask(plan: Plan, marks: Sequence[Mark]) -> dict[str, str]:
+    """Return the function that knows the payload, and what it is to be told: the job, and that it is this job."""
+    job = job_key(marks[0], is_array=len(marks) > 1)
+    return {"function": plan.home.next_group, "job": job, "token": token(plan, job)}
+
+
+def job_key(first: Mark, *, is_array: bool) -> str:
+    """Return what tells a job from the others of its run: `12-0`, or of an array its first claim, as `12-0a1`."""
+    return f"{first.group}-{first.attempt}" + (f"a{first.generation}" if is_array else "")
+
+
+def token(plan: Plan, job: str) -> str:
+    """Return what proves to next_group that it is asked by this job of this run."""
+    return hmac.new(plan.home.key.encode(), f"{plan.run_id} {job}".encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def fits(overrides: Mapping[str, Any], value: str) -> bool:
+    """Return whether ECS takes the overrides with this value of the variable."""
+    return characters(overrides, [(VARIABLE, value)]) <= MOST_CHARACTERS
+
+
+def characters(overrides: Mapping[str, Any], more: Iterable[tuple[str, str]] = ()) -> int:
+    """Return how many characters the overrides of a container take as ECS counts them: as JSON, escapes included."""
+    environment = [*overrides.get("environment", ()), *({"name": name, "value": value} for name, value in more)]
+    container = {**overrides, "name": "default", "environment": environment}
+    return len(json.dumps({"containerOverrides": [container]}, separators=(",", ":")))
+
+
+def _dumped(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
