@@ -132,7 +132,7 @@ def test_a_share_identifier_goes_with_a_queue_that_shares_fairly(
     policy: str | None, shares: list[str | None], refused: str
 ) -> None:
     fair = queue("q", schedulingPolicyArn=policy) if policy else queue("q")
-    offer = Offer([fair], [environment("well")], {"d"}, "eu-west-1")
+    offer = Offer([fair], [environment("well")], {"d": 1}, "eu-west-1")
     told = [
         f"{each.what} {each.remedy}" for each in faults(asked_of(plan(("q", "d"), ("q", "d"), shares=shares)), offer)
     ]

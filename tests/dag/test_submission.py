@@ -195,7 +195,7 @@ def test_a_payload_goes_with_the_request_while_it_fits_then_compressed_then_it_i
 
     assert len(told(6_000)["params"]["note"]) == 6_000
     assert told(8_000).keys() == {"format", "packed"}
-    assert unpacked(told(8_000))["groups"] == [{"nodes": ["n0"], "load_versions": {}, "pipelines": ["__default__"]}]
+    assert [group["nodes"] for group in unpacked(told(8_000))["groups"]] == [["n0"]]
     assert told(30_000) == {
         "format": 1,
         "run_id": RUN_ID,

@@ -67,19 +67,21 @@ def _offer(asked: Asked, batch: Any) -> Offer:
         if arns
         else {"computeEnvironments": []}
     )["computeEnvironments"]
-    definitions = {name for name in asked.definitions if _active(batch, jobDefinitionName=name)}
+    active = {name: _active(batch, jobDefinitionName=name) for name in asked.definitions}
+    definitions = {name: max(each["revision"] for each in found) for name, found in active.items() if found}
     near: set[str] = set()
     if len(queues) < len(asked.queues):
         others = _ask(batch, "describe_job_queues", "DescribeJobQueues")["jobQueues"]
         near |= {each["jobQueueName"] for each in others}
     if len(definitions) < len(asked.definitions):
-        near |= set(_active(batch))
+        near |= {each["jobDefinitionName"] for each in _active(batch)}
     return Offer(queues, environments, definitions, batch.meta.region_name, near)
 
 
-def _active(batch: Any, **which: str) -> list[str]:
+def _active(batch: Any, **which: str) -> list[dict[str, Any]]:
+    """Return the active revisions of a definition, or of all, as far as one answer tells of them."""
     answer = _ask(batch, "describe_job_definitions", "DescribeJobDefinitions", status="ACTIVE", **which)
-    return [each["jobDefinitionName"] for each in answer["jobDefinitions"]]
+    return list(answer["jobDefinitions"])
 
 
 def _ask(batch: Any, method: str, action: str, **request: Any) -> dict[str, Any]:
