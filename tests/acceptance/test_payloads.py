@@ -14,7 +14,7 @@ PIPELINES = {"__default__": {"first": Node(), **{f"wide_{number}": Node(after=["
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    return make_project(tmp_path_factory.mktemp("project"), PIPELINES)
+    return make_project(tmp_path_factory.mktemp("project"), PIPELINES, array_jobs=True)
 
 
 def test_a_payload_that_does_not_fit_into_a_request_is_asked_for(project: Project, tmp_path: Path) -> None:

@@ -289,7 +289,7 @@ def test_failed_runs_are_counted_by_the_line_that_says_so(template: Template) ->
         ("ReconcileLogGroup", ended),
     }
     assert 'logger.error("scheduled run refused", ' in source
-    assert 'report("run ended", run_id=self.plan.run_id, status=status.value, reason=reason)' in source
+    assert 'log.info("run ended", run_id=self.plan.run_id, status=status.value, reason=reason)' in source
 
 
 def test_nothing_of_batch_is_made_for_ones_own_queue(package: Packager) -> None:

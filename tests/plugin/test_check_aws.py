@@ -40,7 +40,7 @@ class Batch:
         }
 
     def describe_job_definitions(self, **_: Any) -> dict[str, Any]:
-        return {"jobDefinitions": [{"jobDefinitionName": "kedro_run"}]}
+        return {"jobDefinitions": [{"jobDefinitionName": "kedro_run", "revision": 1}]}
 
     def _named(self) -> dict[str, dict[str, str]]:
         return {f"env-{number}": each for number, each in enumerate(self.environments, start=1)}
