@@ -8,6 +8,7 @@ import pickle
 import re
 import subprocess
 import sys
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 RUN = "2026-11-22T13.11.00.123Z"
 NEWER = "2026-11-23T00.00.00.000Z"
 OLDER = "2026-11-21T00.00.00.000Z"
+BETWEEN = "2026-11-22T13.10.59.000Z"
 
 
 def run_job(project: Path, nodes: list[str], payload: dict[str, Any] | None = None, **environment: str) -> Ended:
@@ -58,10 +60,13 @@ def passed(ended: Ended) -> Ended:
     return ended
 
 
-def put(path: Path, value: Any, version: str | None = None) -> None:
+def put(path: Path, value: Any, version: str | None = None, at: str | None = None) -> None:
+    """Write a pickle as of a moment: that of its version, if it has one, else before the run began."""
     target = path / version / path.name if version else path
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(pickle.dumps(value))
+    moment = datetime.strptime(at or version or OLDER, "%Y-%m-%dT%H.%M.%S.%fZ").replace(tzinfo=timezone.utc).timestamp()
+    os.utime(target, (moment, moment))
 
 
 def saved(path: Path, version: str | None = None) -> Any:
@@ -101,6 +106,90 @@ def test_nodes_of_one_job_load_what_they_wrote_although_another_run_wrote_later(
     ended = passed(run_job(project, ["first", "second"]))
     assert saved(project / "data/final", RUN) == "from raw"
     assert "did not match" not in ended.stderr + ended.stdout
+
+
+def test_what_another_run_saves_after_this_one_began_is_not_its_input(make_project: Make) -> None:
+    project = versioned_chain(make_project)
+    put(project / "data/middle", "there before", OLDER)
+    put(project / "data/middle", "begun before, and saved meanwhile", BETWEEN, at=NEWER)
+    put(project / "data/middle", "begun and saved after", NEWER)
+    passed(run_job(project, ["second"]))
+    assert saved(project / "data/final", RUN) == "there before"
+
+
+def test_an_input_saved_only_after_the_run_began_is_not_there(make_project: Make) -> None:
+    project = versioned_chain(make_project)
+    put(project / "data/middle", "too late", BETWEEN, at=NEWER)
+    ended = run_job(project, ["second"])
+    assert ended.returncode == 1
+    assert f"none had been saved when run {RUN} began" in ended.stderr
+
+
+def test_versions_whose_names_are_no_timestamps_are_judged_by_when_they_were_saved(make_project: Make) -> None:
+    project = versioned_chain(make_project)
+    for version, at in (("v1", OLDER), ("v2", BETWEEN), ("v3", NEWER)):
+        put(project / "data/middle", version, version, at)
+    passed(run_job(project, ["second"]))
+    assert saved(project / "data/final", RUN) == "v2"
+
+
+def test_a_version_that_is_a_folder_is_as_old_as_its_last_file(make_project: Make) -> None:
+    modules = {
+        "folders.py": """
+            from pathlib import PurePosixPath
+            import fsspec
+            from kedro.io import AbstractVersionedDataset
+            class Folder(AbstractVersionedDataset):
+                def __init__(self, filepath, version=None):
+                    self._fs = fsspec.filesystem("file")
+                    super().__init__(PurePosixPath(filepath), version, self._fs.exists, self._fs.glob)
+                def _load(self):
+                    return sorted(PurePosixPath(path).name for path in self._fs.ls(self._get_load_path()))
+                def _save(self, data): ...
+                def _describe(self): return {}
+            """
+    }
+    package = "folders_package"
+    catalog = {
+        "middle": {"type": f"{package}.folders.Folder", "filepath": "data/middle", "versioned": True},
+        "final": pickled("data/final"),
+    }
+    project = make_project(Sources(catalog=catalog, modules=modules, package=package))
+    for version, parts in ((OLDER, {"a": OLDER, "b": OLDER}), (BETWEEN, {"c": OLDER, "d": NEWER})):
+        for name, at in parts.items():
+            put(project / "data/middle" / version / "middle" / name, name, at=at)
+    passed(run_job(project, ["second"]))
+    assert saved(project / "data/final") == ["a", "b"]
+
+
+def test_a_wrapped_dataset_that_is_versioned_is_the_run_s(make_project: Make) -> None:
+    modules = {
+        "wrapper.py": """
+            from kedro.io import AbstractDataset
+            from kedro.io.core import parse_dataset_definition
+            class Wrapper(AbstractDataset):
+                def __init__(self, dataset):
+                    kind, config = parse_dataset_definition(dict(dataset))
+                    self._inner = kind(**config)
+                def _load(self): return self._inner.load()
+                def _save(self, data): self._inner.save(data)
+                def _describe(self): return {}
+            """
+    }
+    package = "wrapper_package"
+    catalog = {
+        "raw": pickled("data/raw"),
+        "middle": {"type": f"{package}.wrapper.Wrapper", "dataset": pickled("data/middle", versioned=True)},
+        "final": pickled("data/final"),
+    }
+    project = make_project(Sources(catalog=catalog, modules=modules, package=package))
+    put(project / "data/raw", "mine")
+    put(project / "data/middle", "another's", BETWEEN)
+    passed(run_job(project, ["first"]))
+    put(project / "data/middle", "another's", NEWER)
+    passed(run_job(project, ["second"]))
+    assert versions(project / "data/middle") == sorted([BETWEEN, RUN, NEWER])
+    assert saved(project / "data/final") == "mine"
 
 
 def test_pins_hold_through_a_catch_all_pattern_and_through_transcoding(make_project: Make) -> None:
@@ -158,6 +247,7 @@ def test_partitions_that_are_versioned_are_the_run_s(make_project: Make, jobs: l
     put(project / "data/raw", "mine")
     put(project / "data/parts/2", "another's", NEWER)
     put(project / "data/parts/3", "what was there", OLDER)
+    put(project / "data/parts/4", "too late", NEWER)
 
     for place, nodes in enumerate(jobs):
         passed(run_job(project, nodes, {"load_versions": {"parts": RUN} if place else {}}))

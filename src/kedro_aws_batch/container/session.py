@@ -1,14 +1,13 @@
 """A Kedro session that is one part of a run: its id is the run's, and it loads what the run wrote.
 
 Kedro makes `session_id = save_version = run_id` for each process, so that nodes run in processes of their own
-would save different versions and load whatever is newest: a race between runs.
+would save different versions and load whatever is newest: a race between runs (versions.py).
 """
 
 from __future__ import annotations
 
 import functools
 import inspect
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from kedro.framework.hooks import hook_impl
@@ -23,6 +22,7 @@ from kedro_aws_batch._service.dag.document import base_name
 from kedro_aws_batch.graph.datasets import entry
 
 from .signatures import SameNodes
+from .versions import list_as_of, load_as_of, overwrite_own_version, save_as
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 def run_payload(project: Path, payload: Payload) -> None:
     """Run a payload's nodes in a bootstrapped project, with all hooks, as `kedro run` would."""
+    save_as(payload.run_id)
+    load_as_of(payload.run_id)
     if payload.again:
         overwrite_own_version(payload.run_id)
     base = getattr(settings, "SESSION_CLASS", KedroSession)  # a setting since Kedro 1.3
@@ -69,20 +71,6 @@ def session_class(base: type[Any], run_id: str) -> type[Any]:
             super().__init__(*args, **{**kwargs, "session_id": run_id})
 
     return RunSession
-
-
-def overwrite_own_version(run_id: str) -> None:
-    """Let datasets save over this run's version, in this process: an earlier attempt may have written some of it."""
-    before = AbstractVersionedDataset._get_save_path  # noqa: SLF001
-
-    def _get_save_path(self: Any) -> Any:
-        if not self._version or self.resolve_save_version() != run_id:
-            return before(self)
-        path = self._get_versioned_path(run_id)
-        _remove_folder(self, str(path))
-        return path
-
-    setattr(AbstractVersionedDataset, "_get_save_path", _get_save_path)  # noqa: B010  (mypy knows it as a method)
 
 
 class Pins:
@@ -130,24 +118,23 @@ def _pin(catalog: Any, name: str, version: str) -> None:
 
 
 def _pin_partitions(catalog: Any, name: str, version: Version) -> None:
-    """Let each partition of a dataset, if partitions are versioned, be saved as the run's, and loaded as pinned.
+    """Let the partitions of a dataset, if they are versioned, be those of the run's world.
 
-    A PartitionedDataset hands the versions of its partitions to no catalog: each process would make up its own.
-    A partition that the run did not write is loaded as Kedro would: its newest version.
+    A PartitionedDataset hands the versions of its partitions to no catalog. A partition of which there is no version as
+    pinned is loaded at its newest, as Kedro would; one that came after the run began isn't listed.
     """
     made: Any = getattr(catalog, "_datasets", {}).get(name)
     if made is None and _has_versioned_partitions(entry(catalog, name)):
         made = catalog.get(name)
     if "version" not in getattr(made, "_dataset_config", {}):
         return
-    kind = made._dataset_type  # noqa: SLF001  (there is no public door)
+    list_as_of(made, version.save)
+    kind, newest = made._dataset_type, Version(None, version.save)  # noqa: SLF001  (there is no public door)
 
     @functools.wraps(kind, updated=())
     def partition(**config: Any) -> Any:
         pinned = kind(**{**config, "version": version})
-        return (
-            pinned if version.load and pinned.exists() else kind(**{**config, "version": Version(None, version.save)})
-        )
+        return pinned if version.load and pinned.exists() else kind(**{**config, "version": newest})
 
     made._dataset_type = partition  # noqa: SLF001
 
@@ -155,13 +142,6 @@ def _pin_partitions(catalog: Any, name: str, version: Version) -> None:
 def _has_versioned_partitions(config: Mapping[str, Any]) -> bool:
     inner = config.get("dataset")
     return isinstance(inner, dict) and "path" in config and bool(inner.get("versioned"))
-
-
-def _remove_folder(dataset: Any, path: str) -> None:
-    """Remove what an earlier attempt left of a dataset that is a folder; a file is simply written over."""
-    filesystem = getattr(dataset, "_fs", None)
-    if filesystem is not None and filesystem.isdir(path) and PurePath(path).name:
-        filesystem.rm(path, recursive=True)
 
 
 def _selected(session: Any, payload: Payload) -> dict[str, Any]:

@@ -1,0 +1,150 @@
+"""Which versions a job saves and loads: those of its run, and what there was when the run began.
+
+Kedro decides once a process what is newest, and makes up a version for whatever is given none. A run in many processes
+has to decide the same in each of them, whoever saves what meanwhile.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from functools import cached_property
+from pathlib import Path, PurePath
+from typing import Any
+
+from kedro.io import AbstractVersionedDataset, core
+from kedro.io.core import VersionNotFoundError
+
+_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d\.\d\d\.\d\d\.\d{3}Z")
+#: When something was last written, in what file systems tell of it: of this machine, S3, Azure, and Google.
+_WRITTEN_AT = ("mtime", "LastModified", "last_modified", "updated")
+
+
+@dataclass(frozen=True)
+class AsOf:
+    """What had been saved when a run began."""
+
+    run_id: str
+
+    @cached_property
+    def began(self) -> datetime:
+        """Return when the run began: its id says so."""
+        return datetime.strptime(self.run_id, "%Y-%m-%dT%H.%M.%S.%fZ").replace(tzinfo=timezone.utc)
+
+    def names(self, version: str) -> bool:
+        """Whether a version may be of before, by its name; the run's own counts, and names that are no timestamps."""
+        return not _TIMESTAMP.fullmatch(version) or version <= self.run_id
+
+    def holds(self, version: str, written: datetime | None) -> bool:
+        """Whether a version last written at this moment, if anybody knows, is the run's own or of before.
+
+        The name alone doesn't tell: a run that began earlier may save its version while this one goes on.
+        """
+        return version == self.run_id or (self.names(version) and (written is None or written <= self.began))
+
+
+def save_as(run_id: str) -> None:
+    """Let whatever Kedro saves in this process without being told a version be the run's: wrapped datasets, say."""
+    core.generate_timestamp = lambda: run_id
+
+
+def load_as_of(run_id: str) -> None:
+    """Let the newest version of a dataset be, in this process, the newest that there was when the run began."""
+    as_of = AsOf(run_id)
+    before = AbstractVersionedDataset._fetch_latest_load_version  # noqa: SLF001  (there is no public door)
+
+    def _fetch_latest_load_version(self: Any) -> str:
+        glob = self._glob_function
+        self._glob_function = lambda pattern: _newest(self, glob(pattern), as_of)
+        try:
+            return before(self)
+        except VersionNotFoundError as error:
+            raise VersionNotFoundError(f"{error}: none had been saved when run {run_id} began") from error
+        finally:
+            self._glob_function = glob
+
+    _replace("_fetch_latest_load_version", _fetch_latest_load_version)
+
+
+def overwrite_own_version(run_id: str) -> None:
+    """Let datasets save over this run's version, in this process: an earlier attempt may have written some of it."""
+    before = AbstractVersionedDataset._get_save_path  # noqa: SLF001
+
+    def _get_save_path(self: Any) -> Any:
+        if not self._version or self.resolve_save_version() != run_id:
+            return before(self)
+        path = self._get_versioned_path(run_id)
+        _remove_folder(self, str(path))
+        return path
+
+    _replace("_get_save_path", _get_save_path)
+
+
+def list_as_of(partitioned: Any, run_id: str) -> None:
+    """Let a PartitionedDataset of versioned partitions list no partition that has only versions of after."""
+    as_of, listed = AsOf(run_id), partitioned._list_partitions  # noqa: SLF001
+
+    def _list_partitions() -> list[str]:
+        found = partitioned._filesystem.find(partitioned._normalized_path, detail=True)  # noqa: SLF001
+        held = {
+            _folder_of_versions(path) for path, info in found.items() if as_of.holds(_version(path), _written(info))
+        }
+        return [partition for partition in listed() if partition in held]
+
+    partitioned._list_partitions = _list_partitions  # noqa: SLF001
+
+
+def _replace(method: str, function: Any) -> None:
+    setattr(AbstractVersionedDataset, method, function)  # mypy knows it as a method
+
+
+def _newest(dataset: Any, paths: Iterable[str], as_of: AsOf) -> Iterator[str]:
+    """Yield the path of the newest version of before, if there is one; asks no more of the file system than it must."""
+    exists = dataset._exists_function  # noqa: SLF001
+    for path in sorted(paths, reverse=True):
+        version = _version(path)
+        own = version == as_of.run_id
+        if exists(path) if own else as_of.names(version) and as_of.holds(version, _last_written(dataset, path)):
+            yield path
+            return
+
+
+def _version(path: str) -> str:
+    return PurePath(path).parent.name
+
+
+def _folder_of_versions(path: str) -> str:
+    return str(path).rsplit("/", 2)[0]
+
+
+def _last_written(dataset: Any, path: str) -> datetime | None:
+    """Return when a version was last written: of a folder, the last of its files."""
+    filesystem = getattr(dataset, "_fs", None)
+    if filesystem is None:
+        return _written({"mtime": Path(path).stat().st_mtime}) if Path(path).is_file() else None
+    info = filesystem.info(path)
+    if info.get("type") != "directory":
+        return _written(info)
+    moments = [_written(one) for one in filesystem.find(path, detail=True).values()]
+    return max((moment for moment in moments if moment is not None), default=None)
+
+
+def _written(info: Mapping[str, Any]) -> datetime | None:
+    """Return when a file was last written, if its file system tells; S3 does in whole seconds, rounded down."""
+    found = next((info[key] for key in _WRITTEN_AT if info.get(key)), None)
+    if isinstance(found, (int, float)):
+        return datetime.fromtimestamp(found, timezone.utc)
+    if isinstance(found, str):
+        found = datetime.fromisoformat(found.replace("Z", "+00:00"))
+    if not isinstance(found, datetime):
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
+
+
+def _remove_folder(dataset: Any, path: str) -> None:
+    """Remove what an earlier attempt left of a dataset that is a folder; a file is simply written over."""
+    filesystem = getattr(dataset, "_fs", None)
+    if filesystem is not None and filesystem.isdir(path) and PurePath(path).name:
+        filesystem.rm(path, recursive=True)
