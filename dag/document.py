@@ -71,6 +71,7 @@ class GraphDocument:
     pipelines: Mapping[str, tuple[int, ...]]
     datasets: Mapping[str, Dataset]
     run: Mapping[str, Any]
+    kedro_version: str = ""
 
 
 def digest_of(document: Mapping[str, Any]) -> str:
@@ -133,4 +134,13 @@ def _parse(raw: Mapping[str, Any]) -> GraphDocument:
     datasets = {
         name: Dataset(entry["type"], entry["location"], entry["versioned"]) for name, entry in raw["datasets"].items()
     }
-    return GraphDocument(raw["digest"], raw["project"], raw["environment"], nodes, pipelines, datasets, raw["run"])
+    return GraphDocument(
+        digest=raw["digest"],
+        project=raw["project"],
+        environment=raw["environment"],
+        nodes=nodes,
+        pipelines=pipelines,
+        datasets=datasets,
+        run=raw["run"],
+        kedro_version=raw["kedro_version"],
+    )

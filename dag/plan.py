@@ -80,6 +80,7 @@ class Plan:
     groups: tuple[Group, ...]
     reused: Mapping[str, Reused]
     home: Home = Home()
+    kedro_version: str = ""  #: by which the graph was compiled; unknown of runs of older releases
 
     @cached_property
     def children(self) -> Sequence[Sequence[int]]:
@@ -166,6 +167,7 @@ def dump_plan(plan: Plan) -> bytes:
         ],
         "reused": {name: [node.signature, node.run_id] for name, node in plan.reused.items()},
         "home": vars(plan.home),
+        "kedro_version": plan.kedro_version,
     }
     return zlib.compress(json.dumps(body, separators=(",", ":")).encode(), 6)
 
@@ -200,4 +202,5 @@ def load_plan(packed: bytes) -> Plan:
         ),
         {name: Reused(signature, run_id) for name, (signature, run_id) in body["reused"].items()},
         Home(**body["home"]),
+        body.get("kedro_version", ""),
     )

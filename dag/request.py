@@ -103,6 +103,7 @@ def make_plan(
         _settings(config, request),
         groups,
         reused,
+        kedro_version=document.kedro_version,
     )
     return plan, resumed
 

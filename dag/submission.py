@@ -201,11 +201,24 @@ def kedro_run(plan: Plan, group: Group) -> list[str]:
             "Install kedro-aws-batch in the image and use job_command 'job'."
         )
     command = ["kedro", "run", f"--nodes={','.join(group.nodes)}", f"--env={plan.environment}"]
-    command.append(f"--pipelines={','.join(plan.pipelines)}")
+    command.append(_pipelines_option(plan, group))
     params = {key: value for key, value in plan.params.items() if key != "aws_batch"}
     if params:
         command.append("--params=" + ",".join(_flat(params)))
     return command
+
+
+def _pipelines_option(plan: Plan, group: Group) -> str:
+    """Return how `kedro run` is told the pipelines: before Kedro 1.2 it takes but one."""
+    if not re.match(r"1\.[01]\b", plan.kedro_version):
+        return f"--pipelines={','.join(plan.pipelines)}"
+    alone = plan.pipelines if len(plan.pipelines) == 1 else group.pipelines
+    if len(alone) > 1:
+        raise InvalidRequestError(
+            f"Group '{group.title}' has nodes of several pipelines ({', '.join(alone)}), and `kedro run` of Kedro "
+            f"{plan.kedro_version} takes one: register one that holds them all, or use job_command 'job'."
+        )
+    return f"--pipeline={alone[0]}"
 
 
 def _flat(params: Mapping[str, Any], prefix: str = "") -> list[str]:

@@ -307,6 +307,34 @@ def test_kedro_run_is_the_command_where_the_image_lacks_this_package() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("kedro_version", "request_", "option"),
+    [
+        ("1.0.0", {}, "--pipeline=__default__"),
+        ("1.1.1", {"pipelines": ["one", "two"]}, "--pipeline=one"),
+        ("1.2.0", {"pipelines": ["one", "two"]}, "--pipelines=one,two"),
+        ("1.10.0", {}, "--pipelines=__default__"),
+        ("", {}, "--pipelines=__default__"),
+    ],
+)
+def test_kedro_run_names_pipelines_as_its_kedro_takes_them(
+    kedro_version: str, request_: dict[str, Any], option: str
+) -> None:
+    nodes = [make_node("a"), make_node("b")]
+    whole = document(nodes, pipelines={"__default__": [0, 1], "one": [0], "two": [1]}, job_command="kedro-run")
+    made = plan(replace(whole, kedro_version=kedro_version), request_)
+    assert kedro_run(made, made.groups[0])[-1] == option
+
+
+def test_kedro_run_before_kedro_1_2_takes_no_group_of_several_pipelines() -> None:
+    nodes = [make_node("a", [], ["held"]), make_node("b", ["held"])]
+    memory = {"held": Dataset("MemoryDataset", "memory", versioned=False)}
+    whole = document(nodes, memory, pipelines={"one": [0], "two": [1]}, job_command="kedro-run")
+    made = plan(replace(whole, kedro_version="1.1.1"), {"pipelines": ["one", "two"]})
+    with pytest.raises(InvalidRequestError, match=r"nodes of several pipelines \(one, two\).*Kedro 1\.1\.1 takes one"):
+        refuse_oversized(made)
+
+
 def test_kedro_run_goes_without_arrays() -> None:
     many = plain([make_node(f"n{index}") for index in range(ARRAY_FROM)])
     assert len(pack(many, [Mark(index) for index in range(ARRAY_FROM)])) == ARRAY_FROM
