@@ -101,7 +101,7 @@ class RunTable(Protocol):
         """Give places back, and return the run as it is then; None where there is no run."""
 
     def add_marks(self, run_id: str, shard: int, marks: Mapping[str, Collection[int]]) -> Shard:
-        """Add numbers to the sets of a shard, and return it as it is then."""
+        """Add numbers to the sets of a shard, and return it as it was before."""
 
     def claim(self, run_id: str, shard: int, numbers: Collection[int], expires_at: int | None = None) -> Shard:
         """Add numbers to `claimed`, and return the shard as it was before: what was not in it is the caller's.
@@ -217,6 +217,13 @@ class Log(Protocol):
         """Write the same, with the traceback of the exception that is being handled."""
 
 
+class Counts(Protocol):
+    """The metrics."""
+
+    def add(self, counts: Mapping[str, int], /) -> None:
+        """Count at once, not when the invocation ends: it may not come to that."""
+
+
 class Clock(Protocol):
     """Time, and how much of it is left to the invocation."""
 
@@ -238,6 +245,7 @@ class Ports:
     clock: Clock
     retention: int  #: seconds that the table keeps a run
     log: Log
+    counts: Counts
 
     def expiry(self) -> int:
         """Return when the table may forget what is written now, in seconds since the epoch."""

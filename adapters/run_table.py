@@ -190,9 +190,9 @@ class DynamoRunTable:
             Key=_key(f"run#{run_id}", _shard_key(shard)),
             UpdateExpression="ADD " + ", ".join(f"{name} :{name}" for name in wanted),
             ExpressionAttributeValues={f":{name}": _numbers(numbers) for name, numbers in wanted.items()},
-            ReturnValues="ALL_NEW",
+            ReturnValues="ALL_OLD",
         )
-        return _shard(shard, answer["Attributes"])
+        return _shard(shard, answer.get("Attributes", {}))
 
     def claim(self, run_id: str, shard: int, numbers: Collection[int], expires_at: int | None = None) -> Shard:
         values: Item = {":claimed": _numbers(numbers)}

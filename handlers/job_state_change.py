@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from handlers.service import Context, dispatcher, logger, metrics
+from handlers.service import Context, dispatcher, logger
 from runs.messages import take_all
 
 
 @logger.inject_lambda_context(clear_state=True)
-@metrics.log_metrics
 def handler(event: Any, context: Context) -> dict[str, Any]:
     """Return the messages that are to be delivered again; the others are done with."""
     taken = take_all(dispatcher(context), event["Records"])
-    metrics.add_metric(name="JobsEnded", unit="Count", value=taken.ended)
-    metrics.add_metric(name="JobsSubmitted", unit="Count", value=taken.submitted)
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in taken.failed]}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -25,7 +26,6 @@ from runs.advance import Dispatcher, Plans
 from runs.creation import Source
 
 logger = Logger()
-metrics = Metrics()
 
 _DAY = 86_400
 #: Without an answer for so long a call is given up; the whole invocation has 60 s.
@@ -53,6 +53,20 @@ class LambdaClock:
     def left(self) -> float:
         return self.context.get_remaining_time_in_millis() / 1000
 
+
+class EmbeddedMetrics:
+    """Metrics in lines of the log, one as soon as something is counted: an invocation that is killed has told it."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    def add(self, counts: Mapping[str, int], /) -> None:
+        for name, value in counts.items():
+            self._metrics.add_metric(name=name, unit="Count", value=value)
+        self._metrics.flush_metrics()
+
+
+counts = EmbeddedMetrics(Metrics())
 
 _making = threading.Lock()  # boto3's default session is no place for two threads
 
@@ -90,13 +104,14 @@ def dispatcher(context: Context) -> Dispatcher:
     clock = LambdaClock(context)
     return Dispatcher(
         Ports(
-            DynamoRunTable(_client("dynamodb"), os.environ["RUN_TABLE"]),
-            BatchJobQueue((_client("batch", retries=False), _client("batch")), clock, time.sleep),
-            EventBusAnnouncements(_client("events"), os.environ["EVENT_BUS"]),
-            SqsMessages(_client("sqs"), os.environ["EVENTS_QUEUE_URL"]),
-            clock,
-            int(os.environ["RUN_RETENTION_DAYS"]) * _DAY,
-            cast("Log", logger),
+            table=DynamoRunTable(_client("dynamodb"), os.environ["RUN_TABLE"]),
+            queue=BatchJobQueue((_client("batch", retries=False), _client("batch")), clock, time.sleep),
+            announcements=EventBusAnnouncements(_client("events"), os.environ["EVENT_BUS"]),
+            messages=SqsMessages(_client("sqs"), os.environ["EVENTS_QUEUE_URL"]),
+            clock=clock,
+            retention=int(os.environ["RUN_RETENTION_DAYS"]) * _DAY,
+            log=cast("Log", logger),
+            counts=counts,
         ),
         _plans,
     )

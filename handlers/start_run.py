@@ -3,12 +3,12 @@
 from typing import Any
 
 from handlers.requests import Answer, answering
-from handlers.service import Context, dispatcher, logger, metrics, source
+from handlers.service import Context, counts, dispatcher, logger, source
+from runs.counting import Count
 from runs.creation import start
 
 
 @logger.inject_lambda_context(clear_state=True)
-@metrics.log_metrics
 def handler(event: Any, context: Context) -> Answer:
     """Return {run_id, status, groups, nodes} of a new run, or of the one that the request's key already started."""
 
@@ -17,7 +17,6 @@ def handler(event: Any, context: Context) -> Answer:
         given = request.get("idempotency_key")
         key = f"given:{given}" if given else f"invocation:{context.aws_request_id}"
         run = start(dispatcher(context), source(), request, key)
-        metrics.add_metric(name="RunsStarted", unit="Count", value=1)
         answer: Answer = {
             "run_id": run.run_id,
             "status": run.status.value,
@@ -29,6 +28,7 @@ def handler(event: Any, context: Context) -> Answer:
     answer = answering("start_run", event, act)
     if "error" in answer and _scheduled(event):
         logger.error("scheduled run refused", reason=answer["error"]["message"])  # nobody else reads the answer
+        counts.add({Count.FAILED_RUNS.value: 1})
     return answer
 
 

@@ -31,6 +31,7 @@ from dag.shards import Mark, View, by_shard
 from dag.status import RunStatus
 from dag.submission import pack
 from runs.announcing import announce
+from runs.counting import add_marks
 from runs.reading import read_all, read_jobs, read_outcomes
 from runs.submitting import WRITE_AT_ONCE, submit
 
@@ -171,7 +172,7 @@ class _Advance:
             table.put_outcomes(run_id, known[start : start + WRITE_AT_ONCE], self.ports.expiry())
         by_mark = {outcome.mark: outcome for outcome in known}
         for shard, marks in by_shard(by_mark).items():
-            merged = table.add_marks(run_id, shard, self._numbers([by_mark[mark] for mark in marks]))
+            merged = add_marks(self.ports, run_id, shard, self._numbers([by_mark[mark] for mark in marks]))
             self.view = View({merged.index: merged})  # the last write's answer alone is younger than all writes
         self.account.merged += len(by_mark)
         self.causes += [o for o in known if not (o.succeeded or o.cancelled or self._retriable(o))]
@@ -275,8 +276,7 @@ class _Advance:
         """Set the terminal status, unless somebody has, and return the run as it is then."""
         reason = None if status is RunStatus.SUCCEEDED else run.failure or self._why()
         table = self.ports.table
-        if table.end_run(self.plan.run_id, status, reason, self.ports.clock.now()):
-            self.ports.log.info("run ended", run_id=self.plan.run_id, status=status.value, reason=reason)
+        table.end_run(self.plan.run_id, status, reason, self.ports.clock.now())
         self.full = True
         return table.get_run(self.plan.run_id) or run
 

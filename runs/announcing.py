@@ -10,6 +10,8 @@ from dag import decision
 from dag.plan import Plan
 from dag.records import Run
 from dag.shards import View
+from dag.status import RunStatus
+from runs.counting import Count
 
 
 def announce(ports: Ports, plan: Plan, run: Run, view: View, news: tuple[str, Mapping[str, Any]] | None = None) -> None:
@@ -34,5 +36,20 @@ def announce(ports: Ports, plan: Plan, run: Run, view: View, news: tuple[str, Ma
         "duration_ms": None if run.ended_at is None else run.ended_at - run.created_at,
         **more,
     }
+    if what == "end":
+        _tell_end(ports, run)
     ports.announcements.announce(detail)
+    if what == "start":
+        ports.counts.add({Count.RUNS_STARTED.value: 1})
     ports.table.flag_announced(run.run_id, what)
+
+
+def _tell_end(ports: Ports, run: Run) -> None:
+    """Log that a run has ended, and count it if it failed, before the event bus is asked, which may be out.
+
+    Told until it is written down that the end was announced: at least once, whatever answers are lost, and again by
+    invocations that end the run at the same moment, and each minute for as long as the bus takes no announcement.
+    """
+    ports.log.info("run ended", run_id=run.run_id, status=run.status.value, reason=run.reason)
+    if run.status is RunStatus.FAILED:
+        ports.counts.add({Count.FAILED_RUNS.value: 1})

@@ -13,10 +13,12 @@ from dag.records import Array, Job, Outcome, Run
 from dag.shards import Mark, View, by_shard
 from runs.advance import RESERVE, Dispatcher
 from runs.announcing import announce
+from runs.counting import Count
 from runs.reading import read_arrays, read_jobs
 from runs.submitting import record, submit
 
 _DESCRIBE_AT_ONCE = limits.DESCRIBE_JOBS.most
+_RUNS_AT_ONCE = limits.BATCH_GET.most
 #: ms after which a job that DescribeJobs leaves out is taken for forgotten, not for one too new to be listed.
 _FORGOTTEN = 3_600_000
 
@@ -179,11 +181,16 @@ def reconcile(dispatcher: Dispatcher, lifetime_ms: int) -> dict[str, int]:
     """Recover all open runs, as far as time allows; those left over come first another minute.
 
     A run that can't be recovered does not keep the others waiting; its error is raised at the end, for the alarm.
+    What is counted doesn't wait for that: that runs are open at the beginning, what was put right as it is, and at the
+    end that reconcile came so far, which an alarm misses when it stops.
     """
     recovery = Recovery(dispatcher, lifetime_ms)
+    counts = dispatcher.ports.counts
     failed: Exception | None = None
     looked_at = repaired = 0
-    for run_id in in_turn(_open_runs(dispatcher), dispatcher.ports.clock.now()):
+    on_list = _on_list(dispatcher)
+    counts.add({Count.OPEN_RUNS.value: _open(dispatcher, on_list)})
+    for run_id in in_turn(on_list, dispatcher.ports.clock.now()):
         if dispatcher.ports.clock.left() < RESERVE:
             break
         try:
@@ -195,15 +202,25 @@ def reconcile(dispatcher: Dispatcher, lifetime_ms: int) -> dict[str, int]:
         looked_at += 1
         repaired += repairs.events + repairs.claims
         if repairs.events or repairs.claims:
+            counts.add({Count.LOST_EVENTS.value: repairs.events, Count.LOST_CLAIMS.value: repairs.claims})
             dispatcher.ports.log.warning(
                 "run repaired", run_id=run_id, lost_events=repairs.events, lost_claims=repairs.claims
             )
+    counts.add({Count.RECONCILED.value: looked_at})
     if failed is not None:
         raise failed
     return {"runs": looked_at, "repaired": repaired}
 
 
-def _open_runs(dispatcher: Dispatcher) -> list[str]:
+def _open(dispatcher: Dispatcher, run_ids: Sequence[str]) -> int:
+    """Return how many of these runs are not over. One whose creation was never finished is none."""
+    found = (
+        dispatcher.ports.table.get_runs(run_ids[i : i + _RUNS_AT_ONCE]) for i in range(0, len(run_ids), _RUNS_AT_ONCE)
+    )
+    return sum(not run.over for runs in found for run in runs)
+
+
+def _on_list(dispatcher: Dispatcher) -> list[str]:
     found: list[str] = []
     after: str | None = None
     while True:

@@ -11,6 +11,7 @@ from dag.plan import Plan
 from dag.records import Array, Job, Outcome
 from dag.shards import Mark, Shard, by_shard
 from dag.submission import pack
+from runs.counting import add_marks
 
 WRITE_AT_ONCE = limits.BATCH_WRITE.most
 
@@ -63,7 +64,7 @@ def record(ports: Ports, run_id: str, jobs: Sequence[Job], arrays: Sequence[Arra
         ports.table.put_array(run_id, array, expires_at)
     marks = [*(job.mark for job in jobs), *(mark for array in arrays for mark in array.members)]
     return [
-        ports.table.add_marks(run_id, shard, {"submitted": [mark.number for mark in members]})
+        add_marks(ports, run_id, shard, {"submitted": [mark.number for mark in members]})
         for shard, members in by_shard(marks).items()
     ]
 

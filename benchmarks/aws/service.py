@@ -157,6 +157,9 @@ class Service:
         self.usage.cpu_ms += cpu
         self.timeline.pause(cpu * self.timeline.slowness + milliseconds)
 
+    def add(self, counts: Mapping[str, int], /) -> None:
+        """Take what is counted."""
+
     def announce(self, detail: Mapping[str, Any]) -> None:  # noqa: ARG002 - nobody listens
         """Take an announcement."""
         self.call("PutEvents", figures.EVENTS_MS.value)
@@ -195,15 +198,26 @@ class Service:
         queue = FiberJobQueue((client, client), clock, lambda seconds: self.timeline.pause(seconds * 1000))
         queue.timeline, queue.at_once = self.timeline, 8
         dynamodb: Any = self.dynamodb
-        ports = Ports(DynamoRunTable(dynamodb, "runs"), queue, self, self, clock, 90 * 86_400, Silence())
-        return Dispatcher(ports, environment.plans)
+        return Dispatcher(self._ports(dynamodb, queue, clock), environment.plans)
+
+    def _ports(self, dynamodb: Any, queue: FiberJobQueue, clock: _Clock) -> Ports:
+        return Ports(
+            table=DynamoRunTable(dynamodb, "runs"),
+            queue=queue,
+            announcements=self,
+            messages=self,
+            clock=clock,
+            retention=90 * 86_400,
+            log=Silence(),
+            counts=self,
+        )
 
     def _ask(self, run_id: str, whom: Mapping[str, str], index: int | None) -> Mapping[str, Any]:
         """Answer a job as next_group does: for an invocation's price, and in no time, since jobs ask side by side."""
         dynamodb: Any = self.dynamodb.unmetered()
         clock = _Clock(self.timeline, self.timeline.now + _TIMEOUT_MS)
         queue = FiberJobQueue((dynamodb, dynamodb), clock, self.timeline.pause)
-        ports = Ports(DynamoRunTable(dynamodb, "runs"), queue, self, self, clock, 90 * 86_400, Silence())
+        ports = self._ports(dynamodb, queue, clock)
         self.usage.invocations["next_group"] += 1
         self.usage.billed_ms["next_group"] += int(figures.ASK_MS.value)
         return payload_of(Dispatcher(ports, self._told), run_id, whom["job"], whom["token"], index)

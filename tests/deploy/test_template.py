@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from dag.blocked import REMEDIES
+from runs.counting import Count
 
 from .conftest import ROOT, VARIANTS, Packager, Template
 
@@ -242,6 +243,8 @@ def test_each_alarm_reaches_the_topic_and_has_a_place_in_the_runbook(template: T
         "FunctionErrorsAlarm",
         "FailedRunsAlarm",
         "StalledRunsAlarm",
+        "ReconcileStoppedAlarm",
+        "LostEventsAlarm",
     }
     assert all(each["AlarmActions"] == [{"Ref": "AlarmTopic"}] for each in alarms.values())
     assert [name for name in alarms if f"## {name}" not in runbook] == []
@@ -266,30 +269,19 @@ def test_the_dashboard_shows_what_the_functions_measure(template: Template) -> N
         line[1] for widget in body["widgets"] for line in widget["properties"]["metrics"] if line[0] == "KedroAwsBatch"
     }
 
-    source = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "handlers").glob("*.py"))
-    measured = set(re.findall(r'add_metric\(name="(\w+)"', source))
-    filtered = {
-        each["MetricTransformations"][0]["MetricName"] for each in template.of_type("AWS::Logs::MetricFilter").values()
-    }
-    assert shown == measured | filtered
+    assert shown == {one.value for one in Count}
 
 
-def test_failed_runs_are_counted_by_the_line_that_says_so(template: Template) -> None:
-    filters = template.of_type("AWS::Logs::MetricFilter").values()
-    source = "".join(
-        (ROOT / f"{name}.py").read_text(encoding="utf-8") for name in ("runs/advance", "handlers/start_run")
-    )
+def test_what_the_functions_measure_is_in_the_runbook() -> None:
+    runbook = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+    measured = runbook.partition("## What the service measures")[2]
+    assert set(re.findall(r"^\| `(\w+)` ", measured, re.MULTILINE)) == {one.value for one in Count}
 
-    ended, refused = '{ $.message = "run ended" && $.status = "FAILED" }', '{ $.message = "scheduled run refused" }'
-    counted = {(each["LogGroupName"]["Ref"], each["FilterPattern"]) for each in filters}
-    assert counted == {
-        ("StartUnderscorerunLogGroup", refused),
-        ("StartUnderscorerunLogGroup", ended),
-        ("JobUnderscorestateUnderscorechangeLogGroup", ended),
-        ("ReconcileLogGroup", ended),
-    }
-    assert 'logger.error("scheduled run refused", ' in source
-    assert 'log.info("run ended", run_id=self.plan.run_id, status=status.value, reason=reason)' in source
+
+def test_an_alarm_that_waits_for_a_sign_of_life_takes_silence_for_none(template: Template) -> None:
+    alarms = template.of_type("AWS::CloudWatch::Alarm")
+    below = {name: each for name, each in alarms.items() if each["ComparisonOperator"].startswith("Less")}
+    assert {name: each["TreatMissingData"] for name, each in below.items()} == {"ReconcileStoppedAlarm": "breaching"}
 
 
 def test_nothing_of_batch_is_made_for_ones_own_queue(package: Packager) -> None:

@@ -7,7 +7,7 @@ import json
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from adapters.job_queue import BatchJobQueue
 from adapters.ports import Ports, RunTable, UnavailableError
@@ -31,6 +31,14 @@ LIFETIME = 120_000
 START = 1_700_000_000_000
 
 
+class Counted(NamedTuple):
+    """Something that was counted, and when, in ms."""
+
+    at: int
+    name: str
+    value: int
+
+
 class Stage:
     """The service's functions on a table and a Batch that do nothing by themselves."""
 
@@ -43,6 +51,8 @@ class Stage:
         self.batch = SimulatedBatch(random.Random(0), lambda: self.now, self._call, lambda what, job: None, self.faults)
         self.batch.door = self._ask
         self.announced: list[Mapping[str, Any]] = []
+        self.bus_is_out = False
+        self.counted: list[Counted] = []
         self.handed_over: list[str] = []
         self.waiting: list[Mapping[str, Any]] = []
         self.deleted: list[str] = []
@@ -60,7 +70,17 @@ class Stage:
         """Return a dispatcher, as a new invocation has it."""
         client: Any = self.batch
         queue = BatchJobQueue((client, client), _Clock(self), self._sleep, at_once=1)
-        return Dispatcher(Ports(self.table, queue, self, self, _Clock(self), 86_400, Silence()), self._plans)
+        ports = Ports(
+            table=self.table,
+            queue=queue,
+            announcements=self,
+            messages=self,
+            clock=_Clock(self),
+            retention=86_400,
+            log=Silence(),
+            counts=self,
+        )
+        return Dispatcher(ports, self._plans)
 
     def _ask(self, run_id: str, whom: Mapping[str, str], index: int | None) -> Mapping[str, Any]:
         calls = dict(self.calls)
@@ -73,8 +93,18 @@ class Stage:
         self.now += int(seconds * 1000) + 1
         self.left -= seconds
 
+    def add(self, counts: Mapping[str, int], /) -> None:
+        """Take what is counted."""
+        self.counted += [Counted(self.now, name, value) for name, value in counts.items()]
+
+    def totals(self, *names: str) -> tuple[int, ...]:
+        """Return how much was counted of each."""
+        return tuple(sum(one.value for one in self.counted if one.name == name) for name in names)
+
     def announce(self, detail: Mapping[str, Any]) -> None:
         """Take an announcement."""
+        if self.bus_is_out:
+            raise UnavailableError("no bus")
         self.announced.append(detail)
 
     def advance_later(self, run_id: str) -> None:
@@ -176,6 +206,7 @@ class Stage:
         other = Stage(self.document)
         other.now, other.run_id, other._plans = self.now, self.run_id, self._plans
         other.announced = list(self.announced)
+        other.counted = list(self.counted)
         for name, value in vars(self.table).items():
             if isinstance(value, dict):
                 setattr(other.table, name, {k: copy.copy(v) for k, v in value.items()})

@@ -19,13 +19,13 @@ def test_with_no_run_open_it_makes_one_call() -> None:
     assert (stage.calls, stage.batch.counts) == ({"active": 1}, {})
 
 
-def test_a_run_that_misses_nothing_takes_seven_requests() -> None:
+def test_a_run_that_misses_nothing_takes_eight_requests() -> None:
     stage = Stage(document(chain(2)))
     stage.start()
     before = dict(stage.calls)
     assert stage.reconcile() == {"runs": 1, "repaired": 0}
     made = {name: count - before.get(name, 0) for name, count in stage.calls.items()}
-    expected = {"active": 1, "get_run": 2, "shards": 2, "jobs": 1, "DescribeJobs": 1}
+    expected = {"active": 1, "get_runs": 1, "get_run": 2, "shards": 2, "jobs": 1, "DescribeJobs": 1}
     assert {name: count for name, count in made.items() if count} == expected
 
 

@@ -146,7 +146,9 @@ class MemoryRunTable:
 
     def add_marks(self, run_id: str, shard: int, marks: Mapping[str, Collection[int]]) -> Shard:
         self._call("add_marks")
-        return self._add(run_id, shard, marks)
+        before = self._shard(run_id, shard)
+        self._add(run_id, shard, marks)
+        return before
 
     def claim(self, run_id: str, shard: int, numbers: Collection[int], expires_at: int | None = None) -> Shard:
         self._call("claim")

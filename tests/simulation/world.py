@@ -11,6 +11,7 @@ import heapq
 import itertools
 import json
 import random
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,7 +22,9 @@ from adapters.job_queue import BatchJobQueue
 from adapters.ports import Ports
 from dag.document import GraphDocument
 from dag.jobs import JobName, read_job_name
+from dag.records import Run
 from dag.request import Allowed
+from dag.shards import View
 from dag.status import RunStatus
 from runs.advance import Dispatcher, Plans
 from runs.asking import payload_of
@@ -87,6 +90,7 @@ class World:
         self.batch = SimulatedBatch(self.rng, lambda: self.now, self._call, self._hear, self.faults)
         self.batch.door = self._ask
         self.announced: list[Mapping[str, Any]] = []
+        self.counted: Counter[str] = Counter()
         self.dead_letters = 0
         self.run_id: str | None = None
         self.run_ids: set[str] = set()
@@ -130,8 +134,21 @@ class World:
         clock = _Clock(self, invocation)
         client: Any = self.batch
         queue = BatchJobQueue((client, client), clock, self._sleep, at_once=1)
-        ports = Ports(self.table, queue, self, self, clock, 86_400, Silence())
+        ports = Ports(
+            table=self.table,
+            queue=queue,
+            announcements=self,
+            messages=self,
+            clock=clock,
+            retention=86_400,
+            log=Silence(),
+            counts=self,
+        )
         return Dispatcher(ports, self._plans)
+
+    def add(self, counts: Mapping[str, int], /) -> None:
+        """Take what is counted."""
+        self.counted.update(counts)
 
     def announce(self, detail: Mapping[str, Any]) -> None:
         """Take an announcement."""
@@ -358,10 +375,23 @@ class World:
             raise BrokenPromiseError(f"only {sorted(run.announced)} was announced")
         if not any(detail["status"] == run.status.value for detail in self.announced):
             raise BrokenPromiseError("the end was not announced")
+        self._check_counts(run)
         if self.fair and run.ended_at is not None:
             late = [job.name for job in self.batch.work if (job.ended_at or 0) > run.ended_at + TIMEOUT]
             if late:
                 raise BrokenPromiseError(f"{late[0]} outlived its run")
+
+    def _check_counts(self, run: Run) -> None:
+        """Raise unless the metrics tell what happened, whoever did it and however often it was told."""
+        view = View(dict(self.table._shards.get(run.run_id, {})))
+        jobs = [self.counted[name] for name in ("JobsSubmitted", "JobsEnded")]
+        known = len(self.batch.work) if view.accounted() else sum(len(s.submitted) for s in view.shards.values())
+        if jobs != [known, known - len(view.in_flight())]:
+            raise BrokenPromiseError(f"of {known} jobs {jobs} were counted as submitted and ended")
+        if not self.counted["RunsStarted"]:
+            raise BrokenPromiseError("the start was not counted")
+        if bool(self.counted["FailedRuns"]) != (run.status is RunStatus.FAILED):
+            raise BrokenPromiseError(f"{self.counted['FailedRuns']} failed runs were counted of one {run.status.value}")
 
 
 @dataclass(frozen=True)
