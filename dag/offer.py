@@ -99,7 +99,8 @@ def faults(asked: Asked, offer: Offer) -> list[Fault]:
     wrong = [_absent(QUEUE, name, offer) for name in asked.queues if name not in found]
     for name in asked.queues:
         if name in found:
-            wrong += [*_unready(found[name], offer), *_shares(found[name], asked.shares[name])]
+            unshared = shares_refused(name, bool(found[name].get("schedulingPolicyArn")), asked.shares[name])
+            wrong += [*_unready(found[name], offer), *([unshared] if unshared else [])]
     return wrong + [_absent(DEFINITION, name, offer) for name in asked.definitions if name not in offer.definitions]
 
 
@@ -130,26 +131,24 @@ def _unready(queue: Mapping[str, Any], offer: Offer) -> Iterator[Fault]:
         yield Fault(QUEUE, name, what, f"Enable one, or mend it: {enable}")
 
 
-def _shares(queue: Mapping[str, Any], shares: Mapping[str, str]) -> Iterator[Fault]:
-    """Yield a fault where jobs give a share identifier and mustn't, or give none and must.
+def shares_refused(queue: str, fair: bool, shares: Mapping[str, str]) -> Fault | None:
+    """Return a fault where jobs give a share identifier and mustn't, or give none and must.
 
     SubmitJob, `shareIdentifier`: "Don't specify this parameter if the job queue doesn't have a fair-share scheduling
     policy. If the job queue has a fair-share scheduling policy, then this parameter must be specified."
     """
-    name = queue["jobQueueName"]
-    given = {share: title for share, title in shares.items() if share}
-    if queue.get("schedulingPolicyArn"):
-        if "" in shares:
-            what = f"shares fairly, so it takes no job without a share_identifier, as that of '{shares['']}' is."
-            remedy = (
-                "Give all jobs one: aws_batch.resources.default.share_identifier; or use a queue without that policy."
-            )
-            yield Fault(QUEUE, name, what, remedy)
-    elif given:
-        share, title = next(iter(given.items()))
-        what = f"doesn't share fairly, so it takes no job with a share_identifier, as that of '{title}' is ('{share}')."
-        remedy = "Take share_identifier out of aws_batch.resources, or use a queue with a fair-share policy."
-        yield Fault(QUEUE, name, what, remedy)
+    if fair and "" in shares:
+        what = f"shares fairly, so it takes no job without a share_identifier, as that of '{shares['']}' is."
+        remedy = "Give all jobs one: aws_batch.resources.default.share_identifier; or use a queue without that policy."
+        return Fault(QUEUE, queue, what, remedy)
+    given = next(((share, title) for share, title in shares.items() if share and not fair), None)
+    if given is None:
+        return None
+    what = (
+        f"doesn't share fairly, so it takes no job with a share_identifier, as that of '{given[1]}' is ('{given[0]}')."
+    )
+    remedy = "Take share_identifier out of aws_batch.resources, or use a queue with a fair-share policy."
+    return Fault(QUEUE, queue, what, remedy)
 
 
 def _reason(described: Mapping[str, Any]) -> str:

@@ -101,12 +101,18 @@ def user(tmp_path: Path) -> NewUser:
     base = {name: {"type": "pickle.PickleDataset", "filepath": f"data/{name}.pkl"} for name in DATASETS}
     (user.folder / "conf/base/catalog.yml").write_text(yaml.safe_dump(base), encoding="utf-8")
     user.kedro("aws-batch", "init", "--bucket=night-data")
-    written = (user.folder / "serverless.yml").read_text(encoding="utf-8")
-    assert "\n    # batch: own  #" in written
-    (user.folder / "serverless.yml").write_text(written.replace("# batch: own  #", "batch: own  #"), encoding="utf-8")
+    on_own_queue(user, True)
     (user.folder / "conf/aws_batch/schedules.yml").write_text(SCHEDULES, encoding="utf-8")
     (user.folder / "node_modules").symlink_to(ROOT / "node_modules")
     return user
+
+
+def on_own_queue(user: NewUser, own: bool) -> None:
+    """Take the mark of a comment off or onto `batch: own` in serverless.yml."""
+    written = (user.folder / "serverless.yml").read_text(encoding="utf-8")
+    signs = ("\n    batch: own  #", "\n    # batch: own  #")
+    assert signs[own] in written
+    (user.folder / "serverless.yml").write_text(written.replace(signs[own], signs[not own]), encoding="utf-8")
 
 
 @contextmanager
@@ -189,12 +195,17 @@ def test_a_new_user_has_batch_made_and_runs_on_it(
     user: NewUser, bare: EmbeddedAws, batch: str, spot: str, kind: str
 ) -> None:
     client, ec2 = bare.client("batch"), boto3.client("ec2", **_reached(bare))
+    on_own_queue(user, False)
+    configuration = user.folder / "conf/aws_batch/parameters.yml"
+    written = configuration.read_text()
+    assert "\n  # launch_type: FARGATE  #" in written
+    configuration.write_text(written.replace("# launch_type: FARGATE", f"launch_type: {batch.upper()}"))
     subnets = ",".join(each["SubnetId"] for each in ec2.describe_subnets()["Subnets"][:2])
     group = ec2.describe_security_groups()["SecurityGroups"][0]["GroupId"]
     network = (f"--param=subnets={subnets}", f"--param=security_groups={group}")
 
     assert "is not in us-east-1 in this account" in user.kedro("aws-batch", "check", "--aws", fails=True)
-    user.kedro("aws-batch", "deploy", f"--param=batch={batch}", f"--param=spot={spot}", "--param=image=x:1", *network)
+    user.kedro("aws-batch", "deploy", f"--param=spot={spot}", "--param=image=x:1", *network)
     assert "no problems" in user.kedro("aws-batch", "check", "--aws")
 
     (queue,) = client.describe_job_queues(jobQueues=["night_flights_queue"])["jobQueues"]

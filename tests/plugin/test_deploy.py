@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     Make = Callable[[Sources], Path]
 
-NETWORK = ("--param=subnets=subnet-1", "--param=security_groups=sg-1")
+NETWORK = ("--param=subnets=subnet-01234567", "--param=security_groups=sg-01234567")
+EC2 = ("--param=image=x:1", *NETWORK)
 
 
 @pytest.fixture
@@ -49,16 +50,24 @@ def packaged(project: Path) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (NETWORK, "param 'image': is missing: the image of the jobs, that is pushed to a registry. Say it in `params`"),
+        (("--param=image=x:1",), "'subnets': is missing: the ids of the subnets in which jobs run. Say it in `params`"),
+        (("--param=imgae=x:1",), "param 'imgae': is read by nothing. Did you mean 'image'?"),
+        (("--param=batch=fargat",), "param 'batch': is 'fargat'. It may be fargate, ec2 or own."),
+        (("--param=max_vcpus=abc", *EC2), "'max_vcpus': is 'abc'. It may be a whole number from 1 to 1000000."),
         (
-            NETWORK,
-            "the stage 'dev' needs `image`, the image of the jobs, that is pushed to a registry. Say so",
+            ("--param=batch=fargate", *EC2),
+            "is fargate, and aws_batch.launch_type is EC2, for which the jobs' sizes were",
         ),
         (
-            ("--param=image=x:1",),
-            "needs `subnets`, the ids of the subnets in which jobs run; `security_groups`,",
+            ("--param=fair_share=true", *EC2),
+            "'fair_share' is true: job queue 'main_queue': shares fairly, so it takes no",
         ),
-        (("--param=imgae=x:1",), "Nothing reads the param 'imgae'. Did you mean 'image'?"),
-        (("--param=batch=fargat",), "`batch` can't be 'fargat': write fargate, ec2 or own."),
+        (("--region=europe",), "param 'region': is 'europe'. It may be like eu-west-1."),
+        (
+            ("--param=batch=own", "--", "--param=spot=yes"),
+            "Give --param before --, so that what it says is checked, too.",
+        ),
         (("--param=image",), "--param takes name=value, which 'image' is not."),
         (
             ("--stage=prod",),
@@ -136,3 +145,26 @@ def test_a_directory_elsewhere_stands_alone(project: Path, tmp_path: Path) -> No
         "service.zip",
     }
     assert zipfile.is_zipfile(tmp_path / "alone/service.zip")
+
+
+def test_all_that_is_wrong_with_the_params_is_said_at_once(project: Path) -> None:
+    change(project, spot="yes", subnets="none", stalled_hours=0, run_retention_days="abc", image="x:1")
+    told = call("deploy").stderr
+    assert told.startswith("Error: 5 problems to solve first:\n")
+    assert all(f"param '{name}': is " in told for name in ("spot", "subnets", "stalled_hours", "run_retention_days"))
+    assert "param 'security_groups': is missing" in told
+
+
+def test_what_osls_has_still_to_fill_in_is_not_judged(project: Path) -> None:
+    change(project, image="${env:IMAGE}", subnets="${ssm:/net/subnets}", security_groups="sg-01234567", spot=True)
+    assert "osls, which deploys, isn't installed in" in call("deploy").stderr
+
+
+def test_a_job_that_its_environment_has_never_room_for_is_not_deployed(project: Path) -> None:
+    file = project / "conf/aws_batch/parameters.yml"
+    written = yaml.safe_load(file.read_text())
+    written["aws_batch"]["resources"] = {"nodes": {"second": {"vcpus": 96}}}
+    file.write_text(yaml.safe_dump(written))
+    told = call("deploy", *EC2).stderr
+    assert "param 'max_vcpus': is 64, and node 'second' wants 96 vCPUs: its job would wait for ever. Raise it" in told
+    assert "isn't installed" in call("deploy", *EC2, "--param=max_vcpus=96").stderr

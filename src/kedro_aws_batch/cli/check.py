@@ -61,7 +61,7 @@ def ask_aws(document: Mapping[str, Any], region: str | None = None) -> list[Prob
 def _region(prepared: Prepared) -> str | None:
     """Return the Region that the project is deployed to, if its serverless.yml says one."""
     stage = service_and_stage(prepared.compiled.configuration.service)[1]
-    return Target(prepared.project.path, stage, {}).region(None)
+    return Target(prepared.project.path, stage, {}).region()
 
 
 def _shared(default: Preview | None) -> list[str]:

@@ -14,14 +14,19 @@ from kedro_aws_batch.errors import ServiceError
 from kedro_aws_batch.graph.problems import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator, Mapping
 
     from kedro_aws_batch._service.dag.document import GraphDocument, Resources
 
 
-def check_aws(document: GraphDocument, batch: Any) -> list[Problem]:
-    """Return what is wrong with the queues and job definitions that a graph document names. Raises ServiceError."""
-    asked = _asked(document)
+def check_aws(document: GraphDocument, batch: Any, made: Collection[str] = ()) -> list[Problem]:
+    """Return what is wrong with the queues and job definitions that a graph document names. Raises ServiceError.
+
+    Of those that a deployment makes nothing is asked.
+    """
+    found = asked_in(document)
+    shares = {name: titles for name, titles in found.shares.items() if name not in made}
+    asked = Asked(shares, [name for name in found.definitions if name not in made])
     return [_problem(fault) for fault in faults(asked, _offer(asked, batch))]
 
 
@@ -33,7 +38,7 @@ def require_credentials(sts: Any) -> None:
         raise ServiceError(sentence(error, Call("deploy", "sts:GetCallerIdentity")), "Refused") from error
 
 
-def _asked(document: GraphDocument) -> Asked:
+def asked_in(document: GraphDocument) -> Asked:
     """Return where the jobs of all pipelines go, and what the configuration names though no node uses it."""
     found = asked_by(_jobs(document))
     shares = {document.run["job_queue"]: {}, **found.shares}
@@ -60,7 +65,7 @@ def _problem(fault: Fault) -> Problem:
 
 
 def _offer(asked: Asked, batch: Any) -> Offer:
-    queues = _ask(batch, "describe_job_queues", "DescribeJobQueues", jobQueues=asked.queues)["jobQueues"]
+    queues = _queues(batch, jobQueues=asked.queues) if asked.shares else []
     arns = sorted({each["computeEnvironment"] for queue in queues for each in queue["computeEnvironmentOrder"]})
     environments = (  # for none Batch would describe all that there are
         _ask(batch, "describe_compute_environments", "DescribeComputeEnvironments", computeEnvironments=arns)
@@ -71,11 +76,15 @@ def _offer(asked: Asked, batch: Any) -> Offer:
     definitions = {name: max(each["revision"] for each in found) for name, found in active.items() if found}
     near: set[str] = set()
     if len(queues) < len(asked.queues):
-        others = _ask(batch, "describe_job_queues", "DescribeJobQueues")["jobQueues"]
-        near |= {each["jobQueueName"] for each in others}
+        near |= {each["jobQueueName"] for each in _queues(batch)}
     if len(definitions) < len(asked.definitions):
         near |= {each["jobDefinitionName"] for each in _active(batch)}
     return Offer(queues, environments, definitions, batch.meta.region_name, near)
+
+
+def _queues(batch: Any, **which: list[str]) -> list[Mapping[str, Any]]:
+    found: list[Mapping[str, Any]] = _ask(batch, "describe_job_queues", "DescribeJobQueues", **which)["jobQueues"]
+    return found
 
 
 def _active(batch: Any, **which: str) -> list[dict[str, Any]]:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kedro_aws_batch._service.dag.errors import did_you_mean
 from kedro_aws_batch.errors import KedroAwsBatchError
-from kedro_aws_batch.service_root import service_root
+from kedro_aws_batch.graph.problems import require_none
 from kedro_aws_batch.wording import listed
+
+from .parameters import text_of, wrong_params
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,12 +22,6 @@ FILE = "serverless.yml"
 STAGED = Path("build/aws_batch")
 #: Of serverless.yml's params, what packaging reads and the templates don't.
 _OURS = ("buckets",)
-#: What fargate and ec2 can't do without.
-_NEEDED = {
-    "image": "the image of the jobs, that is pushed to a registry",
-    "subnets": "the ids of the subnets in which jobs run",
-    "security_groups": "the ids of the security groups that let jobs reach S3, ECR and CloudWatch",
-}
 
 
 class DeploymentError(KedroAwsBatchError):
@@ -55,9 +50,9 @@ class Target:
             raise DeploymentError(f"`params` in {FILE} holds no mapping for 'default' or '{self.stage}': mend it.")
         return {**parts[0], **parts[1], **self.given}
 
-    def region(self, asked: str | None) -> str | None:
+    def region(self) -> str | None:
         """Return the Region to deploy to, if it is said; else it is that of the AWS credentials."""
-        named = asked or self.params().get("region")
+        named = self.params().get("region")
         return None if named is None or "${" in str(named) else str(named)
 
     def buckets(self) -> list[str]:
@@ -69,28 +64,23 @@ class Target:
         return [str(name).strip() for name in names if str(name).strip()]
 
 
-def require_params(target: Target, launch_type: str) -> str:
+def batch_of(target: Target, launch_type: str) -> str:
     """Return where jobs will run: on fargate, ec2, or own, which is a queue that is there already.
 
-    Raises DeploymentError for what the stack could not be made without, and for params that nothing reads.
+    Raises ProblemsFoundError for params that are missing, that nothing reads, or that can't be what they are.
     """
     params = target.params()
-    known = _known(target.project)
-    for name in params:
-        if name not in known:
-            near = did_you_mean(name, known) or f" There are: {', '.join(sorted(known))}."
-            raise DeploymentError(f"Nothing reads the param '{name}'.{near}")
-    batch = str(params.get("batch") or launch_type)
-    if batch not in ("fargate", "ec2", "own"):
-        raise DeploymentError(f"`batch` can't be '{batch}': write fargate, ec2 or own.")
-    missing = [name for name in _NEEDED if batch != "own" and not params.get(name)]
-    if missing:
-        what = "; ".join(f"`{name}`, {_NEEDED[name]}" for name in missing)
-        raise DeploymentError(
-            f"To make a job queue on {batch} the stage '{target.stage}' needs {what}. Say so in `params` of {FILE}, or "
-            f'by --param="{missing[0]}=…"; with `batch: own` there it takes a queue and a job definition that exist.'
-        )
+    batch = text_of(params.get("batch") or launch_type)
+    own = re.findall(r"\bparam:([\w-]+)", _text(target.project))
+    require_none(wrong_params(params, batch, (*_OURS, *own)))
     return batch
+
+
+def refuse_unchecked(words: Sequence[str]) -> None:
+    """Raise DeploymentError for what would reach osls past all checks."""
+    for word in words:
+        if (option := word.partition("=")[0]) in ("--param", "--region", "--stage"):
+            raise DeploymentError(f"Give {option} before --, so that what it says is checked, too.")
 
 
 def osls(project: Path) -> list[str]:
@@ -123,14 +113,6 @@ def require_file(project: Path) -> None:
             f"'{project / FILE}' takes nothing from {STAGED.as_posix()}: `kedro aws-batch init --force` writes one "
             "that does, or copy its last lines."
         )
-
-
-def _known(project: Path) -> list[str]:
-    import yaml  # noqa: PLC0415
-
-    settings = yaml.safe_load((service_root() / "resources/settings.yml").read_text(encoding="utf-8"))
-    own = re.findall(r"\bparam:([\w-]+)", _text(project))
-    return [*(name for name in settings if name != "by_stage"), *_OURS, *own]
 
 
 def _text(project: Path) -> str:
