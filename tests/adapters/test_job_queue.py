@@ -204,7 +204,7 @@ def test_a_slice_submitted_by_many_threads_keeps_to_the_rate() -> None:
 def test_no_fault_of_batch_doubles_or_loses_a_job(seed: int) -> None:
     clock = VirtualClock()
     faults = Faults(throttled=0.3, lost_before=0.1, lost_after=0.1)
-    batch = SimulatedBatch(random.Random(seed), clock.now, lambda name: None, lambda what, job: None, faults)
+    batch = SimulatedBatch(random.Random(seed), clock.now, lambda _: None, lambda *_: None, faults)
     client: Any = batch
     submissions = [_named(number) for number in range(30)]
 

@@ -59,9 +59,7 @@ class Simulated:
     definition = "definition"
 
     def __init__(self) -> None:
-        self.batch = SimulatedBatch(
-            random.Random(1), _Now().now, lambda name: None, lambda what, job: None, Faults(on=False)
-        )
+        self.batch = SimulatedBatch(random.Random(1), _Now().now, lambda _: None, lambda *_: None, Faults(on=False))
         self.batch.queues, self.batch.definitions = frozenset({"queue"}), frozenset({"definition"})
         client: Any = self.batch
         self.queue = BatchJobQueue((client, client), _Now(), time.sleep)

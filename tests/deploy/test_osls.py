@@ -119,7 +119,7 @@ def on_own_queue(user: NewUser, own: bool) -> None:
 def embedded(user: NewUser, monkeypatch: pytest.MonkeyPatch, queue: str, definition: str) -> Iterator[EmbeddedAws]:
     """Have an embedded AWS with a queue, a definition and nothing else, whose CloudFormation is moto's."""
     # moto refuses a template for what cfn-lint only warns of: W3005, which is osls' own.
-    monkeypatch.setattr("moto.cloudformation.models.validate_template_cfn_lint", lambda template: [])
+    monkeypatch.setattr("moto.cloudformation.models.validate_template_cfn_lint", lambda _: [])
     batch: dict[str, Any] = {"job_queue": queue, "job_definition": definition}
     batch["job_definitions"] = {definition: JobDefinitionSettings(log_group=f"/aws/batch/{PREFIX}")}
     short: dict[str, Any] = {"stop_timeout": 1, "exit_grace": 0.2}

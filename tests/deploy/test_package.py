@@ -183,7 +183,7 @@ def test_the_templates_are_told_what_is_in_the_zip(staged: Staged) -> None:
     ]
 
 
-def test_a_staged_directory_is_filled_again_without_leftovers(staged: Staged, tmp_path: Path) -> None:
+def test_a_staged_directory_is_filled_again_without_leftovers(tmp_path: Path) -> None:
     (tmp_path / "resources").mkdir()
     (tmp_path / "resources/of_an_earlier_version.yml").write_text("Resources: {}\n")
 

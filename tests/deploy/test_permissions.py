@@ -81,7 +81,7 @@ def project(tmp_path: Path) -> Project:
 
 
 @pytest.fixture
-def aws(project: Project, calls: Calls) -> Iterator[EmbeddedAws]:
+def aws(project: Project, calls: Calls) -> Iterator[EmbeddedAws]:  # noqa: ARG001  (it listens from the start)
     with project.aws(max_vcpus=16, stop_timeout=0.5) as running:
         client = running.client("lambda")
         for function in FUNCTIONS:

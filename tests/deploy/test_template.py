@@ -173,7 +173,7 @@ def test_rules_hear_of_our_queues_and_jobs_alone(template: Template) -> None:
     }
 
 
-def test_all_functions_are_of_one_zip_on_the_python_that_made_it(template: Template, package: Packager) -> None:
+def test_all_functions_are_of_one_zip_on_the_python_that_made_it(template: Template) -> None:
     made = functions(template).values()
 
     assert len({json.dumps(each["Code"]) for each in made}) == 1

@@ -38,11 +38,11 @@ def test_null_is_absent() -> None:
 
 
 def test_a_refusal_is_an_answer_and_anything_else_escapes() -> None:
-    assert answering("list_runs", {"x": 1}, lambda request: {}) == {
+    assert answering("list_runs", {"x": 1}, lambda _: {}) == {
         "error": {"type": "InvalidRequest", "message": "list_runs has no field 'x'. It takes: status, limit."}
     }
     with pytest.raises(ZeroDivisionError):
-        answering("list_runs", {}, lambda request: {"no": 1 // 0})
+        answering("list_runs", {}, lambda _: {"no": 1 // 0})
 
 
 @pytest.mark.parametrize("path", sorted(SCHEMAS.glob("*.json")), ids=lambda path: path.stem)

@@ -18,7 +18,6 @@ from .support import alive, function_log, invoke, until, write_service
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 HANDLERS = {
     "look": """
@@ -230,7 +229,7 @@ def test_changed_settings_are_those_of_the_next_invocation(aws: EmbeddedAws) -> 
     until(lambda: not alive(before["pid"]))
 
 
-def test_a_zip_is_run_as_it_was_uploaded(aws: EmbeddedAws, tmp_path: Path) -> None:
+def test_a_zip_is_run_as_it_was_uploaded(aws: EmbeddedAws) -> None:
 
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:

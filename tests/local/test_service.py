@@ -65,7 +65,7 @@ def test_a_variable_of_osls_is_filled_in(value: Any, expected: Any, tmp_path: Pa
     (tmp_path / "settings.yml").write_text("size: '${param:size, 4}'\nof: {dev: {kept: false}}\nfile: settings\n")
     variables = Variables({"size": 3, "name": "dev"}, packaged, tmp_path)
 
-    assert Resolver({"AWS::Region": "us-east-1"}, lambda name: ("", {}), variables).resolve(value) == expected
+    assert Resolver({"AWS::Region": "us-east-1"}, lambda _: ("", {}), variables).resolve(value) == expected
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_a_variable_of_osls_is_filled_in(value: Any, expected: Any, tmp_path: Pa
 )
 def test_a_condition_chooses_and_leaves_out(condition: Any, holds: bool) -> None:
     conditions = {"IsDev": {"Fn::Equals": [{"Ref": "Stage"}, "dev"]}, "Chosen": condition}
-    conditional = Resolver({"Stage": "dev"}, lambda name: ("", {}), conditions=conditions)
+    conditional = Resolver({"Stage": "dev"}, lambda _: ("", {}), conditions=conditions)
     value = {
         "a": {"Fn::If": ["Chosen", 1, {"Ref": "AWS::NoValue"}]},
         "b": [{"Fn::If": ["Chosen", {"Ref": "AWS::NoValue"}, 2]}],

@@ -29,7 +29,7 @@ class Terminal:
     screen: pyte.HistoryScreen
     stream: pyte.Stream
     #: Called with the lines that are shown, after every piece.
-    watch: Callable[[list[str]], None] = lambda lines: None
+    watch: Callable[[list[str]], None] = lambda _: None
     written: list[str] = field(default_factory=list)
     _pending: deque[str] = field(default_factory=deque)
     _shown: dict[int, str] = field(default_factory=lambda: defaultdict(str))

@@ -91,6 +91,7 @@ def test_a_queue_without_an_environment_that_runs_jobs_is_told_with_each_one_s_r
 def test_a_queue_without_any_environment_is_told_and_batch_is_not_asked_for_all_that_there_are() -> None:
     class Asked(Batch):
         def describe_compute_environments(self, computeEnvironments: list[str]) -> dict[str, Any]:  # noqa: N803
+            assert computeEnvironments, "no names are all that there are"
             return {"computeEnvironments": [{"computeEnvironmentName": "of others", **UP}]}
 
     (problem,) = told(Asked(UP, []))

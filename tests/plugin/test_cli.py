@@ -30,7 +30,8 @@ def sound(make_project: Make, monkeypatch: pytest.MonkeyPatch) -> Path:
     return project
 
 
-def test_check_of_a_sound_project_says_so(sound: Path) -> None:
+@pytest.mark.usefixtures("sound")
+def test_check_of_a_sound_project_says_so() -> None:
     result = call("check")
     assert (result.exit_code, result.output) == (
         0,
@@ -79,7 +80,8 @@ def test_compile_refuses_a_configuration_that_is_wrong(make_project: Make, monke
 
 
 @pytest.mark.parametrize("command", [*PROJECT_COMMANDS, "status", "list", "logs", "cancel", "resume"])
-def test_an_environment_that_does_not_exist_is_one_sentence(sound: Path, command: str) -> None:
+@pytest.mark.usefixtures("sound")
+def test_an_environment_that_does_not_exist_is_one_sentence(command: str) -> None:
     result = call(command, "--env", "aws_bach")
     assert result.exit_code == 1
     assert "Did you mean 'aws_batch'? There are: 'aws_batch', 'base', 'local'." in result.stderr
@@ -125,7 +127,8 @@ def test_a_name_that_the_project_does_not_have_is_refused(sound: Path, words: li
     "words",
     [["--fresh"], ["--local", "--fresh", "--resume-from=x"], ["--max-workers=0"], ["--local", "--detach"], ["--json"]],
 )
-def test_options_that_contradict_each_other_or_make_no_sense_are_usage_errors(sound: Path, words: list[str]) -> None:
+@pytest.mark.usefixtures("sound")
+def test_options_that_contradict_each_other_or_make_no_sense_are_usage_errors(words: list[str]) -> None:
     assert call("run", *words).exit_code == 2
 
 

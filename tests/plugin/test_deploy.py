@@ -108,7 +108,8 @@ def test_jobs_may_reach_the_buckets_that_serverless_yml_names(project: Path) -> 
     assert "arn:${AWS::Partition}:s3:::bucket/part/*" in json.dumps(policy)
 
 
-def test_a_bucket_of_the_catalog_that_jobs_may_not_reach_is_warned_of(project: Path) -> None:
+@pytest.mark.usefixtures("project")
+def test_a_bucket_of_the_catalog_that_jobs_may_not_reach_is_warned_of() -> None:
     result = call("package", "--bucket=elsewhere")
     assert result.stderr == (
         "Warning: the catalog has datasets in the bucket 'bucket', which is not among those that jobs may read and "
@@ -135,7 +136,8 @@ def test_another_environment_is_packaged_beside_for_its_own_stage(project: Path)
     assert (prod["service"], prod["jobQueue"]) == ("flights", "prod_queue")
 
 
-def test_a_directory_elsewhere_stands_alone(project: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("project")
+def test_a_directory_elsewhere_stands_alone(tmp_path: Path) -> None:
     result = call("package", f"--output={tmp_path / 'alone'}")
     assert f"(cd {tmp_path / 'alone'} && npx osls deploy --stage=dev)" in result.output
     assert {path.name for path in (tmp_path / "alone").iterdir()} == {

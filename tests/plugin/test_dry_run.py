@@ -55,19 +55,22 @@ def test_a_dry_run_says_what_would_run_where_and_in_which_order(grouped: Path) -
     assert not (grouped / ".kedro_aws_batch").exists()
 
 
-def test_a_dry_run_takes_filters_and_this_run_s_settings(grouped: Path) -> None:
+@pytest.mark.usefixtures("grouped")
+def test_a_dry_run_takes_filters_and_this_run_s_settings() -> None:
     overrides = "--params=aws_batch.resources.nodes.third.vcpus=8"
     found = json.loads(call("run", "--dry-run", "--json", "--from-nodes=third", overrides, "--max-workers=1").output)
     assert [(group["nodes"], group["resources"]["vcpus"]) for group in found["groups"]] == [(["third"], 8)]
     assert found["settings"]["max_workers"] == 1
 
 
-def test_what_the_service_would_refuse_is_the_dry_run_s_error(grouped: Path) -> None:
+@pytest.mark.usefixtures("grouped")
+def test_what_the_service_would_refuse_is_the_dry_run_s_error() -> None:
     result = call("run", "--dry-run", "--params=aws_batch.max_wrokers=1")
     assert (result.exit_code, "Did you mean 'max_workers'?" in result.stderr) == (1, True)
 
 
-def test_compile_explains_which_nodes_share_a_job(grouped: Path) -> None:
+@pytest.mark.usefixtures("grouped")
+def test_compile_explains_which_nodes_share_a_job() -> None:
     assert call("compile", "--explain").output.splitlines() == [
         "__default__: 3 nodes in 2 jobs",
         "  first, second",
@@ -75,7 +78,8 @@ def test_compile_explains_which_nodes_share_a_job(grouped: Path) -> None:
     ]
 
 
-def test_check_tells_which_nodes_share_a_job_too(grouped: Path) -> None:
+@pytest.mark.usefixtures("grouped")
+def test_check_tells_which_nodes_share_a_job_too() -> None:
     assert call("check").output.splitlines() == [
         "3 nodes in 1 pipeline: no problems. __default__ runs 3 nodes in 2 jobs.",
         "  first, second",

@@ -58,9 +58,8 @@ def nodes(*words: str) -> list[str]:
         (["--to-outputs=middle"], ["first"]),
     ],
 )
-def test_filters_may_be_given_more_than_once_and_mean_all_of_it(
-    project: Path, words: list[str], expected: list[str]
-) -> None:
+@pytest.mark.usefixtures("project")
+def test_filters_may_be_given_more_than_once_and_mean_all_of_it(words: list[str], expected: list[str]) -> None:
     assert nodes(*words) == expected
 
 
@@ -109,7 +108,8 @@ def test_what_makes_no_sense_is_a_usage_error(
     assert (result.exit_code, message in result.stderr) == (2, True), result.output
 
 
-def test_versions_to_load_reach_the_plan(project: Path) -> None:
+@pytest.mark.usefixtures("project")
+def test_versions_to_load_reach_the_plan() -> None:
     assert "load_versions names 'midle'" in call("--load-versions=midle:1").stderr
     assert nodes("--load-versions=middle:2026-01-01T00.00.00.000Z", "--nodes=second") == ["second"]
 

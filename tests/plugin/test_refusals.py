@@ -69,7 +69,7 @@ def project(make_project: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
 
 
 @pytest.fixture
-def refusing(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Refusing]]:
+def refusing(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Refusing]]:
     handler = type("Handler", (Refusing,), {})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     Thread(target=server.serve_forever, daemon=True).start()
@@ -94,8 +94,9 @@ def sentence(*words: str) -> str:
 
 
 @pytest.mark.parametrize("words", [*COMMANDS, DEPLOY, ("check", "--aws")], ids=lambda words: words[0])
+@pytest.mark.usefixtures("project")
 def test_without_credentials_each_command_says_to_log_in(
-    project: Path, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+    words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in NO_CREDENTIALS:
         monkeypatch.delenv(name, raising=False)
@@ -104,6 +105,7 @@ def test_without_credentials_each_command_says_to_log_in(
 
 
 @pytest.mark.parametrize("words", [*COMMANDS, DEPLOY, ("check", "--aws")], ids=lambda words: words[0])
+@pytest.mark.usefixtures("project")
 def test_with_expired_credentials_each_command_says_to_log_in_again(
     refusing: type[Refusing], words: tuple[str, ...]
 ) -> None:
@@ -120,6 +122,7 @@ def test_with_expired_credentials_each_command_says_to_log_in_again(
     ],
     ids=lambda words: words[0],
 )
+@pytest.mark.usefixtures("project")
 def test_without_permission_each_command_names_the_action(
     refusing: type[Refusing], words: tuple[str, ...], allow: str
 ) -> None:
@@ -129,6 +132,7 @@ def test_without_permission_each_command_names_the_action(
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=lambda words: words[0])
+@pytest.mark.usefixtures("project")
 def test_where_the_service_is_not_deployed_each_command_names_the_region(
     refusing: type[Refusing], words: tuple[str, ...]
 ) -> None:
@@ -139,15 +143,17 @@ def test_where_the_service_is_not_deployed_each_command_names_the_region(
 
 
 @pytest.mark.parametrize("words", [*COMMANDS, ("check", "--aws")], ids=lambda words: words[0])
+@pytest.mark.usefixtures("project")
 def test_without_a_region_each_command_says_what_to_set(
-    project: Path, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+    words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("AWS_REGION")
     assert sentence(*words).startswith("AWS can't be called: You must specify a region. Set AWS_PROFILE, or AWS_REGION")
 
 
 @pytest.mark.parametrize("words", [*COMMANDS, DEPLOY, ("check",), ("package",)], ids=lambda words: words[0])
-def test_an_environment_that_is_not_there_is_named_with_the_nearest(project: Path, words: tuple[str, ...]) -> None:
+@pytest.mark.usefixtures("project")
+def test_an_environment_that_is_not_there_is_named_with_the_nearest(words: tuple[str, ...]) -> None:
     told = sentence(*words, "--env=aws_btch")
     assert told.startswith("There is no environment 'aws_btch' in ")
     assert "Did you mean 'aws_batch'?" in told

@@ -123,7 +123,8 @@ def test_whatever_starts_a_run_says_that_its_queue_takes_no_jobs(there: Deployed
     assert [run.run_id for run in there.service.list_runs()] == [failed]
 
 
-def test_a_service_that_is_not_there_is_one_sentence(there: Deployed) -> None:
+@pytest.mark.usefixtures("there")
+def test_a_service_that_is_not_there_is_one_sentence() -> None:
     missing = call("list", service="elsewhere")
     assert missing.exit_code == 1
     assert missing.stderr == (

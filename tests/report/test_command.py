@@ -21,7 +21,7 @@ USED = "Used: 412 MiB of memory at most, 31.5 s of CPU in 34.2 s."
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, as_it_was: None) -> Path:
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, as_it_was: None) -> Path:  # noqa: ARG001  (for what it does)
     """A project whose prices are its own, with two local runs of which the later failed."""
     prices = {"rates": "fargate-arm64", "spot_factor": 0.3}
     made = write_project(tmp_path, Sources(catalog=REMOTE_CHAIN, configuration={**CONFIGURATION, "prices": prices}))
@@ -62,7 +62,8 @@ def test_what_jobs_used_is_read_unless_that_is_not_wanted(project: Path) -> None
     assert "412 (20%)" not in (project / "r.html").read_text(encoding="utf-8")
 
 
-def test_a_run_is_named_by_the_beginning_of_its_id(project: Path) -> None:
+@pytest.mark.usefixtures("project")
+def test_a_run_is_named_by_the_beginning_of_its_id() -> None:
     result = call("report", "2026-11-21", "--local", "-o", "r.html")
     assert result.output == "Report of run 2026-11-21T00.00.00.000Z (SUCCEEDED): r.html\n"
 

@@ -79,7 +79,7 @@ def test_the_last_lines_of_each_jobs_log_are_read_with_one_call(logs: Logs) -> N
     assert sorted(logs.asked) == ["kedro/default/0", "kedro/default/1", "kedro/default/2"]  # the last is not there
 
 
-def test_what_may_not_be_read_is_said_and_not_asked_for_again_and_again(logs: Logs) -> None:
+def test_what_may_not_be_read_is_said_and_not_asked_for_again_and_again() -> None:
     refusing = Logs("AccessDeniedException")
     measured = read_streams(refusing, runs.large(300).groups)
     assert measured.unread.startswith(f"You may not read the logs in '{GROUP}':")
@@ -90,7 +90,7 @@ def test_what_may_not_be_read_is_said_and_not_asked_for_again_and_again(logs: Lo
     assert [name for name, _ in page.columns if name in ("Busy", "Used", "GPUs")] == []
 
 
-def test_of_a_very_large_run_the_longest_jobs_are_read(logs: Logs) -> None:
+def test_of_a_very_large_run_the_longest_jobs_are_read() -> None:
     missing = Logs("ResourceNotFoundException")
     groups = runs.large(MOST + 50).groups
     measured = read_streams(missing, groups)

@@ -121,7 +121,7 @@ def test_nodes_that_the_project_no_longer_has_are_left_out() -> None:
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, as_it_was: None) -> Path:
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, as_it_was: None) -> Path:  # noqa: ARG001  (for what it does)
     """A project of two nodes with a local run of which the second failed."""
     made = write_project(tmp_path, Sources())
     failed = runs.group(1, 0, nodes=["second"], status="FAILED", reason="OutOfMemoryError", exit_code=137)
@@ -143,7 +143,8 @@ def test_the_command_writes_the_file_and_says_how_to_see_it(project: Path) -> No
     assert [event["status"] for event in written if event["event"] == "after_node_run"] == ["success", "failed"]
 
 
-def test_a_page_to_share_needs_kedro_viz(project: Path) -> None:
+@pytest.mark.usefixtures("project")
+def test_a_page_to_share_needs_kedro_viz() -> None:
     result = call("viz", "--local", "--static=public")
     assert (result.exit_code, result.output) == (
         1,

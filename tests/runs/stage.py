@@ -48,7 +48,7 @@ class Stage:
         self.left = 60.0
         self.faults = Faults()
         self.table = MemoryRunTable(self._call)
-        self.batch = SimulatedBatch(random.Random(0), lambda: self.now, self._call, lambda what, job: None, self.faults)
+        self.batch = SimulatedBatch(random.Random(0), lambda: self.now, self._call, lambda *_: None, self.faults)
         self.batch.door = self._ask
         self.announced: list[Mapping[str, Any]] = []
         self.bus_is_out = False

@@ -128,11 +128,25 @@ def test_max_workers_is_never_exceeded_and_no_place_stays_empty() -> None:
     assert (stage.run.status.value, stage.run.slots) == ("SUCCEEDED", frozenset())
 
 
-def test_a_place_that_an_invocation_died_with_is_used_by_the_next() -> None:
+class _DiedError(Exception):
+    """An invocation ended in the middle of its work."""
+
+
+def test_a_place_that_an_invocation_died_with_is_used_by_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
     stage = Stage(document([[], []]))
     stage.start(max_workers=1)
-    stage.table.take_slots(stage.run_id, [], 1)
-    stage.finish(0)
+    first = stage.end(0)
+
+    def die_before_the_claim(call: str) -> None:
+        if call == "claim":
+            raise _DiedError
+
+    with monkeypatch.context() as dying:
+        dying.setattr(stage.table, "_call", die_before_the_claim)
+        assert stage.deliver(first).failed == ["m0"]
+    assert (set(stage.run.slots), stage.submitted()) == ({1}, [0])
+    stage.deliver(first)
+    assert (set(stage.run.slots), stage.submitted()) == ({1}, [0, 1])
     stage.finish(1)
     assert stage.run.status.value == "SUCCEEDED"
 
@@ -179,7 +193,7 @@ class _Refusing:
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
 
-    def __call__(self, **request: object) -> dict[str, str]:
+    def __call__(self, **_: object) -> dict[str, str]:
         from botocore.exceptions import ClientError  # noqa: PLC0415
 
         error = {"Code": "ClientException", "Message": "JobDefinition 'definition' is gone"}

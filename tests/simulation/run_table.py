@@ -15,7 +15,7 @@ from dag.status import RunStatus
 class MemoryRunTable:
     """A run table that every invocation shares; `call` is told of each call, by name, before it takes effect."""
 
-    def __init__(self, call: Callable[[str], None] = lambda name: None, page_size: int = 1000) -> None:
+    def __init__(self, call: Callable[[str], None] = lambda _: None, page_size: int = 1000) -> None:
         self._call = call
         self._page_size = page_size
         self._keys: dict[str, str] = {}

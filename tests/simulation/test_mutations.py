@@ -164,5 +164,5 @@ def test_trusting_what_was_read_before_the_last_write_is_noticed(monkeypatch: py
 
 
 def test_going_without_reconcile_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(World, "reconcile_every_minute", lambda self: None)
+    monkeypatch.setattr(World, "reconcile_every_minute", lambda _: None)
     assert _noticed() is not None

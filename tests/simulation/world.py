@@ -251,7 +251,7 @@ class World:
     def reconcile_every_minute(self) -> None:
         """Invoke reconcile now and every minute from now."""
         self.later(60_000, self.reconcile_every_minute)
-        self.invoke("reconcile", lambda dispatcher: reconcile(dispatcher, LIFETIME), lambda done: None)
+        self.invoke("reconcile", lambda dispatcher: reconcile(dispatcher, LIFETIME), lambda _: None)
 
     def _hear(self, what: str, job: SimulatedJob) -> None:
         if what == "accepted":

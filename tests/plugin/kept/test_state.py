@@ -77,8 +77,9 @@ def test_objects_and_items_come_back_as_they_were(tmp_path: Path, fresh_aws: Cal
     assert {**item, "many": sorted(item["many"]["BS"])} == {**ITEM, "many": [b"\x01", b"\x02"]}
 
 
+@pytest.mark.usefixtures("fresh_aws")
 def test_what_is_no_longer_there_is_dropped_and_what_is_twice_is_kept_once(
-    tmp_path: Path, fresh_aws: Callable[[], None]
+    tmp_path: Path,
 ) -> None:
     put("one", a=b"old", b=b"same", c=b"same")
     state.save(tmp_path, client)
@@ -89,15 +90,15 @@ def test_what_is_no_longer_there_is_dropped_and_what_is_twice_is_kept_once(
 
 
 @pytest.mark.parametrize("content", [None, b"", b"{", b"[]", b'{"format": 0, "objects": {"x": {"y": "z"}}}'])
-def test_a_state_that_cannot_be_read_is_a_start_from_nothing(
-    tmp_path: Path, fresh_aws: Callable[[], None], content: bytes | None
-) -> None:
+@pytest.mark.usefixtures("fresh_aws")
+def test_a_state_that_cannot_be_read_is_a_start_from_nothing(tmp_path: Path, content: bytes | None) -> None:
     if content is not None:
         state.folder(tmp_path).mkdir(parents=True)
         (state.folder(tmp_path) / "index.json").write_bytes(content)
     assert state.load(tmp_path, client) == 0
 
 
-def test_the_state_hides_itself_from_git(tmp_path: Path, fresh_aws: Callable[[], None]) -> None:
+@pytest.mark.usefixtures("fresh_aws")
+def test_the_state_hides_itself_from_git(tmp_path: Path) -> None:
     state.save(tmp_path, client)
     assert (state.folder(tmp_path) / ".gitignore").read_text() == "*\n"

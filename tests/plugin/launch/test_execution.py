@@ -48,7 +48,7 @@ class ScriptedService:
         self.calls.append(("start", request))
         return STARTED
 
-    def describe_run(self, run_id: str) -> RunState:
+    def describe_run(self, _: str) -> RunState:
         state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
         if isinstance(state, BaseException):
             raise state

@@ -94,7 +94,7 @@ def test_a_missing_input_is_refused_if_it_is_needed_and_nothing_is_uploaded(tmp_
     assert upload(s3, inputs, {"there"}) == Uploaded(1, 1, 0)
 
 
-def test_an_input_that_an_earlier_run_left_needs_no_local_file(tmp_path: Path, s3: Any) -> None:
+def test_an_input_that_an_earlier_run_left_needs_no_local_file(s3: Any) -> None:
     s3.put_object(Bucket="inbox", Key="raw/2026/raw", Body=b"x")
     assert upload(s3, [Input("raw", "inbox", "raw", None)], {"raw"}) == Uploaded()
     with pytest.raises(ProjectError):

@@ -179,7 +179,7 @@ def test_what_will_not_pass_ends_the_watch_and_a_run_that_is_forgotten_does_not(
     assert over.wanted == []
 
     class Refusing(Fake):
-        def describe_run(self, run_id: str) -> RunState:
+        def describe_run(self, _: str) -> RunState:
             raise ServiceError("You may not", "Refused")
 
     refusing = Refusing(runs("RUNNING").states)

@@ -100,9 +100,9 @@ def test_eight_hundred_jobs_are_read_a_hundred_streams_at_a_time(logs: Logs) -> 
     assert [len(streams) for streams in logs.asked] == [100] * 8
 
 
-def test_what_may_not_be_read_is_said(logs: Logs) -> None:
+def test_what_may_not_be_read_is_said() -> None:
     class Refusing(Logs):
-        def filter_log_events(self, **request: Any) -> Any:
+        def filter_log_events(self, **_: Any) -> Any:
             from botocore.exceptions import ClientError  # noqa: PLC0415
 
             raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "FilterLogEvents")
