@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from pathlib import Path
 
 import pytest
 
@@ -17,7 +16,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     return make_project(tmp_path_factory.mktemp("project"), PIPELINES, array_jobs=True)
 
 
-def test_a_payload_that_does_not_fit_into_a_request_is_asked_for(project: Project, tmp_path: Path) -> None:
+def test_a_payload_that_does_not_fit_into_a_request_is_asked_for(project: Project) -> None:
     noise = "".join(random.Random(3).choices("abcdefghijklmnopqrstuvwxyz0123456789", k=20_000))
     with project.aws() as aws:
         state = finished(aws, service(aws).start_run({"params": {"noise": noise}}))

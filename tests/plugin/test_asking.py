@@ -55,7 +55,7 @@ def answered(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         monkeypatch.setenv(name, value)
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    monkeypatch.setattr("time.sleep", lambda _: None)
     servers: list[ThreadingHTTPServer] = []
 
     def act(*answers: tuple[int, dict[str, str], Any], **environment: str) -> tuple[Any, list[tuple[str, Any]]]:

@@ -80,7 +80,7 @@ class SimulatedJob:
 Door = Callable[[str, Mapping[str, str], "int | None"], Mapping[str, Any]]
 
 
-def nobody(run_id: str, whom: Mapping[str, str], index: int | None) -> NoReturn:
+def nobody(run_id: str, whom: Mapping[str, str], _: int | None) -> NoReturn:
     """Answer nothing: whose requests are small need not ask."""
     raise AssertionError(f"{whom['job']} of {run_id} has nobody to ask")
 
