@@ -302,6 +302,19 @@ EVENTS_AT_ONCE = Limit(
     beyond="Member must have length less than or equal to 10: {given}",
     source="EventBridge API reference, PutEvents",
 )
+RULE_INPUT = Limit(
+    what="characters of the template of a rule's input",
+    most=8192,
+    least=1,
+    beyond="Member must have length less than or equal to 8192: {given}",
+    source="EventBridge API reference, InputTransformer",
+)
+RULE_DESCRIPTION = Limit(
+    what="characters of a rule's description",
+    most=512,
+    beyond="Member must have length less than or equal to 512: {given}",
+    source="EventBridge API reference, PutRule",
+)
 INVOKE_BYTES = Limit(
     what="bytes of a function's request or response",
     most=6 * _MIB,

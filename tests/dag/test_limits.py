@@ -18,6 +18,7 @@ MODELLED = [
     (limits.BATCH_GET, "dynamodb", "KeyList"),
     (limits.EVENTS_AT_ONCE, "events", "PutEventsRequestEntryList"),
     (limits.TAG_KEY, "batch", "TagKey"),
+    (limits.RULE_INPUT, "events", "TransformerInput"),
 ]
 #: A limit, and where the service's documentation writes its numbers.
 DOCUMENTED = [

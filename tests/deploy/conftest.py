@@ -36,7 +36,7 @@ SCHEDULES = """
   pipeline: __default__
   params: {rate: 0.5}
 - schedule: rate(12 hours)
-  tags: [nightly]
+  tags: [etl]
   description: Twice a day
 """
 

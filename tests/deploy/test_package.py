@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from kedro_aws_batch._service.dag.document import read_document
 from kedro_aws_batch.local import EmbeddedAws, JobDefinitionSettings, service_root
 from kedro_aws_batch.package import PackageError, build_zip, service_and_stage, stage, this_runtime
 from kedro_aws_batch.package.requirements import install
@@ -204,9 +205,10 @@ def test_a_graph_that_is_not_there_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("not JSON", "is not a graph document"),
+        ("not JSON", "is not JSON"),
         ("[]", "is not a graph document"),
-        ('{"format": 2}', "is of format 2, not 1"),
+        ('{"format": 2}', "is of format 2, and this service reads format 1"),
+        (GOLDEN.read_text(encoding="utf-8").replace("golden_flights", "other_flights"), "does not match its digest"),
     ],
 )
 def test_what_is_no_graph_document_is_refused(tmp_path: Path, text: str, message: str) -> None:
@@ -254,6 +256,19 @@ def test_a_python_that_lambda_does_not_offer_is_refused(
         ("- schedule: rate(1 days)", r"Schedule 1 in .* is to start 'rate\(1 days\)'"),
         ("- schedule: cron(0 3 * * *)", "is to start 'cron"),
         ("- pipeline: a", "is to start None"),
+        ("- schedule: cron(0 3 * * * *)", "of day-of-month and day-of-week one has to be [?]"),
+        ("- {schedule: rate(2 days), pipeline: __defualt__}", "would start nothing: .*__defualt__.*Did you mean"),
+        ("- {schedule: rate(2 days), tags: [of_nobody]}", "Schedule 1 in .* would start nothing: "),
+        ("- {schedule: rate(2 days), tags: nightly}", "has 'nightly' as 'tags', which has to be a list of texts"),
+        ("- {schedule: rate(2 days), max_workers: 0}", "has 0 as 'max_workers', which has to be a whole number"),
+        (
+            "- {schedule: rate(2 days), params: {day: 2026-11-26}}",
+            "can't be sent to start_run, whose requests are JSON",
+        ),
+        (
+            f"- {{schedule: rate(2 days), params: {{a: {'x' * 8200}}}}}",
+            "8,2.. characters of JSON, and EventBridge takes 8,192",
+        ),
         ("- {schedule: rate(2 days), pipline: a}", "has a field 'pipline'. Did you mean 'pipeline'?"),
         ("- {schedule: rate(2 days), idempotency_key: a}", "has a field 'idempotency_key'"),
         ("- {schedule: rate(2 days), nodes: ['<lambda>__1']}", "has '<' in a value, which EventBridge"),
@@ -265,7 +280,7 @@ def test_a_schedule_that_makes_no_sense_is_refused(tmp_path: Path, text: str, me
     schedules.write_text(text)
 
     with pytest.raises(PackageError, match=message):
-        read_schedules(schedules)
+        read_schedules(schedules, read_document(GOLDEN.read_text(encoding="utf-8")))
 
 
 @pytest.mark.parametrize("name", ["s3://flights", "Flights", "flights/*", "fl", "flights/${x}"])

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 
 from kedro_aws_batch.local.errors import ApiError
+from kedro_aws_batch.package.expressions import wrong_expression
 
 _RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
-_CRON = re.compile(r"cron\((.+)\)")
 _SECONDS = {"minute": 60, "hour": 3600, "day": 86400}
 _MONTHS = ["", "JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"]
 _DAYS = ["", "SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"]
@@ -17,11 +17,12 @@ _DAYS = ["", "SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"]
 
 def next_time(expression: str, now: float) -> float:
     """Return when, after `now`, a schedule fires next, both in seconds since the epoch."""
+    if why := wrong_expression(expression):
+        raise _invalid(expression, why)
     if match := _RATE.fullmatch(expression):
         return now + int(match[1]) * _SECONDS[match[2]]
-    if match := _CRON.fullmatch(expression):
-        return _next_cron(expression, match[1].split(), datetime.fromtimestamp(now, timezone.utc))
-    raise _invalid(expression, "it is neither rate(…) nor cron(…)")
+    fields = expression.removeprefix("cron(").removesuffix(")").split()
+    return _next_cron(expression, fields, datetime.fromtimestamp(now, timezone.utc))
 
 
 def _invalid(expression: str, why: str) -> ApiError:
@@ -29,8 +30,6 @@ def _invalid(expression: str, why: str) -> ApiError:
 
 
 def _next_cron(expression: str, fields: list[str], now: datetime) -> float:
-    if len(fields) != 6:
-        raise _invalid(expression, "cron takes six fields: minutes hours day-of-month month day-of-week year")
     try:
         minutes, hours = _values(fields[0], 0, 59), _values(fields[1], 0, 23)
         days, weekdays = _values(fields[2], 1, 31), _values(fields[4], 1, 7, _DAYS)

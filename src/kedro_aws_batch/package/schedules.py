@@ -3,28 +3,53 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from kedro_aws_batch._service.dag.errors import did_you_mean
+from kedro_aws_batch._service.dag.document import GraphDocument
+from kedro_aws_batch._service.dag.errors import DagError, did_you_mean
+from kedro_aws_batch._service.dag.limits import RULE_DESCRIPTION, RULE_INPUT
+from kedro_aws_batch._service.dag.preview import preview
 from kedro_aws_batch.package.errors import PackageError
+from kedro_aws_batch.package.expressions import wrong_expression
 from kedro_aws_batch.service_root import service_root
 
 Event = dict[str, Any]
 
-_WHEN = re.compile(r"cron\((\S+ ){5}\S+\)|rate\((1 (minute|hour|day)|([2-9]|[1-9]\d+) (minutes|hours|days))\)")
 #: Set by us for each event, or at odds with a schedule that outlives deployments.
 _NOT_YOURS = ("idempotency_key", "graph_digest", "resume_from")
+#: What a request's schema says of a value, and how to say it.
+_TYPES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "string": (lambda value: isinstance(value, str) and bool(value), "a text"),
+    "array": (
+        lambda value: isinstance(value, list) and bool(value) and all(_TYPES["string"][0](one) for one in value),
+        "a list of texts",
+    ),
+    "object": (lambda value: isinstance(value, dict), "a mapping"),
+    "integer": (lambda value: type(value) is int and value >= 1, "a whole number of at least 1"),
+}
 
 
-def read_schedules(path: Path) -> list[Event]:
+@dataclass(frozen=True)
+class _Entry:
+    """One schedule, and where it stands."""
+
+    where: str
+    content: Mapping[str, Any]
+
+    def refuse(self, what: str) -> PackageError:
+        return PackageError(f"{self.where} {what}")
+
+
+def read_schedules(path: Path, graph: GraphDocument) -> list[Event]:
     """Return the events of start_run that a YAML list of schedules declares. Raises PackageError.
 
-    Each entry has `schedule`, `cron(…)` or `rate(…)` in UTC, and fields of a start_run request.
+    Each entry has `schedule`, `cron(…)` or `rate(…)` in UTC, and fields of a start_run request, which the graph has to
+    be able to run: nobody reads what start_run answers to a schedule.
     """
     try:
         entries = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -37,24 +62,53 @@ def read_schedules(path: Path) -> list[Event]:
             f"{path} is not a list of schedules, each with `schedule` and fields of a start_run request."
         )
     known = json.loads((service_root() / "handlers/schemas/start_run.json").read_text(encoding="utf-8"))["properties"]
-    allowed = [name for name in known if name not in _NOT_YOURS]
-    return [_event(f"Schedule {number} in {path}", entry, allowed) for number, entry in enumerate(entries, start=1)]
+    fields = {name: declared["type"] for name, declared in known.items() if name not in _NOT_YOURS}
+    places = (f"Schedule {number} in {path}" for number in range(1, len(entries) + 1))
+    return [_event(_Entry(where, entry), fields, graph) for where, entry in zip(places, entries, strict=True)]
 
 
-def _event(where: str, entry: Mapping[str, Any], allowed: list[str]) -> Event:
-    request = {name: value for name, value in entry.items() if name != "schedule"}
-    when = entry.get("schedule")
-    if not isinstance(when, str) or not _WHEN.fullmatch(when):
-        raise PackageError(f"{where} is to start {when!r}: write cron(0 3 * * ? *) or rate(12 hours), in UTC.")
-    for name in request:
-        if name not in allowed:
-            near = did_you_mean(name, allowed)
-            raise PackageError(f"{where} has a field '{name}'.{near} It may have: schedule, {', '.join(allowed)}.")
+def _event(entry: _Entry, fields: Mapping[str, str], graph: GraphDocument) -> Event:
+    when = entry.content.get("schedule")
+    if wrong := wrong_expression(when if isinstance(when, str) else ""):
+        raise entry.refuse(f"is to start {when!r}: {wrong}.")
+    request = _request(entry, fields)
     # An event that is delivered twice has one id, and so starts one run.
-    template = json.dumps({**request, "idempotency_key": "schedule:<id>"})
-    for sign, why in (("<", "EventBridge"), (">", "EventBridge"), ("${", "osls")):
-        if sign in template.replace("<id>", ""):
-            raise PackageError(f"{where} has '{sign}' in a value, which {why} would take for a variable of its own.")
-    description = str(entry.get("description") or f"Starts {entry.get('pipeline', 'a run')}")
+    template = _template(entry, {**request, "idempotency_key": "schedule:<id>"})
+    try:
+        preview(graph, request)
+    except DagError as error:
+        raise entry.refuse(f"would start nothing: {error}") from error
+    said = str(entry.content.get("description") or f"Starts {entry.content.get('pipeline', 'a run')}")
     transformer = {"inputPathsMap": {"id": "$.id"}, "inputTemplate": template}
-    return {"schedule": {"rate": [when], "description": description, "inputTransformer": transformer}}
+    return {"schedule": {"rate": [when], "description": said[: RULE_DESCRIPTION.most], "inputTransformer": transformer}}
+
+
+def _request(entry: _Entry, fields: Mapping[str, str]) -> dict[str, Any]:
+    request = {name: value for name, value in entry.content.items() if name != "schedule"}
+    for name, value in request.items():
+        if name not in fields:
+            near = did_you_mean(str(name), fields)
+            raise entry.refuse(f"has a field '{name}'.{near} It may have: schedule, {', '.join(fields)}.")
+        fits, wanted = _TYPES[fields[name]]
+        if not fits(value):
+            raise entry.refuse(f"has {value!r} as '{name}', which has to be {wanted}.")
+    return request
+
+
+def _template(entry: _Entry, request: Mapping[str, Any]) -> str:
+    """Return what EventBridge makes the request of, once it has filled in an event's id."""
+    try:
+        template = json.dumps(request)
+    except (TypeError, ValueError) as error:  # a date, say: YAML has types that JSON hasn't
+        raise entry.refuse(
+            f"can't be sent to start_run, whose requests are JSON: {error}. Put it in quotes."
+        ) from error
+    for sign, why in (("<", "EventBridge"), (">", "EventBridge"), ("${", "osls")):
+        if sign in template.replace("<id>", "", 1):
+            raise entry.refuse(f"has '{sign}' in a value, which {why} would take for a variable of its own.")
+    if not RULE_INPUT.allows(len(template)):
+        raise entry.refuse(
+            f"comes to {len(template):,} characters of JSON, and EventBridge takes {RULE_INPUT.most:,}. Move some of "
+            "its params to the project's parameters."
+        )
+    return template

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kedro_aws_batch._service.dag.document import GraphDocument, read_document
+from kedro_aws_batch._service.dag.errors import DagError
 from kedro_aws_batch.package.archive import Packaged, build_zip
 from kedro_aws_batch.package.errors import PackageError
 from kedro_aws_batch.package.names import names
@@ -50,7 +52,7 @@ def stage(graph_document: Path, directory: Path, settings: Settings = Settings()
     wanted = {
         "service": settings.service,
         "artifact": f"{place}{ZIP}",
-        "schedules": read_schedules(settings.schedules) if settings.schedules else [],
+        "schedules": read_schedules(settings.schedules, graph) if settings.schedules else [],
         "jobPolicies": job_policies(settings.buckets),
     }
     directory.mkdir(parents=True, exist_ok=True)
@@ -95,14 +97,14 @@ def service_and_stage(prefix: str) -> tuple[str, str]:
     return service, stage_name
 
 
-def describe(graph: Mapping[str, Any], packaged: Packaged) -> dict[str, Any]:
+def describe(graph: GraphDocument, packaged: Packaged) -> dict[str, Any]:
     """Return what the templates need to know of a zip and the graph in it."""
     return {
         "runtime": packaged.runtime,
         "zip": {"sha256": packaged.digest, "size": packaged.size},
-        "graphDigest": graph["digest"],
-        "launchType": graph["run"]["launch_type"].lower(),
-        **names(graph["project"], _used(graph, "job_queue"), _used(graph, "job_definition")),
+        "graphDigest": graph.digest,
+        "launchType": graph.run["launch_type"].lower(),
+        **names(graph.project, _used(graph, "job_queue"), _used(graph, "job_definition")),
     }
 
 
@@ -165,10 +167,10 @@ def _bucket_arn(path: str) -> dict[str, str]:
     return {"Fn::Sub": f"arn:${{AWS::Partition}}:s3:::{path}"}
 
 
-def _used(graph: Mapping[str, Any], key: str) -> list[str]:
+def _used(graph: GraphDocument, key: str) -> list[str]:
     """Return the run's own queue or definition, then those that some nodes ask for."""
-    usual = graph["run"].get(key)
-    asked = {node["resources"][key] for node in graph["nodes"] if node["resources"].get(key)}
+    usual = graph.run.get(key)
+    asked = {node.resources[key] for node in graph.nodes if node.resources.get(key)}
     found = ([usual] if usual else []) + sorted(asked - {usual})
     if not found:
         raise PackageError(
@@ -177,15 +179,10 @@ def _used(graph: Mapping[str, Any], key: str) -> list[str]:
     return found
 
 
-def _read(graph_document: Path) -> dict[str, Any]:
+def _read(path: Path) -> GraphDocument:
     try:
-        graph = json.loads(graph_document.read_text(encoding="utf-8"))
-        if graph["format"] != 1:
-            raise PackageError(
-                f"{graph_document} is of format {graph['format']!r}, not 1: compile it with this version."
-            )
-        return dict(graph)
-    except (ValueError, TypeError, KeyError) as error:
+        return read_document(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeError, DagError) as error:
         raise PackageError(
-            f"{graph_document} is not a graph document: `kedro aws-batch compile` writes one."
+            f"The graph document {path} can't be packaged, `kedro aws-batch compile` writes one: {error}"
         ) from error

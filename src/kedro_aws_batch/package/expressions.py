@@ -1,0 +1,76 @@
+"""EventBridge's schedule expressions, as the rules of an event bus take them: what is wrong with one, if anything.
+
+By the EventBridge user guide, "Setting a schedule pattern": cron(minutes hours day-of-month month day-of-week year), of
+whose two fields of days one, and only one, is `?`; or rate(value unit), the unit in the singular for 1. Both in UTC.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_RATE = re.compile(r"rate\((1 (minute|hour|day)|([2-9]|[1-9]\d+) (minutes|hours|days))\)")
+_CRON = re.compile(r"cron\(([^()]*)\)")
+_MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+_DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
+
+
+@dataclass(frozen=True)
+class _Field:
+    name: str
+    lowest: int
+    highest: int
+    #: Of the numbers from `lowest` on.
+    names: tuple[str, ...] = ()
+    #: What else it may be, once.
+    also: str = r"(?!)"
+
+
+_FIELDS = (
+    _Field("minutes", 0, 59),
+    _Field("hours", 0, 23),
+    _Field("day-of-month", 1, 31, also=r"L|LW|([1-9]|[12]\d|3[01])W"),
+    _Field("month", 1, 12, _MONTHS),
+    _Field("day-of-week", 1, 7, _DAYS, also=rf"L|([1-7]|{'|'.join(_DAYS)})(L|#[1-5])"),
+    _Field("year", 1970, 2199),
+)
+_DAY_FIELDS = (2, 4)
+
+
+def wrong_expression(expression: str) -> str | None:
+    """Return why EventBridge would refuse an expression, as `it …`, or None."""
+    if expression.startswith("rate("):
+        wanted = "rate takes a whole number and its unit, as in rate(1 hour) or rate(12 hours)"
+        return None if _RATE.fullmatch(expression) else wanted
+    match = _CRON.fullmatch(expression)
+    return _wrong_cron(match[1].split(" ")) if match else "it is neither cron(0 3 * * ? *) nor rate(12 hours), in UTC"
+
+
+def _wrong_cron(texts: list[str]) -> str | None:
+    if len(texts) != len(_FIELDS):
+        return f"cron takes six fields with one space between them, {' '.join(each.name for each in _FIELDS)}"
+    if [texts[index] for index in _DAY_FIELDS].count("?") != 1:
+        return "of day-of-month and day-of-week one has to be ?, and only one, as in cron(0 3 * * ? *)"
+    for index, (field, text) in enumerate(zip(_FIELDS, texts, strict=True)):
+        if not (text == "?" and index in _DAY_FIELDS) and not _fits(field, text):
+            names = f", or {field.names[0]} to {field.names[-1]}" if field.names else ""
+            return f"'{text}' can't be its {field.name}, which goes from {field.lowest} to {field.highest}{names}"
+    return None
+
+
+def _fits(field: _Field, text: str) -> bool:
+    return bool(re.fullmatch(field.also, text, re.IGNORECASE)) or all(_part(field, part) for part in text.split(","))
+
+
+def _part(field: _Field, part: str) -> bool:
+    """Whether a part of a list is `*`, a value, or a range, and what steps it may take."""
+    span, slash, step = part.partition("/")
+    if slash and not re.fullmatch(r"[1-9]\d{0,3}", step):
+        return False
+    return span == "*" or all(_value(field, end) for end in span.split("-", 1))
+
+
+def _value(field: _Field, text: str) -> bool:
+    if text.upper() in field.names:
+        return True
+    return bool(re.fullmatch(r"\d{1,4}", text)) and field.lowest <= int(text) <= field.highest
