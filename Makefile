@@ -9,6 +9,8 @@ NODE_READY := $(if $(CI)$(shell command -v npm 2>/dev/null),node_modules/.ready)
 BROWSER_READY := $(if $(CI),$(VENV)/.browser,$(if $(shell test "$$(id -u)" = 0 && command -v apt-get),$(VENV)/.browser))
 # Kedro-Viz is for one test, in an environment of its own: beside Kedro it would hook into the runs of all others.
 VIZ_READY := $(if $(CI),$(VENV)/viz/.ready)
+# The oldest Plotly that reports may be drawn with; only its script is read.
+PLOTLY_READY := $(VENV)/plotly/.ready
 # And checkov, for one long test: it pins versions of what we use ourselves.
 CHECKOV_READY := $(VENV)/checkov/.ready
 UV := 0.13.9
@@ -55,6 +57,10 @@ $(VENV)/viz/.ready: $(READY)
 
 kedro-viz: $(VENV)/viz/.ready  ## Install Kedro-Viz in an environment of its own, for the test that builds its page
 
+$(PLOTLY_READY): tests/report/plotly.txt | $(READY)
+	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --no-deps --target $(VENV)/plotly --requirement tests/report/plotly.txt
+	@touch $@
+
 $(CHECKOV_READY): tests/deploy/checkov.txt | $(READY)
 	@echo "Installing checkov into $(VENV)/checkov, once (half a minute)…"
 	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python $(VENV)/checkov
@@ -64,7 +70,7 @@ $(CHECKOV_READY): tests/deploy/checkov.txt | $(READY)
 demo: $(READY)  ## Run the example pipeline, distributed, on the embedded AWS
 	@cd examples/spaceflights && PATH="$(CURDIR)/$(BIN):$$PATH" ./demo
 
-test: $(READY) $(NODE_READY) $(BROWSER_READY) $(VIZ_READY)  ## Run the tests (under ten minutes on two cores)
+test: $(READY) $(NODE_READY) $(BROWSER_READY) $(VIZ_READY) $(PLOTLY_READY)  ## Run the tests (under ten minutes on two cores)
 	@$(BIN)/python -m pytest -n $(WORKERS) -m 'not long'
 
 test-long: $(READY) $(NODE_READY) $(CHECKOV_READY)  ## Run the long simulations and soak tests (under twenty minutes)

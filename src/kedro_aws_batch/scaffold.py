@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from kedro_aws_batch.graph.compile import project_name
 from kedro_aws_batch.graph.datasets import LOCAL, of_config
+from kedro_aws_batch.package.image import WHEEL, plugin
 
 from .errors import KedroAwsBatchError, ProjectError
 from .wording import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from kedro_aws_batch.package.image import Plugin
 
 TEMPLATES = Path(__file__).parent / "templates"
 #: Of a new service: the part of its functions' names that says which deployment of it they are.
@@ -36,7 +39,7 @@ class Scaffold:
     moved: tuple[str, ...]
 
 
-def scaffold(project: Path, package: str, environment: str, bucket: str) -> Scaffold:
+def scaffold(project: Path, package: str, environment: str, bucket: str, plugin_from: str = WHEEL) -> Scaffold:
     """Return the files for a project: its catalog is the base's, with the local files on S3."""
     catalog, moved = _catalog(project, bucket)
     name = project_name(package)
@@ -48,7 +51,7 @@ def scaffold(project: Path, package: str, environment: str, bucket: str) -> Scaf
         "stage": STAGE,
         "region": _region(),
         "python": f"{sys.version_info.major}.{sys.version_info.minor}",
-        "requirements": _requirements(project),
+        "requirements": _requirements(project, plugin(plugin_from)),
     }
     files = {
         f"conf/{environment}/catalog.yml": catalog,
@@ -91,12 +94,13 @@ def _filled(name: str, values: Mapping[str, str]) -> str:
     return Template((TEMPLATES / name).read_text(encoding="utf-8")).substitute(values)
 
 
-def _requirements(project: Path) -> str:
+def _requirements(project: Path, ours: Plugin) -> str:
     """Return the lines that install what the project needs, before its code is copied, so that they are cached."""
     if (project / "requirements.txt").is_file():
-        return 'COPY requirements.txt .\nRUN pip install -r requirements.txt kedro-aws-batch "s3fs>=2026"'
+        return f"{ours.before}COPY requirements.txt .\nRUN pip install -r requirements.txt {ours.requirement}"
     # Kedro's pyproject.toml names the README, without which some build back ends refuse to install the project.
-    return 'COPY pyproject.toml README* LICENSE* ./\nCOPY src src\nRUN pip install . kedro-aws-batch "s3fs>=2026"'
+    copies = "COPY pyproject.toml README* LICENSE* ./\nCOPY src src\n"
+    return f"{ours.before}{copies}RUN pip install . {ours.requirement}"
 
 
 def _catalog(project: Path, bucket: str) -> tuple[str, tuple[str, ...]]:

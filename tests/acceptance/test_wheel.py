@@ -143,12 +143,69 @@ def install(wheel: Path, extras: str, directory: Path) -> Path:
     tool = uv if uv.exists() else Path(shutil.which("uv") or pytest.fail("uv, which `make` installs, was not found"))
     run(tool, "venv", "--quiet", "--python", sys.executable, directory / "venv", cwd=directory)
     installed = directory / "venv/bin/python"
-    command = (tool, "pip", "install", "--quiet", "--python", installed, "--constraint", ROOT / "constraints.txt")
+    command = (
+        tool,
+        "pip",
+        "install",
+        "--quiet",
+        "--python",
+        installed,
+        "--constraint",
+        ROOT / "constraints.txt",
+    )
     try:
         run(*command, "--offline", f"{wheel}{extras}", cwd=directory)
     except AssertionError:  # the cache was filled by `make`; should it have been emptied since, the network has it
         run(*command, f"{wheel}{extras}", cwd=directory)
     return installed
+
+
+REBUILD = """
+import sys
+from pathlib import Path
+from kedro_aws_batch.package.wheel import write_wheel
+print(write_wheel(Path(sys.argv[1])))
+"""
+
+
+@pytest.fixture(scope="module")
+def bare(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Python of an environment that has the wheel without extras."""
+    return install(wheel, "", tmp_path_factory.mktemp("bare"))
+
+
+def test_an_installed_wheel_makes_itself_again_for_the_image(wheel: Path, bare: Path, tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(REBUILD, encoding="utf-8")
+    made = []
+    for place in ("one", "two"):
+        made.append(Path(run(bare, tmp_path / "program.py", tmp_path / place, cwd=tmp_path).strip()))
+        for file in bare.parents[1].glob("lib/python*/site-packages/kedro_aws_batch/*.py"):
+            os.utime(file)
+
+    assert [each.name for each in made] == [wheel.name] * 2
+    assert made[0].read_bytes() == made[1].read_bytes()
+    with zipfile.ZipFile(wheel) as built, zipfile.ZipFile(made[0]) as again:
+        assert {name: again.read(name) for name in again.namelist()} == {
+            name: _sorted(built.read(name)) if name.endswith("/RECORD") else built.read(name)
+            for name in built.namelist()
+        }
+
+
+def _sorted(record: bytes) -> bytes:
+    """Return a RECORD as ours is: its own line last."""
+    lines = record.decode().splitlines()
+    return "\n".join([*sorted(lines[:-1]), lines[-1], ""]).encode()
+
+
+def test_an_installation_that_is_not_whole_makes_no_wheel(bare: Path, tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(REBUILD, encoding="utf-8")
+    (template,) = bare.parents[1].glob("lib/python*/site-packages/kedro_aws_batch/templates/package.json")
+    template.rename(tmp_path / "package.json")
+    with pytest.raises(
+        AssertionError, match=r"lacks 'kedro_aws_batch/templates/package.json'. Install kedro-aws-batch"
+    ):
+        run(bare, tmp_path / "program.py", tmp_path, cwd=tmp_path)
+    (tmp_path / "package.json").rename(template)
 
 
 def test_the_installed_wheel_runs_a_pipeline_outside_the_checkout(wheel: Path, tmp_path: Path) -> None:
@@ -169,9 +226,8 @@ def test_the_installed_wheel_runs_a_pipeline_outside_the_checkout(wheel: Path, t
     assert list(elsewhere.iterdir()) == []
 
 
-def test_the_commands_the_hooks_and_the_job_need_no_extra(wheel: Path, tmp_path: Path) -> None:
+def test_the_commands_the_hooks_and_the_job_need_no_extra(bare: Path, tmp_path: Path) -> None:
     """An image for AWS Batch has the plugin without `local`, and Kedro loads all of its entry points there."""
-    python = install(wheel, "", tmp_path)
     (tmp_path / "program.py").write_text(BARE, encoding="utf-8")
 
-    assert run(python, tmp_path / "program.py", cwd=tmp_path).splitlines()[-1] == "aws_batch, without moto"
+    assert run(bare, tmp_path / "program.py", cwd=tmp_path).splitlines()[-1] == "aws_batch, without moto"

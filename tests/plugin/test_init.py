@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from kedro_aws_batch import __version__
+
 from .commands import call
 from .project import Sources, pickled
 
@@ -26,11 +28,23 @@ BASE: dict[str, Any] = {
 }
 
 
+WHEEL = f"kedro_aws_batch-{__version__}-py3-none-any.whl"
+
+
 @pytest.fixture
 def bare(make_project: Make, monkeypatch: pytest.MonkeyPatch) -> Path:
     project = make_project(Sources(base_catalog=BASE))
     for file in ("catalog.yml", "parameters.yml"):
         (project / "conf/aws_batch" / file).unlink()
+    monkeypatch.chdir(project)
+    return project
+
+
+@pytest.fixture
+def deployable(make_project: Make, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project that lacks nothing for packaging but what init writes."""
+    base = {name: pickled(f"data/{name}.pkl") for name in ("raw", "middle", "final")}
+    project = make_project(Sources(base_catalog=base))
     monkeypatch.chdir(project)
     return project
 
@@ -90,11 +104,86 @@ def test_the_image_is_made_of_what_the_project_has(bare: Path, lists: list[str])
     copies = [line.split()[1:] for line in lines if line.startswith("COPY ") and "--from=" not in line]
     whole = copies.index([".", "."])
     assert [name for *names, _ in copies for name in names if "*" not in name and not (bare / name).exists()] == []
-    before = {found.name for *names, _ in copies[:whole] for name in names for found in bare.glob(name)}
+    before = {found.name for *names, _ in copies[:whole] for name in names for found in bare.glob(name)} - {WHEEL}
     assert before == ({"requirements.txt"} if "requirements.txt" in lists else {"pyproject.toml", "src", *lists})
     assert all(target.endswith("/") for *names, target in copies if len(names) > 1)
     ignored = (bare / ".dockerignore").read_text().splitlines()
+    assert f"!{copies[0][0]}" in ignored
     assert not {"src", "conf", "conf/aws_batch", "conf/base", "pyproject.toml", "README.md", *lists} & set(ignored)
+
+
+def installs(project: Path) -> str:
+    """Return what the project's Dockerfile has pip install."""
+    (line,) = re.findall(r"^RUN pip install (.*)$", (project / "Dockerfile").read_text(), re.MULTILINE)
+    return str(line)
+
+
+def test_the_image_gets_the_wheel_of_what_packages(bare: Path) -> None:
+    result = call("init")
+    wheel = bare / "build/aws_batch" / WHEEL
+    assert f"wrote build/aws_batch/{WHEEL}\n" in result.output
+    assert "COPY build/aws_batch/kedro_aws_batch-*.whl /wheels/\n" in (bare / "Dockerfile").read_text()
+    assert installs(bare).endswith('"$(echo /wheels/kedro_aws_batch-*.whl)[s3]"')
+    with zipfile.ZipFile(wheel) as archive:
+        assert archive.testzip() is None
+        assert {"kedro_aws_batch/job.py", "kedro_aws_batch/_service/serverless.yml"} <= set(archive.namelist())
+
+
+def test_packaging_leaves_one_wheel_and_of_this_version(deployable: Path) -> None:
+    call("init", "--force", "--bucket=mine")
+    first = (deployable / "build/aws_batch" / WHEEL).read_bytes()
+    older = deployable / "build/aws_batch/kedro_aws_batch-0.0.9-py3-none-any.whl"
+    (deployable / "build/aws_batch" / WHEEL).rename(older)
+    result = call("package")
+    assert f"build/aws_batch/{WHEEL}: kedro-aws-batch for the image.\n" in result.output
+    assert [found.name for found in (deployable / "build/aws_batch").glob("*.whl")] == [WHEEL]
+    assert (deployable / "build/aws_batch" / WHEEL).read_bytes() == first
+
+
+@pytest.mark.parametrize(
+    ("source", "pinned"),
+    [
+        ("index", f'"kedro-aws-batch[s3]=={__version__}"'),
+        (
+            "git+https://git.example/kedro-aws-batch@v1",
+            f'"kedro-aws-batch[s3] @ git+https://git.example/kedro-aws-batch@v1" "kedro-aws-batch=={__version__}"',
+        ),
+    ],
+)
+def test_the_image_may_get_the_plugin_from_elsewhere_in_the_version_that_packages(
+    deployable: Path, source: str, pinned: str
+) -> None:
+    assert call("init", "--force", "--bucket=mine", f"--plugin-from={source}").exit_code == 0
+    assert installs(deployable).endswith(pinned)
+    assert list(deployable.glob("build/**/*.whl")) == []
+    assert call("package").exit_code == 0
+
+    dockerfile = deployable / "Dockerfile"
+    dockerfile.write_text(dockerfile.read_text().replace(f"=={__version__}", "==0.0.9"))
+    refused = call("package")
+    assert refused.stderr == (
+        f"Error: The Dockerfile installs kedro-aws-batch 0.0.9, and this is {__version__}: jobs and functions have to "
+        f"be of one version. Write {__version__} there, and build and push the image under a new tag.\n"
+    )
+
+
+ENDING = f"end it with @ and the commit, or the tag, of {__version__}."
+
+
+@pytest.mark.parametrize(
+    ("source", "why"),
+    [
+        ("pypi", "--plugin-from takes wheel, index or a URL that begins with git+, not 'pypi'."),
+        (
+            "git+ssh://git.example/ours",
+            f"'git+ssh://git.example/ours' says not which kedro-aws-batch: {ENDING}",
+        ),
+    ],
+)
+def test_a_source_of_the_plugin_that_says_not_which_is_refused(bare: Path, source: str, why: str) -> None:
+    refused = call("init", f"--plugin-from={source}")
+    assert (refused.exit_code, refused.stderr) == (1, f"Error: {why}\n")
+    assert not (bare / "Dockerfile").exists()
 
 
 def test_the_deploying_tool_is_pinned(bare: Path) -> None:

@@ -32,10 +32,10 @@ def browser() -> Iterator[Browser]:
 def open_report(browser: Browser, tmp_path: Path) -> Callable[..., Page]:
     """Return what writes the report of a run and opens it, as a user would, from a file."""
 
-    def opened(state: RunState, measured: Measured | None = None) -> Page:
+    def opened(state: RunState, measured: Measured | None = None, plotly: str | None = None) -> Page:
         file = tmp_path / "report.html"
         link = lambda group: f"https://logs.example/{group.index}"  # noqa: E731
-        page = render(content(state, Prices(), link, About(measured=measured)))
+        page = render(content(state, Prices(), link, About(measured=measured)), plotly)
         file.write_text(page, encoding="utf-8", newline="")
         tab = browser.open(file.as_uri())
         tab.look(1280, 900)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kedro_aws_batch.container.usage import Used
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
 
     Open = Callable[..., Page]
 
+ROOT = Path(__file__).parents[2]
+#: `make` keeps it apart from the Plotly that is installed.
+OLDEST_PLOTLY = ROOT / ".venv/plotly/plotly/package_data/plotly.min.js"
 LOOKS = [(1280, 900, "light"), (1280, 900, "dark"), (400, 800, "light"), (400, 800, "dark")]
 #: The bars of a colour, which CSS names, as Plotly drew them.
 BARS = """(name => { const probe = document.createElement('i'); document.body.append(probe);
@@ -111,6 +116,37 @@ def test_the_report_of_a_run_that_failed_shows_red_and_says_why(open_report: Ope
     page.screenshot("failed-hover")
     keep(page, "failed")
     assert sound(page)
+
+
+def drawn(page: Page) -> dict[str, Any]:
+    """Return what of a failed run the timeline shows."""
+    kinds = ("waiting", "starting", "succeeded", "failed", "cancelled")
+    return {
+        "bars": {kind: page.run(f"{BARS}({json.dumps(kind)})") for kind in kinds},
+        "crosses": page.run("document.querySelectorAll('#chart .scatterlayer .point').length"),
+        "names": texts(page, "#chart .yaxislayer-above text"),
+        "times": texts(page, "#chart .xaxislayer-above text"),
+        "told": hover(page, "document.querySelector('#chart .scatterlayer .point')"),
+    }
+
+
+def test_the_oldest_plotly_that_may_be_installed_draws_the_same(open_report: Open) -> None:
+    """kedro-datasets takes none from 6 on, so in many projects Plotly is 5."""
+    new = open_report(runs.failed())
+    shown = drawn(new)
+    old = open_report(runs.failed(), plotly=OLDEST_PLOTLY.read_text(encoding="utf-8"))
+    versions = [page.run("Plotly.version.split('.')[0]") for page in (new, old)]
+    assert versions[0] > versions[1] == "2"  # of plotly.js: Plotly 5 has 2
+    assert drawn(old) == shown
+    assert (shown["bars"]["failed"], shown["crosses"]) == (1, 2)
+    keep(old, "plotly-5")
+    assert sound(old)
+
+
+def test_the_oldest_plotly_is_the_one_that_the_extra_names() -> None:
+    extra = re.search(r'"plotly>=(.+?)"', (ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert extra is not None
+    assert (ROOT / "tests/report/plotly.txt").read_text(encoding="utf-8") == f"plotly=={extra[1]}\n"
 
 
 def test_what_jobs_used_of_what_they_asked_for_is_beside_it(open_report: Open) -> None:

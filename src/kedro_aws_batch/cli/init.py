@@ -5,18 +5,20 @@ from __future__ import annotations
 import click
 
 from kedro_aws_batch.graph.project import bootstrap, find_project
+from kedro_aws_batch.package.image import provide
 from kedro_aws_batch.quiet import stdout_kept_clean
 from kedro_aws_batch.scaffold import scaffold, write
 from kedro_aws_batch.wording import counted
 
 
-def init(environment: str, bucket: str, force: bool) -> None:
+def init(environment: str, bucket: str, force: bool, plugin_from: str) -> None:
     """Write the files, and say what comes next."""
     with stdout_kept_clean():
         project = find_project()
-        found = scaffold(project, bootstrap(project), environment, bucket)
+        found = scaffold(project, bootstrap(project), environment, bucket, plugin_from)
         write(project, found, force)
-    for name in found.files:
+        wheel = provide(project)
+    for name in [*found.files, *([wheel.relative_to(project).as_posix()] if wheel else [])]:
         click.echo(f"wrote {name}")
     if found.moved:
         click.echo(f"{counted(len(found.moved), 'dataset')} moved to s3://{bucket}/ in conf/{environment}/catalog.yml")

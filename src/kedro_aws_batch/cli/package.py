@@ -15,6 +15,7 @@ from kedro_aws_batch.deploy.deployment import Target
 from kedro_aws_batch.graph.compile import to_json
 from kedro_aws_batch.graph.datasets import bucket_of
 from kedro_aws_batch.package import Settings, service_and_stage, stage
+from kedro_aws_batch.package.image import provide
 from kedro_aws_batch.wording import counted, listed
 
 from .prepare import prepare_whole
@@ -53,11 +54,14 @@ def stage_project(wanted: Wanted, prepared: Prepared, output: Path | None) -> st
     directory = output or target.directory
     buckets = _buckets(wanted, target, compiled)
     owner = None if output else project.path
+    wheel = provide(project.path) if owner else None
     with tempfile.TemporaryDirectory() as temporary:
         graph = Path(temporary) / "graph.json"
         graph.write_text(to_json(compiled.document), encoding="utf-8")
         packaged = stage(graph, directory, Settings(service, buckets, _schedules(wanted, project), owner))
     _tell(directory, packaged, compiled, buckets)
+    if wheel:
+        click.echo(f"{_seen(wheel)}: kedro-aws-batch for the image.")
     return stage_name
 
 

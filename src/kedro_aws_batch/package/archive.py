@@ -7,13 +7,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from kedro_aws_batch.package import bytecode
 from kedro_aws_batch.package.errors import PackageError
 from kedro_aws_batch.package.requirements import install
+from kedro_aws_batch.package.zips import write_zip
 from kedro_aws_batch.service_root import service_root
 
 #: The Pythons that Lambda has, which our bytecode has to fit.
@@ -23,10 +23,6 @@ PACKAGES = ("adapters", "dag", "handlers", "runs")
 GRAPH = "graph.json"
 #: Lambda's limit on a zip. Ours has two million bytes, and what the graph takes.
 LARGEST = 50 * 1024 * 1024
-#: The earliest time that a zip can hold.
-_EPOCH = (1980, 1, 1, 0, 0, 0)
-_READABLE = 0o100644 << 16
-_UNIX = 3
 
 
 @dataclass(frozen=True)
@@ -50,7 +46,8 @@ def build_zip(graph_document: Path, target: Path) -> Packaged:
             shutil.copytree(root / package, tree / package, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
         _compile(tree)
         _copy_graph(graph_document, tree / GRAPH)
-        content = _zip(tree, target)
+        write_zip(target, {path.relative_to(tree).as_posix(): path for path in tree.rglob("*") if path.is_file()})
+    content = target.read_bytes()
     if len(content) > LARGEST:
         raise PackageError(
             f"{target} has {len(content):,} bytes, and Lambda accepts {LARGEST:,}: "
@@ -85,17 +82,3 @@ def _compile(tree: Path) -> None:
     done = subprocess.run(command, env={"PYTHONHASHSEED": "0"}, capture_output=True, text=True, check=False)
     if done.returncode:
         raise PackageError(f"The functions' code can't be compiled: {done.stderr.strip().splitlines()[-1]}")
-
-
-def _zip(tree: Path, target: Path) -> bytes:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = target.with_name(f".{target.name}.part")
-    with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        for name, path in sorted(
-            (path.relative_to(tree).as_posix(), path) for path in tree.rglob("*") if path.is_file()
-        ):
-            entry = zipfile.ZipInfo(name, _EPOCH)
-            entry.compress_type, entry.external_attr, entry.create_system = zipfile.ZIP_DEFLATED, _READABLE, _UNIX
-            archive.writestr(entry, path.read_bytes())
-    unfinished.replace(target)
-    return target.read_bytes()

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from .content import Content
 
 
-def render(content: Content) -> str:
-    """Return the report: the same for the same content."""
-    environment, plotly = _libraries()
-    scripts = [_as_parsed(plotly), _as_parsed(_own("page.js"))]
+def render(content: Content, plotly: str | None = None) -> str:
+    """Return the report: the same for the same content. It draws with this script, or with the installed Plotly's."""
+    environment, installed = _libraries()
+    scripts = [_as_parsed(plotly or installed), _as_parsed(_own("page.js"))]
     return str(
         environment.from_string(_own("page.html")).render(
             content=content,

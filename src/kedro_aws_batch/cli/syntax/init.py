@@ -12,7 +12,15 @@ from kedro_aws_batch.graph.config import NO_BUCKET
 @click.option("-e", "--env", "environment", default="aws_batch", show_default=True, help="The environment to make.")
 @click.option("--bucket", default=NO_BUCKET, show_default=True, help="The S3 bucket for the catalog's datasets.")
 @click.option("--force", is_flag=True, help="Overwrite files that are there.")
-def command(environment: str, bucket: str, force: bool) -> None:
+@click.option(
+    "--plugin-from",
+    default="wheel",
+    show_default=True,
+    metavar="SOURCE",
+    help="Where the image gets kedro-aws-batch: wheel, which packaging puts beside the Dockerfile; index, the package "
+    "index that pip uses there; or git+URL@COMMIT. Always in the version that packages.",
+)
+def command(environment: str, bucket: str, force: bool, plugin_from: str) -> None:
     """Add to a project what running it on AWS Batch takes: an environment, a Dockerfile, a serverless.yml.
 
     The catalog of the new environment is that of conf/base with the local files on S3. Nothing that is there is
@@ -21,7 +29,8 @@ def command(environment: str, bucket: str, force: bool) -> None:
     \b
     Examples:
       kedro aws-batch init --bucket=my-bucket
+      kedro aws-batch init --plugin-from=index
     """
     from kedro_aws_batch.cli.init import init
 
-    init(environment, bucket, force)
+    init(environment, bucket, force, plugin_from)
