@@ -76,7 +76,10 @@ def _place(directory: Path, project: Path | None) -> str:
 def _copy_templates(directory: Path, place: str) -> None:
     root = service_root()
     shutil.rmtree(directory / "resources", ignore_errors=True)
-    shutil.copytree(root / "resources", directory / "resources")
+    for source in (root / "resources").rglob("*.yml"):  # not copytree: the umask holds, not the modes of the installed
+        target = directory / source.relative_to(root)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
     shutil.copyfile(root / "serverless.yml", directory / (SERVICE if place else "serverless.yml"))
     for path in (*directory.glob("*.yml"), *directory.glob("resources/**/*.yml")) if place else ():
         text = path.read_text(encoding="utf-8")
