@@ -12,6 +12,8 @@ from kedro_aws_batch.errors import ServiceError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kedro_aws_batch.kept.state import Live
+
 
 def client(name: str, region: str | None = None) -> Any:
     """Return a boto3 client; a Region that is not set is a sentence.
@@ -32,11 +34,14 @@ def client(name: str, region: str | None = None) -> Any:
         ) from error
 
 
-def embedded_client(name: str, endpoint_url: str, region: str) -> Any:
-    """Return a client of the embedded AWS at an address. Nothing checks its credentials."""
-    key = "embedded"
+def embedded_client(name: str, live: Live) -> Any:
+    """Return a client of the embedded AWS of a local run in progress."""
     return _boto3_client()(
-        name, endpoint_url=endpoint_url, region_name=region, aws_access_key_id=key, aws_secret_access_key=key
+        name,
+        endpoint_url=live.endpoint_url,
+        region_name=live.region,
+        aws_access_key_id=live.access_key_id,
+        aws_secret_access_key=live.secret_access_key,
     )
 
 

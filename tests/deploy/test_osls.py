@@ -224,7 +224,7 @@ def test_a_new_user_has_batch_made_and_runs_on_it(
 
 
 def _reached(aws: EmbeddedAws) -> dict[str, Any]:
-    keys = {"aws_access_key_id": "embedded", "aws_secret_access_key": "embedded"}
+    keys = {"aws_access_key_id": aws.access_key.id, "aws_secret_access_key": aws.access_key.secret}
     return {"endpoint_url": aws.endpoint_url, "region_name": "us-east-1", **keys}
 
 

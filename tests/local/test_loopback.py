@@ -1,4 +1,4 @@
-"""What the server makes of requests that do not come whole, as a killed client leaves them."""
+"""What the server makes of requests that a killed client leaves half sent, and of those that web pages send."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import pytest
 
 from kedro_aws_batch.local.loopback import LoopbackServer, Request, Response
 
-WHOLE = b'POST /thing HTTP/1.1\r\nHost: here\r\nContent-Length: 7\r\n\r\n{"a":1}'
-CHUNKED = b'PUT /thing HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n{"a"\r\n3\r\n:1}\r\n0\r\n\r\n'
+WHOLE = b'POST /thing HTTP/1.1\r\nHost: localhost\r\nContent-Length: 7\r\n\r\n{"a":1}'
+CHUNKED = (
+    b'PUT /thing HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n{"a"\r\n3\r\n:1}\r\n0\r\n\r\n'
+)
 
 
 @pytest.fixture
@@ -47,3 +49,42 @@ def test_a_request_is_handled_when_it_is_whole_and_not_before(
 
     assert send(server, request_).endswith(b"done")
     assert [each.body for each in handled] == [b'{"a":1}']
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.1:8000", "localhost:1", "LOCALHOST", "[::1]:80"])
+def test_a_client_of_this_machine_is_answered(server: LoopbackServer, host: str) -> None:
+    assert send(server, f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()).endswith(b"done")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        "Host: evil.example",
+        "Host: evil.example:{port}",
+        "Host: 127.0.0.1.evil.example",
+        "Host: localhost.evil.example:80",
+        "Host: evil.example\r\nHost: localhost",
+        "Host: localhost\r\nHost: evil.example",
+        "Host:",
+        "X: y",
+        "Host: localhost\r\nOrigin: https://evil.example",
+        "Host: localhost\r\norigin: null",
+        "Host: localhost\r\nOrigin:",
+        "Host: localhost\r\nSec-Fetch-Site: none",
+        "Host: localhost\r\nSec-Fetch-Mode: no-cors",
+        "Host: localhost\r\nReferer: http://localhost:{port}/",
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS"])
+def test_what_a_page_may_have_sent_is_refused_before_anybody_sees_it(
+    server: LoopbackServer, handled: list[Request], method: str, headers: str
+) -> None:
+    answer = send(server, f"{method} /thing HTTP/1.1\r\n{headers.format(port=server.port)}\r\n\r\n".encode())
+    assert (answer.split(b" ")[1], handled) == (b"403", [])
+    assert b"Access-Control" not in answer
+
+
+@pytest.mark.parametrize("line", [b"Origin : x", b" Origin: x", b"Or\tigin: x", b"nothing", b": x"])
+def test_a_header_that_is_none_ends_the_connection(server: LoopbackServer, handled: list[Request], line: bytes) -> None:
+    assert send(server, b"GET / HTTP/1.1\r\nHost: localhost\r\n" + line + b"\r\n\r\n") == b""
+    assert handled == []

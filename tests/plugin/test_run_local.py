@@ -44,7 +44,9 @@ def register_pipelines():
 def chain(make_project: Make, way: str, raw: Any = 21) -> Path:
     base = {"raw": pickled("data/raw.pkl")}
     twice = {**CONFIGURATION, "resources": {"nodes": {"second": {"attempts": 2}}}}
-    project = make_project(Sources(REGISTRY, REMOTE_CHAIN, twice, {"way": way}, base))
+    of_its_own = {**REMOTE_CHAIN, "middle": {**REMOTE_CHAIN["middle"], "credentials": "mine"}}
+    project = make_project(Sources(REGISTRY, of_its_own, twice, {"way": way}, base))
+    (project / "conf/aws_batch/credentials.yml").write_text("mine: {key: AKIDMINE, secret: my-secret}")
     if raw is not None:
         (project / "data").mkdir()
         (project / "data/raw.pkl").write_bytes(pickle.dumps(raw))
@@ -61,7 +63,13 @@ def surroundings() -> dict[str, str]:
 
 def run(project: Path, *words: str) -> subprocess.CompletedProcess[str]:
     process = subprocess.Popen(
-        command(*words), cwd=project, env=surroundings(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command(*words),
+        cwd=project,
+        env=surroundings(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        umask=0o077,
     )
     try:
         output, errors = process.communicate(timeout=120)
@@ -99,6 +107,11 @@ def stored(project: Path) -> dict[str, Any]:
     return {key: pickle.loads((place / "objects" / etag).read_bytes()) for key, etag in objects.items()}  # noqa: S301
 
 
+def readable_by_others(place: Path) -> list[Path]:
+    """Return what users other than the owner may look at, where a umask of 077 held."""
+    return [path for path in [place, *place.rglob("*")] if path.stat().st_mode & 0o077]
+
+
 def the_rest_of(process: subprocess.Popen[str]) -> str:
     """Return what a process prints until it ends; `communicate` would lose what `readline` has read ahead."""
     assert process.stdout is not None
@@ -118,6 +131,7 @@ def test_a_failed_run_says_why_and_is_resumed_once_the_project_is_mended(make_pr
     assert "  RuntimeError: it went wrong\n" in failed.stdout
     assert f"To resume it: kedro aws-batch resume {run_id} --local\n" in failed.stdout
     assert stored(project) == {"raw.pkl": 21, f"middle.pkl/{run_id}/middle.pkl": 21}
+    assert readable_by_others(project / ".kedro_aws_batch") == []
 
     registry = next(project.glob("src/*/pipeline_registry.py"))
     registry.write_text(registry.read_text().replace("it went wrong", "").replace('way == "fail"', "False"))

@@ -56,11 +56,11 @@ def chromium() -> str:
 class Browser:
     """A running Chromium, whose commands wait for their answers."""
 
-    def __init__(self, executable: str) -> None:
+    def __init__(self, executable: str, *flags: str) -> None:
         self._profile = tempfile.mkdtemp(prefix="chromium-")
         command_end, self._commands = os.pipe()
         self._answers, answer_end = os.pipe()
-        command = [executable, *_FLAGS, f"--user-data-dir={self._profile}", "about:blank"]
+        command = [executable, *_FLAGS, *flags, f"--user-data-dir={self._profile}", "about:blank"]
         self._process = subprocess.Popen(
             [sys.executable, "-c", _ON_3_AND_4, str(command_end), str(answer_end), *command],
             pass_fds=(command_end, answer_end),

@@ -10,6 +10,7 @@ from kedro_aws_batch.launch.commands import Commands
 from kedro_aws_batch.launch.execution import INTERRUPTED
 from kedro_aws_batch.launch.local import LocalRun, run_locally
 from kedro_aws_batch.launch.missing import only_missing
+from kedro_aws_batch.launch.own_keys import own_keys
 from kedro_aws_batch.launch.remote import RemoteRun, run_on_aws
 from kedro_aws_batch.launch.selection import inputs_of
 from kedro_aws_batch.launch.sources import for_jobs, with_conf_source
@@ -71,6 +72,7 @@ def _run_locally(way: Way, selection: Selection, asked: Asked, prepared: Prepare
         commands=Commands(way.where.environment, local=True),
         conf_source=way.where.conf_source,
         fresh=way.fresh,
+        s3_keys=own_keys(project.catalog, compiled.datasets),
     )
     return run_locally(local, _display(compiled))
 

@@ -10,11 +10,11 @@ import base64
 import json
 import shutil
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from kedro_aws_batch.client import read_state
-from kedro_aws_batch.files import write_atomically
+from kedro_aws_batch.files import PRIVATE, write_atomically
 
 from .logs import save_log
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 FOLDER = ".kedro_aws_batch/local"
 FORMAT = 1
-#: Says, while a local run is in progress, where its embedded AWS is.
+#: Says, while a local run is in progress, where its embedded AWS is, and by which key one may ask it.
 LIVE = "live.json"
 KEPT_LOGS = 20
 KEPT_RUNS = 100
@@ -96,16 +96,35 @@ def save_run(project: Path, state: RunState) -> None:
         old.unlink()
 
 
+@dataclass(frozen=True)
+class Live:
+    """Where the embedded AWS of a local run in progress is, and the key that it wants."""
+
+    endpoint_url: str
+    region: str
+    #: The prefix of its functions' names.
+    service: str
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+
+
 @contextmanager
-def in_progress(project: Path, endpoint_url: str, region: str, service: str) -> Iterator[None]:
-    """Let other commands find the embedded AWS while this lasts."""
+def in_progress(project: Path, live: Live) -> Iterator[None]:
+    """Let other commands of the same user find the embedded AWS while this lasts."""
     place = folder(project) / LIVE
-    where = {"endpoint_url": endpoint_url, "region": region, "service": service}
-    write_atomically(place, json.dumps(where).encode())
+    write_atomically(place, json.dumps(asdict(live)).encode(), PRIVATE)
     try:
         yield
     finally:
         place.unlink(missing_ok=True)
+
+
+def live(project: Path) -> Live | None:
+    """Return where the embedded AWS of a local run in progress is; None if nothing says that there is one."""
+    try:
+        return Live(**json.loads((folder(project) / LIVE).read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return None
 
 
 def kept_runs(project: Path) -> list[RunState]:

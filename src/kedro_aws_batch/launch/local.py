@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from kedro_aws_batch.client import Service
@@ -53,6 +53,8 @@ class LocalRun:
     commands: Commands
     conf_source: str | None = None
     fresh: bool = False
+    #: The access keys, id → secret, that datasets name for themselves: the embedded S3 takes them.
+    s3_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 def run_locally(run: LocalRun, display: Display) -> int:
@@ -76,10 +78,20 @@ def _run(run: LocalRun, aws: EmbeddedAws, display: Display) -> int:
         state.create_bucket(aws.client("s3"), bucket)
     _say(display, _upload_inputs(run, aws))
     try:
-        with state.in_progress(run.project, aws.endpoint_url, aws.region, aws.service_prefix):
+        with state.in_progress(run.project, _live(aws)):
             return _execute(run, aws, display)
     finally:
         state.save(run.project, aws.client)
+
+
+def _live(aws: EmbeddedAws) -> state.Live:
+    return state.Live(
+        endpoint_url=aws.endpoint_url,
+        region=aws.region,
+        service=aws.service_prefix,
+        access_key_id=aws.access_key.id,
+        secret_access_key=aws.access_key.secret,
+    )
 
 
 def _execute(run: LocalRun, aws: EmbeddedAws, display: Display) -> int:
@@ -117,6 +129,7 @@ def _embedded_aws(run: LocalRun) -> EmbeddedAws:
         job_queues=dict.fromkeys(sorted(queues), vcpus),
         job_definitions={name: JobDefinitionSettings() for name in sorted(definitions)},
         max_vcpus=vcpus,
+        s3_keys=run.s3_keys,
         job_environment={CONF_SOURCE: source} if (source := for_jobs(run.conf_source, run.project)) else {},
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -88,31 +87,23 @@ class LocalRuns:
 
 def live_client(project: Path, name: str) -> Any | None:
     """Return a client of the embedded AWS in which a local run of the project is in progress, or None."""
-    place = _live(project)
-    if place is None:
+    live = kept.live(project)
+    if live is None:
         return None
-    return embedded_client(name, place["endpoint_url"], place["region"])
+    return embedded_client(name, live)
 
 
 def local_runs(project: Path) -> Runs:
     """Return what tells of a project's local runs: the one in progress, if there is one."""
-    place = _live(project)
-    if place is not None:
-        service = Service(place["service"], embedded_client("lambda", place["endpoint_url"], place["region"]))
-        try:
-            service.list_runs(limit=1)
-        except ServiceError:
-            return KeptRuns(project)  # it was killed, and could not say so
-        return service
-    return KeptRuns(project)
-
-
-def _live(project: Path) -> dict[str, str] | None:
+    live = kept.live(project)
+    if live is None:
+        return KeptRuns(project)
+    service = Service(live.service, embedded_client("lambda", live))
     try:
-        found = json.loads((kept.folder(project) / kept.LIVE).read_bytes())
-    except (OSError, ValueError):
-        return None
-    return found if isinstance(found, dict) else None
+        service.list_runs(limit=1)
+    except ServiceError:
+        return KeptRuns(project)  # it was killed, and could not say so
+    return service
 
 
 def find_run(runs: Runs, wanted: str | None, status: Sequence[str] = ()) -> str:

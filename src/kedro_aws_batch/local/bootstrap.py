@@ -44,9 +44,23 @@ def _describe(error: BaseException) -> bytes:
     return json.dumps(described).encode()
 
 
-def _post(connection: http.client.HTTPConnection, path: str, body: bytes) -> None:
-    connection.request("POST", _API + path, body, {"Content-Type": "application/json"})
-    connection.getresponse().read()
+class RuntimeApi:
+    """The Runtime API, on one connection; its address is a host and a port, and what all paths begin with."""
+
+    def __init__(self, address: str) -> None:
+        host, slash, prefix = address.partition("/")
+        self._connection = http.client.HTTPConnection(host)
+        self._root = slash + prefix + _API
+
+    def get(self, path: str) -> http.client.HTTPResponse:
+        """Return an answer, which is to be read before anything else is asked."""
+        self._connection.request("GET", self._root + path)
+        return self._connection.getresponse()
+
+    def post(self, path: str, body: bytes) -> None:
+        """Tell something."""
+        self._connection.request("POST", self._root + path, body, {"Content-Type": "application/json"})
+        self._connection.getresponse().read()
 
 
 def _load(name: str) -> Callable[[Any, Context], Any]:
@@ -71,23 +85,22 @@ def _call(handler: Callable[[Any, Context], Any], headers: dict[str, str], body:
 def main() -> None:
     """Load the handler and serve invocations until the Runtime API goes away."""
     sys.path[0] = os.environ["LAMBDA_TASK_ROOT"]
-    connection = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
+    api = RuntimeApi(os.environ["AWS_LAMBDA_RUNTIME_API"])
     try:
         handler = _load(os.environ["_HANDLER"])
     except BaseException as error:  # noqa: BLE001 - SystemExit on import too is an error of initialisation
         traceback.print_exc()
-        _post(connection, "/init/error", _describe(error))
+        api.post("/init/error", _describe(error))
         sys.exit(1)
     while True:
         try:
-            connection.request("GET", _API + "/invocation/next")
-            response = connection.getresponse()
+            response = api.get("/invocation/next")
         except (http.client.HTTPException, OSError):
             return  # the instance is not needed any more
         headers = {name.lower(): value for name, value in response.getheaders()}
         path, answer = _call(handler, headers, response.read())
         sys.stdout.flush()
-        _post(connection, path, answer)
+        api.post(path, answer)
 
 
 if __name__ == "__main__":

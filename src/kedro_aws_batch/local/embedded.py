@@ -20,6 +20,7 @@ from moto.events.models import events_backends
 from moto.sqs.models import sqs_backends
 
 from kedro_aws_batch._service.dag import limits
+from kedro_aws_batch.local.admission import Admission
 from kedro_aws_batch.local.alarms import Alarms
 from kedro_aws_batch.local.batch.api import BatchApi
 from kedro_aws_batch.local.batch.engine import Engine, Surroundings
@@ -32,7 +33,7 @@ from kedro_aws_batch.local.gateway import Gateway
 from kedro_aws_batch.local.logs import Logs
 from kedro_aws_batch.local.loopback import LoopbackServer, Request, Response
 from kedro_aws_batch.local.mapping import MappedLambdaBackend, Mappings
-from kedro_aws_batch.local.place import ACCESS_KEY, SECRET, Place
+from kedro_aws_batch.local.place import Place, new_access_key
 from kedro_aws_batch.local.processes import Processes
 from kedro_aws_batch.local.provision import Deployment, Provisioner
 from kedro_aws_batch.local.queues import AtomicSqsBackend
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
     from kedro_aws_batch.local.batch.jobs import Json
+    from kedro_aws_batch.local.place import AccessKey
 
 #: moto's state is the process's, so there can be one embedded AWS in it.
 _only = threading.Lock()
@@ -101,6 +103,9 @@ class EmbeddedAws:
     #: Seconds that a job's timeout must be at least.
     minimum_job_timeout: int = limits.TIMEOUT_SECONDS.least
 
+    #: Further access keys, id → secret, that its S3 takes and nothing else of it does: a catalog may name its own.
+    s3_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
+
     _running: _Running | None = field(default=None, init=False, repr=False)
 
     def __enter__(self) -> EmbeddedAws:
@@ -132,8 +137,13 @@ class EmbeddedAws:
         return self._started.place.account
 
     @property
+    def access_key(self) -> AccessKey:
+        """What requests must be signed with: made anew each time, so keep it where only you can read it."""
+        return self._started.place.key
+
+    @property
     def environment(self) -> dict[str, str]:
-        """What a process needs in its environment to use it."""
+        """What a process needs in its environment to use it, the access key included."""
         return self._started.place.environment
 
     if TYPE_CHECKING:
@@ -214,13 +224,14 @@ class _Running:
         BackendDict.reset()
         self._settings = settings
         self._clients: dict[str, Any] = {}
+        key = new_access_key()
         # One for all: each reads botocore's list of endpoints anew.
         self._session = boto3.Session(
-            aws_access_key_id=ACCESS_KEY, aws_secret_access_key=SECRET, region_name=settings.region
+            aws_access_key_id=key.id, aws_secret_access_key=key.secret, region_name=settings.region
         )
         self._gateway: Gateway | None = None
         self._server = LoopbackServer(self._answer, "embedded-aws")
-        self.place = Place(settings.region, f"http://127.0.0.1:{self._server.port}")
+        self.place = Place(settings.region, f"http://127.0.0.1:{self._server.port}", key)
         sqs_backends.backend, AtomicSqsBackend.visibility_timeout = AtomicSqsBackend, settings.visibility_timeout
         events_backends.backend, lambda_backends.backend = DeliveringEventsBackend, MappedLambdaBackend
         dynamodb_backends.backend = PartitionedDynamoDBBackend
@@ -240,7 +251,7 @@ class _Running:
             )
         )
         batch = BatchApi(self.place, self._engine, settings.minimum_job_timeout)
-        self._gateway = Gateway(batch, self.functions, self._asynchronous)
+        self._gateway = Gateway(Admission(key, settings.s3_keys), batch, self.functions, self._asynchronous)
 
     def client(self, service: str) -> Any:
         if service not in self._clients:

@@ -10,7 +10,8 @@ import sys
 import threading
 import uuid
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
+from xml.sax.saxutils import escape
 
 from moto.core.request import (
     PRESERVED_HEADER_NAMES_ENVIRON_KEY,
@@ -20,39 +21,46 @@ from moto.core.request import (
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
 from kedro_aws_batch._service.dag import limits
+from kedro_aws_batch.local.admission import Admission
 from kedro_aws_batch.local.errors import ApiError, EmbeddedAwsError
 from kedro_aws_batch.local.functions import AsyncInvoker, Functions, invocation_error
 from kedro_aws_batch.local.loopback import Request, Response
 
 if TYPE_CHECKING:
+    from flask import Flask
+
     from kedro_aws_batch.local.batch.api import BatchApi
 
 logger = logging.getLogger(__name__)
 
-_SCOPE = re.compile(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/")
 _INVOKE = re.compile(r"/2015-03-31/functions/([^/]+)/invocations/?")
+
+#: Where a request's WSGI environment has the service that it is for.
+_SERVICE = "kedro_aws_batch.service"
+#: What of moto's answers no AWS has: by the one its state is wiped, and its recorder reads and writes files.
+_NOT_AWS = frozenset({"moto_api", "instance_metadata"})
 
 
 class Gateway:
-    """Answers all requests of all services."""
+    """Answers all requests of all services, if whoever sends them may."""
 
-    def __init__(self, batch: BatchApi, functions: Functions, asynchronous: AsyncInvoker) -> None:
+    def __init__(self, admission: Admission, batch: BatchApi, functions: Functions, asynchronous: AsyncInvoker) -> None:
+        self._admission = admission
         self._batch = batch
         self._functions = functions
         self._asynchronous = asynchronous
-        self._moto = DomainDispatcherApplication(create_backend_app)
+        self._moto = _Dispatcher(create_backend_app)
         # moto's UpdateItem reads and writes without a lock: claims were won twice.
         self._dynamodb = threading.Lock()
 
     def __call__(self, request: Request) -> Response:
         """Return the answer, an error's too."""
-        scope = _SCOPE.search(request.header("Authorization"))
-        service = scope[1] if scope else ""
-        path = urlsplit(request.target).path
+        service, path = "", request.path
         try:
+            service = self._admission.service(request)
             return self._answer(service, path, request)
         except ApiError as error:
-            return _error(error)
+            return _refusal(request, error)
         except EmbeddedAwsError as error:
             return _error(ApiError("ServiceUnavailable", str(error), 503))
         except Exception:
@@ -67,8 +75,8 @@ class Gateway:
         if service == "dynamodb":
             _check_batch_write(request)
             with self._dynamodb:
-                return self._ask_moto(request)
-        return self._ask_moto(request)
+                return self._ask_moto(service, request)
+        return self._ask_moto(service, request)
 
     def _invoke(self, name: str, request: Request) -> Response:
         function = self._functions.find(name)
@@ -97,20 +105,36 @@ class Gateway:
         }
         return Response(200, list(headers.items()), invocation.answer)
 
-    def _ask_moto(self, request: Request) -> Response:
+    def _ask_moto(self, service: str, request: Request) -> Response:
         response = Response()
 
         def start(status: str, headers: list[tuple[str, str]], _: Any = None) -> None:
             response.status = int(status[:3])
-            response.headers = headers
+            # moto lets the pages of all sites read its answers.
+            response.headers = [each for each in headers if not each[0].lower().startswith("access-control-")]
 
-        chunks = self._moto(_environ(request), start)
+        chunks = self._moto({**_environ(request), _SERVICE: service}, start)
         try:
             response.body = b"".join(chunks)
         finally:
             if hasattr(chunks, "close"):
                 chunks.close()
         return response
+
+
+class _Dispatcher(DomainDispatcherApplication):
+    """moto's choice of what answers, as far as that is AWS; what is signed for S3 is answered by S3 alone."""
+
+    def get_application(self, environ: dict[str, Any]) -> Flask:
+        if environ[_SERVICE] != "s3":
+            return super().get_application(environ)
+        with self.lock:
+            return self.app_instances.get("s3") or self.app_instances.setdefault("s3", self.create_app("s3"))
+
+    def get_backend_for_host(self, host: str | None) -> Any:
+        if host in _NOT_AWS:
+            raise ApiError("AccessDenied", "The embedded AWS has no such address.", 403)
+        return super().get_backend_for_host(host)
 
 
 def _json(status: int, answer: Any) -> Response:
@@ -121,6 +145,18 @@ def _error(error: ApiError) -> Response:
     body = {"__type": error.code, "code": error.code, "message": error.message, "Message": error.message}
     headers = [("Content-Type", "application/json"), ("x-amzn-ErrorType", error.code)]
     return Response(error.status, headers, json.dumps(body).encode())
+
+
+def _refusal(request: Request, error: ApiError) -> Response:
+    """Return an error in the language that is spoken: S3's and that of forms are XML."""
+    header = request.header("Authorization")
+    bare = not header and not request.header("X-Amz-Target") and request.method in {"GET", "HEAD", "PUT", "DELETE"}
+    s3 = bare or "/s3/aws4_request" in header or header.startswith("AWS ")
+    if not s3 and not request.header("Content-Type").startswith("application/x-www-form-urlencoded"):
+        return _error(error)
+    body = f"<Error><Code>{escape(error.code)}</Code><Message>{escape(error.message)}</Message></Error>"
+    body = body if s3 else f"<ErrorResponse>{body}</ErrorResponse>"
+    return Response(error.status, [("Content-Type", "application/xml")], body.encode())
 
 
 def _check_batch_write(request: Request) -> None:

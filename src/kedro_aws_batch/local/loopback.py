@@ -2,11 +2,15 @@
 
 werkzeug's closes the connection after each answer, which would cost every call
 of every client a connection and a thread.
+
+Loopback is not private: each page that a browser has open can send requests here, and so can whoever else is logged
+in. What a page sends is refused by the server itself; who else may ask is for the application to find out.
 """
 
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import threading
 from collections.abc import Callable
@@ -16,6 +20,12 @@ from typing import BinaryIO
 
 #: More than any AWS API takes in one line or header.
 _LINE_LIMIT = 65536
+#: What the name of a header is made of: https://www.rfc-editor.org/rfc/rfc9110#name-tokens
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+#: How clients of this machine address it. Any other name leads here by another's name server.
+_OWN_NAMES = frozenset({"127.0.0.1", "localhost", "[::1]"})
+#: What browsers say of the page that a request comes from, and no client of AWS says.
+_OF_PAGES = frozenset({"origin", "referer", "sec-fetch-site", "sec-fetch-mode", "sec-fetch-dest", "sec-fetch-user"})
 
 
 @dataclass
@@ -26,6 +36,16 @@ class Request:
     target: str
     headers: list[tuple[str, str]]
     body: bytes
+
+    @property
+    def path(self) -> str:
+        """The path as it was sent, encoded."""
+        return self.target.partition("?")[0]
+
+    @property
+    def query(self) -> str:
+        """The parameters as they were sent, encoded."""
+        return self.target.partition("?")[2]
 
     def header(self, name: str, default: str = "") -> str:
         """Return the first header of this name, in whatever case it came."""
@@ -101,12 +121,20 @@ class LoopbackServer:
         request = _read_request(connection, reader)
         if request is None:
             return False
-        response = self._application(request)
+        response = Response(403, body=b"Not for web pages.") if _of_a_page(request) else self._application(request)
         if response is None:
             return False
         keep_alive = request.header("Connection").lower() != "close" and not self._stopping
         connection.sendall(_encode(response, head=request.method == "HEAD", keep_alive=keep_alive))
         return keep_alive
+
+
+def _of_a_page(request: Request) -> bool:
+    """Return whether a web page may have sent a request, by its own name or by one that was made to lead here."""
+    names = [re.sub(r":\d*$", "", value.lower()) for name, value in request.headers if name.lower() == "host"]
+    return (
+        len(names) != 1 or names[0] not in _OWN_NAMES or any(name.lower() in _OF_PAGES for name, _ in request.headers)
+    )
 
 
 def _shut_down(connection: socket.socket) -> None:
@@ -135,6 +163,8 @@ def _read_headers(reader: BinaryIO) -> list[tuple[str, str]]:
         if not line.endswith(b"\n"):
             raise _cut_short()
         name, _, value = line.decode("latin-1").partition(":")
+        if not _TOKEN.fullmatch(name):
+            raise ValueError(f"not the name of a header: {name!r}")
         headers.append((name, value.strip()))
     return headers
 

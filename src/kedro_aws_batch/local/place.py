@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import base64
 import os
-from dataclasses import dataclass
+import secrets
+from dataclasses import dataclass, field
 
 #: moto's only account.
 ACCOUNT = "123456789012"
-#: Not checked by anything.
-ACCESS_KEY = SECRET = "embedded"  # noqa: S105 - there is no account behind it
+
+
+@dataclass(frozen=True)
+class AccessKey:
+    """By which an embedded AWS knows whom it belongs to."""
+
+    id: str
+    secret: str = field(repr=False)
+
+
+def new_access_key() -> AccessKey:
+    """Return an access key that nobody else knows, in AWS's form: 20 capital letters and digits, and a secret."""
+    return AccessKey(f"EMBEDDED{base64.b32encode(secrets.token_bytes(10)).decode()[:12]}", secrets.token_urlsafe(30))
 
 
 @dataclass(frozen=True)
@@ -17,6 +30,7 @@ class Place:
 
     region: str
     endpoint_url: str
+    key: AccessKey
     account: str = ACCOUNT
 
     @property
@@ -24,8 +38,8 @@ class Place:
         """What makes an AWS client use the embedded AWS and nothing of the user's own account."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint_url,
-            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
-            "AWS_SECRET_ACCESS_KEY": SECRET,
+            "AWS_ACCESS_KEY_ID": self.key.id,
+            "AWS_SECRET_ACCESS_KEY": self.key.secret,
             "AWS_REGION": self.region,
             "AWS_DEFAULT_REGION": self.region,
             "AWS_EC2_METADATA_DISABLED": "true",

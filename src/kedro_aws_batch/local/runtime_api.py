@@ -2,11 +2,16 @@
 
 https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html, one port for each
 instance, so that AWS's own runtime clients can be run against it too.
+
+All paths begin with a secret that only the instance is told, as a part of the address. AWS's client for Python finds
+invocations and answers them so; an error of initialisation it can't tell, and ends with an exit status instead.
 """
 
 from __future__ import annotations
 
+import hmac
 import json
+import secrets
 import threading
 import time
 from dataclasses import dataclass, field
@@ -54,8 +59,10 @@ class RuntimeApi:
         self.ready = threading.Event()
         #: What it says has kept it from starting.
         self.init_error: bytes | None = None
+        self._prefix = f"/{secrets.token_urlsafe()}"
         self._server = LoopbackServer(self._answer, f"runtime-api {function.name}")
-        self.address = f"127.0.0.1:{self._server.port}"
+        #: What AWS_LAMBDA_RUNTIME_API is to be.
+        self.address = f"127.0.0.1:{self._server.port}{self._prefix}"
 
     def offer(self, invocation: Invocation) -> None:
         """Hand an invocation to the instance, which must be waiting for one."""
@@ -75,7 +82,10 @@ class RuntimeApi:
         self._server.stop()
 
     def _answer(self, request: Request) -> Response | None:
-        path = request.target.removeprefix(_VERSION)
+        prefix = self._prefix + _VERSION
+        if not hmac.compare_digest(request.target[: len(prefix)].encode(), prefix.encode()):
+            return Response(403)
+        path = request.target[len(prefix) :]
         if path == "/invocation/next":
             return self._take_next()
         if path == "/init/error":

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import stat
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FIRST, SECOND, THIRD = (f"2026-11-2{day}T10.00.00.000Z" for day in (1, 2, 3))
+LIVE = kept.Live(
+    endpoint_url="http://127.0.0.1:1",
+    region="us-east-1",
+    service="gone",
+    access_key_id="EMBEDDED",
+    secret_access_key="the-secret",  # noqa: S106
+)
 SUMMARIES = [RunSummary(THIRD, "SUCCEEDED"), RunSummary(SECOND, "FAILED"), RunSummary(FIRST, "FAILED")]
 
 
@@ -86,6 +95,24 @@ def test_a_finished_local_run_is_told_as_it_ended(tmp_path: Path) -> None:
 
 
 def test_a_local_run_that_was_killed_is_not_taken_for_one_in_progress(tmp_path: Path) -> None:
-    with kept.in_progress(tmp_path, "http://127.0.0.1:1", "us-east-1", "gone"):
+    with kept.in_progress(tmp_path, LIVE):
         assert isinstance(local_runs(tmp_path), KeptRuns)
     assert not (kept.folder(tmp_path) / kept.LIVE).exists()
+
+
+def test_the_key_of_a_local_run_in_progress_is_its_user_s_alone(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        with kept.in_progress(tmp_path, LIVE):
+            assert stat.S_IMODE((kept.folder(tmp_path) / kept.LIVE).stat().st_mode) == 0o600
+            assert kept.live(tmp_path) == LIVE
+    finally:
+        os.umask(before)
+    assert (kept.live(tmp_path), LIVE.secret_access_key in repr(LIVE)) == (None, False)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"endpoint_url": "http://127.0.0.1:1"}', "null"])
+def test_what_says_nothing_of_a_run_in_progress_is_none(tmp_path: Path, content: str) -> None:
+    kept.folder(tmp_path).mkdir(parents=True)
+    (kept.folder(tmp_path) / kept.LIVE).write_text(content)
+    assert (kept.live(tmp_path), isinstance(local_runs(tmp_path), KeptRuns)) == (None, True)
