@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +54,10 @@ def chromium() -> str:
     return found
 
 
+class NavigatedError(Exception):
+    """The page that was asked has given way to another."""
+
+
 class Browser:
     """A running Chromium, whose commands wait for their answers."""
 
@@ -92,6 +97,8 @@ class Browser:
         self._send({**message, "sessionId": session} if session else message)
         for answer in self._messages():
             if answer.get("id") == self._number:
+                if "navigated" in answer.get("error", {}).get("message", ""):
+                    raise NavigatedError(method)
                 assert "error" not in answer, f"{method}: {answer['error']}"
                 return dict(answer["result"])
             self.events.append(answer)
@@ -141,12 +148,14 @@ class Page:
         return answer["result"].get("value")
 
     def wait(self, condition: str, seconds: float = 30) -> Any:
-        """Return the value of an expression once it is true."""
+        """Return the value of an expression once it is true, of whatever page is there by then."""
         deadline = time.monotonic() + seconds
-        while not (value := self.run(condition)):
+        while True:
+            with suppress(NavigatedError):
+                if value := self.run(condition):
+                    return value
             assert time.monotonic() < deadline, f"never: {condition}"
             time.sleep(0.02)
-        return value
 
     def look(self, width: int, height: int, scheme: str = "light") -> None:
         """Make the window this large, and its user like light or dark."""

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
+import stat
 import threading
 import time
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from werkzeug.serving import make_server
 
-from kedro_aws_batch.cli.ui import Quiet
+from kedro_aws_batch.cli.ui import Quiet, opened
 from kedro_aws_batch.client import Service
 from kedro_aws_batch.launch.commands import Commands
 from kedro_aws_batch.prices import Prices
 from kedro_aws_batch.report.content import About, content
 from kedro_aws_batch.report.page import render
-from kedro_aws_batch.ui.app import COOKIE, Source, _form, create_app
+from kedro_aws_batch.ui.app import Entrance, Source, create_app
 
 from . import runs
 
@@ -33,8 +36,11 @@ if TYPE_CHECKING:
     from .browser import Browser, Page
 
 KEY = "the-key"
+ROOT = "/of-this-page"
+FORM = "the-form"
+HERE = {"base_url": "http://127.0.0.1:8000"}
 GOING = runs.going_on()
-RUN = f"/runs/{GOING.run_id}"
+RUN = f"{ROOT}/runs/{GOING.run_id}"
 
 
 class FakeLambda:
@@ -83,19 +89,24 @@ def source(functions: FakeLambda) -> Source:
 
 
 @pytest.fixture
-def client(source: Source) -> FlaskClient:
-    return create_app(source, KEY).test_client()
+def entrance() -> Entrance:
+    return Entrance(key=KEY, root=ROOT, form=FORM)
+
+
+@pytest.fixture
+def client(source: Source, entrance: Entrance) -> FlaskClient:
+    return create_app(source, entrance).test_client()
 
 
 @pytest.fixture
 def entered(client: FlaskClient) -> FlaskClient:
-    client.get(f"/?key={KEY}", base_url="http://127.0.0.1:8000")
+    client.get(f"{ROOT}/?key={KEY}", **HERE)
     return client
 
 
 @pytest.fixture
-def address(source: Source) -> Iterator[str]:
-    server = make_server("127.0.0.1", 0, create_app(source, KEY), threaded=True, request_handler=Quiet)
+def address(source: Source, entrance: Entrance) -> Iterator[str]:
+    server = make_server("127.0.0.1", 0, create_app(source, entrance), threaded=True, request_handler=Quiet)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
@@ -105,9 +116,9 @@ def address(source: Source) -> Iterator[str]:
 
 
 def enter(browser: Browser, address: str) -> Page:
-    page = browser.open(f"{address}/?key={KEY}")
-    page.look(1280, 900)
+    page = browser.open(f"{address}{ROOT}/?key={KEY}")
     page.wait("document.querySelector('td a') !== null")
+    page.look(1280, 900)
     return page
 
 
@@ -179,47 +190,94 @@ def _press_resume(page: Page, functions: FakeLambda) -> None:
 
 
 def test_only_whoever_has_the_key_sees_anything(client: FlaskClient) -> None:
-    here = {"base_url": "http://127.0.0.1:8000"}
-    assert [client.get(path, **here).status_code for path in ("/", RUN, f"{RUN}/state", "/?key=wrong")] == [403] * 4
-    answer = client.get(f"/?key={KEY}", **here)
-    assert (answer.status_code, answer.location) == (303, "/")
+    refused = ("/", f"{ROOT}/", RUN, f"{RUN}/state", f"{ROOT}/?key=wrong", f"/?key={KEY}", f"{RUN}?key={KEY}", "/none")
+    assert [client.get(path, **HERE).status_code for path in refused] == [403] * len(refused)
+    answer = client.get(f"{ROOT}/?key={KEY}", **HERE)
+    assert (answer.status_code, f'content="0; url={ROOT}/"' in answer.text) == (200, True)
     cookie = answer.headers["Set-Cookie"]
-    assert ("HttpOnly" in cookie, "SameSite=Strict" in cookie) == (True, True)
-    assert client.get("/", **here).status_code == 200
+    assert ("HttpOnly" in cookie, "SameSite=Strict" in cookie, f"Path={ROOT}/;" in cookie) == (True, True, True)
+    assert client.get(f"{ROOT}/", **HERE).status_code == 200
+
+
+def test_the_cookie_opens_nothing_but_this_page_and_is_sent_to_nothing_else(source: Source) -> None:
+    one, other = Entrance(), Entrance()
+    client = create_app(source, one).test_client()
+    cookie = client.get(f"{one.root}/?key={one.key}", **HERE).headers["Set-Cookie"]
+    for secret in (one.key, one.form):
+        assert secret not in cookie
+    page = client.get(f"{one.root}/runs/{GOING.run_id}", **HERE).text
+    assert (one.form in page, one.key in page, one.ticket in page) == (True, False, False)
+    assert (
+        client.get(f"{one.root}/?key={one.ticket}", headers={"Cookie": ""}, **HERE).status_code == 200
+    )  # by its cookie
+    fresh = create_app(source, one).test_client()
+    assert fresh.get(f"{one.root}/?key={one.ticket}", **HERE).status_code == 403
+    differing = [getattr(one, name) != getattr(other, name) for name in ("key", "root", "cookie", "ticket", "form")]
+    assert all(differing)
+    assert client.get("/", **HERE).request.headers.get("Cookie") is None  # as what listens at another port is asked
+
+
+def test_a_key_for_once_opens_once(source: Source, entrance: Entrance) -> None:
+    app, path = create_app(source, entrance), entrance.address_for_once("")
+    assert [app.test_client().get(path, **HERE).status_code for _ in range(2)] == [200, 403]
+
+
+@pytest.mark.filterwarnings("ignore:subprocess .* still running:ResourceWarning")  # click waits for no browser
+def test_a_browser_is_opened_by_a_file_that_only_its_user_reads_and_no_key_among_arguments(
+    browser: Browser, address: str, entrance: Entrance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What opens browsers on this system is replaced by a program that writes down its arguments."""
+    told = tmp_path / "told"
+    for name in ("xdg-open", "open"):
+        (tmp_path / name).write_text(f'#!/bin/sh\necho "$@" > {told}.part && mv {told}.part {told}\n')
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with opened(entrance.address_for_once(address), tmp_path):
+        deadline = time.monotonic() + 30
+        while not told.exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        arguments = told.read_text().split()
+        file = Path(arguments[-1])
+        assert [secret for secret in (KEY, *entrance.once, ROOT) if secret in told.read_text()] == []
+        assert (stat.S_IMODE(file.stat().st_mode), stat.S_IMODE(file.parent.stat().st_mode)) == (0o600, 0o700)
+        page = browser.open(file.as_uri())
+        page.wait("document.querySelector('td a') !== null")
+        assert page.run("location.href") == f"{address}{ROOT}/"
+    assert (file.exists(), entrance.once) == (False, set())
 
 
 def test_a_site_whose_name_leads_here_gets_nothing(client: FlaskClient) -> None:
-    assert client.get(f"/?key={KEY}", base_url="http://evil.example:8000").status_code == 421
+    assert client.get(f"{ROOT}/?key={KEY}", base_url="http://evil.example:8000").status_code == 421
 
 
 @pytest.mark.parametrize("action", ["cancel", "resume"])
 @pytest.mark.parametrize(
     ("form", "origin"),
-    [(None, None), ("wrong", None), (KEY, None), (_form(KEY), "https://evil.example"), (_form(KEY), "null")],
+    [(None, None), ("wrong", None), (KEY, None), (FORM, "https://evil.example"), (FORM, "null")],
 )
 def test_a_form_of_another_site_changes_nothing(
     entered: FlaskClient, functions: FakeLambda, action: str, form: str | None, origin: str | None
 ) -> None:
     headers = {"Origin": origin} if origin else {}
     given = {"form": form} if form else {}
-    answer = entered.post(f"{RUN}/{action}", data=given, headers=headers, base_url="http://127.0.0.1:8000")
+    answer = entered.post(f"{RUN}/{action}", data=given, headers=headers, **HERE)
     assert (answer.status_code, functions.calls) == (403, [])
 
 
 def test_nothing_is_changed_by_following_a_link(entered: FlaskClient, functions: FakeLambda) -> None:
-    assert entered.get(f"{RUN}/cancel", base_url="http://127.0.0.1:8000").status_code == 405
+    assert entered.get(f"{RUN}/cancel", **HERE).status_code == 405
     assert functions.calls == []
 
 
 def test_however_many_look_the_service_is_asked_once_a_second(entered: FlaskClient, functions: FakeLambda) -> None:
     for _ in range(10):
-        assert entered.get(f"{RUN}/state", base_url="http://127.0.0.1:8000").json["status"] == "RUNNING"  # type: ignore[index]
+        assert entered.get(f"{RUN}/state", **HERE).json["status"] == "RUNNING"  # type: ignore[index]
     assert len(functions.called("describe_run")) <= 2
 
 
 def test_what_others_wrote_is_escaped_in_the_list_too(entered: FlaskClient, functions: FakeLambda) -> None:
     functions.state = runs.failed()
-    for path in ("/", RUN):
-        answer = entered.get(path, base_url="http://127.0.0.1:8000")
+    for path in (f"{ROOT}/", RUN):
+        answer = entered.get(path, **HERE)
         assert (answer.status_code, runs.SCRIPT in answer.text, runs.IMAGE in answer.text) == (200, False, False)
-    assert entered.get_cookie(COOKIE, domain="127.0.0.1") is not None

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import secrets
+import tempfile
+from contextlib import contextmanager, nullcontext
+from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from kedro_aws_batch.errors import ProjectError
+from kedro_aws_batch.files import PRIVATE, write_atomically
 from kedro_aws_batch.kept import state as kept
 from kedro_aws_batch.launch.runs import local_runs
 from kedro_aws_batch.report.content import About, content
@@ -21,11 +25,13 @@ from .service import runs_of, this_project
 try:
     from werkzeug.serving import WSGIRequestHandler, make_server
 
-    from kedro_aws_batch.ui.app import Source, create_app
+    from kedro_aws_batch.ui.app import Entrance, Source, create_app
 except ImportError as error:
     raise ProjectError(f"The page needs more packages ({error}): pip install 'kedro-aws-batch[report]'.") from error
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from kedro_aws_batch.client import RunState
 
     from .options import Where
@@ -40,18 +46,41 @@ class Quiet(WSGIRequestHandler):
 
 def serve(where: Where, port: int, browser: bool) -> None:
     """Serve the page until Ctrl-C."""
-    key = secrets.token_urlsafe()
-    server = make_server("127.0.0.1", port, create_app(_source(where), key), threaded=True, request_handler=Quiet)
-    address = f"http://127.0.0.1:{server.server_port}/?key={key}"
-    click.echo(f"Runs: {address}\nCtrl-C ends this page; runs go on.")
-    if browser:
-        click.launch(address)
+    entrance, source = Entrance(), _source(where)
+    server = make_server("127.0.0.1", port, create_app(source, entrance), threaded=True, request_handler=Quiet)
+    origin = f"http://127.0.0.1:{server.server_port}"
+    click.echo(f"Runs: {entrance.address(origin)}\nCtrl-C ends this page; runs go on.")
     try:
-        server.serve_forever()
+        with opened(entrance.address_for_once(origin), _folder()) if browser else nullcontext():
+            server.serve_forever()
     except KeyboardInterrupt:
         click.echo("")
     finally:
         server.server_close()
+
+
+@contextmanager
+def opened(address: str, folder: Path | None) -> Iterator[None]:
+    """Open an address in the user's browser, whose command line says no more than a file that leads there.
+
+    The file lies in this folder, or in the system's for temporary files, for as long as this lasts.
+    """
+    with tempfile.TemporaryDirectory(prefix="ui-", dir=folder) as directory:
+        file = Path(directory) / "runs.html"
+        link = escape(address)
+        write_atomically(file, f'<meta http-equiv="refresh" content="0; url={link}">'.encode(), PRIVATE)
+        click.launch(str(file))
+        yield
+
+
+def _folder() -> Path | None:
+    """Return where a browser may read files: those that a package manager fences in have no access to /tmp."""
+    try:
+        folder = kept.folder(this_project())
+    except ProjectError:
+        return None
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def _source(where: Where) -> Source:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask, Response, abort, jsonify, redirect, render_template_string, request
+from flask import Blueprint, Flask, Response, abort, jsonify, redirect, render_template_string, request
 
 from kedro_aws_batch.client import Service
 from kedro_aws_batch.errors import KedroAwsBatchError
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from kedro_aws_batch.launch.commands import Commands
     from kedro_aws_batch.launch.runs import Runs
 
-COOKIE = "kedro-aws-batch"
 #: Seconds for which an answer of describe_run will do, however many windows are open.
 FRESH = 1.0
 SHOWN = 50
@@ -58,76 +57,123 @@ class Source:
             self._known = {}
 
 
-def create_app(source: Source, key: str) -> Flask:
+@dataclass(frozen=True)
+class Entrance:
+    """By what a page knows who may see it: made anew for each, and each part of it for one purpose.
+
+    Cookies know no ports: what else listens on this machine is sent those of its own paths. So the page lies below a
+    path that nobody else has, and its cookie holds nothing that opens anything else.
+    """
+
+    #: In the address that the command prints.
+    key: str = field(default_factory=secrets.token_urlsafe, repr=False)
+    #: Keys that open the page once, for an address that others may come to see.
+    once: set[str] = field(default_factory=set, repr=False)
+    root: str = field(default_factory=lambda: f"/{secrets.token_urlsafe(16)}")
+    cookie: str = field(default_factory=lambda: f"kedro-aws-batch-{secrets.token_hex(4)}")
+    #: The cookie's value.
+    ticket: str = field(default_factory=secrets.token_urlsafe, repr=False)
+    #: What forms of the page carry.
+    form: str = field(default_factory=secrets.token_urlsafe, repr=False)
+
+    def opens(self, key: str | None) -> bool:
+        """Return whether a key opens the page; one that opens it once no longer does."""
+        if key is None:
+            return False
+        if _same(key, self.key):
+            return True
+        try:
+            self.once.remove(key)
+        except KeyError:
+            return False
+        return True
+
+    def address_for_once(self, origin: str) -> str:
+        """Return an address that opens the page once."""
+        key = secrets.token_urlsafe()
+        self.once.add(key)
+        return f"{origin}{self.root}/?key={key}"
+
+    def address(self, origin: str) -> str:
+        """Return the address that opens the page for as long as it is there."""
+        return f"{origin}{self.root}/?key={self.key}"
+
+
+def create_app(source: Source, entrance: Entrance) -> Flask:
     """Return the page, for whoever has the key."""
     app = Flask("kedro_aws_batch.ui", static_folder=None, template_folder=None)
-    app.before_request(lambda: _admit(key))
+    root = entrance.root
+    app.before_request(lambda: _admit(entrance))
     app.after_request(_close)
-    app.register_error_handler(KedroAwsBatchError, lambda error: (_page("error.html", error=plain(str(error))), 502))
+    app.register_error_handler(
+        KedroAwsBatchError, lambda error: (_page("error.html", root, error=plain(str(error))), 502)
+    )
+    app.register_blueprint(_pages(source, entrance), url_prefix=root)
+    return app
 
-    @app.get("/")
+
+def _pages(source: Source, entrance: Entrance) -> Blueprint:
+    pages, root = Blueprint("pages", __name__), entrance.root
+
+    @pages.get("/")
     def listing() -> str:
         runs = source.runs().list_runs(limit=SHOWN)
         now = int(time.time() * 1000)
-        return _page("runs.html", runs=runs, now=now, moment=moment, lasting=lasting, plain=plain)
+        return _page("runs.html", root, runs=runs, now=now, moment=moment, lasting=lasting, plain=plain)
 
-    @app.get("/runs/<run_id>")
+    @pages.get("/runs/<run_id>")
     def one(run_id: str) -> str:
         state = source.state(run_id)
         shown = {"state": state, "told": _told(state), "resumable": isinstance(source.runs(), Service)}
-        return _page("run.html", **shown, form=_form(key), commands=source.commands)
+        return _page("run.html", root, **shown, form=entrance.form, commands=source.commands)
 
-    @app.get("/runs/<run_id>/state")
+    @pages.get("/runs/<run_id>/state")
     def told(run_id: str) -> AnyResponse:
         return jsonify(_told(source.state(run_id)))
 
-    @app.get("/runs/<run_id>/report")
+    @pages.get("/runs/<run_id>/report")
     def report(run_id: str) -> str:
         return source.render(source.state(run_id))
 
-    @app.post("/runs/<run_id>/cancel")
+    @pages.post("/runs/<run_id>/cancel")
     def cancel(run_id: str) -> AnyResponse:
-        _require_form(key)
+        _require_form(entrance)
         source.runs().cancel_run(run_id, "cancelled in the browser")
         source.forget()
-        return redirect(f"/runs/{run_id}", 303)
+        return redirect(f"{root}/runs/{run_id}", 303)
 
-    @app.post("/runs/<run_id>/resume")
+    @pages.post("/runs/<run_id>/resume")
     def resume(run_id: str) -> AnyResponse:
-        _require_form(key)
+        _require_form(entrance)
         runs = source.runs()
         if not isinstance(runs, Service):
             abort(409)
         again = {"resume_from": run_id, "idempotency_key": request.form.get("once") or secrets.token_hex()}
-        return redirect(f"/runs/{runs.start_run(again).run_id}", 303)
+        return redirect(f"{root}/runs/{runs.start_run(again).run_id}", 303)
 
-    return app
+    return pages
 
 
-def _admit(key: str) -> AnyResponse | None:
+def _admit(entrance: Entrance) -> AnyResponse | None:
     """Let in who has the key and asked for this machine by its own name: other names may be another site's."""
     name = request.host.rsplit(":", 1)[0]
     if name not in ("127.0.0.1", "localhost"):
         abort(421)
-    if _same(request.args.get("key"), key):
-        answer = redirect(request.path, 303)
-        answer.set_cookie(COOKIE, key, httponly=True, samesite="Strict")
+    if request.path == f"{entrance.root}/" and entrance.opens(request.args.get("key")):
+        # Not a redirect: whoever comes from a file must be sent on by this page for a strict cookie to count.
+        answer = Response(_page("enter.html", entrance.root))
+        answer.set_cookie(entrance.cookie, entrance.ticket, path=f"{entrance.root}/", httponly=True, samesite="Strict")
         return answer
-    if not _same(request.cookies.get(COOKIE), key):
+    if not _same(request.cookies.get(entrance.cookie), entrance.ticket):
         abort(Response("Open the address that `kedro aws-batch ui` printed, with its key.", 403, mimetype="text/plain"))
     return None
 
 
-def _require_form(key: str) -> None:
+def _require_form(entrance: Entrance) -> None:
     """Refuse what no form of this page sent."""
     origin = request.headers.get("Origin")
-    if not _same(request.form.get("form"), _form(key)) or origin not in (None, request.host_url.rstrip("/")):
+    if not _same(request.form.get("form"), entrance.form) or origin not in (None, request.host_url.rstrip("/")):
         abort(403)
-
-
-def _form(key: str) -> str:
-    """Return what forms carry: made of the key, from which the key can't be told."""
-    return hmac.new(key.encode(), b"form", "sha256").hexdigest()
 
 
 def _same(given: str | None, wanted: str) -> bool:
@@ -155,8 +201,11 @@ def _told(state: RunState) -> dict[str, Any]:
     }
 
 
-def _page(template: str, **values: Any) -> str:
-    """Return a page; jinja escapes whatever is put into it, and its one script has a number that is used once."""
+def _page(template: str, root: str, **values: Any) -> str:
+    """Return a page whose links begin with `root`.
+
+    Jinja escapes whatever is put into it, and its one script has a number that is used once.
+    """
     nonce = secrets.token_urlsafe()
     text = files(__package__).joinpath(template).read_text(encoding="utf-8")
     style = files(__package__).joinpath("ui.css").read_text(encoding="utf-8")
@@ -165,4 +214,5 @@ def _page(template: str, **values: Any) -> str:
         "frame-src 'self'; form-action 'self'; base-uri 'none'"
     )
     # Of a text, not of a file, Flask escapes too.
-    return render_template_string(text, style=style, policy=policy, nonce=nonce, once=secrets.token_hex(), **values)
+    own = {"style": style, "policy": policy, "nonce": nonce, "once": secrets.token_hex(), "root": root}
+    return render_template_string(text, **own, **values)
