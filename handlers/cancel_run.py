@@ -4,15 +4,15 @@ from typing import Any
 
 from dag.errors import UnknownRunError
 from dag.status import RunStatus
-from handlers.requests import Answer, answering
+from handlers.requests import Reply, answering
 from handlers.service import Context, dispatcher, logger
 
 
 @logger.inject_lambda_context(clear_state=True)
-def handler(event: Any, context: Context) -> Answer:
+def handler(event: Any, context: Context) -> Reply:
     """Return {run_id, status}; a run that has ended keeps its status."""
 
-    def act(request: dict[str, Any]) -> Answer:
+    def act(request: dict[str, Any]) -> Reply:
         runs = dispatcher(context)
         run_id, table = request["run_id"], runs.ports.table
         if table.get_run(run_id) is None:

@@ -3,16 +3,16 @@
 from typing import Any
 
 from dag.errors import UnknownRunError
-from handlers.requests import Answer, answering
+from handlers.requests import Reply, answering
 from handlers.service import Context, dispatcher, logger
 from runs.description import PAGE, describe
 
 
 @logger.inject_lambda_context(clear_state=True)
-def handler(event: Any, context: Context) -> Answer:
+def handler(event: Any, context: Context) -> Reply:
     """Return a run's status, counts and times, and a page of its groups."""
 
-    def act(request: dict[str, Any]) -> Answer:
+    def act(request: dict[str, Any]) -> Reply:
         runs = dispatcher(context)
         run = runs.ports.table.get_run(request["run_id"])
         if run is None:

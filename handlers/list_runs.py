@@ -2,16 +2,16 @@
 
 from typing import Any
 
-from handlers.requests import Answer, answering
+from handlers.requests import Reply, answering
 from handlers.service import Context, dispatcher, logger
 from runs.description import listing
 
 
 @logger.inject_lambda_context(clear_state=True)
-def handler(event: Any, context: Context) -> Answer:
+def handler(event: Any, context: Context) -> Reply:
     """Return {runs: […]}, of one status if the request names one."""
 
-    def act(request: dict[str, Any]) -> Answer:
+    def act(request: dict[str, Any]) -> Reply:
         return {"runs": listing(dispatcher(context), request.get("status"), request.get("limit", 20))}
 
     return answering("list_runs", event, act)

@@ -13,7 +13,7 @@ import fastjsonschema
 from dag.errors import DagError, InvalidRequestError, did_you_mean
 from handlers.service import logger
 
-Answer = dict[str, Any]
+Reply = dict[str, Any]
 
 
 @cache
@@ -47,8 +47,8 @@ def check(function: str, request: Any) -> dict[str, Any]:
     return given
 
 
-def answering(function: str, request: Any, act: Callable[[dict[str, Any]], Answer]) -> Answer:
-    """Return what `act` makes of a request, or the refusal as contract C5 has it."""
+def answering(function: str, request: Any, act: Callable[[dict[str, Any]], Reply]) -> Reply:
+    """Return what `act` makes of a request, or the refusal as an answer (docs/contracts.md)."""
     try:
         return act(check(function, request))
     except DagError as error:

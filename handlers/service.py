@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -74,7 +74,8 @@ _making = threading.Lock()  # boto3's default session is no place for two thread
 @cache
 def _made(name: str, retries: bool) -> Any:
     attempts: Any = {"mode": "standard", "total_max_attempts": 5 if retries else 1}
-    return boto3.client(name, config=Config(retries=attempts, **_TIMEOUTS))  # type: ignore[call-overload]
+    make: Callable[..., Any] = boto3.client  # of any name: the overloads take literals
+    return make(name, config=Config(retries=attempts, **_TIMEOUTS))
 
 
 class _Client:

@@ -2,22 +2,22 @@
 
 from typing import Any
 
-from handlers.requests import Answer, answering
+from handlers.requests import Reply, answering
 from handlers.service import Context, counts, dispatcher, logger, source
 from runs.counting import Count
 from runs.creation import start
 
 
 @logger.inject_lambda_context(clear_state=True)
-def handler(event: Any, context: Context) -> Answer:
+def handler(event: Any, context: Context) -> Reply:
     """Return {run_id, status, groups, nodes} of a new run, or of the one that the request's key already started."""
 
-    def act(request: dict[str, Any]) -> Answer:
+    def act(request: dict[str, Any]) -> Reply:
         # A retry of the same asynchronous invocation has its request id.
         given = request.get("idempotency_key")
         key = f"given:{given}" if given else f"invocation:{context.aws_request_id}"
         run = start(dispatcher(context), source(), request, key)
-        answer: Answer = {
+        answer: Reply = {
             "run_id": run.run_id,
             "status": run.status.value,
             "groups": run.groups_total,

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from kedro_aws_batch.local.alarms import Alarms
     from kedro_aws_batch.local.batch.jobs import Json
-    from kedro_aws_batch.local.batch.requests import Submission
+    from kedro_aws_batch.local.batch.requests import JobRequest
     from kedro_aws_batch.local.logs import Logs
     from kedro_aws_batch.local.place import Place
     from kedro_aws_batch.local.processes import Child, Launch, Processes
@@ -70,7 +70,7 @@ class Engine:
         self._threads: set[threading.Thread] = set()
         self._stopping = False
 
-    def submit(self, submission: Submission) -> Job:
+    def submit(self, submission: JobRequest) -> Job:
         """Take a job in, and start it if it needn't wait."""
         spec = submission.spec
         with self._lock:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Submission:
+class JobRequest:
     """A request that was accepted."""
 
     spec: JobSpec
@@ -24,7 +24,7 @@ class Submission:
     size: int | None
 
 
-def read_submission(backend: BatchBackend, request: Json, minimum_timeout: int) -> Submission:
+def read_submission(backend: BatchBackend, request: Json, minimum_timeout: int) -> JobRequest:
     """Return what is to be run; ClientException says why it can't be."""
     name = request.get("jobName") or ""
     if not limits.JOB_NAME.allows(name):
@@ -53,7 +53,7 @@ def read_submission(backend: BatchBackend, request: Json, minimum_timeout: int) 
         depends_on=depends_on,
         platform_capabilities=list(definition.platform_capabilities or ["EC2"]),
     )
-    return Submission(spec, size)
+    return JobRequest(spec, size)
 
 
 def _check(limit: limits.Limit, given: float) -> None:
