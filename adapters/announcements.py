@@ -18,7 +18,7 @@ _AT_ONCE = 10  # messages of ReceiveMessage and DeleteMessageBatch
 
 
 class EventBusAnnouncements:
-    """Publishes the announcements of contract C9."""
+    """Publishes announcements (docs/contracts.md)."""
 
     def __init__(self, client: EventBridgeClient, bus: str) -> None:
         self._client = client

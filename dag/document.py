@@ -1,4 +1,4 @@
-"""The graph document (contract C4): what the plugin compiles and a run is made of."""
+"""The graph document (docs/contracts.md): what the plugin compiles and a run is made of."""
 
 from __future__ import annotations
 

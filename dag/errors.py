@@ -13,7 +13,7 @@ class DagError(ValueError):
 
     @property
     def kind(self) -> str:
-        """Return the error type of contract C5, as `InvalidRequest`."""
+        """Return the error type in answers, as `InvalidRequest`."""
         return type(self).__name__.removesuffix("Error")
 
 

@@ -1,6 +1,6 @@
 """How a job is named, and what it carries.
 
-The name is all that an event surely has of ours (contract C3), so project, run, group and attempt can be read back.
+The name is all that an event surely has of ours, so project, run, group and attempt can be read back.
 """
 
 from __future__ import annotations

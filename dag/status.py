@@ -1,4 +1,4 @@
-"""The statuses of runs and groups (contract C6), and the policies for a failure."""
+"""The statuses of runs and groups, and the policies for a failure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Makes the announcements of contract C9."""
+"""Makes the announcements of docs/contracts.md."""
 
 from __future__ import annotations
 

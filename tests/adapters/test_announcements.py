@@ -1,4 +1,4 @@
-"""That announcements and messages arrive as contract C9 and the queue's reader expect them."""
+"""That announcements and messages arrive as docs/contracts.md and the queue's reader expect them."""
 
 from __future__ import annotations
 
