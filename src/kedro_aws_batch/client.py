@@ -14,9 +14,10 @@ from .errors import ServiceError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from _typeshed import DataclassInstance
     from mypy_boto3_lambda import LambdaClient
 
-_Answer = TypeVar("_Answer")
+_Answer = TypeVar("_Answer", bound="DataclassInstance")
 
 ENDED = ("SUCCEEDED", "FAILED", "CANCELLED")
 
@@ -229,6 +230,6 @@ def _crash(name: str, raw: bytes) -> str:
 
 def _parse(kind: type[_Answer], answer: Mapping[str, Any]) -> _Answer:
     """Return a value of a dataclass; lists become tuples, and fields that a newer service adds are left out."""
-    known = {one.name for one in fields(kind)}  # type: ignore[arg-type]  # always a dataclass
+    known = {one.name for one in fields(kind)}
     values = {key: tuple(value) if isinstance(value, list) else value for key, value in answer.items() if key in known}
     return kind(**values)

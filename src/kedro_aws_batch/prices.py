@@ -15,8 +15,6 @@ from .wording import money
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from kedro_aws_batch.graph.config import Configuration
-
     from .client import GroupState, RunState
 
 HOUR = 3600
@@ -192,11 +190,6 @@ def read_prices(value: Any, launch_type: str = "EC2") -> Prices:
     usual = _rates(value or {}, TABLE[USUAL[launch_type]])
     queues = value.get("queues", {}) if isinstance(value, dict) else {}
     return Prices(usual, {name: _rates(one, usual) for name, one in queues.items()})
-
-
-def prices_of(configuration: Configuration) -> Prices:
-    """Return the prices of a sound configuration."""
-    return read_prices(configuration.prices, configuration.run["launch_type"])
 
 
 def _rates(value: Any, base: Rates) -> Rates:

@@ -10,17 +10,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from kedro.framework.project import settings
 from kedro.runner import AbstractRunner
 
 from kedro_aws_batch._service.dag.errors import did_you_mean
+from kedro_aws_batch.graph.check import check
+from kedro_aws_batch.graph.compile import compile_project
+from kedro_aws_batch.graph.problems import require_none
 from kedro_aws_batch.graph.project import Opening, open_project
 
 from .errors import KedroAwsBatchError
 from .hooks import hooks
 from .launch.commands import Commands
+from .launch.remote import RemoteRun, run_on_aws
 from .launch.sources import for_jobs, with_conf_source
 from .launch.suggestion import nodes_to_resume_from
-from .prices import prices_of
 from .quiet import stdout_kept_clean
 from .show.display import Display, stdout_console
 from .wording import listed
@@ -90,11 +94,9 @@ class AWSBatchRunner(AbstractRunner):
         return {}
 
     def _run_on_aws(self, pipeline: Pipeline, display: Display) -> None:
-        from .launch.remote import RemoteRun, run_on_aws  # noqa: PLC0415  (boto3 is slow to import)
-
         told = _told()
         compiled, project = _compiled(told, display)
-        display.prices = prices_of(compiled.configuration)
+        display.prices = compiled.configuration.price_list
         commands = Commands(compiled.document["environment"])
         request = with_conf_source(self._request(pipeline, told, compiled), _conf_source(told, project))
         run = RemoteRun(self._prefix(told, compiled), compiled.document, request, commands)
@@ -161,10 +163,6 @@ def _told() -> Told:
 
 def _compiled(told: Told, display: Display) -> tuple[Compiled, Path]:
     """Return the whole project, compiled as it is deployed: without the run's parameters."""
-    from kedro_aws_batch.graph.check import check  # noqa: PLC0415
-    from kedro_aws_batch.graph.compile import compile_project  # noqa: PLC0415
-    from kedro_aws_batch.graph.problems import require_none  # noqa: PLC0415
-
     path, environment = Path(told.run_params["project_path"]), str(told.run_params.get("env") or _default_environment())
     with stdout_kept_clean():
         project = open_project(Opening(environment, path, conf_source=told.conf_source))
@@ -178,14 +176,10 @@ def _compiled(told: Told, display: Display) -> tuple[Compiled, Path]:
 
 
 def _default_environment() -> str:
-    from kedro.framework.project import settings  # noqa: PLC0415
-
     args: Mapping[str, Any] = settings.CONFIG_LOADER_ARGS
     return str(args.get("default_run_env") or "local")
 
 
 def _conf_source(told: Told, project: Path) -> str | None:
-    from kedro.framework.project import settings  # noqa: PLC0415
-
     found = for_jobs(told.conf_source, project)
     return None if found == str(settings.CONF_SOURCE) else found

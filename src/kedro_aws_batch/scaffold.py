@@ -9,11 +9,15 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any
 
+import botocore.session
+import yaml
+
 from kedro_aws_batch.graph.compile import project_name
 from kedro_aws_batch.graph.datasets import LOCAL, of_config
 from kedro_aws_batch.package.image import WHEEL, plugin
 
 from .errors import KedroAwsBatchError, ProjectError
+from .files import write_atomically
 from .wording import listed
 
 if TYPE_CHECKING:
@@ -74,15 +78,11 @@ def _service_name(project: str) -> str:
 
 def _region() -> str:
     """Return the Region that AWS' own tools would use here."""
-    import botocore.session  # noqa: PLC0415
-
     return str(botocore.session.Session().get_config_variable("region") or "us-east-1")
 
 
 def write(project: Path, found: Scaffold, force: bool) -> None:
     """Write the files, all or none. Raises FilesExistError for files that are there already, unless forced to."""
-    from .files import write_atomically  # noqa: PLC0415
-
     existing = [name for name in found.files if (project / name).exists()]
     if existing and not force:
         raise FilesExistError(f"There is already {listed(existing)}: nothing was written. To overwrite: --force.")
@@ -105,8 +105,6 @@ def _requirements(project: Path, ours: Plugin) -> str:
 
 def _catalog(project: Path, bucket: str) -> tuple[str, tuple[str, ...]]:
     """Return the catalog of the new environment, and which datasets in it had been on this machine."""
-    import yaml  # noqa: PLC0415
-
     moved = {name: _on_s3(entry, bucket) for name, entry in _base_entries(project) if _is_local(entry)}
     head = (
         "# The base catalog's datasets that lie on this machine, on S3, where jobs reach them. What nodes pass to\n"
@@ -117,8 +115,6 @@ def _catalog(project: Path, bucket: str) -> tuple[str, tuple[str, ...]]:
 
 
 def _base_entries(project: Path) -> Iterator[tuple[str, Any]]:
-    import yaml  # noqa: PLC0415
-
     for file in sorted((project / "conf/base").glob("**/catalog*.y*ml")):
         try:
             found = yaml.safe_load(file.read_text(encoding="utf-8")) or {}

@@ -8,7 +8,7 @@ import click
 import yaml
 
 from kedro_aws_batch.errors import KedroAwsBatchError, ProjectError
-from kedro_aws_batch.prices import Prices, prices_of, read_prices, wrong_prices
+from kedro_aws_batch.prices import Prices, read_prices, wrong_prices
 
 from .service import configuration_of, this_project
 
@@ -26,7 +26,7 @@ def read_project_prices(where: Where, file: Path | None = None) -> Prices:
         this_project()
     except ProjectError:
         return Prices()
-    return prices_of(configuration_of(where, "prices"))
+    return configuration_of(where, "prices").price_list
 
 
 def prices_or_none(where: Where) -> Prices | None:

@@ -14,7 +14,6 @@ from kedro_aws_batch.launch.own_keys import own_keys
 from kedro_aws_batch.launch.remote import RemoteRun, run_on_aws
 from kedro_aws_batch.launch.selection import inputs_of
 from kedro_aws_batch.launch.sources import for_jobs, with_conf_source
-from kedro_aws_batch.prices import prices_of
 from kedro_aws_batch.quiet import stdout_kept_clean
 from kedro_aws_batch.show.display import Display, stdout_console
 
@@ -78,7 +77,7 @@ def _run_locally(way: Way, selection: Selection, asked: Asked, prepared: Prepare
 
 
 def _display(compiled: Compiled) -> Display:
-    return Display(stdout_console(), prices_of(compiled.configuration))
+    return Display(stdout_console(), compiled.configuration.price_list)
 
 
 def _narrowed(way: Way, project: Project) -> Callable[[Selection], Selection | None]:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import yaml
+
 from kedro_aws_batch.errors import KedroAwsBatchError
 from kedro_aws_batch.graph.problems import require_none
 from kedro_aws_batch.wording import listed
@@ -125,8 +127,6 @@ def _text(project: Path) -> str:
 
 
 def _read(project: Path) -> Mapping[str, Any]:
-    import yaml  # noqa: PLC0415
-
     if not (project / FILE).is_file():
         return {}
     try:

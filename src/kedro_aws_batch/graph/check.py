@@ -7,6 +7,10 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
+from kedro.config import OmegaConfigLoader
+from kedro.framework.project import settings
+from kedro.io.core import parse_dataset_definition
+
 from kedro_aws_batch._service.dag.document import base_name, is_parameter
 from kedro_aws_batch._service.dag.errors import did_you_mean
 from kedro_aws_batch._service.dag.namespaces import prefixes
@@ -193,8 +197,6 @@ def _free_inputs_in_memory(project: Project, compiled: Compiled) -> Iterator[Pro
 
 
 def _unusable_types(project: Project, compiled: Compiled) -> Iterator[Problem]:
-    from kedro.io.core import parse_dataset_definition  # noqa: PLC0415
-
     made = getattr(project.catalog, "_datasets", {})
     seen: set[str] = set()
     for name, dataset in compiled.datasets.items():
@@ -277,9 +279,6 @@ def _keys(node: Node, compiled: Compiled) -> Iterator[str]:
 
 def _parameters_that_lose_their_neighbours(project: Project) -> Iterator[Problem]:
     """Warn of Kedro's default: `--params=a.b=1` under an environment with parameters drops the base's `a.c`."""
-    from kedro.config import OmegaConfigLoader  # noqa: PLC0415
-    from kedro.framework.project import settings  # noqa: PLC0415
-
     arguments = settings.CONFIG_LOADER_ARGS
     soft = (arguments.get("merge_strategy") or {}).get("parameters") == "soft"
     if soft or not issubclass(settings.CONFIG_LOADER_CLASS, OmegaConfigLoader):

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
+import kedro
+
 from kedro_aws_batch._service.dag.document import FORMAT, digest_of, is_parameter
 
 from . import datasets
@@ -133,6 +135,4 @@ def _node(node: Node, configuration: Configuration) -> dict[str, Any]:
 
 
 def _kedro_version() -> str:
-    import kedro  # noqa: PLC0415
-
     return kedro.__version__

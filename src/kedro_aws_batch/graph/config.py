@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from kedro_aws_batch._service.dag.errors import did_you_mean
+from kedro_aws_batch.prices import read_prices
 
 from . import rules
 from .problems import Problem
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from kedro.pipeline.node import Node
 
     from kedro_aws_batch._service.dag.rules import Rule
+    from kedro_aws_batch.prices import Prices
 
 RUN_DEFAULTS: Mapping[str, Any] = {
     "job_queue": None,
@@ -74,8 +76,13 @@ class Configuration:
     service: str
     #: Local folders that every job sees: a mounted file system, or what the image carries.
     shared_paths: tuple[str, ...]
-    #: What reports price jobs at, as it was given: `prices.read_prices` reads it.
+    #: What jobs are priced at, as it was given.
     prices: Any = None
+
+    @property
+    def price_list(self) -> Prices:
+        """Return what jobs are priced at."""
+        return read_prices(self.prices, self.run["launch_type"])
 
 
 @dataclass

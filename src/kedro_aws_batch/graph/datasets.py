@@ -46,9 +46,9 @@ def entry(catalog: Any, name: str) -> Mapping[str, Any]:
     """Return the configuration of a dataset, patterns resolved. It may hold secrets."""
     lazy = getattr(catalog, "_lazy_datasets", {}).get(name)
     if lazy is not None:
-        return lazy.config  # type: ignore[no-any-return]
+        return dict(lazy.config)
     with silent("kedro.io.catalog_config_resolver"):  # which warns of each name that a catch-all pattern takes
-        return catalog.config_resolver.resolve_pattern(name)  # type: ignore[no-any-return]
+        return dict(catalog.config_resolver.resolve_pattern(name))
 
 
 def bucket_of(dataset: Dataset) -> str | None:

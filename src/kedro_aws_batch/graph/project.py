@@ -9,17 +9,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kedro.config import MissingConfigException
+from kedro.framework.project import pipelines, settings
+from kedro.framework.startup import bootstrap_project
+from kedro.utils import find_kedro_project
+
 from kedro_aws_batch._service.dag.errors import did_you_mean
 from kedro_aws_batch.errors import ProjectError
 from kedro_aws_batch.wording import listed
+
+from . import ENVIRONMENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from kedro.framework.context import KedroContext
     from kedro.pipeline import Pipeline
-
-ENVIRONMENT = "aws_batch"
 
 
 @dataclass(frozen=True)
@@ -65,9 +70,6 @@ def read_parameters(opening: Opening) -> dict[str, Any]:
     path = find_project(opening.path)
     bootstrap(path)
     require_environment(path, opening)
-    from kedro.config import MissingConfigException  # noqa: PLC0415
-    from kedro.framework.project import settings  # noqa: PLC0415
-
     source = opening.conf_source or str(path / settings.CONF_SOURCE)
     with warnings.catch_warnings():
         ignore_known_warnings()
@@ -84,8 +86,6 @@ def read_parameters(opening: Opening) -> dict[str, Any]:
 
 def find_project(start: Path | None = None) -> Path:
     """Return the folder of the Kedro project that holds this folder."""
-    from kedro.utils import find_kedro_project  # noqa: PLC0415  (Kedro's import is slow, and logs to stdout)
-
     here = start or Path.cwd()
     found = find_kedro_project(here)
     if found is None:
@@ -97,8 +97,6 @@ def find_project(start: Path | None = None) -> Path:
 
 def environments(path: Path, conf_source: str | None = None) -> list[str] | None:
     """Return the configuration environments of a project, or None if they don't lie in a local folder."""
-    from kedro.framework.project import settings  # noqa: PLC0415
-
     source = path / (conf_source or settings.CONF_SOURCE)
     if not source.is_dir():
         return None
@@ -122,8 +120,6 @@ def ignore_known_warnings() -> None:
 
 def bootstrap(path: Path) -> str:
     """Make the project's package importable and return its name."""
-    from kedro.framework.startup import bootstrap_project  # noqa: PLC0415
-
     try:
         return bootstrap_project(path).package_name
     except Exception as error:
@@ -147,8 +143,6 @@ def _read(path: Path, package: str, opening: Opening) -> Project:
 
 def _pipelines() -> dict[str, Pipeline]:
     """Return the registered pipelines; one that can't be imported is an error, where Kedro only warns and drops it."""
-    from kedro.framework.project import pipelines  # noqa: PLC0415
-
     if hasattr(pipelines, "set_requested"):  # since Kedro 1.5 a run imports no more than it was asked for
         pipelines.set_requested(None)
     with warnings.catch_warnings(record=True) as caught:
@@ -165,14 +159,10 @@ def _pipelines() -> dict[str, Pipeline]:
 
 def _catalog(context: KedroContext) -> Any:
     """Return the catalog of the class that a run uses: `context.catalog` always takes Kedro's own."""
-    from kedro.framework.project import settings  # noqa: PLC0415
-
     return context._get_catalog(catalog_class=settings.DATA_CATALOG_CLASS)  # noqa: SLF001
 
 
 def _parameters(context: KedroContext) -> dict[str, Any]:
-    from kedro.config import MissingConfigException  # noqa: PLC0415
-
     try:
         return dict(context.config_loader["parameters"])
     except MissingConfigException:
@@ -181,9 +171,6 @@ def _parameters(context: KedroContext) -> dict[str, Any]:
 
 def catalog_of_plain_run(path: Path, conf_source: str | None = None) -> dict[str, Any]:
     """Return the catalog's configuration in the environment of a plain `kedro run`, of a bootstrapped project."""
-    from kedro.config import MissingConfigException  # noqa: PLC0415
-    from kedro.framework.project import settings  # noqa: PLC0415
-
     source = conf_source or str(path / settings.CONF_SOURCE)
     with warnings.catch_warnings():
         ignore_known_warnings()
@@ -198,8 +185,6 @@ def catalog_of_plain_run(path: Path, conf_source: str | None = None) -> dict[str
 
 def base_parameters(project: Project) -> dict[str, Any]:
     """Return the parameters of the base environment alone, of a bootstrapped project; none if they can't be read."""
-    from kedro.framework.project import settings  # noqa: PLC0415
-
     base = str(settings.CONFIG_LOADER_ARGS.get("base_env") or "base")
     source = str(project.path / settings.CONF_SOURCE)
     with warnings.catch_warnings():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
-from kedro_aws_batch.graph.project import ENVIRONMENT
+from kedro_aws_batch.graph import ENVIRONMENT
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,10 @@ def watch(execution: Execution, started: Started) -> Watched:
         with execution.display.live():
             state = follow(execution.service, started.run_id, execution.display, execution.pace)
     except KeyboardInterrupt:
-        return _cancel(execution, started.run_id) if execution.commands is None else _leave(execution, started.run_id)
+        if execution.commands is None:
+            return _cancel(execution, started.run_id)
+        execution.display.note(f"Detached: the run goes on.\n{execution.commands.way_back(started.run_id)}", "yellow")
+        return Watched(INTERRUPTED)
     except ServiceError as error:
         if execution.commands is None or error.type != "Unreachable":
             raise
@@ -89,12 +92,6 @@ def _persistently(execution: Execution, request: Mapping[str, Any]) -> Started:
                 raise
             execution.display.note(f"No answer, trying again. ({error})", "yellow")
             time.sleep(max(1.0, execution.pace.interval) if execution.pace.interval else 0)
-
-
-def _leave(execution: Execution, run_id: str) -> Watched:
-    assert execution.commands is not None  # noqa: S101  (its caller has looked)
-    execution.display.note(f"Detached: the run goes on.\n{execution.commands.way_back(run_id)}", "yellow")
-    return Watched(INTERRUPTED)
 
 
 def _cancel(execution: Execution, run_id: str) -> Watched:

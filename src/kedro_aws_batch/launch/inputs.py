@@ -8,9 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
+from kedro.io.catalog_config_resolver import CatalogConfigResolver
 
 from kedro_aws_batch._service.dag.document import base_name, is_parameter
 from kedro_aws_batch.errors import ProjectError
+from kedro_aws_batch.graph.datasets import LOCAL, of_config
+from kedro_aws_batch.graph.project import catalog_of_plain_run
+from kedro_aws_batch.quiet import silent
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -126,12 +130,6 @@ def _etag(s3: S3Client, file: Upload) -> str | None:
 
 def local_sources(project: Path, conf_source: str | None, names: Collection[str]) -> dict[str, Path]:
     """Return the local paths that datasets have in the environment of a plain `kedro run`."""
-    from kedro.io.catalog_config_resolver import CatalogConfigResolver  # noqa: PLC0415
-
-    from kedro_aws_batch.graph.datasets import LOCAL, of_config  # noqa: PLC0415
-    from kedro_aws_batch.graph.project import catalog_of_plain_run  # noqa: PLC0415
-    from kedro_aws_batch.quiet import silent  # noqa: PLC0415
-
     with silent("kedro.io.catalog_config_resolver"):
         config = _without_credentials(catalog_of_plain_run(project, conf_source))
         resolver = CatalogConfigResolver(config, None, {"{default}": {"type": "MemoryDataset"}})

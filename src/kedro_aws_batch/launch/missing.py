@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import kedro
+from kedro.pipeline import Pipeline
+from kedro.runner import SequentialRunner
+
 from kedro_aws_batch.errors import ProjectError
 
 from .selection import Selection
 
 if TYPE_CHECKING:
-    from kedro.pipeline import Pipeline
-
     from kedro_aws_batch.graph.project import Project
 
 
@@ -19,12 +21,8 @@ def only_missing(selection: Selection, project: Project) -> Selection | None:
 
     Makes the datasets of the selected nodes, and asks whether they exist.
     """
-    from kedro.runner import SequentialRunner  # noqa: PLC0415
-
     runner = SequentialRunner()
     if not hasattr(runner, "_filter_pipeline_for_missing_outputs"):
-        import kedro  # noqa: PLC0415
-
         raise ProjectError(f"Kedro {kedro.__version__} has no --only-missing-outputs: install a newer one.")
     try:
         found = runner._filter_pipeline_for_missing_outputs(filtered(selection, project), project.catalog)  # noqa: SLF001
@@ -42,8 +40,6 @@ def only_missing(selection: Selection, project: Project) -> Selection | None:
 
 def filtered(selection: Selection, project: Project) -> Pipeline:
     """Return what of the project is selected, by Kedro's own filter."""
-    from kedro.pipeline import Pipeline  # noqa: PLC0415
-
     together = Pipeline([])
     for name in selection.pipelines or ("__default__",):
         together += project.pipelines[name]

@@ -37,7 +37,7 @@ class Runs(Protocol):
         """Return runs, newest first."""
         ...
 
-    def cancel_run(self, run_id: str, reason: str | None = None) -> str:
+    def cancel_run(self, run_id: str, reason: str | None = None, /) -> str:
         """Cancel a run and return its status."""
         ...
 
@@ -61,7 +61,7 @@ class KeptRuns:
         names = RunSummary.__dataclass_fields__
         return [RunSummary(**{name: getattr(run, name) for name in names}) for run in found[: limit or 20]]
 
-    def cancel_run(self, run_id: str, reason: str | None = None) -> str:  # noqa: ARG002  (it has ended by itself)
+    def cancel_run(self, run_id: str, _: str | None = None) -> str:
         """Return the status that a finished run has."""
         return self.describe_run(run_id).status
 

@@ -7,7 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from kedro_aws_batch.aws_errors import Call, sentence
 from kedro_aws_batch.container.usage import read_used
+from kedro_aws_batch.kept.logs import read_log
+from kedro_aws_batch.show.outcome import LOG_GROUP, end_of_log
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,9 +41,6 @@ class Measured:
 
 def read_streams(logs: Any, groups: Sequence[GroupState]) -> Measured:
     """Return what the ends of jobs' logs in CloudWatch say: one call of GetLogEvents for each job that has run."""
-    from kedro_aws_batch.aws_errors import Call, sentence  # noqa: PLC0415
-    from kedro_aws_batch.show.outcome import LOG_GROUP, end_of_log  # noqa: PLC0415
-
     ran = _ran(groups)
     refused: list[str] = []
     stop = threading.Event()
@@ -62,8 +62,6 @@ def read_streams(logs: Any, groups: Sequence[GroupState]) -> Measured:
 
 def read_files(folder: Path, groups: Sequence[GroupState]) -> Measured:
     """Return what a local run's logs say, which lie in a folder."""
-    from kedro_aws_batch.kept.logs import read_log  # noqa: PLC0415
-
     if not folder.is_dir():
         return Measured(unread="The logs of this run are no longer kept.")
     ran = _ran(groups)
