@@ -3,6 +3,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import zipfile
 from collections.abc import Callable, Mapping
@@ -141,7 +142,19 @@ Packager = Callable[..., Template]
 
 
 @pytest.fixture(scope="session")
-def package(staged: Staged, tmp_path_factory: pytest.TempPathFactory) -> Packager:
+def staged_for_fargate(staged: Staged, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory as it is packaged of a project whose launch_type is FARGATE."""
+    directory = tmp_path_factory.mktemp("fargate") / "staged"
+    shutil.copytree(staged.directory, directory)
+    told = json.loads((directory / "packaged.json").read_text(encoding="utf-8"))
+    assert (told["launchType"], told["platform"]) == ("ec2", "EC2")
+    told |= {"launchType": "fargate", "platform": "FARGATE"}
+    (directory / "packaged.json").write_text(json.dumps(told), encoding="utf-8")
+    return directory
+
+
+@pytest.fixture(scope="session")
+def package(staged: Staged, staged_for_fargate: Path, tmp_path_factory: pytest.TempPathFactory) -> Packager:
     """What makes the template of a variant and stage, once each."""
     made: dict[Any, Template] = {}
 
@@ -150,7 +163,8 @@ def package(staged: Staged, tmp_path_factory: pytest.TempPathFactory) -> Package
         if key not in made:
             target = tmp_path_factory.mktemp("packaged")
             given = params({**VARIANTS[variant], **more})
-            done = osls(staged.directory, "package", f"--package={target}", f"--stage={stage_name}", *given)
+            directory = staged_for_fargate if variant == "fargate" else staged.directory
+            done = osls(directory, "package", f"--package={target}", f"--stage={stage_name}", *given)
             assert done.returncode == 0, done.stdout + done.stderr
             path = target / "cloudformation-template-update-stack.json"
             made[key] = Template(path, json.loads(path.read_text(encoding="utf-8")))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
+import cfnlint  # type: ignore[import-untyped]
 import pytest
 
 from dag.shards import Mark
@@ -13,7 +15,7 @@ from tests.dag.build import document, plan
 from tests.dag.graphs import make_node
 
 from .conftest import Packager, Template
-from .test_template import FUNCTIONS, LOOK, READ, WRITE, as_list, role_of, statements
+from .test_template import FUNCTIONS, LOOK, READ, WRITE, as_list, role_of, statements, text_of
 
 Statement = tuple[frozenset[str], frozenset[str], str]
 
@@ -45,7 +47,7 @@ SUBMITTING = {
     statement(["batch:SubmitJob", "batch:TagResource"], arns("batch", *QUEUES)),
     statement(["batch:SubmitJob", "batch:TagResource"], arns("batch", *DEFINITIONS)),
     statement(
-        "batch:TagResource",
+        ["batch:SubmitJob", "batch:TagResource"],
         arns("batch", "job/*"),
         {
             "StringEquals": {"aws:RequestTag/kedro-project": "golden_flights"},
@@ -97,6 +99,20 @@ def test_a_function_may_do_exactly_this(template: Template, function: str) -> No
         statement(["logs:CreateLogStream", "logs:PutLogEvents"], log),
     }
     assert "ManagedPolicyArns" not in template.properties(role)
+
+
+def test_jobs_may_be_submitted_on_every_resource_that_aws_asks_about(template: Template) -> None:
+    """Of the Service Authorization Reference, as cfn-lint carries it; nothing here consumes consumable resources."""
+    reference = json.loads((Path(cfnlint.__file__).parent / "data/AdditionalSpecs/Policies.json").read_text("utf-8"))
+    asked = {*reference["batch"]["Actions"]["submitjob"]["Resources"]} - {"consumable-resource"}
+
+    kinds = {
+        text_of(place).rpartition("/")[0].rpartition(":")[2]
+        for each in statements(template, role_of(template, "start_run"))
+        if "batch:SubmitJob" in as_list(each["Action"])
+        for place in as_list(each["Resource"])
+    }
+    assert kinds == {each.removesuffix("-revision") for each in asked} == {"job", "job-queue", "job-definition"}
 
 
 def test_a_job_has_the_tags_that_its_submission_is_allowed_with() -> None:

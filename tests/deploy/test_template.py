@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 import yaml
+from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER  # type: ignore[import-untyped]
 
 from dag.blocked import REMEDIES
+from dag.submission import retry_strategy
 from runs.counting import Count
 
 from .conftest import ROOT, VARIANTS, Packager, Template
@@ -307,12 +309,67 @@ def test_batch_is_made_by_the_names_that_the_graph_has(
     assert [each["Reason"] for each in limited] == list(REMEDIES)[:3]  # Batch acts on these alone
     assert environment["Type"] == {"Fn::If": ["UseSpot", *kinds]}
     assert template.body["Parameters"]["Spot"]["Default"] == VARIANTS[variant].get("spot", "false")
-    assert (definition["JobDefinitionName"], definition["PlatformCapabilities"]) == ("kedro_run", [platform])
+    assert (definition["JobDefinitionName"], definition["PlatformCapabilities"]) == ("kedro_run", [{"Ref": "Platform"}])
+    # Where the project was compiled for the other, CloudFormation refuses before it makes anything.
+    declared = template.body["Parameters"]["Platform"]
+    assert (declared["Default"], declared["AllowedValues"]) == (platform, [platform])
     assert "Timeout" not in definition, "it would hold for every job that asks for none"
     assert definition["ResourceRetentionPolicy"] == {"SkipDeregisterOnUpdate": True}
     assert {"Type": "MEMORY", "Value": memory} in definition["ContainerProperties"]["ResourceRequirements"]
-    assert definition["RetryStrategy"]["Attempts"] > 1
-    assert definition["RetryStrategy"]["EvaluateOnExit"][-1] == {"OnReason": "*", "Action": "EXIT"}
+    retries = retry_strategy(1)
+    assert definition["RetryStrategy"] == {
+        "Attempts": retries["attempts"],
+        "EvaluateOnExit": [{key[0].upper() + key[1:]: rule[key] for key in rule} for rule in retries["evaluateOnExit"]],
+    }
+
+
+def test_what_fargate_replaces_has_no_name_and_what_ec2_changes_in_place_may(package: Packager) -> None:
+    fargate, ec2 = (package(variant).properties("ComputeEnvironment") for variant in ("fargate", "ec2-spot"))
+
+    assert "ComputeEnvironmentName" not in fargate
+    assert "ComputeEnvironmentName" not in package("fargate").body["Parameters"]
+    assert (ec2["ComputeEnvironmentName"]["Fn::If"][0], ec2["ReplaceComputeEnvironment"]) == (
+        "NameComputeEnvironment",
+        False,
+    )
+    # "Replaced" by CloudFormation is what its schema calls create-only, of Fargate's also what is so conditionally.
+    schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", "AWS::Batch::ComputeEnvironment").schema
+    replaced = {path.rpartition("/")[2] for path in schema["conditionalCreateOnlyProperties"]}
+    assert {"Subnets", "SecurityGroupIds", "Type"} == replaced & {*fargate["ComputeResources"]}
+
+
+def test_batch_chooses_the_image_of_hosts_so_that_those_with_gpus_have_drivers(package: Packager) -> None:
+    resources = package("ec2-spot").properties("ComputeEnvironment")["ComputeResources"]
+
+    assert not {"Ec2Configuration", "ImageId"} & {*resources}
+
+
+def test_hosts_tell_of_themselves_in_a_session_only_and_no_further_than_a_hop(package: Packager) -> None:
+    template = package("ec2-spot")
+    launch = template.properties("ComputeEnvironment")["ComputeResources"]["LaunchTemplate"]
+
+    assert launch == {
+        "LaunchTemplateId": {"Ref": "HostTemplate"},
+        "Version": {"Fn::GetAtt": ["HostTemplate", "LatestVersionNumber"]},
+    }
+    assert template.properties("HostTemplate")["LaunchTemplateData"] == {
+        "MetadataOptions": {"HttpEndpoint": "enabled", "HttpTokens": "required", "HttpPutResponseHopLimit": 1}
+    }
+
+
+def test_jobs_on_hosts_are_told_their_region(package: Packager) -> None:
+    definition = package("ec2-spot").properties("JobDefinition")
+
+    assert definition["ContainerProperties"]["Environment"] == [
+        {"Name": "AWS_DEFAULT_REGION", "Value": {"Ref": "AWS::Region"}}
+    ]
+
+
+def test_a_large_run_may_be_handed_over_more_often_than_lambda_lets_a_loop_go_on(template: Template) -> None:
+    """Lambda drops what a function sends to its own queue after 16 rounds, unless the function says it is meant."""
+    assert {name: each["RecursiveLoop"] for name, each in functions(template).items() if "RecursiveLoop" in each} == {
+        "job_state_change": "Allow"
+    }
 
 
 def test_the_names_of_kedros_guide_can_be_had(package: Packager) -> None:

@@ -107,6 +107,7 @@ def describe(graph: GraphDocument, packaged: Packaged) -> dict[str, Any]:
         "zip": {"sha256": packaged.digest, "size": packaged.size},
         "graphDigest": graph.digest,
         "launchType": graph.run["launch_type"].lower(),
+        "platform": graph.run["launch_type"],
         **names(graph.project, _used(graph, "job_queue"), _used(graph, "job_definition")),
     }
 
