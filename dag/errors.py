@@ -1,8 +1,12 @@
 """What can be wrong with a request or a document, said so that a person can act on it."""
 
-from collections.abc import Iterable, Mapping
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
+
+from .problems import Problem
 
 
 class DagError(ValueError):
@@ -23,6 +27,17 @@ class InvalidGraphError(DagError):
 
 class InvalidRequestError(DagError):
     """The request names what doesn't exist, or asks for what can't be."""
+
+    #: Where several things are wrong: all of them. The message has the first.
+    problems: Sequence[Problem] = ()
+
+    @classmethod
+    def of(cls, problems: Sequence[Problem]) -> InvalidRequestError:
+        """Return the error that tells of these problems."""
+        more = f" ({len(problems) - 1} more like this.)" if len(problems) > 1 else ""
+        error = cls(f"{problems[0]}{more}")
+        error.problems = tuple(problems)
+        return error
 
 
 class UnknownRunError(DagError):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 _API = "AWS Batch API reference, "
 _KIB, _MIB = 1024, 1024 * 1024
 #: The largest number of an API whose reference names none.
-_INTEGER = 2**31 - 1
+INTEGER = 2**31 - 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,14 +105,14 @@ AMOUNT = Form(
 )
 EC2_VCPUS = Limit(
     what="vCPUs of a job on EC2",
-    most=_INTEGER,
+    most=INTEGER,
     least=1,
     beyond="Each job on EC2 takes at least one vCPU, and a whole number of them, not {given}",
     source=f"{_API}ResourceRequirement, VCPU",
 )
 MEMORY_MIB = Limit(
     what="MiB of a job's memory",
-    most=_INTEGER,
+    most=INTEGER,
     least=4,
     beyond="At least 4 MiB of memory must be specified for a job, not {given}",
     source=f"{_API}ResourceRequirement, MEMORY",
@@ -132,7 +132,7 @@ DEPENDENCIES = Limit(
 )
 TIMEOUT_SECONDS = Limit(
     what="seconds of an attempt's timeout",
-    most=_INTEGER,
+    most=INTEGER,
     least=60,
     beyond="Job timeout must be at least 60 seconds, not {given}",
     source=f"{_API}JobTimeout",
@@ -246,7 +246,7 @@ FARGATE_LAUNCHES_A_SECOND = Limit(
 )
 FARGATE_BILLED_SECONDS = Limit(
     what="seconds that a Fargate task is billed, from the pull of its image on",
-    most=_INTEGER,
+    most=INTEGER,
     least=60,
     beyond="the minute is billed",
     source="AWS Fargate pricing: per second, one minute at least",

@@ -12,8 +12,8 @@ from typing import Any
 from .document import Resources
 from .errors import InvalidGraphError
 from .jobs import JobName
-from .resources import MemoryRetry
 from .shards import Mark, by_shard
+from .sizes import MemoryRetry
 from .status import OnFailure
 
 #: Raised whenever what is stored changes: open runs outlive deployments.

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from .configuration import read_overrides
 from .document import GraphDocument, Node, Resources, base_name
 from .grouping import is_in_memory
 from .namespaces import top_level
@@ -68,11 +69,17 @@ class Preview:
         return asdict(self)
 
 
-def preview(document: GraphDocument, request: Mapping[str, Any]) -> Preview:
-    """Return what a request would run. Raises a DagError for what start_run would refuse, in its words."""
+def plan_of(document: GraphDocument, request: Mapping[str, Any]) -> Plan:
+    """Return the plan that start_run would make. Raises a DagError for what it would refuse, in its words."""
     plan, _ = make_plan(document, request, RUN_ID, Allowed(_Every(), _Every()))
     refuse_oversized(plan)
-    config = {**document.run, **request.get("params", {}).get("aws_batch", {})}
+    return plan
+
+
+def preview(document: GraphDocument, request: Mapping[str, Any]) -> Preview:
+    """Return what a request would run. Raises a DagError for what start_run would refuse, in its words."""
+    plan = plan_of(document, request)
+    group_by = read_overrides(request.get("params", {}))[0].settings.get("group_by", document.run["group_by"])
     nodes = {node.name: node for node in select(document, plan.pipelines, request)}
     steps = _steps(plan)
     groups = tuple(
@@ -82,7 +89,7 @@ def preview(document: GraphDocument, request: Mapping[str, Any]) -> Preview:
             parents=group.parents,
             step=steps[index],
             resources=group.resources,
-            why=tuple(_why([nodes[name] for name in group.nodes], document, config["group_by"])),
+            why=tuple(_why([nodes[name] for name in group.nodes], document, group_by)),
         )
         for index, group in enumerate(plan.groups)
     )

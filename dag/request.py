@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from .configuration import KEY, RUN, read_overrides
 from .difference import MOST_NODES, fingerprints
 from .document import MOST_GROUPS, GraphDocument, Node, base_name
 from .errors import GraphMismatchError, InvalidRequestError, NotAllowedError, RunTooLargeError, did_you_mean
+from .faults import Asking, faults
 from .grouping import group
+from .layers import Layers
 from .plan import Group, Plan, Reused, Settings
-from .resources import check_overrides, combine, read_memory_retry, resolve
+from .problems import Problem
 from .resume import Resumption, changed_parameters, done_before, resumption
+from .rules import sentence
 from .selection import FILTERS, select
 from .shards import View
+from .sizes import MemoryRetry
 from .status import OnFailure
 
-#: What `params: {aws_batch: …}` may change for one run.
-OVERRIDABLE = frozenset(
-    {
-        *("job_queue", "job_definition", "job_command", "max_workers", "group_by"),
-        *("array_jobs", "on_failure", "memory_retry", "resources", "service"),
-    }
-)
+#: The settings that a request may have as its own fields, which win over its parameters.
+_FIELDS = ("max_workers", "on_failure")
 
 
 @dataclass(frozen=True)
@@ -69,11 +69,11 @@ def make_plan(
             fingerprints(document) if len(document.nodes) <= MOST_NODES else None,
         )
     pipelines = _pipelines(request)
-    overrides = _overrides(request)
-    config = {**document.run, **{key: value for key, value in overrides.items() if key != "resources"}}
+    overrides, problems = read_overrides(request.get("params", {}))
+    config = {**document.run, **overrides.settings, **{key: request[key] for key in _FIELDS if key in request}}
+    refuse([*problems, *_wrong_fields(request)])
     nodes = selected = select(document, pipelines, request)
-    resources = overrides.get("resources", {})
-    check_overrides(resources, nodes)
+    refuse(list(overrides.layers.unknown(nodes, f"params.{KEY}")))
     resumed = _resume(document, request, nodes, earlier) if earlier else None
     if resumed:
         nodes = [node for node in nodes if node.name in resumed.again]
@@ -83,16 +83,8 @@ def make_plan(
             )
     reused: Mapping[str, Reused] = resumed.reused if resumed else {}
     pins = _pins(document, request, _written(selected, run_id, reused))
-    members, parents = group(nodes, document.datasets, config["group_by"])
-    if len(members) > MOST_GROUPS:
-        raise RunTooLargeError(
-            f"The run has {len(members):,} groups; {MOST_GROUPS:,} is the most. "
-            "Group its nodes by namespace or tag (group_by)."
-        )
-    maker = _Maker(document, pipelines, config, resources, pins)
-    groups = tuple(
-        maker.group([nodes[index] for index in indices], above) for indices, above in zip(members, parents, strict=True)
-    )
+    maker = _Maker(document, pipelines, config, overrides.layers, pins)
+    groups = tuple(maker.groups(nodes))
     _refuse_not_allowed(groups, allowed)
     plan = Plan(
         run_id,
@@ -100,7 +92,7 @@ def make_plan(
         document.environment,
         pipelines,
         request.get("params", {}),
-        _settings(config, request),
+        _settings(config),
         groups,
         reused,
         kedro_version=document.kedro_version,
@@ -116,38 +108,26 @@ def _pipelines(request: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(request.get("pipelines") or ["__default__"]))
 
 
-def _overrides(request: Mapping[str, Any]) -> Mapping[str, Any]:
-    overrides = request.get("params", {}).get("aws_batch", {})
-    if not isinstance(overrides, dict):
-        raise InvalidRequestError("params.aws_batch must be a mapping, as in parameters.yml.")
-    for key in overrides:
-        if key not in OVERRIDABLE:
-            raise InvalidRequestError(f"params.aws_batch has an unknown key '{key}'.{did_you_mean(key, OVERRIDABLE)}")
-    return overrides
+def refuse(problems: Sequence[Problem]) -> None:
+    """Raise InvalidRequestError that tells of these problems, if there are any."""
+    if problems:
+        raise InvalidRequestError.of(problems)
 
 
-def _settings(config: Mapping[str, Any], request: Mapping[str, Any]) -> Settings:
-    max_workers = request.get("max_workers", config["max_workers"])
-    if max_workers is not None and (type(max_workers) is not int or max_workers < 1):
-        raise InvalidRequestError(
-            f"max_workers is {max_workers!r}; it must be a whole number of at least 1, or absent."
-        )
-    on_failure = request.get("on_failure", config["on_failure"])
-    if on_failure not in list(OnFailure):
-        raise InvalidRequestError(
-            f"on_failure is {on_failure!r}; it may be {', '.join(OnFailure)}."
-            f"{did_you_mean(str(on_failure), [policy.value for policy in OnFailure])}"
-        )
-    if config["job_command"] not in ("job", "kedro-run"):
-        raise InvalidRequestError(f"job_command is {config['job_command']!r}; it may be 'job' or 'kedro-run'.")
-    if type(config["array_jobs"]) is not bool:
-        raise InvalidRequestError(f"array_jobs is {config['array_jobs']!r}; it must be true or false.")
+def _wrong_fields(request: Mapping[str, Any]) -> list[Problem]:
+    """Return what is wrong with those settings that a request has as its own fields."""
+    told = {key: RUN[key].rule(request[key]) for key in _FIELDS if request.get(key) is not None}
+    return [Problem(key, sentence(wrong), "") for key, wrong in told.items() if wrong]
+
+
+def _settings(config: Mapping[str, Any]) -> Settings:
+    retry = config["memory_retry"]
     return Settings(
-        OnFailure(on_failure),
+        OnFailure(config["on_failure"]),
         config["job_command"],
         config["launch_type"],
-        max_workers,
-        read_memory_retry(config["memory_retry"]),
+        config["max_workers"],
+        MemoryRetry(retry["factor"], retry["max"]) if retry else None,
         config["array_jobs"],
     )
 
@@ -189,13 +169,26 @@ class _Maker:
     document: GraphDocument
     pipelines: Sequence[str]
     config: Mapping[str, Any]
-    overrides: Mapping[str, Any]
+    layers: Layers
     pins: Mapping[str, str]
 
-    def group(self, members: Sequence[Node], parents: Sequence[int]) -> Group:
-        resources = dict(combine([resolve(node, self.overrides) for node in members]))
-        resources.setdefault("job_queue", self.config["job_queue"])
-        resources.setdefault("job_definition", self.config["job_definition"])
+    def groups(self, nodes: Sequence[Node]) -> Iterator[Group]:
+        """Yield the groups of these nodes. Raises a DagError before the first one if any of them can't be run."""
+        indices, parents = group(nodes, self.document.datasets, self.config["group_by"])
+        if len(indices) > MOST_GROUPS:
+            raise RunTooLargeError(
+                f"The run has {len(indices):,} groups; {MOST_GROUPS:,} is the most. "
+                "Group its nodes by namespace or tag (group_by)."
+            )
+        wanted = [self.layers.over(node.resources, node) for node in nodes]
+        asking = [Asking([nodes[index] for index in some], [wanted[index] for index in some]) for some in indices]
+        refuse(faults(self.document, self.config, asking))
+        yield from map(self._group, asking, parents)
+
+    def _group(self, asking: Asking, parents: Sequence[int]) -> Group:
+        places = {key: self.config[key] for key in ("job_queue", "job_definition")}
+        resources = {**places, **asking.resources}
+        members = asking.nodes
         return Group(
             tuple(node.name for node in members),
             tuple(node.signature for node in members),

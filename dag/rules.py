@@ -7,12 +7,19 @@ from collections.abc import Callable
 from math import inf
 from typing import Any
 
+from . import limits
 from .errors import did_you_mean
+from .limits import Limit
 
 Rule = Callable[[Any], "str | None"]
 
 #: The variables that tell a job what to run: nobody else may set them.
 _OURS = frozenset({"KEDRO_AWS_BATCH_JOB"})
+
+
+def sentence(wrong: str) -> str:
+    """Return what a rule says, as a sentence."""
+    return wrong if wrong.endswith("?") else f"{wrong}."
 
 
 def is_number(value: object) -> bool:
@@ -29,6 +36,11 @@ def whole(low: int, high: int | None = None, unit: str = "") -> Rule:
         return None if fits else f"must be {wanted}, not {value!r}"
 
     return rule
+
+
+def within(limit: Limit, unit: str = "") -> Rule:
+    """Return the rule for whole numbers that AWS allows."""
+    return whole(limit.least, limit.most if limit.most < limits.INTEGER else None, unit)
 
 
 def one_of(*choices: str) -> Rule:
@@ -54,15 +66,21 @@ def flag(value: Any) -> str | None:
 
 def batch_name(value: Any) -> str | None:
     """Refuse what Batch refuses as the name of a queue or a definition: jobs are submitted by name, not by ARN."""
-    if isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9_-]{1,128}", value):
+    if isinstance(value, str) and limits.JOB_NAME.allows(value):
         return None
     hint = " (give the name, not the ARN)" if str(value).startswith("arn:") else ""
-    return f"must be 1 to 128 letters, digits, '-' and '_', not {value!r}{hint}"
+    return f"must be 1 to 128 letters, digits, '-' and '_', a letter or digit first, not {value!r}{hint}"
+
+
+def function_prefix(value: Any) -> str | None:
+    """Refuse what can't begin a Lambda function's name (64 characters at most, the function's own name included)."""
+    fits = isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9_-]{1,47}", value)
+    return None if fits else f"must be 1 to 47 letters, digits, '-' and '_', not {value!r}"
 
 
 def share_identifier(value: Any) -> str | None:
     """Refuse what Batch refuses as the fair-share identifier of a job."""
-    fits = isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9]{1,255}", value)
+    fits = isinstance(value, str) and limits.SHARE_IDENTIFIER.allows(value)
     return None if fits else f"must be letters and digits, not {value!r}"
 
 
@@ -73,7 +91,7 @@ def environment(value: Any) -> str | None:
     for name, content in value.items():
         if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
             return f"has {name!r}, which can't name an environment variable"
-        if name.startswith("AWS_BATCH"):
+        if not limits.VARIABLE_NAME.allows(name):
             return f"has '{name}': AWS Batch keeps names that begin with AWS_BATCH to itself"
         if name in _OURS:
             return f"has '{name}', by which a job is told what to run"
@@ -93,3 +111,20 @@ def memory_retry(value: Any) -> str | None:
     )
     wanted = "must be like {factor: 2, max: 32000}: a factor above 1, and the most MiB"
     return None if fits else f"{wanted}, not {value!r}"
+
+
+def texts(value: Any) -> str | None:
+    """Refuse what is not a list of texts."""
+    fits = isinstance(value, list) and all(isinstance(one, str) for one in value)
+    return None if fits else f"must be a list of texts, not {value!r}"
+
+
+def group_by(value: Any) -> str | None:
+    """Refuse what is not a list of ways to group nodes."""
+    if wrong := texts(value):
+        return wrong.replace("texts", "'memory', 'namespace' and 'tag:<name>'")
+    for way in value:
+        if way not in ("memory", "namespace") and not re.fullmatch(r"tag:.+", way):
+            near = did_you_mean(way, ("memory", "namespace", "tag:"))
+            return f"knows 'memory', 'namespace' and 'tag:<name>', not {way!r}.{near}".rstrip(".")
+    return None

@@ -14,6 +14,7 @@ from kedro.framework.project import settings
 from kedro.runner import AbstractRunner
 
 from kedro_aws_batch._service.dag.errors import did_you_mean
+from kedro_aws_batch._service.dag.problems import listed
 from kedro_aws_batch.graph.check import check
 from kedro_aws_batch.graph.compile import compile_project
 from kedro_aws_batch.graph.problems import require_none
@@ -27,7 +28,6 @@ from .launch.sources import for_jobs, with_conf_source
 from .launch.suggestion import nodes_to_resume_from
 from .quiet import stdout_kept_clean
 from .show.display import Display, stdout_console
-from .wording import listed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

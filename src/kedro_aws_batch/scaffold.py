@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import botocore.session
 import yaml
 
+from kedro_aws_batch._service.dag.problems import listed
 from kedro_aws_batch.graph.compile import project_name
 from kedro_aws_batch.graph.datasets import LOCAL, of_config
 from kedro_aws_batch.package.image import WHEEL, plugin
 
 from .errors import KedroAwsBatchError, ProjectError
 from .files import write_atomically
-from .wording import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

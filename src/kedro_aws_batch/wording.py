@@ -5,17 +5,6 @@ from __future__ import annotations
 import math
 import re
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-
-def listed(names: Iterable[str], limit: int = 5) -> str:
-    """Return names in quotes, the first few of them, for a sentence."""
-    quoted = [f"'{name}'" for name in names]
-    more = f" and {len(quoted) - limit} more" if len(quoted) > limit else ""
-    return ", ".join(quoted[:limit]) + more
 
 
 def counted(number: int, noun: str) -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from dag import limits
 from dag.limits import LIMITS, Limit
-from dag.resources import FARGATE
+from dag.sizes import FARGATE
 
 _SESSION = botocore.session.get_session()
 #: A limit, and the shape of the service's model that states it.

@@ -14,8 +14,8 @@ from dag.durations import dump_durations, key, learn, load_durations, with_durat
 from dag.errors import InvalidGraphError
 from dag.plan import Group, Plan, Reused, Settings, dump_plan, load_plan
 from dag.records import Outcome
-from dag.resources import MemoryRetry
 from dag.shards import Mark
+from dag.sizes import MemoryRetry
 from dag.status import OnFailure
 
 from .build import plan_of

@@ -18,7 +18,7 @@ from dag.errors import (
 )
 from dag.plan import Group, Plan, Settings
 from dag.request import Allowed, Earlier, make_plan
-from dag.resources import MemoryRetry
+from dag.sizes import MemoryRetry
 from dag.status import OnFailure
 
 from .build import ALLOWED, RUN_ID, document, plan, view_of
@@ -158,46 +158,31 @@ REFUSALS: list[tuple[dict[str, Any], type[DagError], str]] = [
         InvalidRequestError,
         "load_versions names 'rawr', which no pipeline uses. Did you mean 'raw'?",
     ),
-    ({"max_workers": 0}, InvalidRequestError, "max_workers is 0; it must be a whole number of at least 1, or absent."),
-    (
-        {"params": {"aws_batch": {"max_workers": True}}},
-        InvalidRequestError,
-        "max_workers is True; it must be a whole number of at least 1, or absent.",
-    ),
+    ({"max_workers": 0}, InvalidRequestError, "max_workers: must be a whole number, at least 1, not 0."),
     (
         {"on_failure": "abrot"},
         InvalidRequestError,
-        "on_failure is 'abrot'; it may be abort, drain, continue. Did you mean 'abort'?",
-    ),
-    (
-        {"params": {"aws_batch": 5}},
-        InvalidRequestError,
-        "params.aws_batch must be a mapping, as in parameters.yml.",
+        "on_failure: must be one of abort, drain, continue, not 'abrot'. Did you mean 'abort'?",
     ),
     (
         {"params": {"aws_batch": {"max_worker": 5}}},
         InvalidRequestError,
-        "params.aws_batch has an unknown key 'max_worker'. Did you mean 'max_workers'?",
-    ),
-    (
-        {"params": {"aws_batch": {"group_by": ["memroy"]}}},
-        InvalidRequestError,
-        "group_by has 'memroy'; it may hold 'memory', 'namespace' and 'tag:<name>'.",
-    ),
-    (
-        {"params": {"aws_batch": {"job_command": "kedro run"}}},
-        InvalidRequestError,
-        "job_command is 'kedro run'; it may be 'job' or 'kedro-run'.",
-    ),
-    (
-        {"params": {"aws_batch": {"array_jobs": "no"}}},
-        InvalidRequestError,
-        "array_jobs is 'no'; it must be true or false.",
+        "params.aws_batch.max_worker: is not a key that exists. Did you mean 'max_workers'?",
     ),
     (
         {"params": {"aws_batch": {"resources": {"nodes": {"bb": {}}}}}},
         InvalidRequestError,
-        "aws_batch.resources.nodes names 'bb', which this run does not have. Did you mean 'b'?",
+        "params.aws_batch.resources.nodes: no node is named 'bb'. Did you mean 'b'?",
+    ),
+    (
+        {"params": {"aws_batch": {"resources": {"default": {"vcpus": 0.5}}}}},
+        InvalidRequestError,
+        ("nodes 'a', 'b': EC2 gives a job whole vCPUs, at least one, not 0.5. Ask for 1, or use launch_type FARGATE."),
+    ),
+    (
+        {"params": {"aws_batch": {"job_queue": None}}},
+        InvalidRequestError,
+        "params.aws_batch.job_queue: is missing. Name the job queue to submit to.",
     ),
     (
         {"params": {"aws_batch": {"job_queue": "queue_3"}}},
@@ -206,11 +191,6 @@ REFUSALS: list[tuple[dict[str, Any], type[DagError], str]] = [
             "Group 'a' wants the job queue 'queue_3', which this deployment does not allow "
             "(it allows: queue, queue_2). Did you mean 'queue_2'?"
         ),
-    ),
-    (
-        {"params": {"aws_batch": {"job_queue": None}}},
-        NotAllowedError,
-        "Group 'a' wants the job queue 'None', which this deployment does not allow (it allows: queue, queue_2).",
     ),
     (
         {"params": {"aws_batch": {"resources": {"nodes": {"b": {"job_definition": "mine"}}}}}},

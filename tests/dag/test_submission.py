@@ -18,8 +18,8 @@ from dag.document import Dataset, Node
 from dag.errors import InvalidRequestError
 from dag.payload import MOST_CHARACTERS, characters, token, unpacked
 from dag.plan import Home, Plan
-from dag.resources import MemoryRetry
 from dag.shards import Mark
+from dag.sizes import MemoryRetry
 from dag.submission import (
     ARRAY_FROM,
     LARGEST_ARRAY,
@@ -41,7 +41,7 @@ TRAIN = Node(
     ("table", "params:rate"),
     ("model",),
     {
-        "vcpus": 0.5,
+        "vcpus": 4.0,
         "memory": 4000,
         "gpus": 1,
         "timeout": 300,
@@ -85,7 +85,7 @@ def test_a_job_is_asked_for_whole() -> None:
             "command": ["python", "-m", "kedro_aws_batch.job"],
             "environment": made.request["containerOverrides"]["environment"],
             "resourceRequirements": [
-                {"type": "VCPU", "value": "0.5"},
+                {"type": "VCPU", "value": "4"},
                 {"type": "MEMORY", "value": "4000"},
                 {"type": "GPU", "value": "1"},
             ],

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kedro_aws_batch.graph import fargate
 from kedro_aws_batch.graph.check import check
 from kedro_aws_batch.graph.compile import compile_project
 from kedro_aws_batch.graph.project import Opening, open_project
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from kedro_aws_batch.graph.problems import Problem
+    from kedro_aws_batch._service.dag.problems import Problem
 
     Make = Callable[[Sources], Path]
 
@@ -63,7 +62,7 @@ def test_all_problems_come_at_once_errors_first(make_project: Make) -> None:
         ({"job_definition": "d"}, "aws_batch.job_queue: is missing. Name the job queue to submit to."),
         ({"job_que": "q"}, "aws_batch.job_que: is not a key that exists. Did you mean 'job_queue'?"),
         ({"zzz": 1}, "aws_batch.zzz: is not a key that exists. There are: job_queue, job_definition,"),
-        ({"job_queue": "my queue"}, "must be 1 to 128 letters, digits, '-' and '_', not 'my queue'."),
+        ({"job_queue": "my queue"}, "'-' and '_', a letter or digit first, not 'my queue'."),
         ({"job_definition": "arn:aws:batch:x"}, "(give the name, not the ARN)"),
         ({"max_workers": 0}, "aws_batch.max_workers: must be a whole number, at least 1, not 0."),
         ({"max_workers": True}, "not True."),
@@ -180,11 +179,6 @@ def test_fargate_s_size_is_that_of_all_nodes_of_a_job(make_project: Make) -> Non
     assert "no size of 8 vCPU with 30720 MiB. The nearest that holds it is vcpus: 8, memory: 32768." in report
 
 
-def test_the_nearest_fargate_size_is_always_one_that_exists() -> None:
-    asked = [(cpus / 4, memory) for cpus in range(1, 140, 3) for memory in range(4, 260_000, 4999)]
-    assert [pair for pair in asked if not fargate.fits(*fargate.nearest(*pair))] == []
-
-
 def test_a_group_whose_names_fill_a_request_is_refused(make_project: Make) -> None:
     registry = """
     def register_pipelines():
@@ -192,7 +186,8 @@ def test_a_group_whose_names_fill_a_request_is_refused(make_project: Make) -> No
         return {"__default__": pipeline(nodes)}
     """
     report = found(make_project, Sources(registry, {"d0": pickled("s3://b/0")}))
-    assert "400 nodes share one job, and their names take" in report
+    assert "The job of group" in report
+    assert "bytes, and SubmitJob accepts" in report
 
 
 def test_a_bucket_that_nobody_has_named_yet_is_warned_of(make_project: Make) -> None:
@@ -213,11 +208,29 @@ def test_names_that_kedro_run_cannot_take_matter_only_to_it(make_project: Make) 
     registry = """
     def register_pipelines():
         nodes = [node(same, "raw", "final", name="n")]
-        return {"__default__": pipeline(nodes, namespace="a b", inputs="raw", outputs="final")}
+        return {"__default__": pipeline(nodes, namespace="a,b", inputs="raw", outputs="final")}
     """
-    for command, count in (("job", 0), ("kedro-run", 1)):
-        sources = Sources(registry, REMOTE_CHAIN, CONFIGURATION | {"job_command": command})
-        assert len(problems(make_project, sources)) == count
+    assert found(make_project, Sources(registry, REMOTE_CHAIN)) == ""
+    sources = Sources(registry, REMOTE_CHAIN, CONFIGURATION | {"job_command": "kedro-run"})
+    assert found(make_project, sources) == (
+        "pipeline '__default__': Node 'a,b.n' has a comma in its name: job_command 'kedro-run' can't pass it."
+    )
+
+
+def test_namespaces_share_a_job_by_their_first_part_as_kedro_groups_them(make_project: Make) -> None:
+    registry = """
+    def register_pipelines():
+        return {"__default__": pipeline([
+            node(same, "raw", "middle", name="first", namespace="a.b"),
+            node(same, "middle", "final", name="second", namespace="a.c"),
+        ])}
+    """
+    nodes = {"a.b.first": {"vcpus": 8, "memory": 16384}, "a.c.second": {"vcpus": 4, "memory": 30720}}
+    more = {"launch_type": "FARGATE", "group_by": ["namespace"], "resources": {"nodes": nodes}}
+    assert found(make_project, Sources(registry, REMOTE_CHAIN, CONFIGURATION | more)) == (
+        "nodes 'a.b.first', 'a.c.second': Fargate has no size of 8 vCPU with 30720 MiB. "
+        "The nearest that holds it is vcpus: 8, memory: 32768."
+    )
 
 
 def test_a_project_without_nodes_is_no_run(make_project: Make) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from kedro_aws_batch._service.dag.configuration import RUN
 from kedro_aws_batch._service.dag.document import GraphDocument, Node
 from kedro_aws_batch.deploy.check_aws import check_aws
-from kedro_aws_batch.graph.config import RUN_DEFAULTS
 
 UP = {"state": "ENABLED", "status": "VALID", "statusReason": "ComputeEnvironment Healthy"}
 SERVICE_ROLE = "CLIENT_ERROR - Not authorized to perform sts:AssumeRole."
@@ -49,7 +49,8 @@ class Batch:
 def told(batch: Batch, **resources: Any) -> list[str]:
     """Return what is said of a project with one node."""
     node = Node("train", "train: …", None, frozenset(), (), (), resources)
-    run = {**RUN_DEFAULTS, "job_queue": "main_queue", "job_definition": "kedro_run"}
+    defaults = {key: setting.default for key, setting in RUN.items()}
+    run = {**defaults, "job_queue": "main_queue", "job_definition": "kedro_run"}
     of = GraphDocument("sha256:0", "project", "aws_batch", (node,), {"__default__": (0,)}, {}, run)
     return [str(problem) for problem in check_aws(of, batch)]
 

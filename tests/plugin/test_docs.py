@@ -12,10 +12,11 @@ import click
 import pytest
 import yaml
 
+from kedro_aws_batch._service.dag.configuration import RUN
+from kedro_aws_batch._service.dag.resources import KEYS
 from kedro_aws_batch._service.dag.rules import Rule
 from kedro_aws_batch.cli import COMMANDS, aws_batch
-from kedro_aws_batch.graph import rules
-from kedro_aws_batch.graph.config import DEFAULT_SERVICE, RUN_DEFAULTS
+from kedro_aws_batch.graph.config import PLUGIN
 
 DOCS = Path(__file__).parents[2] / "docs"
 HEAD = """\
@@ -66,8 +67,8 @@ def rows(heading: str) -> dict[str, tuple[str, str]]:
 
 
 RULES: dict[str, dict[str, Rule]] = {
-    "Runs": {**rules.RUN_RULES, **rules.PLUGIN_RULES},
-    "Resources": rules.RESOURCE_RULES,
+    "Runs": {key: setting.rule for key, setting in {**RUN, **PLUGIN}.items()},
+    "Resources": {name: key.rule for name, key in KEYS.items()},
 }
 
 
@@ -84,6 +85,6 @@ def test_every_example_in_the_reference_is_right(heading: str, key: str) -> None
 def test_the_defaults_in_the_reference_are_the_code_s() -> None:
     documented = rows("Runs")
     words: dict[Any, str] = {"none": "null", "required": "null"}
-    for key, default in {**RUN_DEFAULTS, "service": DEFAULT_SERVICE, "shared_paths": []}.items():
+    for key in (*RUN, "service", "shared_paths"):
         said = documented[key][0]
-        assert yaml.safe_load(words.get(said, said)) == default, key
+        assert yaml.safe_load(words.get(said, said)) == {**RUN, **PLUGIN}[key].default, key

@@ -102,7 +102,9 @@ def test_check_tells_what_only_the_service_s_planning_finds(
     monkeypatch.chdir(make_project(Sources(registry, CATALOG, settings)))
     result = call("check")
     assert result.exit_code == 1
-    assert "pipeline '__default__': Nodes of one group want different values of 'job_queue': " in result.stderr
+    assert (
+        "nodes 'a', 'b', 'c': share a job (data in memory, or group_by), but their job_queue differs: " in result.stderr
+    )
 
 
 def test_check_warns_where_runtime_parameters_would_drop_others(

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kedro_aws_batch._service.dag.document import read_document
-from kedro_aws_batch._service.dag.errors import DagError
 from kedro_aws_batch._service.dag.preview import Preview, preview
+from kedro_aws_batch._service.dag.problems import Problem
 from kedro_aws_batch.aws import client
 from kedro_aws_batch.deploy.check_aws import check_aws
 from kedro_aws_batch.deploy.deployment import Target
-from kedro_aws_batch.graph.problems import Problem, errors
+from kedro_aws_batch.graph.problems import errors
 from kedro_aws_batch.graph.project import Opening
 from kedro_aws_batch.package import service_and_stage
-from kedro_aws_batch.wording import counted, listed
+from kedro_aws_batch.wording import counted
 
 from .dry_run import shared
 from .options import refuse
@@ -38,10 +38,7 @@ def print_check(environment: str, conf_source: str | None, aws: bool, as_json: b
     document, problems = prepared.compiled.document, list(prepared.problems)
     if aws and not errors(problems):
         problems += ask_aws(document, _region(prepared))
-    default: Preview | None = None
-    if not errors(problems):
-        default, unplanned = _plan(document)
-        problems += unplanned
+    default = None if errors(problems) else _default(document)
     nodes, pipelines = len(prepared.compiled.nodes), len(prepared.project.pipelines)
     if as_json:
         sizes = {"nodes": nodes, "pipelines": pipelines, "jobs": None if default is None else len(default.groups)}
@@ -51,6 +48,11 @@ def print_check(environment: str, conf_source: str | None, aws: bool, as_json: b
     refuse(problems)
     size = f"{counted(nodes, 'node')} in {counted(pipelines, 'pipeline')}"
     click.echo("\n".join([f"{size}: no problems.{_size(default)}", *_shared(default)]))
+
+
+def _default(document: Mapping[str, Any]) -> Preview | None:
+    """Return what a run of __default__ would be, if it has nodes."""
+    return preview(read_document(json.dumps(document)), {}) if document["pipelines"].get("__default__") else None
 
 
 def ask_aws(document: Mapping[str, Any], region: str | None = None) -> list[Problem]:
@@ -76,17 +78,3 @@ def _size(default: Preview | None) -> str:
     if default is None:
         return ""
     return f" __default__ runs {counted(default.nodes, 'node')} in {counted(len(default.groups), 'job')}."
-
-
-def _plan(document: Mapping[str, Any]) -> tuple[Preview | None, list[Problem]]:
-    """Return what a run of __default__ would be, if there is one, and what the service would refuse of any pipeline."""
-    read = read_document(json.dumps(document))
-    planned: dict[str, Preview] = {}
-    refused: dict[str, list[str]] = {}
-    for name in (name for name, nodes in read.pipelines.items() if nodes):
-        try:
-            planned[name] = preview(read, {"pipeline": name})
-        except DagError as error:
-            refused.setdefault(str(error), []).append(name)
-    problems = [Problem(f"pipeline{'s' * (len(of) > 1)} {listed(of)}", message, "") for message, of in refused.items()]
-    return planned.get("__default__"), problems

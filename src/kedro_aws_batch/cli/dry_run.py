@@ -10,7 +10,7 @@ import click
 from kedro_aws_batch._service.dag.document import read_document
 from kedro_aws_batch._service.dag.errors import DagError
 from kedro_aws_batch._service.dag.preview import preview
-from kedro_aws_batch._service.dag.resources import shown
+from kedro_aws_batch._service.dag.resources import left_to_definition, shown
 from kedro_aws_batch.launch.sources import for_jobs, with_conf_source
 from kedro_aws_batch.wording import counted, one_line
 
@@ -84,7 +84,7 @@ def _submitted(found: Preview, step: int) -> str:
 
 
 def _asked(resources: Mapping[str, Any]) -> str:
-    rest = ", ".join(key for key in ("vcpus", "memory", "timeout") if resources.get(key) is None)
+    rest = ", ".join(left_to_definition(resources))
     parts = [", ".join(shown(resources)), f"the definition's {rest}" if rest else ""]
     return f"  [{'; '.join(filter(None, parts))}]"
 

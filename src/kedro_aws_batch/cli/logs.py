@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 import click
 
 from kedro_aws_batch._service.dag.errors import did_you_mean
+from kedro_aws_batch._service.dag.problems import listed
 from kedro_aws_batch.errors import KedroAwsBatchError, ServiceError
 from kedro_aws_batch.kept import state as kept
 from kedro_aws_batch.kept.logs import read_log
 from kedro_aws_batch.launch.execution import INTERRUPTED
 from kedro_aws_batch.launch.runs import find_run
 from kedro_aws_batch.show.logs import LogReader
-from kedro_aws_batch.wording import listed, one_line, plain
+from kedro_aws_batch.wording import one_line, plain
 
 from .service import client_of, runs_of, this_project
 

@@ -16,7 +16,7 @@ from kedro_aws_batch.launch.commands import Commands
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from kedro_aws_batch.graph.problems import Problem
+    from kedro_aws_batch._service.dag.problems import Problem
 
     Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 import click
 from kedro.framework.project import settings
 
+from kedro_aws_batch._service.dag.problems import listed
 from kedro_aws_batch.deploy.deployment import Target
 from kedro_aws_batch.graph.compile import to_json
 from kedro_aws_batch.graph.datasets import bucket_of
 from kedro_aws_batch.package import Settings, service_and_stage, stage
 from kedro_aws_batch.package.image import provide
-from kedro_aws_batch.wording import counted, listed
+from kedro_aws_batch.wording import counted
 
 from .prepare import prepare_whole
 

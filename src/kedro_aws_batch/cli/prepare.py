@@ -14,8 +14,8 @@ from kedro_aws_batch.quiet import stdout_kept_clean
 from .options import refuse
 
 if TYPE_CHECKING:
+    from kedro_aws_batch._service.dag.problems import Problem
     from kedro_aws_batch.graph.compile import Compiled
-    from kedro_aws_batch.graph.problems import Problem
     from kedro_aws_batch.graph.project import Project
     from kedro_aws_batch.launch.selection import Selection
 

@@ -41,7 +41,7 @@ def configuration_of(where: Where, key: str) -> Configuration:
     """Return what the parameters say of the plugin. Raises what is wrong with a key of it."""
     with stdout_kept_clean():
         parameters = read_parameters(Opening(where.environment, conf_source=where.conf_source))
-    configuration, problems = read_configuration(parameters.get("aws_batch"), where.environment)
+    configuration, problems = read_configuration(parameters, where.environment)
     require_none([each for each in problems if each.where.endswith(f"aws_batch.{key}")])
     return configuration
 

@@ -9,8 +9,9 @@ from kedro.framework.project import pipelines
 
 from kedro_aws_batch._service.dag.document import signature
 from kedro_aws_batch._service.dag.payload import SIGNATURE_DIGITS
+from kedro_aws_batch._service.dag.problems import listed
 from kedro_aws_batch.errors import ImageError
-from kedro_aws_batch.wording import counted, listed
+from kedro_aws_batch.wording import counted
 
 if TYPE_CHECKING:
     from kedro.pipeline import Pipeline

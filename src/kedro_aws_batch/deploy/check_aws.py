@@ -9,9 +9,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from kedro_aws_batch._service.dag.errors import DagError
 from kedro_aws_batch._service.dag.offer import Asked, Fault, Offer, asked_by, faults
 from kedro_aws_batch._service.dag.preview import preview
+from kedro_aws_batch._service.dag.problems import Problem
 from kedro_aws_batch.aws_errors import Call, sentence
 from kedro_aws_batch.errors import ServiceError
-from kedro_aws_batch.graph.problems import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from kedro_aws_batch._service.dag.problems import listed
 from kedro_aws_batch.errors import KedroAwsBatchError
 from kedro_aws_batch.graph.problems import require_none
-from kedro_aws_batch.wording import listed
 
 from .parameters import text_of, wrong_params
 

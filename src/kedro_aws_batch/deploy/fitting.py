@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kedro_aws_batch._service.dag.offer import shares_refused
-from kedro_aws_batch.graph.problems import Problem
+from kedro_aws_batch._service.dag.problems import Problem
 
 from .check_aws import asked_in
 from .parameters import OWN, PARAMETERS, text_of

@@ -13,7 +13,7 @@ from typing import Any
 
 from kedro_aws_batch._service.dag.errors import did_you_mean
 from kedro_aws_batch._service.dag.limits import JOB_STATE_SECONDS
-from kedro_aws_batch.graph.problems import Problem
+from kedro_aws_batch._service.dag.problems import Problem
 
 FARGATE, EC2, OWN = "fargate", "ec2", "own"
 #: PutRetentionPolicy, `retentionInDays`: CloudWatch Logs takes no other number.

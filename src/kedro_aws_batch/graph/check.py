@@ -5,34 +5,29 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kedro.config import OmegaConfigLoader
 from kedro.framework.project import settings
 from kedro.io.core import parse_dataset_definition
 
-from kedro_aws_batch._service.dag.document import base_name, is_parameter
-from kedro_aws_batch._service.dag.errors import did_you_mean
-from kedro_aws_batch._service.dag.namespaces import prefixes
-from kedro_aws_batch.wording import listed
+from kedro_aws_batch._service.dag.document import base_name, is_parameter, read_document
+from kedro_aws_batch._service.dag.errors import DagError, InvalidRequestError, did_you_mean
+from kedro_aws_batch._service.dag.preview import plan_of
+from kedro_aws_batch._service.dag.problems import Problem, listed
 
-from . import fargate
-from .config import NO_BUCKET
+from .config import NO_BUCKET, place
 from .datasets import LOCAL, MEMORY, entry
-from .problems import Problem
 from .project import base_parameters
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from kedro.pipeline.node import Node
 
     from .compile import Compiled
     from .project import Project
 
-MOST_NODES = 100_000
-#: SubmitJob takes 30 KiB; two of them are left to the names, the resources and the environment of a job.
-LARGEST_PAYLOAD = 28 * 1024
 SECRET = re.compile(r"SECRET|PASSWORD|PASSWD|TOKEN|PRIVATE_KEY|ACCESS_KEY|CREDENTIAL", re.IGNORECASE)
 
 
@@ -42,16 +37,12 @@ def check(project: Project, compiled: Compiled) -> list[Problem]:
         *compiled.problems,
         *_size(compiled.nodes),
         *_unknown_names(project, compiled),
-        *_groups_that_disagree(compiled),
-        *_impossible_sizes(compiled),
+        *_what_runs_would_be_refused_for(compiled),
         *_secrets(compiled),
         *_datasets_that_jobs_cannot_reach(project, compiled),
         *_placeholders(project, compiled),
-        *_datasets_between_jobs(project, compiled),
         *_free_inputs_in_memory(project, compiled),
         *_unusable_types(project, compiled),
-        *_groups_too_large(compiled),
-        *_names_that_kedro_run_cannot_take(compiled),
         *_parameters_that_lose_their_neighbours(project),
     ]
     return sorted(dict.fromkeys(found), key=lambda problem: problem.warning)
@@ -60,74 +51,33 @@ def check(project: Project, compiled: Compiled) -> list[Problem]:
 def _size(nodes: Sequence[Node]) -> Iterator[Problem]:
     if not nodes:
         yield Problem("pipelines", "no pipeline has any nodes.", "Register one in pipeline_registry.py.")
-    if len(nodes) > MOST_NODES:
-        yield Problem(
-            "pipelines", f"{len(nodes):,} nodes are more than the {MOST_NODES:,} of a run.", "Split the project."
-        )
 
 
 def _unknown_names(project: Project, compiled: Compiled) -> Iterator[Problem]:
-    resources = compiled.configuration.resources
-    namespaces = {prefix for node in compiled.nodes for prefix in prefixes(node.namespace)}
-    known = {
-        "tags": {tag for node in compiled.nodes for tag in node.tags},
-        "namespaces": namespaces,
-        "nodes": {node.name for node in compiled.nodes},
-    }
-    for layer, names in known.items():
-        for name in getattr(resources, layer):
-            if name not in names:
-                yield Problem(
-                    f"{_parameters(project)}, aws_batch.resources.{layer}",
-                    f"no {layer[:-1]} is named '{name}'.",
-                    did_you_mean(name, names).strip() or "Remove it, or mend its name.",
-                )
+    where = place(project.environment)
+    yield from compiled.configuration.layers.unknown(compiled.nodes, where)
+    tags = {tag for node in compiled.nodes for tag in node.tags}
     for way in compiled.configuration.run["group_by"]:
         tag = way.removeprefix("tag:")
-        if way.startswith("tag:") and tag not in known["tags"]:
-            to_do = did_you_mean(tag, known["tags"]).strip()
-            yield Problem(
-                f"{_parameters(project)}, aws_batch.group_by", f"no node has the tag '{tag}'.", to_do, warning=True
-            )
+        if way.startswith("tag:") and tag not in tags:
+            to_do = did_you_mean(tag, tags).strip()
+            yield Problem(f"{where}.group_by", f"no node has the tag '{tag}'.", to_do, warning=True)
 
 
-def _groups_that_disagree(compiled: Compiled) -> Iterator[Problem]:
-    """Tell which nodes share a job and want different ones; of vcpus, memory and gpus a job gets the most of any."""
-    for nodes in _groups(compiled):
-        wanted = [compiled.configuration.resources.of(node) for node in nodes]
-        for key in ("job_definition", "job_queue", "share_identifier"):
-            values = sorted({resources[key] for resources in wanted if key in resources})
-            if len(values) > 1:
-                what = f"share a job (data in memory, or group_by), but their {key} differs: {listed(values)}."
-                yield Problem(
-                    f"nodes {listed(node.name for node in nodes)}",
-                    what,
-                    "Set one, or add what they pass to the catalog.",
-                )
-
-
-def _impossible_sizes(compiled: Compiled) -> Iterator[Problem]:
-    """Tell what Fargate can't run, one problem for each size, naming the nodes that ask for it."""
-    if compiled.configuration.run["launch_type"] != "FARGATE":
-        return
-    asking: dict[tuple[Any, Any, Any], list[str]] = defaultdict(list)
-    for nodes in _groups(compiled):
-        asked = [compiled.configuration.resources.of(node) for node in nodes]
-        sizes = (max((one[key] for one in asked if key in one), default=None) for key in ("vcpus", "memory", "gpus"))
-        vcpus, memory, gpus = sizes
-        asking[vcpus, memory, gpus] += [node.name for node in nodes]
-    for (vcpus, memory, gpus), names in asking.items():
-        where = f"node{'s' if len(names) > 1 else ''} {listed(names)}"
-        if gpus:
-            yield Problem(where, "Fargate has no GPUs.", "Use launch_type EC2, or ask for none.")
-        if (vcpus is None) != (memory is None):
-            yield Problem(
-                where, "Fargate needs vcpus and memory together.", "Set both, or leave both to the definition."
-            )
-        elif vcpus is not None and not fargate.fits(vcpus, memory):
-            near = fargate.nearest(vcpus, memory)
-            what = f"Fargate has no size of {vcpus:g} vCPU with {memory} MiB."
-            yield Problem(where, what, f"The nearest that holds it is vcpus: {near[0]:g}, memory: {near[1]}.")
+def _what_runs_would_be_refused_for(compiled: Compiled) -> Iterator[Problem]:
+    """Yield why the service would refuse to run a pipeline, each reason once, in its words."""
+    document = read_document(json.dumps(compiled.document))
+    refused: dict[str, list[str]] = defaultdict(list)
+    for name in (name for name, nodes in document.pipelines.items() if nodes):
+        try:
+            plan_of(document, {"pipeline": name})
+        except DagError as error:
+            if isinstance(error, InvalidRequestError) and error.problems:
+                yield from error.problems
+            else:
+                refused[str(error)].append(name)
+    for reason, names in refused.items():
+        yield Problem(f"pipeline{'s' if len(names) > 1 else ''} {listed(names)}", reason, "")
 
 
 def _secrets(compiled: Compiled) -> Iterator[Problem]:
@@ -160,23 +110,6 @@ def _placeholders(project: Project, compiled: Compiled) -> Iterator[Problem]:
 
 def _in_placeholder(path: str | None) -> bool:
     return path is not None and path.startswith(f"s3://{NO_BUCKET}/")
-
-
-def _datasets_between_jobs(project: Project, compiled: Compiled) -> Iterator[Problem]:
-    """Tell which datasets would be lost on their way: in memory between two jobs, or under two names within one."""
-    grouped = "memory" in compiled.configuration.run["group_by"]
-    for producer, output, consumer, taken in _edges(project):
-        in_memory = [name for name in dict.fromkeys((output, taken)) if compiled.datasets[name].location == MEMORY]
-        if not in_memory:
-            continue
-        where, way = f"dataset '{in_memory[0]}'", f"from node '{producer.name}' to '{consumer.name}'"
-        add = f"Add it to conf/{project.environment}/catalog.yml"
-        if output != taken:
-            what = f"passes {way} as '{output}' and '{taken}', of which {listed(in_memory)} is not in the catalog."
-            yield Problem(where, what, f"{add}.")
-        elif not grouped:
-            what = f"passes {way} in memory, but aws_batch.group_by does not hold 'memory'."
-            yield Problem(where, what, f"{add}, or add 'memory' to group_by to run both nodes in one job.")
 
 
 def _free_inputs_in_memory(project: Project, compiled: Compiled) -> Iterator[Problem]:
@@ -215,68 +148,6 @@ def _unusable_types(project: Project, compiled: Compiled) -> Iterator[Problem]:
         seen.add(dataset.type)
 
 
-def _groups_too_large(compiled: Compiled) -> Iterator[Problem]:
-    """Tell which nodes must run in one job that SubmitJob can't take: at least those that share memory or a key."""
-    for nodes in _groups(compiled):
-        versioned = {name for node in nodes for name in node.inputs if name in compiled.datasets}
-        pins = {name: "2026-11-22T13.11.00.123Z" for name in versioned if compiled.datasets[name].versioned}
-        size = len(json.dumps({"nodes": [node.name for node in nodes], "load_versions": pins}))
-        if size > LARGEST_PAYLOAD:
-            what = (
-                f"{len(nodes)} nodes share one job, and their names take {size:,} bytes: SubmitJob takes 30 KiB in all."
-            )
-            to_do = "Add datasets between them to the catalog, or group by less."
-            yield Problem(f"node '{nodes[0].name}' and {len(nodes) - 1} more", what, to_do)
-
-
-def _names_that_kedro_run_cannot_take(compiled: Compiled) -> Iterator[Problem]:
-    if compiled.configuration.run["job_command"] != "kedro-run":
-        return
-    for node in compiled.nodes:
-        if not re.fullmatch(r"[\w.-]+", node.name):
-            what = "its name can't be given to `kedro run --nodes`, which job_command kedro-run uses."
-            yield Problem(f"node '{node.name}'", what, "Rename it or its namespace, or use job_command: job.")
-
-
-def _edges(project: Project) -> Iterator[tuple[Node, str, Node, str]]:
-    """Yield producer, output, consumer and input of what passes between nodes, within any pipeline."""
-    for pipeline in project.pipelines.values():
-        makers = {base_name(name): (node, name) for node in pipeline.nodes for name in node.outputs}
-        for consumer in pipeline.nodes:
-            for taken in dict.fromkeys(consumer.inputs):
-                if base_name(taken) in makers and not is_parameter(taken):
-                    producer, output = makers[base_name(taken)]
-                    yield producer, output, consumer, taken
-
-
-def _groups(compiled: Compiled) -> Iterable[list[Node]]:
-    """Return nodes that are sure to share a job. The service may join more of them, to avoid cycles."""
-    leader: dict[str, str] = {}
-
-    def find(key: str) -> str:
-        while leader.setdefault(key, key) != key:
-            leader[key] = key = leader[leader[key]]
-        return key
-
-    for node in compiled.nodes:
-        for key in _keys(node, compiled):
-            leader[find(key)] = find(f"node {node.name}")
-    groups: dict[str, list[Node]] = defaultdict(list)
-    for node in {node.name: node for node in compiled.nodes}.values():
-        groups[find(f"node {node.name}")].append(node)
-    return groups.values()
-
-
-def _keys(node: Node, compiled: Compiled) -> Iterator[str]:
-    ways: Sequence[str] = compiled.configuration.run["group_by"]
-    if "memory" in ways:
-        names = (name for name in [*node.inputs, *node.outputs] if name in compiled.datasets)
-        yield from (f"data {base_name(name)}" for name in names if compiled.datasets[name].location == MEMORY)
-    if "namespace" in ways and node.namespace:
-        yield f"namespace {node.namespace}"
-    yield from (f"tag {tag}" for tag in node.tags if f"tag:{tag}" in ways)
-
-
 def _parameters_that_lose_their_neighbours(project: Project) -> Iterator[Problem]:
     """Warn of Kedro's default: `--params=a.b=1` under an environment with parameters drops the base's `a.c`."""
     arguments = settings.CONFIG_LOADER_ARGS
@@ -294,7 +165,3 @@ def _parameters_that_lose_their_neighbours(project: Project) -> Iterator[Problem
 
 def _path(project: Project, path: str | None) -> str:
     return (path or "a database file").removeprefix(f"{project.path.as_posix()}/")
-
-
-def _parameters(project: Project) -> str:
-    return f"parameters of '{project.environment}'"

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from kedro.pipeline import Pipeline
     from kedro.pipeline.node import Node
 
+    from kedro_aws_batch._service.dag.problems import Problem
+
     from .config import Configuration
     from .datasets import Dataset
-    from .problems import Problem
     from .project import Project
 
 #: Two nodes are one if Kedro says so and their tags agree: a pipeline may carry another's nodes with tags of its own,
@@ -45,7 +46,7 @@ class Compiled:
 
 def compile_project(project: Project) -> Compiled:
     """Return the project's graph document, digest included, with the problems of its configuration."""
-    configuration, problems = read_configuration(project.parameters.get("aws_batch"), project.environment)
+    configuration, problems = read_configuration(project.parameters, project.environment)
     identities = _union(project.pipelines)
     indices = {identity: index for index, identity in enumerate(identities)}
     nodes = [node for node, _ in identities]
@@ -130,7 +131,7 @@ def _node(node: Node, configuration: Configuration) -> dict[str, Any]:
         "tags": sorted(node.tags),
         "inputs": list(node.inputs),
         "outputs": list(node.outputs),
-        "resources": configuration.resources.of(node),
+        "resources": configuration.layers.over({}, node),
     }
 
 

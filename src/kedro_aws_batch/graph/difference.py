@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from kedro_aws_batch._service.dag.difference import fingerprints
 from kedro_aws_batch._service.dag.document import read_document
-from kedro_aws_batch.wording import listed
+from kedro_aws_batch._service.dag.problems import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -1,25 +1,12 @@
-"""A problem: where it is, what it is, what to do about it."""
+"""What is done about problems: they are listed, and raised."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from kedro_aws_batch._service.dag.problems import Problem
 from kedro_aws_batch.errors import KedroAwsBatchError
 from kedro_aws_batch.wording import counted
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One reason why a run would fail on AWS Batch, or a warning that it may."""
-
-    where: str
-    what: str
-    to_do: str
-    warning: bool = False
-
-    def __str__(self) -> str:
-        return f"{self.where}: {self.what} {self.to_do}".rstrip()
 
 
 def errors(problems: list[Problem]) -> list[Problem]:

@@ -15,8 +15,8 @@ from kedro.framework.startup import bootstrap_project
 from kedro.utils import find_kedro_project
 
 from kedro_aws_batch._service.dag.errors import did_you_mean
+from kedro_aws_batch._service.dag.problems import listed
 from kedro_aws_batch.errors import ProjectError
-from kedro_aws_batch.wording import listed
 
 from . import ENVIRONMENT
 

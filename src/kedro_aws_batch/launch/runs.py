@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from kedro_aws_batch._service.dag.jobs import is_run_id
+from kedro_aws_batch._service.dag.problems import listed
 from kedro_aws_batch.aws import embedded_client
 from kedro_aws_batch.client import RunSummary, Service
 from kedro_aws_batch.errors import KedroAwsBatchError, ServiceError
 from kedro_aws_batch.kept import state as kept
-from kedro_aws_batch.wording import counted, listed
+from kedro_aws_batch.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

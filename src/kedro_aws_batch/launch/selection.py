@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from kedro_aws_batch._service.dag.document import base_name, is_parameter
 from kedro_aws_batch._service.dag.errors import did_you_mean
 from kedro_aws_batch._service.dag.namespaces import prefixes
+from kedro_aws_batch._service.dag.problems import listed
 from kedro_aws_batch.errors import ProjectError
-from kedro_aws_batch.wording import listed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

@@ -1,0 +1,87 @@
+"""What is wrong with a run's groups, found before anything is started."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from .document import GraphDocument, Node, Resources, base_name
+from .grouping import is_in_memory
+from .problems import Problem, listed
+from .resources import combine, disagreements
+from .sizes import impossible
+
+
+@dataclass(frozen=True)
+class Asking:
+    """The nodes that share a job, and what each asks for."""
+
+    nodes: Sequence[Node]
+    wanted: Sequence[Resources]
+
+    @cached_property
+    def resources(self) -> Resources:
+        """Return what the job asks for."""
+        return combine(self.wanted)
+
+
+def faults(document: GraphDocument, config: Mapping[str, Any], groups: Sequence[Asking]) -> list[Problem]:
+    """Return why the jobs of these groups could not run: what no machine has, and what would be lost between them."""
+    return [
+        *(problem for asking in groups for problem in _disagreements(asking)),
+        *_impossible_sizes(config, groups),
+        *_lost(document, groups),
+    ]
+
+
+def _disagreements(asking: Asking) -> Iterator[Problem]:
+    for key, values in disagreements(asking.wanted).items():
+        yield Problem(
+            f"nodes {listed(node.name for node in asking.nodes)}",
+            f"share a job (data in memory, or group_by), but their {key} differs: {listed(values)}.",
+            "Set one, or add what they pass to the catalog.",
+        )
+
+
+def _impossible_sizes(config: Mapping[str, Any], groups: Iterable[Asking]) -> Iterator[Problem]:
+    """Yield one problem for each size that doesn't exist, naming all nodes that ask for it."""
+    names: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for asking in groups:
+        elsewhere = asking.resources.get("job_queue", config["job_queue"]) != config["job_queue"]
+        kinds = ("EC2", "FARGATE") if elsewhere else (config["launch_type"],)  # behind another queue may be either
+        if wrong := impossible(asking.resources, kinds):
+            names[wrong] += [node.name for node in asking.nodes]
+    for (what, to_do), of in names.items():
+        yield Problem(f"node{'s' if len(of) > 1 else ''} {listed(of)}", what, to_do)
+
+
+def _lost(document: GraphDocument, groups: Sequence[Asking]) -> Iterator[Problem]:
+    """Yield a problem for each dataset in memory that a job makes and another one reads."""
+    makers = {
+        base_name(name): (node, name, index)
+        for index, asking in enumerate(groups)
+        for node in asking.nodes
+        for name in node.outputs
+    }
+    for index, asking in enumerate(groups):
+        for consumer in asking.nodes:
+            for taken in dict.fromkeys(consumer.inputs):
+                if base_name(taken) not in makers:
+                    continue
+                producer, output, home = makers[base_name(taken)]
+                held = [name for name in dict.fromkeys((output, taken)) if is_in_memory(name, document.datasets)]
+                if held and (home != index or output != taken):
+                    way = f"from node '{producer.name}' to '{consumer.name}'"
+                    yield _lost_on_its_way(document, (output, taken), held, way)
+
+
+def _lost_on_its_way(document: GraphDocument, names: Sequence[str], held: Sequence[str], way: str) -> Problem:
+    add = f"Add it to conf/{document.environment}/catalog.yml"
+    if names[0] != names[1]:
+        what = f"passes {way} as '{names[0]}' and '{names[1]}', of which {listed(held)} is not in the catalog."
+        return Problem(f"dataset '{held[0]}'", what, f"{add}.")
+    what = f"passes {way} in memory, but aws_batch.group_by does not hold 'memory'."
+    return Problem(f"dataset '{held[0]}'", what, f"{add}, or add 'memory' to group_by to run both nodes in one job.")

@@ -1,0 +1,75 @@
+"""What jobs ask for, layer upon layer: of a project's configuration, and on top of it of one run."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from .document import Resources
+from .errors import did_you_mean
+from .namespaces import in_namespace, prefixes
+from .problems import Problem
+from .resources import KEYS
+
+
+class Named(Protocol):
+    """What layers know a node by, Kedro's own or the graph document's."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def namespace(self) -> str | None: ...
+    @property
+    def tags(self) -> Collection[str]: ...
+
+
+#: The layers by name, in the order in which later ones win.
+NAMES = ("default", "tags", "namespaces", "nodes")
+
+
+@dataclass(frozen=True)
+class Layers:
+    """Resources for all nodes, and for those of a tag, of a namespace or of a name."""
+
+    default: Resources = field(default_factory=dict)
+    tags: Mapping[str, Resources] = field(default_factory=dict)
+    namespaces: Mapping[str, Resources] = field(default_factory=dict)
+    nodes: Mapping[str, Resources] = field(default_factory=dict)
+
+    def over(self, below: Resources, node: Named) -> Resources:
+        """Return a node's resources with these layers on top of what it has.
+
+        Later layers win key by key, and within `environment` name by name. Null takes back what is below, so the
+        result holds no null.
+        """
+        found = dict(below)
+        for layer in self._of(node):
+            found.update({key: KEYS[key].over(found.get(key), value) for key, value in layer.items()})
+        return {key: value for key, value in found.items() if value is not None}
+
+    def _of(self, node: Named) -> Iterator[Resources]:
+        yield self.default
+        yield from (layer for tag, layer in self.tags.items() if tag in node.tags)
+        for namespace in sorted(self.namespaces, key=len):  # of two that hold the node, the longer is the nearer
+            if in_namespace(node.namespace, namespace):
+                yield self.namespaces[namespace]
+        yield self.nodes.get(node.name, {})
+
+    def named(self, key: str) -> set[Any]:
+        """Return all values that the layers have for a key."""
+        layers = [self.default, *self.tags.values(), *self.namespaces.values(), *self.nodes.values()]
+        return {layer[key] for layer in layers if layer.get(key) is not None}
+
+    def unknown(self, nodes: Sequence[Named], where: str) -> Iterator[Problem]:
+        """Yield a problem for each tag, namespace and name that none of the nodes has."""
+        known = {
+            "tags": {tag for node in nodes for tag in node.tags},
+            "namespaces": {outer for node in nodes for outer in prefixes(node.namespace)},
+            "nodes": {node.name for node in nodes},
+        }
+        for layer, names in known.items():
+            for name in getattr(self, layer):
+                if name not in names:
+                    to_do = did_you_mean(name, names).strip() or "Remove it, or mend its name."
+                    yield Problem(f"{where}.resources.{layer}", f"no {layer[:-1]} is named '{name}'.", to_do)
