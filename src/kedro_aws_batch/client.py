@@ -167,6 +167,11 @@ class Service:
             page = further.get("next_page")
         return read_state({**answer, "groups": groups})
 
+    def request_of(self, run_id: str) -> Mapping[str, Any]:
+        """Return what a run was asked for."""
+        answer = self._invoke("describe_run", {"run_id": run_id, "limit": 1})
+        return dict(answer.get("request") or {})
+
     def list_runs(self, status: str | None = None, limit: int | None = None) -> list[RunSummary]:
         """Return runs, newest first."""
         request = {"status": status, "limit": limit}

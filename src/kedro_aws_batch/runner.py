@@ -17,8 +17,9 @@ from kedro_aws_batch._service.dag.errors import did_you_mean
 from kedro_aws_batch._service.dag.problems import listed
 from kedro_aws_batch.graph.check import check
 from kedro_aws_batch.graph.compile import compile_project
+from kedro_aws_batch.graph.opening import Opening, as_deployed
 from kedro_aws_batch.graph.problems import require_none
-from kedro_aws_batch.graph.project import Opening, open_project
+from kedro_aws_batch.graph.project import open_project
 
 from .errors import KedroAwsBatchError
 from .hooks import hooks
@@ -162,10 +163,11 @@ def _told() -> Told:
 
 
 def _compiled(told: Told, display: Display) -> tuple[Compiled, Path]:
-    """Return the whole project, compiled as it is deployed: without the run's parameters."""
+    """Return the whole project, compiled as it is deployed, with the run's parameters."""
     path, environment = Path(told.run_params["project_path"]), str(told.run_params.get("env") or _default_environment())
     with stdout_kept_clean():
-        project = open_project(Opening(environment, path, conf_source=told.conf_source))
+        params = as_deployed(told.run_params.get("runtime_params") or {})
+        project = open_project(Opening(environment, path, params, told.conf_source))
         compiled = compile_project(project)
         problems = check(project, compiled)
     for problem in problems:

@@ -7,7 +7,8 @@ import pytest
 
 from kedro_aws_batch.graph.check import check
 from kedro_aws_batch.graph.compile import compile_project
-from kedro_aws_batch.graph.project import Opening, open_project
+from kedro_aws_batch.graph.opening import Opening
+from kedro_aws_batch.graph.project import open_project
 
 from .project import CONFIGURATION, REMOTE_CHAIN, Sources, pickled
 

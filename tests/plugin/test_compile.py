@@ -9,7 +9,8 @@ import pytest
 from dag.document import digest_of
 from kedro_aws_batch.errors import ProjectError
 from kedro_aws_batch.graph.compile import Compiled, compile_project, project_name, to_json
-from kedro_aws_batch.graph.project import Opening, open_project
+from kedro_aws_batch.graph.opening import Opening
+from kedro_aws_batch.graph.project import open_project
 
 from .project import CONFIGURATION, Sources, pickled
 

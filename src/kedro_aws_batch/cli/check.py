@@ -15,7 +15,6 @@ from kedro_aws_batch.aws import client
 from kedro_aws_batch.deploy.check_aws import check_aws
 from kedro_aws_batch.deploy.deployment import Target
 from kedro_aws_batch.graph.problems import errors
-from kedro_aws_batch.graph.project import Opening
 from kedro_aws_batch.package import service_and_stage
 from kedro_aws_batch.wording import counted
 
@@ -26,15 +25,17 @@ from .prepare import open_checked
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from kedro_aws_batch.graph.opening import Opening
+
     from .prepare import Prepared
 
 #: Jobs of several nodes that are told; `compile --explain` tells all.
 _SHARED_SHOWN = 5
 
 
-def print_check(environment: str, conf_source: str | None, aws: bool, as_json: bool) -> None:
+def print_check(opening: Opening, aws: bool, as_json: bool) -> None:
     """Print what is wrong with the project, and with `aws` what AWS says to it."""
-    prepared = open_checked(Opening(environment, conf_source=conf_source))
+    prepared = open_checked(opening)
     document, problems = prepared.compiled.document, list(prepared.problems)
     if aws and not errors(problems):
         problems += ask_aws(document, _region(prepared))

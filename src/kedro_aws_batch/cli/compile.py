@@ -10,7 +10,7 @@ import click
 from kedro_aws_batch._service.dag.document import read_document
 from kedro_aws_batch.files import write_atomically
 from kedro_aws_batch.graph.compile import compile_project, to_json
-from kedro_aws_batch.graph.project import Opening, open_project
+from kedro_aws_batch.graph.project import open_project
 from kedro_aws_batch.quiet import stdout_kept_clean
 from kedro_aws_batch.wording import counted
 
@@ -21,11 +21,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kedro_aws_batch.graph.compile import Compiled
+    from kedro_aws_batch.graph.opening import Opening
 
 
-def write_document(environment: str, conf_source: str | None, output: Path | None) -> None:
+def write_document(opening: Opening, output: Path | None) -> None:
     """Write the graph document to a file, or to stdout."""
-    compiled = _compiled(environment, conf_source)
+    compiled = _compiled(opening)
     text = to_json(compiled.document)
     if output is None:
         click.echo(text, nl=False)
@@ -34,14 +35,14 @@ def write_document(environment: str, conf_source: str | None, output: Path | Non
     click.echo(f"{output}: {counted(len(compiled.nodes), 'node')}, {compiled.document['digest']}", err=True)
 
 
-def explain_jobs(environment: str, conf_source: str | None) -> None:
+def explain_jobs(opening: Opening) -> None:
     """Say which nodes share a job, and why."""
-    compiled = _compiled(environment, conf_source)
+    compiled = _compiled(opening)
     click.echo("\n".join(explained(read_document(json.dumps(compiled.document)))))
 
 
-def _compiled(environment: str, conf_source: str | None) -> Compiled:
+def _compiled(opening: Opening) -> Compiled:
     with stdout_kept_clean():
-        compiled = compile_project(open_project(Opening(environment, conf_source=conf_source)))
+        compiled = compile_project(open_project(opening))
     refuse(compiled.problems)
     return compiled

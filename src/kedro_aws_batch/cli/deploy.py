@@ -31,13 +31,14 @@ from .prepare import prepare_whole
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from kedro_aws_batch.graph.opening import Opening
+
 
 @dataclass(frozen=True)
 class Deployment:
     """What to deploy, and what of it the command line says."""
 
-    environment: str
-    conf_source: str | None
+    opening: Opening
     stage: str | None
     region: str | None
     #: `NAME=VALUE`, which go before the params of serverless.yml.
@@ -50,10 +51,10 @@ def deploy(wanted: Deployment) -> int:
     this_runtime()
     refuse_unchecked(wanted.osls_arguments)
     given = read_given(wanted.given) | ({} if wanted.region is None else {"region": wanted.region})
-    prepared = prepare_whole(wanted.environment, wanted.conf_source)
+    prepared = prepare_whole(wanted.opening)
     project, service = prepared.project.path, prepared.compiled.configuration.service
     target = Target(project, service_and_stage(service)[1], given)
-    require_stage(wanted.stage, service, target.stage, wanted.environment)
+    require_stage(wanted.stage, service, target.stage, wanted.opening.environment)
     require_file(project)
     document = read_document(json.dumps(prepared.compiled.document))
     batch = batch_of(target, str(document.run["launch_type"]).lower())
@@ -64,7 +65,7 @@ def deploy(wanted: Deployment) -> int:
     made = () if batch == OWN else (document.run["job_queue"], document.run["job_definition"])
     refuse(check_aws(document, client("batch", target.region()), made))
     buckets = tuple(target.buckets()) if "buckets" in given else ()
-    stage_project(Wanted(wanted.environment, wanted.conf_source, buckets), prepared, None)
+    stage_project(Wanted(wanted.opening, buckets), prepared, None)
     # What was asked above and what is deployed has to be in one Region, whoever says which.
     told = [] if target.params().get("region") else [f"--region={sts.meta.region_name}"]
     return _deploy([*tool, "deploy", *told], target, wanted.osls_arguments)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kedro_aws_batch._service.dag.errors import did_you_mean
+from kedro_aws_batch.graph.opening import Opening
 from kedro_aws_batch.quiet import stdout_kept_clean
+
+from .options import conf_source_option, environment_option, gathered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -52,23 +56,25 @@ def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def opening_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say which project to open and how, which the command takes as `opening`."""
+    opened = gathered("opening", Opening)(command)
+
+    @functools.wraps(opened)
+    def with_params_of_file(params: Mapping[str, Any], params_file: Path | None, **others: Any) -> Any:
+        return opened(params=read_params(params_file, params), **others)
+
+    command = with_params_of_file
+    for option in (conf_source_option(), *reversed(_params_options()), environment_option()):
+        command = option(command)
+    return command
+
+
 def parameter_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add what goes into a run besides its nodes: parameters, versions, and a file of options."""
     for option in reversed(
         (
-            click.option(
-                "--params",
-                type=click.UNPROCESSED,
-                multiple=True,
-                callback=_params,
-                metavar="KEYS",
-                help="Parameters: a=1,b.c=2.",
-            ),
-            click.option(
-                "--params-file",
-                type=click.Path(exists=True, dir_okay=False, path_type=Path),
-                help="Parameters in a YAML or JSON file, whatever they hold; --params go before them.",
-            ),
+            *_params_options(),
             click.option(
                 *("-lv", "--load-versions"),
                 type=click.UNPROCESSED,
@@ -89,6 +95,24 @@ def parameter_options(command: Callable[..., Any]) -> Callable[..., Any]:
     ):
         command = option(command)
     return command
+
+
+def _params_options() -> list[Decorator]:
+    return [
+        click.option(
+            "--params",
+            type=click.UNPROCESSED,
+            multiple=True,
+            callback=_params,
+            metavar="KEYS",
+            help="Parameters: a=1,b.c=2.",
+        ),
+        click.option(
+            "--params-file",
+            type=click.Path(exists=True, dir_okay=False, path_type=Path),
+            help="Parameters in a YAML or JSON file, whatever they hold; --params go before them.",
+        ),
+    ]
 
 
 def read_params(path: Path | None, params: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from .prepare import prepare_whole
 
 if TYPE_CHECKING:
     from kedro_aws_batch.graph.compile import Compiled
+    from kedro_aws_batch.graph.opening import Opening
     from kedro_aws_batch.graph.project import Project
     from kedro_aws_batch.package import Packaged
 
@@ -33,15 +34,14 @@ if TYPE_CHECKING:
 class Wanted:
     """What to package, and what by the command line goes before what the project says."""
 
-    environment: str
-    conf_source: str | None = None
+    opening: Opening
     buckets: tuple[str, ...] = ()
     schedules: Path | None = None
 
 
 def package(wanted: Wanted, output: Path | None) -> None:
     """Check and package the project, and say how to deploy it."""
-    stage_name = stage_project(wanted, prepare_whole(wanted.environment, wanted.conf_source), output)
+    stage_name = stage_project(wanted, prepare_whole(wanted.opening), output)
     there = _seen(output) if output else "."
     osls = f"npx osls deploy --stage={stage_name}"
     click.echo(f"To deploy it: {f'(cd {there} && {osls})' if output else osls}")
@@ -90,7 +90,8 @@ def _buckets(wanted: Wanted, target: Target, compiled: Compiled) -> list[str]:
 
 
 def _schedules(wanted: Wanted, project: Project) -> Path | None:
-    usual = project.path / (wanted.conf_source or settings.CONF_SOURCE) / wanted.environment / "schedules.yml"
+    source = project.path / (wanted.opening.conf_source or settings.CONF_SOURCE)
+    usual = source / wanted.opening.environment / "schedules.yml"
     return wanted.schedules or (usual if usual.is_file() else None)
 
 

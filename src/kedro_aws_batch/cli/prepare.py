@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from kedro_aws_batch.graph.check import check
 from kedro_aws_batch.graph.compile import compile_project
-from kedro_aws_batch.graph.project import Opening, open_project
+from kedro_aws_batch.graph.opening import Opening, as_deployed
+from kedro_aws_batch.graph.project import open_project, require_params
 from kedro_aws_batch.launch.selection import require_known
 from kedro_aws_batch.quiet import stdout_kept_clean
 
@@ -39,17 +40,18 @@ def open_checked(opening: Opening) -> Prepared:
         return Prepared(project, compiled, check(project, compiled))
 
 
-def prepare_whole(environment: str, conf_source: str | None) -> Prepared:
+def prepare_whole(opening: Opening) -> Prepared:
     """Return the project as it is deployed. Raises what is wrong with it."""
-    prepared = open_checked(Opening(environment, conf_source=conf_source))
+    prepared = open_checked(opening)
     refuse(prepared.problems)
     return prepared
 
 
 def prepare(way: Way, selection: Selection) -> Prepared:
     """Return the project for a run. Raises what is wrong with it, or the first name that it doesn't have."""
-    params = selection.params if way.where.local else None  # what is deployed was compiled without
+    params = selection.params if way.where.local else as_deployed(selection.params)
     prepared = open_checked(Opening(way.where.environment, params=params, conf_source=way.where.conf_source))
+    require_params(prepared.project)
     require_known(selection, prepared.compiled)
     refuse(prepared.problems)
     return prepared

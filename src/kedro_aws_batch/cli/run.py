@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
 
+from kedro_aws_batch.client import Service
 from kedro_aws_batch.launch.commands import Commands
 from kedro_aws_batch.launch.execution import INTERRUPTED
 from kedro_aws_batch.launch.local import LocalRun, run_locally
@@ -17,7 +19,9 @@ from kedro_aws_batch.launch.sources import for_jobs, with_conf_source
 from kedro_aws_batch.quiet import stdout_kept_clean
 from kedro_aws_batch.show.display import Display, stdout_console
 
+from .filters import merged
 from .prepare import prepare
+from .service import runs_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +36,8 @@ if TYPE_CHECKING:
 
 def run(way: Way, selection: Selection, asked: Asked) -> int:
     """Run what is selected, with what else is asked of the run, and return the exit code."""
+    if asked.resume_from is not None:
+        selection = _continued(way, selection, asked.resume_from)
     prepared = prepare(way, selection)
     start = _run_locally if way.where.local else _run_on_aws
     try:
@@ -39,6 +45,13 @@ def run(way: Way, selection: Selection, asked: Asked) -> int:
     except KeyboardInterrupt:  # before there was a run to leave or to cancel, or twice
         click.echo("Interrupted.", err=True)
         return INTERRUPTED
+
+
+def _continued(way: Way, selection: Selection, run_id: str) -> Selection:
+    """Return the selection with the parameters of the run that it resumes, and its own on top."""
+    runs = runs_of(way.where)
+    earlier = runs.request_of(run_id) if isinstance(runs, Service) else runs.describe_run(run_id).request
+    return replace(selection, params=merged(earlier.get("params", {}), selection.params))
 
 
 def _run_on_aws(way: Way, selection: Selection, asked: Asked, prepared: Prepared) -> int:
@@ -62,14 +75,13 @@ def _run_on_aws(way: Way, selection: Selection, asked: Asked, prepared: Prepared
 def _run_locally(way: Way, selection: Selection, asked: Asked, prepared: Prepared) -> int:
     project, compiled = prepared.project, prepared.compiled
     local = LocalRun(
-        project=project.path,
+        project=project,
         compiled=compiled,
         selection=selection,
         asked=asked,
         narrow=_narrowed(way, project),
         needed=inputs_of(selection, compiled),
         commands=Commands(way.where.environment, local=True),
-        conf_source=way.where.conf_source,
         fresh=way.fresh,
         s3_keys=own_keys(project.catalog, compiled.datasets),
     )

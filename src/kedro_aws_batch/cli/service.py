@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from kedro_aws_batch.aws import client
 from kedro_aws_batch.client import Service
 from kedro_aws_batch.graph.config import read_configuration
+from kedro_aws_batch.graph.opening import Opening
 from kedro_aws_batch.graph.problems import require_none
-from kedro_aws_batch.graph.project import Opening, find_project, read_parameters
+from kedro_aws_batch.graph.project import find_project, read_parameters
 from kedro_aws_batch.launch.runs import LocalRuns, live_client
 from kedro_aws_batch.quiet import stdout_kept_clean
 

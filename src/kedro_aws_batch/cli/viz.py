@@ -16,7 +16,8 @@ import click
 from kedro_aws_batch._service.dag.problems import listed
 from kedro_aws_batch.errors import KedroAwsBatchError
 from kedro_aws_batch.files import write_atomically
-from kedro_aws_batch.graph.project import Opening, open_project
+from kedro_aws_batch.graph.opening import Opening
+from kedro_aws_batch.graph.project import open_project
 from kedro_aws_batch.launch.runs import find_run
 from kedro_aws_batch.quiet import stdout_kept_clean
 from kedro_aws_batch.report.viz import EVENTS_FILE, events, nodes_of

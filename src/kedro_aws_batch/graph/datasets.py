@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import importlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from kedro_aws_batch.quiet import silent
+
+from .runtime_params import begins_with_stand_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,8 +40,8 @@ def describe(project: Project, name: str, shared_paths: tuple[str, ...] = ()) ->
     """Return what the dataset of this name is in the project's catalog; one without an entry lives in memory."""
     instance = getattr(project.catalog, "_datasets", {}).get(name)
     if instance is not None:  # added by a hook
-        return _shared(_of_instance(instance), project.path, shared_paths)
-    return _shared(of_config(entry(project.catalog, name)), project.path, shared_paths)
+        return _placed(_of_instance(instance), project.path, shared_paths)
+    return _placed(of_config(entry(project.catalog, name)), project.path, shared_paths)
 
 
 def entry(catalog: Any, name: str) -> Mapping[str, Any]:
@@ -53,7 +55,7 @@ def entry(catalog: Any, name: str) -> Mapping[str, Any]:
 
 def bucket_of(dataset: Dataset) -> str | None:
     """Return the S3 bucket that a dataset's path is in, if it is in any."""
-    match = re.match(r"s3[an]?://([^/${}]+)", dataset.path or "")
+    match = re.match(r"s3[an]?://([^/${}<>]+)(?=/|$)", dataset.path or "")
     return match[1] if match else None
 
 
@@ -143,11 +145,18 @@ def _location_of_connection(config: Mapping[str, Any]) -> str:
     return REMOTE
 
 
-def _shared(dataset: Dataset, project: Path, shared_paths: tuple[str, ...]) -> Dataset:
-    """Count a local path as remote where it lies in a folder that every job sees."""
+def _placed(dataset: Dataset, project: Path, shared_paths: tuple[str, ...]) -> Dataset:
+    """Count a local path as remote where it lies in a folder that every job sees.
+
+    So does one that begins with a runtime parameter that nobody has given: it may be anywhere, and Kedro took its name
+    for a folder of the project.
+    """
     if dataset.location != LOCAL or dataset.path is None:
         return dataset
-    path = PurePosixPath(re.sub(r"^(file|local)://", "", dataset.path))
-    if any(path.is_relative_to((project / folder).as_posix()) for folder in shared_paths):
-        return Dataset(dataset.type, REMOTE, dataset.versioned, dataset.path)
+    path = re.sub(r"^(file|local)://", "", dataset.path)
+    unknown = path.removeprefix(f"{project.as_posix()}/")
+    if begins_with_stand_in(unknown):
+        return replace(dataset, location=REMOTE, path=unknown)
+    if any(PurePosixPath(path).is_relative_to((project / folder).as_posix()) for folder in shared_paths):
+        return replace(dataset, location=REMOTE)
     return dataset

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,8 @@ from kedro_aws_batch._service.dag.errors import did_you_mean
 from kedro_aws_batch._service.dag.problems import listed
 from kedro_aws_batch.errors import ProjectError
 
-from . import ENVIRONMENT
+from .opening import Opening
+from .runtime_params import Asked, stand_ins
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -38,31 +39,36 @@ class Project:
     #: The catalog of the environment, its datasets not instantiated.
     catalog: Any
     parameters: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Opening:
-    """Which project to open, and how."""
-
-    environment: str = ENVIRONMENT
-    path: Path | None = None
-    params: Mapping[str, Any] | None = None
-    conf_source: str | None = None
+    opening: Opening = field(default_factory=Opening)
+    #: Which runtime parameters its configuration asks for, and whether it does so without a default.
+    asked: Mapping[str, bool] = field(default_factory=dict)
 
 
 def open_project(opening: Opening) -> Project:
-    """Return the project in an environment; what Kedro can't read is raised as one sentence."""
+    """Return the project in an environment; what Kedro can't read is raised as one sentence.
+
+    A text stands in for a runtime parameter that the configuration needs and that nobody has given.
+    """
     path = find_project(opening.path)
     package = bootstrap(path)
     require_environment(path, opening)
-    with _kedro_env(opening.environment), warnings.catch_warnings():
+    with _kedro_env(opening.environment), warnings.catch_warnings(), stand_ins() as asked:
         ignore_known_warnings()
         try:
-            return _read(path, package, opening)
+            project = _read(path, package, opening)
         except ProjectError:
             raise
         except Exception as error:
-            raise ProjectError(_sentence(error, opening.environment)) from error
+            missing = asked.missing(opening.params)
+            raise ProjectError(f"{_sentence(error, opening.environment)}{_needs(missing)}") from error
+    return replace(project, asked=dict(asked.required))
+
+
+def require_params(project: Project) -> None:
+    """Raise a ProjectError for runtime parameters that the project's configuration needs and that were not given."""
+    missing = Asked(dict(project.asked)).missing(project.opening.params)
+    if missing:
+        raise ProjectError(f"The project can't run like this.{_needs(missing)}")
 
 
 def read_parameters(opening: Opening) -> dict[str, Any]:
@@ -70,14 +76,24 @@ def read_parameters(opening: Opening) -> dict[str, Any]:
     path = find_project(opening.path)
     bootstrap(path)
     require_environment(path, opening)
-    source = opening.conf_source or str(path / settings.CONF_SOURCE)
-    with warnings.catch_warnings():
+    return read_configuration(path, opening, "parameters")
+
+
+def read_configuration(path: Path, opening: Opening, key: str) -> dict[str, Any]:
+    """Return a part of the configuration of a bootstrapped project, such as `catalog`; nothing if there is none of it.
+
+    A text stands in for a runtime parameter that it needs and that nobody has given.
+    """
+    with warnings.catch_warnings(), stand_ins():
         ignore_known_warnings()
-        loader = settings.CONFIG_LOADER_CLASS(
-            conf_source=source, env=opening.environment, **settings.CONFIG_LOADER_ARGS
-        )
         try:
-            return dict(loader["parameters"])
+            loader = settings.CONFIG_LOADER_CLASS(
+                conf_source=opening.conf_source or str(path / settings.CONF_SOURCE),
+                env=opening.environment,
+                runtime_params=dict(opening.params),
+                **settings.CONFIG_LOADER_ARGS,
+            )
+            return dict(loader[key])
         except MissingConfigException:
             return {}
         except Exception as error:
@@ -132,13 +148,21 @@ def _read(path: Path, package: str, opening: Opening) -> Project:
     with KedroSession.create(
         project_path=path,
         env=opening.environment,
-        runtime_params=dict(opening.params or {}),
+        runtime_params=dict(opening.params),
         conf_source=opening.conf_source,
         save_on_close=False,
     ) as session:
         context: KedroContext = session.load_context()  # type: ignore[attr-defined]
         found = _pipelines()
-        return Project(path, package, opening.environment, found, _catalog(context), _parameters(context))
+        return Project(
+            path=path,
+            package=package,
+            environment=opening.environment,
+            pipelines=found,
+            catalog=_catalog(context),
+            parameters=_parameters(context),
+            opening=opening,
+        )
 
 
 def _pipelines() -> dict[str, Pipeline]:
@@ -169,31 +193,38 @@ def _parameters(context: KedroContext) -> dict[str, Any]:
         return {}
 
 
-def catalog_of_plain_run(path: Path, conf_source: str | None = None) -> dict[str, Any]:
-    """Return the catalog's configuration in the environment of a plain `kedro run`, of a bootstrapped project."""
-    source = conf_source or str(path / settings.CONF_SOURCE)
-    with warnings.catch_warnings():
-        ignore_known_warnings()
-        loader = settings.CONFIG_LOADER_CLASS(conf_source=source, env=None, **settings.CONFIG_LOADER_ARGS)
-        try:
-            return dict(loader["catalog"])
-        except MissingConfigException:
-            return {}
-        except Exception as error:
-            raise ProjectError(_sentence(error, "base")) from error
+def catalog_of_plain_run(project: Project) -> dict[str, Any]:
+    """Return the catalog's configuration in the environment of a plain `kedro run` with the same parameters.
+
+    That environment may be missing: where configuration is packed, `local` is left out. Then it is the base's.
+    """
+    usual = str(settings.CONFIG_LOADER_ARGS.get("default_run_env") or "local")
+    plain = replace(project.opening, environment=usual)
+    return read_configuration(project.path, plain, "catalog") or read_configuration(
+        project.path, replace(plain, environment=base_environment()), "catalog"
+    )
+
+
+def base_environment() -> str:
+    """Return the name of the environment that lies beneath all others."""
+    return str(settings.CONFIG_LOADER_ARGS.get("base_env") or "base")
 
 
 def base_parameters(project: Project) -> dict[str, Any]:
-    """Return the parameters of the base environment alone, of a bootstrapped project; none if they can't be read."""
-    base = str(settings.CONFIG_LOADER_ARGS.get("base_env") or "base")
-    source = str(project.path / settings.CONF_SOURCE)
-    with warnings.catch_warnings():
-        ignore_known_warnings()
-        try:
-            loader = settings.CONFIG_LOADER_CLASS(conf_source=source, env=base, **settings.CONFIG_LOADER_ARGS)
-            return dict(loader["parameters"])
-        except Exception:  # noqa: BLE001  (whatever is wrong with it has been said when the environment was read)
-            return {}
+    """Return the parameters of the base environment alone; none if they can't be read."""
+    base = Opening(environment=base_environment(), conf_source=project.opening.conf_source)
+    try:
+        return read_configuration(project.path, base, "parameters")
+    except ProjectError:  # whatever is wrong with it has been said when the environment was read
+        return {}
+
+
+def _needs(missing: list[str]) -> str:
+    if not missing:
+        return ""
+    example = ",".join(f"{name}=…" for name in missing)
+    parameters = f"runtime parameter{'s' * (len(missing) > 1)} {listed(missing)}"
+    return f" Its configuration asks for the {parameters}, without a default: give it with --params={example}."
 
 
 def _sentence(error: Exception, environment: str) -> str:

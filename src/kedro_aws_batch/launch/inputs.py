@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
     from kedro_aws_batch.graph.compile import Compiled
+    from kedro_aws_batch.graph.project import Project
 
 S3_PATH = re.compile(r"^s3[an]?://([^/]+)/*(.*)$")
 
@@ -128,14 +129,15 @@ def _etag(s3: S3Client, file: Upload) -> str | None:
         return None
 
 
-def local_sources(project: Path, conf_source: str | None, names: Collection[str]) -> dict[str, Path]:
-    """Return the local paths that datasets have in the environment of a plain `kedro run`."""
+def local_sources(project: Project, names: Collection[str]) -> dict[str, Path]:
+    """Return the local paths that datasets have in the environment of a plain `kedro run` with the same parameters."""
+
     with silent("kedro.io.catalog_config_resolver"):
-        config = _without_credentials(catalog_of_plain_run(project, conf_source))
+        config = _without_credentials(catalog_of_plain_run(project))
         resolver = CatalogConfigResolver(config, None, {"{default}": {"type": "MemoryDataset"}})
         found = {name: of_config(resolver.resolve_pattern(name)) for name in names}
     paths = {name: dataset.path for name, dataset in found.items() if dataset.location == LOCAL and dataset.path}
-    return {name: project / re.sub(r"^(file|local)://", "", path) for name, path in paths.items()}
+    return {name: project.path / re.sub(r"^(file|local)://", "", path) for name, path in paths.items()}
 
 
 def _without_credentials(config: Any) -> Any:

@@ -25,10 +25,10 @@ from .sources import for_jobs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
-    from pathlib import Path
 
     from kedro_aws_batch.client import RunState
     from kedro_aws_batch.graph.compile import Compiled
+    from kedro_aws_batch.graph.project import Project
     from kedro_aws_batch.local import EmbeddedAws
     from kedro_aws_batch.show.display import Display
 
@@ -42,7 +42,7 @@ PACE = Pace(interval=1)
 class LocalRun:
     """A run to do on this machine."""
 
-    project: Path
+    project: Project
     compiled: Compiled
     selection: Selection
     asked: Asked
@@ -51,7 +51,6 @@ class LocalRun:
     #: What the run's pipelines read; other inputs may be missing.
     needed: Collection[str]
     commands: Commands
-    conf_source: str | None = None
     fresh: bool = False
     #: The access keys, id → secret, that datasets name for themselves: the embedded S3 takes them.
     s3_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -64,7 +63,7 @@ def run_locally(run: LocalRun, display: Display) -> int:
     except ImportError as error:
         raise ProjectError(f"Local runs need more packages ({error}): pip install 'kedro-aws-batch[local]'.") from error
     if run.fresh:
-        state.forget(run.project)
+        state.forget(run.project.path)
     try:
         with _terminated_like_interrupted(), _embedded_aws(run) as aws:
             return _run(run, aws, display)
@@ -73,15 +72,15 @@ def run_locally(run: LocalRun, display: Display) -> int:
 
 
 def _run(run: LocalRun, aws: EmbeddedAws, display: Display) -> int:
-    state.load(run.project, aws.client)
+    state.load(run.project.path, aws.client)
     for bucket in buckets(run.compiled):
         state.create_bucket(aws.client("s3"), bucket)
     _say(display, _upload_inputs(run, aws))
     try:
-        with state.in_progress(run.project, _live(aws)):
+        with state.in_progress(run.project.path, _live(aws)):
             return _execute(run, aws, display)
     finally:
-        state.save(run.project, aws.client)
+        state.save(run.project.path, aws.client)
 
 
 def _live(aws: EmbeddedAws) -> state.Live:
@@ -98,8 +97,8 @@ def _execute(run: LocalRun, aws: EmbeddedAws, display: Display) -> int:
     logs = aws.client("logs")
 
     def ending(ended: RunState) -> Ending:
-        place = state.save_logs(run.project, logs, ended)
-        state.save_run(run.project, ended)
+        place = state.save_logs(run.project.path, logs, ended)
+        state.save_run(run.project.path, ended)
         return Ending(logs, os.path.relpath(place), run.commands.to("resume", ended.run_id))
 
     execution = Execution(Service(aws.service_prefix, aws.client("lambda")), display, PACE, ending)
@@ -114,7 +113,7 @@ def _execute(run: LocalRun, aws: EmbeddedAws, display: Display) -> int:
 def _embedded_aws(run: LocalRun) -> EmbeddedAws:
     from kedro_aws_batch.local import EmbeddedAws, JobDefinitionSettings, service_root  # noqa: PLC0415
 
-    document = state.folder(run.project) / "graph.json"
+    document = state.folder(run.project.path) / "graph.json"
     write_atomically(document, to_json(run.compiled.document).encode())
     settings, nodes = run.compiled.document["run"], run.compiled.document["nodes"]
     queues = {node["resources"].get("job_queue") for node in nodes} - {None, settings["job_queue"]}
@@ -123,15 +122,20 @@ def _embedded_aws(run: LocalRun) -> EmbeddedAws:
     return EmbeddedAws(
         service=service_root(),
         graph_document=document,
-        jobs_cwd=run.project,
+        jobs_cwd=run.project.path,
         job_queue=settings["job_queue"],
         job_definition=settings["job_definition"],
         job_queues=dict.fromkeys(sorted(queues), vcpus),
         job_definitions={name: JobDefinitionSettings() for name in sorted(definitions)},
         max_vcpus=vcpus,
         s3_keys=run.s3_keys,
-        job_environment={CONF_SOURCE: source} if (source := for_jobs(run.conf_source, run.project)) else {},
+        job_environment=_conf_source(run.project),
     )
+
+
+def _conf_source(project: Project) -> dict[str, str]:
+    source = for_jobs(project.opening.conf_source, project.path)
+    return {} if source is None else {CONF_SOURCE: source}
 
 
 def _vcpus(nodes: Collection[Mapping[str, Any]]) -> int:
@@ -144,7 +148,7 @@ def _upload_inputs(run: LocalRun, aws: EmbeddedAws) -> Uploaded:
     bare = free_inputs(run.compiled, {})
     if not bare:
         return Uploaded()
-    sources = local_sources(run.project, run.conf_source, [one.dataset for one in bare])
+    sources = local_sources(run.project, [one.dataset for one in bare])
     return upload(aws.client("s3"), free_inputs(run.compiled, sources), run.needed)
 
 

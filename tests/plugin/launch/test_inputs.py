@@ -9,7 +9,8 @@ from moto import mock_aws
 
 from kedro_aws_batch.errors import ProjectError
 from kedro_aws_batch.graph.compile import compile_project
-from kedro_aws_batch.graph.project import Opening, open_project
+from kedro_aws_batch.graph.opening import Opening
+from kedro_aws_batch.graph.project import open_project
 from kedro_aws_batch.launch.inputs import Input, Uploaded, buckets, free_inputs, local_sources, upload
 
 from ..project import Sources, pickled
@@ -54,8 +55,9 @@ def test_the_inputs_that_no_node_makes_have_the_sources_of_a_plain_run(make_proj
         "{any}": pickled("d/{any}"),
     }
     path = make_project(Sources(REGISTRY, CATALOG, base_catalog=base, parameters={"x": 1}))
-    compiled = compile_project(open_project(Opening(path=path)))
-    sources = local_sources(path, None, [one.dataset for one in free_inputs(compiled, {})])
+    project = open_project(Opening(path=path))
+    compiled = compile_project(project)
+    sources = local_sources(project, [one.dataset for one in free_inputs(compiled, {})])
     assert buckets(compiled) == ["else", "inbox", "out"]
     assert free_inputs(compiled, sources) == [
         Input("far", "else", "far", None),

@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from kedro_aws_batch.graph.compile import compile_project
-from kedro_aws_batch.graph.project import Opening, open_project
+from kedro_aws_batch.graph.opening import Opening
+from kedro_aws_batch.graph.project import open_project
 from kedro_aws_batch.launch.own_keys import own_keys
 from tests.plugin.project import Sources, pickled
 

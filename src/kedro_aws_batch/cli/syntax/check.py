@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import click
 
+from kedro_aws_batch.cli.filters import opening_options
 from kedro_aws_batch.cli.late import LateCommand
-from kedro_aws_batch.cli.options import conf_source_option, environment_option, json_option
+from kedro_aws_batch.cli.options import json_option
+from kedro_aws_batch.graph.opening import Opening
 
 
 @click.command("check", cls=LateCommand)
-@environment_option()
-@conf_source_option()
+@opening_options
 @click.option(
     "--aws",
     is_flag=True,
@@ -18,7 +19,7 @@ from kedro_aws_batch.cli.options import conf_source_option, environment_option, 
     "and would they take jobs?",
 )
 @json_option()
-def command(environment: str, conf_source: str | None, aws: bool, as_json: bool) -> None:
+def command(opening: Opening, aws: bool, as_json: bool) -> None:
     """Find every reason why a run would fail on AWS Batch, in one list. Exits with 1 if there is any.
 
     \b
@@ -30,4 +31,4 @@ def command(environment: str, conf_source: str | None, aws: bool, as_json: bool)
     """
     from kedro_aws_batch.cli.check import print_check
 
-    print_check(environment, conf_source, aws, as_json)
+    print_check(opening, aws, as_json)

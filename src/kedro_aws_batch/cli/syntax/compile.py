@@ -6,16 +6,16 @@ from pathlib import Path
 
 import click
 
+from kedro_aws_batch.cli.filters import opening_options
 from kedro_aws_batch.cli.late import LateCommand
-from kedro_aws_batch.cli.options import conf_source_option, environment_option
+from kedro_aws_batch.graph.opening import Opening
 
 
 @click.command("compile", cls=LateCommand)
-@environment_option()
+@opening_options
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="The file to write; else stdout.")
-@conf_source_option()
 @click.option("--explain", is_flag=True, help="Say instead which nodes share a job, and why, for each pipeline.")
-def command(environment: str, output: Path | None, conf_source: str | None, explain: bool) -> None:
+def command(opening: Opening, output: Path | None, explain: bool) -> None:
     """Write the graph document that the service runs: nodes, pipelines, datasets and what each job asks for.
 
     It holds no paths, no parameters' values and no credentials. Kedro itself logs a line to stdout
@@ -30,6 +30,6 @@ def command(environment: str, output: Path | None, conf_source: str | None, expl
     from kedro_aws_batch.cli.compile import explain_jobs, write_document
 
     if explain:
-        explain_jobs(environment, conf_source)
+        explain_jobs(opening)
     else:
-        write_document(environment, conf_source, output)
+        write_document(opening, output)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import click
 
+from kedro_aws_batch.cli.filters import opening_options
 from kedro_aws_batch.cli.late import LateCommand
-from kedro_aws_batch.cli.options import conf_source_option, environment_option
+from kedro_aws_batch.graph.opening import Opening
 
 
 @click.command("deploy", cls=LateCommand)
-@environment_option()
+@opening_options
 @click.option("--stage", help="The stage to deploy: to be sure, since aws_batch.service has it in its name.")
 @click.option("--region", help="The AWS Region; else `region` in the params of serverless.yml.")
 @click.option(
@@ -19,14 +20,12 @@ from kedro_aws_batch.cli.options import conf_source_option, environment_option
     metavar="NAME=VALUE",
     help="Goes before what `params` in serverless.yml says; may be given several times.",
 )
-@conf_source_option()
 @click.argument("osls_arguments", nargs=-1, type=click.UNPROCESSED)
 def command(
-    environment: str,
+    opening: Opening,
     stage: str | None,
     region: str | None,
     given: tuple[str, ...],
-    conf_source: str | None,
     osls_arguments: tuple[str, ...],
 ) -> None:
     """Deploy the project: check it, package it, and have osls make or change its stack on AWS.
@@ -44,8 +43,7 @@ def command(
     from kedro_aws_batch.cli.deploy import Deployment, deploy
 
     wanted = Deployment(
-        environment=environment,
-        conf_source=conf_source,
+        opening=opening,
         stage=stage,
         region=region,
         given=given,

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import click
 
+from kedro_aws_batch.cli.filters import opening_options
 from kedro_aws_batch.cli.late import LateCommand
-from kedro_aws_batch.cli.options import conf_source_option, environment_option
+from kedro_aws_batch.graph.opening import Opening
 
 
 @click.command("package", cls=LateCommand)
-@environment_option()
+@opening_options
 @click.option(
     "-o",
     "--output",
@@ -31,10 +32,7 @@ from kedro_aws_batch.cli.options import conf_source_option, environment_option
     type=click.Path(dir_okay=False, path_type=Path),
     help="A YAML list of runs that start by the clock; else schedules.yml in the environment's folder.",
 )
-@conf_source_option()
-def command(
-    environment: str, output: Path | None, buckets: tuple[str, ...], schedules: Path | None, conf_source: str | None
-) -> None:
+def command(opening: Opening, output: Path | None, buckets: tuple[str, ...], schedules: Path | None) -> None:
     """Make what is deployed: the functions with the project's graph in them, and the templates of the stack.
 
     Checks the project first. The same project gives the same bytes. The project's serverless.yml takes from there what
@@ -48,5 +46,4 @@ def command(
     """
     from kedro_aws_batch.cli.package import Wanted, package
 
-    wanted = Wanted(environment=environment, conf_source=conf_source, buckets=buckets, schedules=schedules)
-    package(wanted, output)
+    package(Wanted(opening, buckets, schedules), output)

@@ -1,0 +1,25 @@
+"""How a project is opened: what the command line says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from . import ENVIRONMENT
+
+
+@dataclass(frozen=True)
+class Opening:
+    """Which project to open, and how."""
+
+    environment: str = ENVIRONMENT
+    path: Path | None = None
+    params: Mapping[str, Any] = field(default_factory=dict)
+    conf_source: str | None = None
+
+
+def as_deployed(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a run's parameters without those of the plugin: the service applies these to what is deployed."""
+    return {key: value for key, value in params.items() if key != "aws_batch"}
