@@ -31,6 +31,14 @@ class Offer:
 
 
 @dataclass(frozen=True)
+class Candidate:
+    """A job that there may be: by what name it is told of, and what it asks for."""
+
+    title: str
+    resources: Resources
+
+
+@dataclass(frozen=True)
 class Asked:
     """Where jobs are to go."""
 
@@ -57,15 +65,16 @@ class Fault:
 
 def asked_of(plan: Plan) -> Asked:
     """Return where a plan's jobs go."""
-    return asked_by((group.title, group.resources) for group in plan.groups)
+    return asked_by(Candidate(group.title, group.resources) for group in plan.groups)
 
 
-def asked_by(jobs: Iterable[tuple[str, Resources]]) -> Asked:
-    """Return where jobs go, each given by its title and what it asks for."""
+def asked_by(jobs: Iterable[Candidate]) -> Asked:
+    """Return where jobs go."""
     shares: dict[str, dict[str, str]] = {}
     definitions = set()
-    for title, resources in jobs:
-        shares.setdefault(resources["job_queue"], {}).setdefault(resources.get("share_identifier") or "", title)
+    for job in jobs:
+        resources = job.resources
+        shares.setdefault(resources["job_queue"], {}).setdefault(resources.get("share_identifier") or "", job.title)
         definitions.add(resources["job_definition"])
     return Asked(shares, sorted(definitions))
 
@@ -108,17 +117,19 @@ def _absent(kind: str, name: str, offer: Offer) -> Fault:
     lacks = "is not" if kind == QUEUE else "has no active revision"
     remedy = f"Make it, or mend aws_batch.{kind.replace(' ', '_')} and deploy."
     what = f"{lacks} in {offer.region} in this account.{did_you_mean(name, offer.near)}"
-    return Fault(kind, name, what, remedy, absent=True)
+    return Fault(kind=kind, name=name, what=what, remedy=remedy, absent=True)
 
 
 def _unready(queue: Mapping[str, Any], offer: Offer) -> Iterator[Fault]:
     name = queue["jobQueueName"]
     if queue["state"] != "ENABLED":
         enable = f"Enable it: aws batch update-job-queue --job-queue={name} --state=ENABLED"
-        yield Fault(QUEUE, name, f"is {queue['state']}, so it takes no jobs.", enable)
+        yield Fault(kind=QUEUE, name=name, what=f"is {queue['state']}, so it takes no jobs.", remedy=enable)
     if queue["status"] in _BROKEN:
         mend = "Mend or replace it: `aws batch describe-job-queues` has the whole of it."
-        yield Fault(QUEUE, name, f"is {queue['status']}{_reason(queue)}, so it takes no jobs.", mend)
+        yield Fault(
+            kind=QUEUE, name=name, what=f"is {queue['status']}{_reason(queue)}, so it takes no jobs.", remedy=mend
+        )
     arns = {each["computeEnvironment"] for each in queue["computeEnvironmentOrder"]}
     behind = [each for each in offer.environments if each["computeEnvironmentArn"] in arns]
     if not any(each["state"] == "ENABLED" and each["status"] not in _BROKEN for each in behind):
@@ -128,7 +139,7 @@ def _unready(queue: Mapping[str, Any], offer: Offer) -> Iterator[Fault]:
         ]
         enable = "aws batch update-compute-environment --compute-environment=<name> --state=ENABLED"
         what = f"has no compute environment that runs jobs: {', '.join(told) or 'there is none'}."
-        yield Fault(QUEUE, name, what, f"Enable one, or mend it: {enable}")
+        yield Fault(kind=QUEUE, name=name, what=what, remedy=f"Enable one, or mend it: {enable}")
 
 
 def shares_refused(queue: str, fair: bool, shares: Mapping[str, str]) -> Fault | None:
@@ -140,7 +151,7 @@ def shares_refused(queue: str, fair: bool, shares: Mapping[str, str]) -> Fault |
     if fair and "" in shares:
         what = f"shares fairly, so it takes no job without a share_identifier, as that of '{shares['']}' is."
         remedy = "Give all jobs one: aws_batch.resources.default.share_identifier; or use a queue without that policy."
-        return Fault(QUEUE, queue, what, remedy)
+        return Fault(kind=QUEUE, name=queue, what=what, remedy=remedy)
     given = next(((share, title) for share, title in shares.items() if share and not fair), None)
     if given is None:
         return None
@@ -148,7 +159,7 @@ def shares_refused(queue: str, fair: bool, shares: Mapping[str, str]) -> Fault |
         f"doesn't share fairly, so it takes no job with a share_identifier, as that of '{given[1]}' is ('{given[0]}')."
     )
     remedy = "Take share_identifier out of aws_batch.resources, or use a queue with a fair-share policy."
-    return Fault(QUEUE, queue, what, remedy)
+    return Fault(kind=QUEUE, name=queue, what=what, remedy=remedy)
 
 
 def _reason(described: Mapping[str, Any]) -> str:

@@ -54,10 +54,10 @@ _EC2 = (
 TABLE: dict[str, Rates] = {
     rates.name: rates
     for rates in (
-        Rates("fargate-x86", 0.04048, 0.004445, _FARGATE, minimum_seconds=60),
-        Rates("fargate-arm64", 0.03238, 0.00356, _FARGATE, minimum_seconds=60),
-        Rates("ec2-x86", 0.0350, 0.00346, _EC2.format("c6i, m6i and r6i")),
-        Rates("ec2-arm64", 0.0299, 0.00293, _EC2.format("c7g, m7g and r7g")),
+        Rates(name="fargate-x86", vcpu_hour=0.04048, gb_hour=0.004445, source=_FARGATE, minimum_seconds=60),
+        Rates(name="fargate-arm64", vcpu_hour=0.03238, gb_hour=0.00356, source=_FARGATE, minimum_seconds=60),
+        Rates(name="ec2-x86", vcpu_hour=0.0350, gb_hour=0.00346, source=_EC2.format("c6i, m6i and r6i")),
+        Rates(name="ec2-arm64", vcpu_hour=0.0299, gb_hour=0.00293, source=_EC2.format("c7g, m7g and r7g")),
     )
 }
 #: What jobs are taken to run on if the configuration names no rates, by its `launch_type`.

@@ -87,7 +87,7 @@ def test_what_may_not_be_read_is_said_and_not_asked_for_again_and_again() -> Non
     assert len(refusing.asked) <= 16
     page = told(measured)
     assert page.unmeasured == f"What the jobs used is not known: {measured.unread}"
-    assert [name for name, _ in page.columns if name in ("Busy", "Used", "GPUs")] == []
+    assert [one.head for one in page.columns if one.head in ("Busy", "Used", "GPUs")] == []
 
 
 def test_of_a_very_large_run_the_longest_jobs_are_read() -> None:

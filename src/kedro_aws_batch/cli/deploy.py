@@ -25,7 +25,7 @@ from kedro_aws_batch.deploy.parameters import OWN
 from kedro_aws_batch.package import service_and_stage, this_runtime
 
 from .options import refuse
-from .package import Wanted, stage_project
+from .package import PackageOptions, stage_project
 from .prepare import prepare_whole
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Deployment:
+class DeployOptions:
     """What to deploy, and what of it the command line says."""
 
     opening: Opening
@@ -46,7 +46,7 @@ class Deployment:
     osls_arguments: tuple[str, ...]
 
 
-def deploy(wanted: Deployment) -> int:
+def deploy(wanted: DeployOptions) -> int:
     """Check, package and deploy the project, and return the exit code."""
     this_runtime()
     refuse_unchecked(wanted.osls_arguments)
@@ -65,7 +65,7 @@ def deploy(wanted: Deployment) -> int:
     made = () if batch == OWN else (document.run["job_queue"], document.run["job_definition"])
     refuse(check_aws(document, client("batch", target.region()), made))
     buckets = tuple(target.buckets()) if "buckets" in given else ()
-    stage_project(Wanted(wanted.opening, buckets), prepared, None)
+    stage_project(PackageOptions(wanted.opening, buckets), prepared, None)
     # What was asked above and what is deployed has to be in one Region, whoever says which.
     told = [] if target.params().get("region") else [f"--region={sts.meta.region_name}"]
     return _deploy([*tool, "deploy", *told], target, wanted.osls_arguments)

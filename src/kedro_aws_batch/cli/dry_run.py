@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
     from kedro_aws_batch._service.dag.document import GraphDocument
     from kedro_aws_batch._service.dag.preview import Preview
-    from kedro_aws_batch.launch.selection import Asked, Selection
+    from kedro_aws_batch.launch.selection import RunOptions, Selection
 
     from .options import Way
 
 
-def show(way: Way, selection: Selection, asked: Asked, as_json: bool) -> None:
+def show(way: Way, selection: Selection, asked: RunOptions, as_json: bool) -> None:
     """Print what would run. Raises a DagError for what the service would refuse."""
     prepared = prepare(way, selection)
     conf_source = for_jobs(way.where.conf_source, prepared.project.path)

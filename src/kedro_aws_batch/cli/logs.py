@@ -39,7 +39,7 @@ class NoSuchNodeError(KedroAwsBatchError):
 
 
 @dataclass(frozen=True)
-class Wanted:
+class LogOptions:
     """Which lines to print, and how."""
 
     #: The node whose job's lines to print; None for those of all jobs.
@@ -51,7 +51,7 @@ class Wanted:
     as_json: bool
 
 
-def print_logs(where: Where, run: str | None, wanted: Wanted) -> None:
+def print_logs(where: Where, run: str | None, wanted: LogOptions) -> None:
     """Print what jobs of a run have printed."""
     runs = runs_of(where)
     run_id = find_run(runs, run)
@@ -73,7 +73,7 @@ def print_logs(where: Where, run: str | None, wanted: Wanted) -> None:
         _show_files(run_id, _groups(runs.describe_run(run_id), wanted.node), wanted, reader.read)
 
 
-def _show(runs: Runs, state: RunState, reader: LogReader, wanted: Wanted) -> None:
+def _show(runs: Runs, state: RunState, reader: LogReader, wanted: LogOptions) -> None:
     """Print what there is, and with `follow` what comes, until the run has ended."""
     silent, said = True, None
     while True:
@@ -94,7 +94,7 @@ def _over(groups: Sequence[GroupState]) -> bool:
     return all(group.status in ("SUCCEEDED", "FAILED", "CANCELLED", "SKIPPED") for group in groups)
 
 
-def _nothing(groups: Sequence[GroupState], wanted: Wanted) -> str:
+def _nothing(groups: Sequence[GroupState], wanted: LogOptions) -> str:
     """Say that there is nothing to read, as long as that is so."""
     states = ", ".join(sorted({group.status for group in groups}))
     what = f"{'the job is' if len(groups) == 1 else 'the jobs are'} {states}"
@@ -161,7 +161,7 @@ def _cut(name: str) -> str:
 
 
 def _show_files(
-    run_id: str, groups: Sequence[GroupState], wanted: Wanted, read: Mapping[int, int] | None = None
+    run_id: str, groups: Sequence[GroupState], wanted: LogOptions, read: Mapping[int, int] | None = None
 ) -> None:
     """Print what a local run that has ended left of its jobs' logs, but for the lines that were read before."""
     folder = kept.folder(this_project()) / "logs" / run_id

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class PackageOptions:
     """What to package, and what by the command line goes before what the project says."""
 
     opening: Opening
@@ -39,7 +39,7 @@ class Wanted:
     schedules: Path | None = None
 
 
-def package(wanted: Wanted, output: Path | None) -> None:
+def package(wanted: PackageOptions, output: Path | None) -> None:
     """Check and package the project, and say how to deploy it."""
     stage_name = stage_project(wanted, prepare_whole(wanted.opening), output)
     there = _seen(output) if output else "."
@@ -47,7 +47,7 @@ def package(wanted: Wanted, output: Path | None) -> None:
     click.echo(f"To deploy it: {f'(cd {there} && {osls})' if output else osls}")
 
 
-def stage_project(wanted: Wanted, prepared: Prepared, output: Path | None) -> str:
+def stage_project(wanted: PackageOptions, prepared: Prepared, output: Path | None) -> str:
     """Package a project into a directory, tell about it, and return the stage that it is for."""
     project, compiled = prepared.project, prepared.compiled
     service, stage_name = service_and_stage(compiled.configuration.service)
@@ -59,7 +59,11 @@ def stage_project(wanted: Wanted, prepared: Prepared, output: Path | None) -> st
     with tempfile.TemporaryDirectory() as temporary:
         graph = Path(temporary) / "graph.json"
         graph.write_text(to_json(compiled.document), encoding="utf-8")
-        packaged = stage(graph, directory, Settings(service, buckets, _schedules(wanted, project), owner))
+        packaged = stage(
+            graph,
+            directory,
+            Settings(service=service, buckets=buckets, schedules=_schedules(wanted, project), project=owner),
+        )
     _tell(directory, packaged, compiled, buckets)
     if wheel:
         click.echo(f"{_seen(wheel)}: kedro-aws-batch for the image.")
@@ -73,7 +77,7 @@ def _tell(directory: Path, packaged: Packaged, compiled: Compiled, buckets: list
     click.echo(f"Jobs may read and write {listed(buckets)}." if buckets else "Jobs may read and write no bucket.")
 
 
-def _buckets(wanted: Wanted, target: Target, compiled: Compiled) -> list[str]:
+def _buckets(wanted: PackageOptions, target: Target, compiled: Compiled) -> list[str]:
     """Return what jobs may read and write; warn of what the catalog names and nobody allows."""
     named = sorted({bucket for found in compiled.datasets.values() if (bucket := bucket_of(found)) is not None})
     allowed = list(wanted.buckets) or target.buckets()
@@ -89,7 +93,7 @@ def _buckets(wanted: Wanted, target: Target, compiled: Compiled) -> list[str]:
     return allowed
 
 
-def _schedules(wanted: Wanted, project: Project) -> Path | None:
+def _schedules(wanted: PackageOptions, project: Project) -> Path | None:
     source = project.path / (wanted.opening.conf_source or settings.CONF_SOURCE)
     usual = source / wanted.opening.environment / "schedules.yml"
     return wanted.schedules or (usual if usual.is_file() else None)

@@ -11,12 +11,12 @@ from .run import run
 from .service import runs_of
 
 if TYPE_CHECKING:
-    from kedro_aws_batch.launch.selection import Asked, Selection
+    from kedro_aws_batch.launch.selection import RunOptions, Selection
 
     from .options import Way
 
 
-def resume(way: Way, wanted: str | None, changed: Selection, asked: Asked) -> int:
+def resume(way: Way, wanted: str | None, changed: Selection, asked: RunOptions) -> int:
     """Run again what a run did not finish, with what is changed, and return the exit code."""
     run_id = find_run(runs_of(way.where), wanted, status=("FAILED", "CANCELLED"))
     return run(way, changed, replace(asked, resume_from=run_id))

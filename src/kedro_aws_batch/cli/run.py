@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 
     from kedro_aws_batch.graph.compile import Compiled
     from kedro_aws_batch.graph.project import Project
-    from kedro_aws_batch.launch.selection import Asked, Selection
+    from kedro_aws_batch.launch.selection import RunOptions, Selection
 
     from .options import Way
     from .prepare import Prepared
 
 
-def run(way: Way, selection: Selection, asked: Asked) -> int:
+def run(way: Way, selection: Selection, asked: RunOptions) -> int:
     """Run what is selected, with what else is asked of the run, and return the exit code."""
     if asked.resume_from is not None:
         selection = _continued(way, selection, asked.resume_from)
@@ -54,7 +54,7 @@ def _continued(way: Way, selection: Selection, run_id: str) -> Selection:
     return replace(selection, params=merged(earlier.get("params", {}), selection.params))
 
 
-def _run_on_aws(way: Way, selection: Selection, asked: Asked, prepared: Prepared) -> int:
+def _run_on_aws(way: Way, selection: Selection, asked: RunOptions, prepared: Prepared) -> int:
     project, compiled = prepared.project, prepared.compiled
     display = _display(compiled)
     narrowed = _narrowed(way, project)(selection)
@@ -72,7 +72,7 @@ def _run_on_aws(way: Way, selection: Selection, asked: Asked, prepared: Prepared
     return run_on_aws(remote, display, way.wait).exit_code
 
 
-def _run_locally(way: Way, selection: Selection, asked: Asked, prepared: Prepared) -> int:
+def _run_locally(way: Way, selection: Selection, asked: RunOptions, prepared: Prepared) -> int:
     project, compiled = prepared.project, prepared.compiled
     local = LocalRun(
         project=project,

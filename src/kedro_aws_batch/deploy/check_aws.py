@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from kedro_aws_batch._service.dag.errors import DagError
-from kedro_aws_batch._service.dag.offer import Asked, Fault, Offer, asked_by, faults
+from kedro_aws_batch._service.dag.offer import Asked, Candidate, Fault, Offer, asked_by, faults
 from kedro_aws_batch._service.dag.preview import preview
 from kedro_aws_batch._service.dag.problems import Problem
 from kedro_aws_batch.aws_errors import Call, sentence
@@ -16,7 +16,7 @@ from kedro_aws_batch.errors import ServiceError
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-    from kedro_aws_batch._service.dag.document import GraphDocument, Resources
+    from kedro_aws_batch._service.dag.document import GraphDocument
 
 
 def check_aws(document: GraphDocument, batch: Any, made: Collection[str] = ()) -> list[Problem]:
@@ -45,14 +45,14 @@ def asked_in(document: GraphDocument) -> Asked:
     return Asked(shares, sorted({document.run["job_definition"], *found.definitions}))
 
 
-def _jobs(document: GraphDocument) -> Iterator[tuple[str, Resources]]:
+def _jobs(document: GraphDocument) -> Iterator[Candidate]:
     for name, nodes in document.pipelines.items():
         try:
             groups = preview(document, {"pipeline": name}).groups if nodes else ()
         except DagError:
             groups = ()  # `check` tells why it can't run
         for group in groups:
-            yield group.nodes[0], group.resources
+            yield Candidate(group.nodes[0], group.resources)
 
 
 def _problem(fault: Fault) -> Problem:
@@ -79,7 +79,9 @@ def _offer(asked: Asked, batch: Any) -> Offer:
         near |= {each["jobQueueName"] for each in _queues(batch)}
     if len(definitions) < len(asked.definitions):
         near |= {each["jobDefinitionName"] for each in _active(batch)}
-    return Offer(queues, environments, definitions, batch.meta.region_name, near)
+    return Offer(
+        queues=queues, environments=environments, definitions=definitions, region=batch.meta.region_name, near=near
+    )
 
 
 def _queues(batch: Any, **which: list[str]) -> list[Mapping[str, Any]]:

@@ -46,11 +46,14 @@ def describe(project: Project, name: str, shared_paths: tuple[str, ...] = ()) ->
 
 def entry(catalog: Any, name: str) -> Mapping[str, Any]:
     """Return the configuration of a dataset, patterns resolved. It may hold secrets."""
+    found: Mapping[str, Any]
     lazy = getattr(catalog, "_lazy_datasets", {}).get(name)
     if lazy is not None:
-        return dict(lazy.config)
-    with silent("kedro.io.catalog_config_resolver"):  # which warns of each name that a catch-all pattern takes
-        return dict(catalog.config_resolver.resolve_pattern(name))
+        found = lazy.config
+    else:
+        with silent("kedro.io.catalog_config_resolver"):  # which warns of each name that a catch-all pattern takes
+            found = catalog.config_resolver.resolve_pattern(name)
+    return found
 
 
 def bucket_of(dataset: Dataset) -> str | None:

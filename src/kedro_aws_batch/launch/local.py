@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from kedro_aws_batch.local import EmbeddedAws
     from kedro_aws_batch.show.display import Display
 
-    from .selection import Asked, Selection
+    from .selection import RunOptions, Selection
 
 #: As elsewhere no more than one question a second, though here nobody would be throttled for it.
 PACE = Pace(interval=1)
@@ -45,7 +45,7 @@ class LocalRun:
     project: Project
     compiled: Compiled
     selection: Selection
-    asked: Asked
+    asked: RunOptions
     #: What narrows the selection, once datasets can be looked at: None where that leaves nothing to run.
     narrow: Callable[[Selection], Selection | None]
     #: What the run's pipelines read; other inputs may be missing.

@@ -44,7 +44,9 @@ def run_on_aws(run: RemoteRun, display: Display, wait: bool) -> Watched:
     def ending(state: RunState) -> Ending:
         return Ending(client("logs"), run.commands.to("logs", state.run_id), run.commands.to("resume", state.run_id))
 
-    execution = Execution(Service(run.service, client("lambda")), display, PACE, ending, run.commands)
+    execution = Execution(
+        service=Service(run.service, client("lambda")), display=display, pace=PACE, ending=ending, commands=run.commands
+    )
     try:
         started = start(execution, {**run.request, "graph_digest": run.document["digest"]})
     except ServiceError as error:

@@ -42,7 +42,7 @@ class Selection:
 
 
 @dataclass(frozen=True)
-class Asked:
+class RunOptions:
     """What is asked of a run besides its nodes; None leaves it to the configuration."""
 
     max_workers: int | None = None

@@ -63,7 +63,14 @@ class Event:
 
 def new_event(source: str, detail_type: str, detail: Json, resources: tuple[str, ...] = ()) -> Event:
     """Return an event of now on the default bus."""
-    return Event(source, detail_type, detail, str(uuid.uuid4()), time.time(), resources)
+    return Event(
+        source=source,
+        detail_type=detail_type,
+        detail=detail,
+        event_id=str(uuid.uuid4()),
+        time=time.time(),
+        resources=resources,
+    )
 
 
 class EventBus:
@@ -210,7 +217,15 @@ class DeliveringEventsBackend(EventsBackend):
         self.describe_event_bus(bus)
         moment = float(entry.get("Time") or time.time())
         resources = tuple(entry.get("Resources") or ())
-        event = Event(entry["Source"], entry["DetailType"], detail, str(uuid.uuid4()), moment, resources, bus)
+        event = Event(
+            source=entry["Source"],
+            detail_type=entry["DetailType"],
+            detail=detail,
+            event_id=str(uuid.uuid4()),
+            time=moment,
+            resources=resources,
+            bus=bus,
+        )
         if self.bus is not None:
             self.bus.publish(event)
         return {"EventId": event.event_id}

@@ -64,7 +64,14 @@ def read_service(
                 raise TemplateError(f"The section '{section}' of the resources is not supported by the embedded AWS.")
     declared = (document.get("functions") or {}).items()
     functions = [_function(key, each, provider, variables) for key, each in declared]
-    return Service(root, functions, sections["Resources"], sections["Parameters"], sections["Conditions"], variables)
+    return Service(
+        root=root,
+        functions=functions,
+        resources=sections["Resources"],
+        parameters=sections["Parameters"],
+        conditions=sections["Conditions"],
+        variables=variables,
+    )
 
 
 def _included(part: object, variables: Variables) -> Json:

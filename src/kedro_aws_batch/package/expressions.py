@@ -27,12 +27,12 @@ class _Field:
 
 
 _FIELDS = (
-    _Field("minutes", 0, 59),
-    _Field("hours", 0, 23),
-    _Field("day-of-month", 1, 31, also=r"L|LW|([1-9]|[12]\d|3[01])W"),
-    _Field("month", 1, 12, _MONTHS),
-    _Field("day-of-week", 1, 7, _DAYS, also=rf"L|([1-7]|{'|'.join(_DAYS)})(L|#[1-5])"),
-    _Field("year", 1970, 2199),
+    _Field(name="minutes", lowest=0, highest=59),
+    _Field(name="hours", lowest=0, highest=23),
+    _Field(name="day-of-month", lowest=1, highest=31, also=r"L|LW|([1-9]|[12]\d|3[01])W"),
+    _Field(name="month", lowest=1, highest=12, names=_MONTHS),
+    _Field(name="day-of-week", lowest=1, highest=7, names=_DAYS, also=rf"L|([1-7]|{'|'.join(_DAYS)})(L|#[1-5])"),
+    _Field(name="year", lowest=1970, highest=2199),
 )
 _DAY_FIELDS = (2, 4)
 

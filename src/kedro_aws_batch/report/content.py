@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from kedro_aws_batch.estimate import words_left
 from kedro_aws_batch.wording import counted, lasting, moment, money, plain
 
-from .rows import COLUMNS, Cell, Row, hover
+from .rows import COLUMNS, Cell, FigureColumn, Row, hover
 from .timeline import IN_FLIGHT, Line, Span, lines
 
 if TYPE_CHECKING:
@@ -40,10 +40,6 @@ LEGEND = (
 )
 
 
-#: Columns that are left out where they would say nothing of any job.
-_OPTIONAL = ("Attempt", "Busy", "Used", "GPUs")
-
-
 @dataclass(frozen=True)
 class Content:
     """A run as the report shows it."""
@@ -58,20 +54,14 @@ class Content:
     #: What the jobs have used; None if nobody looked.
     measured: Measured | None = None
 
-    @property
-    def columns(self) -> list[tuple[str, str]]:
-        """Return the columns of figures: their names and what they mean."""
-        return [(name, meaning) for name, meaning in COLUMNS if name not in self._empty]
+    @cached_property
+    def columns(self) -> list[FigureColumn]:
+        """Return the columns of figures, without those that may be left out and say nothing."""
+        return [one for one in COLUMNS if not one.optional or any(one.cell(row).by for row in self.rows)]
 
     def cells(self, row: Row) -> list[Cell]:
         """Return a row's figures, in the order of the columns."""
-        return [cell for (name, _), cell in zip(COLUMNS, row.figures, strict=True) if name not in self._empty]
-
-    @cached_property
-    def _empty(self) -> frozenset[str]:
-        """Return the columns that say nothing: with fewer of them the reasons are in sight."""
-        told = {name for row in self.rows for (name, _), cell in zip(COLUMNS, row.figures, strict=True) if cell.by}
-        return frozenset(_OPTIONAL) - told
+        return [column.cell(row) for column in self.columns]
 
     @property
     def failed(self) -> list[Row]:
@@ -246,9 +236,16 @@ def content(state: RunState, prices: Prices, log_link: LogLink, about: About | N
     def row(line: Line) -> Row:
         group = line.group
         cost, currency = prices.whole_cost(group, state.now), prices.rates_of(group).currency
-        return Row(line, cost, currency, log_link(group), used.get(group.index))
+        return Row(line=line, cost=cost, currency=currency, log_link=log_link(group), used=used.get(group.index))
 
-    return Content(state, tuple(map(row, lines(state))), prices, about.remark, about.live, about.measured)
+    return Content(
+        state=state,
+        rows=tuple(map(row, lines(state))),
+        prices=prices,
+        remark=about.remark,
+        live=about.live,
+        measured=about.measured,
+    )
 
 
 def _unpriced(group: GroupState) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from kedro_aws_batch.wording import counted, lasting, moment, money, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from kedro_aws_batch.client import GroupState
     from kedro_aws_batch.container.usage import Used
@@ -50,39 +50,70 @@ class Row:
         said = plain(self.group.reason or "")
         return f"{said} (exit code {code})".lstrip() if code else said
 
-    @property
-    def figures(self) -> tuple[Cell, ...]:
-        """Return the cells of numbers, in the order of `COLUMNS`."""
-        asked, line, used = self.group.resources, self.line, self.used
-        usual = None if self.group.expected_ms is None else self.group.expected_ms / 1000
-        return (
-            _duration(line.waiting),
-            Cell(lasting(line.started_in), line.started_in),
-            _duration(line.running),
-            Cell(lasting(usual), usual),
-            Cell(str(self.group.attempt + 1), self.group.attempt),
-            _number(asked.get("vcpus")),
-            _share(None if used is None else used.vcpus, asked.get("vcpus"), 1),
-            _number(asked.get("memory")),
-            _share(None if used is None else used.memory, asked.get("memory"), 0),
-            _number(asked.get("gpus")),
-            Cell("?" if self.cost is None else money(self.cost, self.currency), self.cost),
-        )
+
+@dataclass(frozen=True)
+class FigureColumn:
+    """A column of figures."""
+
+    head: str
+    means: str
+    cell: Callable[[Row], Cell]
+    #: Whether it is left out where no row has anything in it: with fewer of them the reasons are in sight.
+    optional: bool = False
 
 
-#: What the figures of a row are, and what that means.
+def _usual(row: Row) -> Cell:
+    usual = None if row.group.expected_ms is None else row.group.expected_ms / 1000
+    return Cell(lasting(usual), usual)
+
+
+def _busy(row: Row) -> Cell:
+    return _share(None if row.used is None else row.used.vcpus, row.group.resources.get("vcpus"), 1)
+
+
+def _memory(row: Row) -> Cell:
+    return _share(None if row.used is None else row.used.memory, row.group.resources.get("memory"), 0)
+
+
+def _cost(row: Row) -> Cell:
+    return Cell("?" if row.cost is None else money(row.cost, row.currency), row.cost)
+
+
 COLUMNS = (
-    ("Waited", "From when its parents had succeeded until its job was submitted"),
-    ("Started in", "From the submission until the container ran, without attempts that Batch repeated"),
-    ("Ran", "How long the container ran, or has run so far"),
-    ("Usually", "How long it took in earlier runs"),
-    ("Attempt", "Which attempt this is"),
-    ("vCPUs", "What its job asks for"),
-    ("Busy", "How many vCPUs it kept busy on average, as its log says, and what part of those it asks for"),
-    ("MiB", "The memory that its job asks for"),
-    ("Used", "How many MiB of memory it used at most, as its log says, and what part of those it asks for"),
-    ("GPUs", "What its job asks for"),
-    ("Cost", "Estimated, from what it asked for and how long it ran"),
+    FigureColumn(
+        "Waited",
+        "From when its parents had succeeded until its job was submitted",
+        lambda row: _duration(row.line.waiting),
+    ),
+    FigureColumn(
+        "Started in",
+        "From the submission until the container ran, without attempts that Batch repeated",
+        lambda row: Cell(lasting(row.line.started_in), row.line.started_in),
+    ),
+    FigureColumn("Ran", "How long the container ran, or has run so far", lambda row: _duration(row.line.running)),
+    FigureColumn("Usually", "How long it took in earlier runs", _usual),
+    FigureColumn(
+        "Attempt",
+        "Which attempt this is",
+        lambda row: Cell(str(row.group.attempt + 1), row.group.attempt),
+        optional=True,
+    ),
+    FigureColumn("vCPUs", "What its job asks for", lambda row: _number(row.group.resources.get("vcpus"))),
+    FigureColumn(
+        "Busy",
+        "How many vCPUs it kept busy on average, as its log says, and what part of those it asks for",
+        _busy,
+        optional=True,
+    ),
+    FigureColumn("MiB", "The memory that its job asks for", lambda row: _number(row.group.resources.get("memory"))),
+    FigureColumn(
+        "Used",
+        "How many MiB of memory it used at most, as its log says, and what part of those it asks for",
+        _memory,
+        optional=True,
+    ),
+    FigureColumn("GPUs", "What its job asks for", lambda row: _number(row.group.resources.get("gpus")), optional=True),
+    FigureColumn("Cost", "Estimated, from what it asked for and how long it ran", _cost),
 )
 
 

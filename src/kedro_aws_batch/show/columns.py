@@ -19,17 +19,17 @@ MEDIUM = 55
 #: Between two columns.
 _GAP = 2
 
-Row = TypeVar("Row")
+RowT = TypeVar("RowT")
 
 
 @dataclass(frozen=True)
-class Column(Generic[Row]):
+class Column(Generic[RowT]):
     """A column of a table."""
 
     head: str
     #: Returns what is in it for a row, in one line.
-    text: Callable[[Row], str]
-    style: Callable[[Row], str] = lambda _: ""
+    text: Callable[[RowT], str]
+    style: Callable[[RowT], str] = lambda _: ""
     justify: Literal["left", "right"] = "left"
     #: Terminals narrower than this do without it.
     least: int = 0
@@ -43,7 +43,7 @@ class Column(Generic[Row]):
     piped: int = 0
 
 
-def table_of(columns: Sequence[Column[Row]], rows: Sequence[Row], width: int) -> Table:
+def table_of(columns: Sequence[Column[RowT]], rows: Sequence[RowT], width: int) -> Table:
     """Return rows as a table that is no wider than a terminal."""
     texts = {column.head: [column.text(row) for row in rows] for column in columns}
     there = [column for column in columns if width >= column.least and (not column.optional or any(texts[column.head]))]
@@ -64,14 +64,14 @@ def table_of(columns: Sequence[Column[Row]], rows: Sequence[Row], width: int) ->
     return table
 
 
-def piped(columns: Sequence[Column[Row]], row: Row) -> str:
+def piped(columns: Sequence[Column[RowT]], row: RowT) -> str:
     """Return a row as a line for a file or a pipe."""
     signs = {"left": "<", "right": ">"}
     cells = (f"{column.text(row):{signs[column.justify]}{column.piped or 1}}" for column in columns)
     return (" " * _GAP).join(cells).rstrip()
 
 
-def _widths(columns: Sequence[Column[Row]], needed: Mapping[str, int], room: int) -> dict[str, int]:
+def _widths(columns: Sequence[Column[RowT]], needed: Mapping[str, int], room: int) -> dict[str, int]:
     """Return how wide columns are that may be cut, without those for which there is no room: the last go first."""
     while columns:
         heads = [column.head for column in columns]

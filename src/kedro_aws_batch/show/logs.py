@@ -71,7 +71,13 @@ class LogReader:
                     self._seen[event["eventId"]] = event["timestamp"]
                     index, attempt = streams[event["logStreamName"]]
                     self.read[index] += 1
-                    yield Line(event["timestamp"], index, event["message"], event["eventId"], attempt)
+                    yield Line(
+                        timestamp=event["timestamp"],
+                        index=index,
+                        text=event["message"],
+                        id=event["eventId"],
+                        attempt=attempt,
+                    )
 
     def _events(self, log_group: str, streams: Sequence[str], since: int) -> Iterator[dict[str, Any]]:
         request: dict[str, Any] = {"logGroupName": log_group, "logStreamNames": list(streams), "startTime": since}

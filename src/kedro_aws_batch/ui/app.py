@@ -30,6 +30,14 @@ FRESH = 1.0
 SHOWN = 50
 
 
+@dataclass(frozen=True)
+class _Known:
+    """A run's state, and when it was asked for, by the clock of `time.monotonic`."""
+
+    asked: float
+    state: RunState
+
+
 @dataclass
 class Source:
     """Where the page has its runs from; asks for one at most once a second."""
@@ -40,16 +48,17 @@ class Source:
     render: Callable[[RunState], str]
     commands: Commands
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _known: dict[str, tuple[float, RunState]] = field(default_factory=dict)
+    _known: dict[str, _Known] = field(default_factory=dict)
 
     def state(self, run_id: str) -> RunState:
         """Return a run's state, at most a second old."""
         with self._lock:
-            asked, state = self._known.get(run_id, (0.0, None))
-            if state is None or time.monotonic() - asked > FRESH:
+            known = self._known.get(run_id)
+            if known is None or time.monotonic() - known.asked > FRESH:
                 state = self.runs().describe_run(run_id)
-                self._known = {run_id: (time.monotonic(), state)}
-            return state
+                known = _Known(time.monotonic(), state)
+                self._known = {run_id: known}
+            return known.state
 
     def forget(self) -> None:
         """Ask again, after something was changed."""

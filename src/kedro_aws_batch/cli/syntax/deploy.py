@@ -40,9 +40,9 @@ def command(
       kedro aws-batch deploy --env=aws_batch_prod --param=image=123456789012.dkr.ecr.us-east-1.amazonaws.com/flights:7
       kedro aws-batch deploy -- --verbose
     """
-    from kedro_aws_batch.cli.deploy import Deployment, deploy
+    from kedro_aws_batch.cli.deploy import DeployOptions, deploy
 
-    wanted = Deployment(
+    wanted = DeployOptions(
         opening=opening,
         stage=stage,
         region=region,

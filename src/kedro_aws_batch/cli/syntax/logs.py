@@ -42,8 +42,8 @@ def command(where: Where, run: str | None, node: str | None, follow: bool, since
       kedro aws-batch logs train_model_node --follow
       kedro aws-batch logs 2026-11-22T13.11 train_model_node --since=10m
     """
-    from kedro_aws_batch.cli.logs import Wanted, print_logs
+    from kedro_aws_batch.cli.logs import LogOptions, print_logs
 
     if run is not None and node is None and not re.match(r"\d{4}-", run):  # one word that is no run's id
         run, node = None, run
-    print_logs(where, run, Wanted(node=node, start=since, follow=follow, as_json=as_json))
+    print_logs(where, run, LogOptions(node=node, start=since, follow=follow, as_json=as_json))

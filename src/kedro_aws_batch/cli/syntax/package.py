@@ -44,6 +44,6 @@ def command(opening: Opening, output: Path | None, buckets: tuple[str, ...], sch
       kedro aws-batch package --env=aws_batch_prod
       kedro aws-batch package --bucket=spaceflights --output=build/alone
     """
-    from kedro_aws_batch.cli.package import Wanted, package
+    from kedro_aws_batch.cli.package import PackageOptions, package
 
-    package(Wanted(opening, buckets, schedules), output)
+    package(PackageOptions(opening, buckets, schedules), output)

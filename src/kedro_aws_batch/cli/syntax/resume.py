@@ -20,7 +20,7 @@ from kedro_aws_batch.cli.options import (
     run_argument,
     where_options,
 )
-from kedro_aws_batch.launch.selection import Asked, Selection
+from kedro_aws_batch.launch.selection import RunOptions, Selection
 
 
 @click.command("resume", cls=LateCommand)
@@ -30,7 +30,7 @@ from kedro_aws_batch.launch.selection import Asked, Selection
 @on_failure_option()
 @description_option()
 @detach_option()
-@gathered("asked", Asked)
+@gathered("asked", RunOptions)
 @where_options
 def command(
     where: Where,
@@ -38,7 +38,7 @@ def command(
     params: dict[str, Any],
     params_file: Path | None,
     load_versions: dict[str, str],
-    asked: Asked,
+    asked: RunOptions,
     detach: bool,
 ) -> None:
     """Run again what a run did not finish, on what it did.

@@ -22,7 +22,7 @@ from kedro_aws_batch.cli.options import (
     on_failure_option,
     service_option,
 )
-from kedro_aws_batch.launch.selection import Asked, Selection
+from kedro_aws_batch.launch.selection import RunOptions, Selection
 
 
 @click.command("run", cls=LateCommand)
@@ -42,13 +42,13 @@ from kedro_aws_batch.launch.selection import Asked, Selection
 @json_option("With --dry-run: as JSON.")
 @gathered("where", Where)
 @gathered("selection", Selection)
-@gathered("asked", Asked)
+@gathered("asked", RunOptions)
 def command(
     where: Where,
     selection: Selection,
     params_file: Path | None,
     only_missing_outputs: bool,
-    asked: Asked,
+    asked: RunOptions,
     fresh: bool,
     detach: bool,
     dry_run: bool,

@@ -127,7 +127,7 @@ class Engine:
             thread.join(timeout=5)
 
     def _new_job(self, spec: JobSpec, job_id: str) -> Job:
-        job = Job(spec, job_id, self._around.place.arn("batch", f"job/{job_id}"), _now())
+        job = Job(spec=spec, job_id=job_id, arn=self._around.place.arn("batch", f"job/{job_id}"), created_at=_now())
         self._jobs[job_id] = job
         return job
 
@@ -225,7 +225,14 @@ class Engine:
 
     def _start(self, job: Job, environment: ComputeEnvironment) -> None:
         self._used[environment.arn] += job.spec.vcpus
-        job.attempts.append(Attempt(len(job.attempts) + 1, job.new_log_stream(), _now(), environment))
+        job.attempts.append(
+            Attempt(
+                number=len(job.attempts) + 1,
+                log_stream=job.new_log_stream(),
+                started_at=_now(),
+                environment=environment,
+            )
+        )
         self._move(job, Status.STARTING)
         thread = threading.Thread(target=self._run, args=(job, job.current), name=f"job {job.spec.name}", daemon=True)
         self._threads.add(thread)
