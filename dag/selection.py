@@ -33,6 +33,7 @@ def select(document: GraphDocument, pipelines: Sequence[str], filters: Mapping[s
         raise InvalidRequestError(
             f"Pipeline {_listed(pipelines)} contains no nodes after applying all filters: "
             + ("the pipeline is empty." if not scope.nodes else f"{_described(filters)} have no node in common.")
+            + _unknown_tag(scope, filters.get("tags") or ())
         )
     return [scope.nodes[index] for index in sorted(chosen)]
 
@@ -44,8 +45,7 @@ def _combined(document: GraphDocument, pipelines: Sequence[str]) -> list[Node]:
         if name not in document.pipelines:
             known = ", ".join(sorted(document.pipelines))
             raise InvalidRequestError(
-                f"There is no pipeline '{name}' in the deployed graph.{did_you_mean(name, document.pipelines)}"
-                f" It has: {known}."
+                f"There is no pipeline '{name}'.{did_you_mean(name, document.pipelines)} There are: {known}."
             )
         for index in document.pipelines[name]:
             node = document.nodes[index]
@@ -192,6 +192,12 @@ def _to_outputs(scope: _Scope, names: Sequence[str]) -> set[int]:
 
 def _tags(scope: _Scope, tags: Sequence[str]) -> set[int]:
     return {index for index, node in enumerate(scope.nodes) if node.tags & set(tags)}
+
+
+def _unknown_tag(scope: _Scope, tags: Sequence[str]) -> str:
+    """Return a sentence on the first tag that no node has, if there is one."""
+    known = {tag for node in scope.nodes for tag in node.tags}
+    return next((f" No node has the tag '{tag}'.{did_you_mean(tag, known)}" for tag in tags if tag not in known), "")
 
 
 def _namespaces(scope: _Scope, namespaces: Sequence[str]) -> set[int]:

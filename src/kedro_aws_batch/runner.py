@@ -13,6 +13,7 @@ import click
 from kedro.framework.project import settings
 from kedro.runner import AbstractRunner
 
+from kedro_aws_batch._service.dag.configuration import read_overrides
 from kedro_aws_batch._service.dag.errors import did_you_mean
 from kedro_aws_batch._service.dag.problems import listed
 from kedro_aws_batch.graph.check import check
@@ -125,8 +126,8 @@ class AWSBatchRunner(AbstractRunner):
         return {key: value for key, value in request.items() if value}
 
     def _prefix(self, told: Told, compiled: Compiled) -> str:
-        ours = (told.run_params.get("runtime_params") or {}).get("aws_batch") or {}
-        return str(self._options.get("service") or ours.get("service") or compiled.configuration.service)
+        ours, _ = read_overrides(told.run_params.get("runtime_params") or {})
+        return str(self._options.get("service") or ours.settings.get("service") or compiled.configuration.service)
 
     @staticmethod
     def _conclude(pipeline: Pipeline, state: RunState, compiled: Compiled, display: Display) -> None:

@@ -143,14 +143,14 @@ REFUSALS: list[tuple[dict[str, Any], type[DagError], str]] = [
     (
         {"pipeline": "__defualt__"},
         InvalidRequestError,
-        "There is no pipeline '__defualt__' in the deployed graph. Did you mean '__default__'? It has: __default__.",
+        "There is no pipeline '__defualt__'. Did you mean '__default__'? There are: __default__.",
     ),
     (
         {"tags": ["nobody"], "nodes": ["a"]},
         InvalidRequestError,
         (
             "Pipeline '__default__' contains no nodes after applying all filters: "
-            "tags ['nobody'] and nodes ['a'] have no node in common."
+            "tags ['nobody'] and nodes ['a'] have no node in common. No node has the tag 'nobody'."
         ),
     ),
     (

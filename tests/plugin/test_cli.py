@@ -110,16 +110,17 @@ def test_a_command_that_does_not_exist_is_a_usage_error_with_a_suggestion() -> N
     ("words", "message"),
     [
         (["--pipelines=__defualt__"], "There is no pipeline '__defualt__'. Did you mean '__default__'?"),
-        (["--nodes=frist"], "There is no node 'frist'. Did you mean 'first'?"),
-        (["--pipelines=opening", "--from-nodes=second"], "There is no node 'second'. There are: 'first'."),
-        (["--tags=x"], "There is no tag 'x'. There are: 'early'."),
-        (["--namespaces=x"], "There is no namespace 'x'."),
-        (["--to-outputs=finale"], "There is no dataset 'finale'. Did you mean 'final'?"),
+        (["--nodes=frist"], "Pipeline does not contain nodes named ['frist']. Did you mean 'first'?"),
+        (["--pipelines=opening", "--from-nodes=second"], "Pipeline does not contain nodes named ['second']."),
+        (["--tags=aerly"], "No node has the tag 'aerly'. Did you mean 'early'?"),
+        (["--namespaces=x"], "Pipeline does not contain nodes with the following namespaces: ['x']"),
+        (["--to-outputs=finale"], "Pipeline does not contain datasets named ['finale']. Did you mean 'final'?"),
     ],
 )
 def test_a_name_that_the_project_does_not_have_is_refused(sound: Path, words: list[str], message: str) -> None:
-    result = call("run", "--local", *words)
-    assert (result.exit_code, result.stderr) == (1, f"Error: {message}\n")
+    for way in (["--local"], ["--dry-run"], []):
+        result = call("run", *way, *words)
+        assert (result.exit_code, message in result.stderr) == (1, True)
     assert not (sound / ".kedro_aws_batch").exists()
 
 

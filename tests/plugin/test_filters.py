@@ -80,7 +80,7 @@ def test_params_are_merged_at_all_depths() -> None:
 def test_a_config_file_for_kedro_run_is_understood_and_the_command_line_goes_before_it(project: Path) -> None:
     config = "run:\n  node_names: [second]\n  env: aws_batch\n  runner: SequentialRunner\n  tags: early, x\n"
     (project / "run.yml").write_text(config, encoding="utf-8")
-    assert "There is no tag 'x'." in call("--config=run.yml").stderr
+    assert "No node has the tag 'x'." in call("--config=run.yml").stderr
     (project / "run.yml").write_text("run:\n  node_names: second\n  params: {aws_batch: {max_workers: 3}}\n")
     found = planned("--config=run.yml")
     assert ([group["nodes"] for group in found["groups"]], found["settings"]["max_workers"]) == ([["second"]], 3)

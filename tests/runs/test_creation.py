@@ -36,7 +36,7 @@ def test_a_key_used_for_another_request_is_refused() -> None:
 @pytest.mark.parametrize(
     ("request_", "says"),
     [
-        ({"pipeline": "__defualt__"}, "no pipeline '__defualt__' in the deployed graph. Did you mean '__default__'?"),
+        ({"pipeline": "__defualt__"}, "no pipeline '__defualt__'. Did you mean '__default__'?"),
         ({"nodes": ["n7"]}, r"does not contain nodes named \['n7'\]"),
         ({"resume_from": "2026-01-01T00.00.00.000Z"}, "There is no run"),
         ({"params": {"aws_batch": {"job_queue": "quue"}}}, "does not allow .*Did you mean 'queue'?"),

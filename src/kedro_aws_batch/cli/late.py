@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kedro_aws_batch._service.dag.errors import DagError, did_you_mean
+from kedro_aws_batch._service.dag.errors import DagError, InvalidRequestError, did_you_mean
 from kedro_aws_batch.errors import KedroAwsBatchError
+from kedro_aws_batch.graph.problems import listing
 from kedro_aws_batch.quiet import stdout_kept_clean
 
 if TYPE_CHECKING:
@@ -57,8 +58,9 @@ class LateGroup(click.Group):
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Turn what the plugin raises on purpose into one sentence and exit code 1."""
+        """Turn what the plugin and its planning raise on purpose into one sentence, or one list, and exit code 1."""
         try:
             return super().invoke(ctx)
         except (KedroAwsBatchError, DagError) as error:
-            raise click.ClickException(str(error)) from error
+            problems = error.problems if isinstance(error, InvalidRequestError) else ()
+            raise click.ClickException(listing(problems) if problems else str(error)) from error

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kedro_aws_batch._service.dag.configuration import read_overrides
+from kedro_aws_batch._service.dag.document import read_document
+from kedro_aws_batch._service.dag.preview import plan_of
 from kedro_aws_batch.graph.check import check
 from kedro_aws_batch.graph.compile import compile_project
 from kedro_aws_batch.graph.opening import Opening, as_deployed
 from kedro_aws_batch.graph.project import open_project, require_params
-from kedro_aws_batch.launch.selection import require_known
 from kedro_aws_batch.quiet import stdout_kept_clean
 
 from .options import refuse
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
     from kedro_aws_batch._service.dag.problems import Problem
     from kedro_aws_batch.graph.compile import Compiled
     from kedro_aws_batch.graph.project import Project
-    from kedro_aws_batch.launch.selection import Selection
+    from kedro_aws_batch.launch.selection import RunOptions, Selection
 
     from .options import Way
 
@@ -48,10 +51,21 @@ def prepare_whole(opening: Opening) -> Prepared:
 
 
 def prepare(way: Way, selection: Selection) -> Prepared:
-    """Return the project for a run. Raises what is wrong with it, or the first name that it doesn't have."""
-    params = selection.params if way.where.local else as_deployed(selection.params)
+    """Return the project for a run, as it is or would be deployed. Raises what is wrong with it.
+
+    What is in `aws_batch` of the run's parameters goes on top of that, here as on AWS.
+    """
+    params = as_deployed(selection.params)
     prepared = open_checked(Opening(way.where.environment, params=params, conf_source=way.where.conf_source))
     require_params(prepared.project)
-    require_known(selection, prepared.compiled)
     refuse(prepared.problems)
     return prepared
+
+
+def require_possible(prepared: Prepared, selection: Selection, asked: RunOptions) -> None:
+    """Raise what the service would refuse of a run. Which nodes a resumed run has only the service can tell."""
+    if asked.resume_from:
+        refuse(read_overrides(selection.params)[1])
+        return
+    document = read_document(json.dumps(prepared.compiled.document))
+    plan_of(document, {**selection.request(), **asked.request()})

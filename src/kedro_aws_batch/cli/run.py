@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kedro_aws_batch._service.dag.configuration import read_overrides
 from kedro_aws_batch.client import Service
 from kedro_aws_batch.launch.commands import Commands
 from kedro_aws_batch.launch.execution import INTERRUPTED
@@ -20,7 +21,7 @@ from kedro_aws_batch.quiet import stdout_kept_clean
 from kedro_aws_batch.show.display import Display, stdout_console
 
 from .filters import merged
-from .prepare import prepare
+from .prepare import prepare, require_possible
 from .service import runs_of
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def run(way: Way, selection: Selection, asked: RunOptions) -> int:
     if asked.resume_from is not None:
         selection = _continued(way, selection, asked.resume_from)
     prepared = prepare(way, selection)
+    require_possible(prepared, selection, asked)
     start = _run_locally if way.where.local else _run_on_aws
     try:
         return start(way, selection, asked, prepared)
@@ -62,7 +64,7 @@ def _run_on_aws(way: Way, selection: Selection, asked: RunOptions, prepared: Pre
         display.note("All outputs are there: nothing to run.")
         return 0
     request = with_conf_source({**narrowed.request(), **asked.request()}, for_jobs(way.where.conf_source, project.path))
-    ours = (selection.params.get("aws_batch") or {}).get("service")
+    ours = read_overrides(selection.params)[0].settings.get("service")
     remote = RemoteRun(
         service=str(way.where.service or ours or compiled.configuration.service),
         document=compiled.document,

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from kedro_aws_batch._service.dag.configuration import KEY
+
 from . import ENVIRONMENT
 
 
@@ -22,4 +24,4 @@ class Opening:
 
 def as_deployed(params: Mapping[str, Any]) -> dict[str, Any]:
     """Return a run's parameters without those of the plugin: the service applies these to what is deployed."""
-    return {key: value for key, value in params.items() if key != "aws_batch"}
+    return {key: value for key, value in params.items() if key != KEY}

@@ -14,12 +14,17 @@ def errors(problems: list[Problem]) -> list[Problem]:
     return [problem for problem in problems if not problem.warning]
 
 
+def listing(problems: Sequence[Problem]) -> str:
+    """Return problems as one numbered list."""
+    lines = "\n".join(f"  {number}. {problem}" for number, problem in enumerate(problems, start=1))
+    return f"{counted(len(problems), 'problem')} to solve first:\n{lines}"
+
+
 class ProblemsFoundError(KedroAwsBatchError):
     """A run would fail; the message lists why."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        lines = "\n".join(f"  {number}. {problem}" for number, problem in enumerate(problems, start=1))
-        super().__init__(f"{counted(len(problems), 'problem')} to solve first:\n{lines}")
+        super().__init__(listing(problems))
         self.problems = tuple(problems)
 
 

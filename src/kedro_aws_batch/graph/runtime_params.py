@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 from kedro.config import OmegaConfigLoader
 from omegaconf.errors import InterpolationResolutionError
 
+from kedro_aws_batch._service.dag.configuration import KEY
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-
-#: What jobs are given beside the run's own parameters: `${runtime_params:aws_batch.run_id}`.
-OURS = "aws_batch"
 
 
 @dataclass
@@ -24,8 +23,8 @@ class Asked:
     required: dict[str, bool] = field(default_factory=dict)
 
     def note(self, name: str, required: bool) -> None:
-        """Note that a parameter is asked for; ours are always given."""
-        if name.partition(".")[0] != OURS:
+        """Note that a parameter is asked for; ours, like `aws_batch.run_id`, jobs are always given."""
+        if name.partition(".")[0] != KEY:
             self.required[name] = required or self.required.get(name, False)
 
     def missing(self, params: Mapping[str, Any]) -> list[str]:

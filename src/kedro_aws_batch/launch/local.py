@@ -6,8 +6,10 @@ import os
 import signal
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
+from kedro_aws_batch._service.dag.configuration import read_overrides
 from kedro_aws_batch.client import Service
 from kedro_aws_batch.container.payload import CONF_SOURCE
 from kedro_aws_batch.errors import ProjectError, ServiceError
@@ -115,19 +117,18 @@ def _embedded_aws(run: LocalRun) -> EmbeddedAws:
 
     document = state.folder(run.project.path) / "graph.json"
     write_atomically(document, to_json(run.compiled.document).encode())
-    settings, nodes = run.compiled.document["run"], run.compiled.document["nodes"]
-    queues = {node["resources"].get("job_queue") for node in nodes} - {None, settings["job_queue"]}
-    definitions = {node["resources"].get("job_definition") for node in nodes} - {None}
-    vcpus = _vcpus(nodes)
+    settings = run.compiled.document["run"]
+    queues, definitions, vcpus = (_asked(run, key) for key in ("job_queue", "job_definition", "vcpus"))
+    most = _vcpus(vcpus)
     return EmbeddedAws(
         service=service_root(),
         graph_document=document,
         jobs_cwd=run.project.path,
         job_queue=settings["job_queue"],
         job_definition=settings["job_definition"],
-        job_queues=dict.fromkeys(sorted(queues), vcpus),
-        job_definitions={name: JobDefinitionSettings() for name in sorted(definitions)},
-        max_vcpus=vcpus,
+        job_queues=dict.fromkeys(sorted(queues - {settings["job_queue"]}), most),
+        job_definitions={name: JobDefinitionSettings() for name in sorted(definitions - {settings["job_definition"]})},
+        max_vcpus=most,
         s3_keys=run.s3_keys,
         job_environment=_conf_source(run.project),
     )
@@ -138,10 +139,15 @@ def _conf_source(project: Project) -> dict[str, str]:
     return {} if source is None else {CONF_SOURCE: source}
 
 
-def _vcpus(nodes: Collection[Mapping[str, Any]]) -> int:
+def _asked(run: LocalRun, key: str) -> set[Any]:
+    """Return all that jobs may ask for by a key: what the project says, and what this run's parameters do."""
+    of_nodes = {node["resources"][key] for node in run.compiled.document["nodes"] if key in node["resources"]}
+    return of_nodes | read_overrides(run.selection.params)[0].named(key)
+
+
+def _vcpus(asked: Collection[float]) -> int:
     """Return the vCPUs that jobs share: this machine's, or what the largest job asks for if that is more."""
-    largest = max((node["resources"].get("vcpus", 1) for node in nodes), default=1)
-    return max(os.cpu_count() or 1, -int(-largest // 1))
+    return max(os.cpu_count() or 1, *(ceil(vcpus) for vcpus in asked), 1)
 
 
 def _upload_inputs(run: LocalRun, aws: EmbeddedAws) -> Uploaded:

@@ -1,18 +1,14 @@
-"""What the user asked to run, checked against the project before anything is started."""
+"""What the user asked to run."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from kedro_aws_batch._service.dag.document import base_name, is_parameter
-from kedro_aws_batch._service.dag.errors import did_you_mean
-from kedro_aws_batch._service.dag.namespaces import prefixes
-from kedro_aws_batch._service.dag.problems import listed
-from kedro_aws_batch.errors import ProjectError
+from kedro_aws_batch._service.dag.document import is_parameter
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Mapping
 
     from kedro_aws_batch.graph.compile import Compiled
 
@@ -55,20 +51,6 @@ class RunOptions:
         return {name: value for name, value in vars(self).items() if value is not None}
 
 
-def require_known(selection: Selection, compiled: Compiled) -> None:
-    """Raise a ProjectError for the first name that the project does not have, with the nearest that it has."""
-    _require("pipeline", selection.pipelines, compiled.document["pipelines"])
-    nodes = [compiled.nodes[index] for index in _indices(selection, compiled)]
-    datasets = {name for node in nodes for name in [*node.inputs, *node.outputs]}
-    names = {node.name for node in nodes}
-    for wanted in (selection.nodes, selection.from_nodes, selection.to_nodes):
-        _require("node", wanted, names)
-    for wanted in (selection.from_inputs, selection.to_outputs):
-        _require("dataset", wanted, datasets | {base_name(name) for name in datasets})
-    _require("tag", selection.tags, {tag for node in nodes for tag in node.tags})
-    _require("namespace", selection.namespaces, {prefix for node in nodes for prefix in prefixes(node.namespace)})
-
-
 def inputs_of(selection: Selection, compiled: Compiled) -> set[str]:
     """Return the datasets that the selected pipelines read."""
     nodes = (compiled.nodes[index] for index in _indices(selection, compiled))
@@ -78,10 +60,3 @@ def inputs_of(selection: Selection, compiled: Compiled) -> set[str]:
 def _indices(selection: Selection, compiled: Compiled) -> set[int]:
     names = selection.pipelines or ("__default__",)
     return {index for name in names for index in compiled.document["pipelines"].get(name, ())}
-
-
-def _require(kind: str, wanted: Collection[str], known: Collection[str]) -> None:
-    for name in wanted:
-        if name not in known:
-            near = did_you_mean(name, known) or f" There are: {listed(sorted(known), limit=10)}." * bool(known)
-            raise ProjectError(f"There is no {kind} '{name}'.{near}")

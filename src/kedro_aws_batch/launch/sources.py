@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from kedro_aws_batch._service.dag.configuration import KEY
 from kedro_aws_batch.container.payload import CONF_SOURCE
 from kedro_aws_batch.errors import ProjectError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def for_jobs(conf_source: str | None, project: Path) -> str | None:
@@ -29,9 +33,13 @@ def with_conf_source(request: dict[str, Any], conf_source: str | None) -> dict[s
     """Return the request with the conf_source in the environment of all of its jobs."""
     if conf_source is None:
         return request
-    params = dict(request.get("params", {}))
-    ours = params["aws_batch"] = dict(params.get("aws_batch", {}))
-    resources = ours["resources"] = dict(ours.get("resources", {}))
-    default = resources["default"] = dict(resources.get("default", {}))
-    default["environment"] = {**default.get("environment", {}), CONF_SOURCE: conf_source}
-    return {**request, "params": params}
+    path = (KEY, "resources", "default", "environment", CONF_SOURCE)
+    return {**request, "params": _with(request.get("params"), path, conf_source)}
+
+
+def _with(below: Any, path: Sequence[str], value: Any) -> Any:
+    """Return a mapping with a value at a path in it. What is no mapping stays as it is: whoever reads it refuses it."""
+    if not (below is None or isinstance(below, dict)):
+        return below
+    head, *rest = path
+    return {**(below or {}), head: _with((below or {}).get(head), rest, value) if rest else value}
