@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
-from adapters.ports import Accepted, Answer, Clock, Rejected, UnavailableError, Unknown
+from adapters.ports import Accepted, Answer, Clock, Postponed, Rejected, UnavailableError, Unknown
 from dag import limits
 from dag.offer import Offer
 from dag.records import LONGEST_REASON
@@ -30,11 +30,15 @@ SUBMITS_A_SECOND = limits.SUBMITS_A_SECOND.most
 _LONGEST_PAUSE = 5.0
 #: Seconds kept back to record what was accepted: else a slice that is throttled for long is left to reconcile whole.
 _TO_RECORD = 5.0
+#: Refusals of the request itself, which Batch would refuse for ever. Other refusals are of the caller: permissions,
+#: credentials and clocks may be mended while the run waits.
+_FINAL = frozenset({"ClientException", "ValidationException", "InvalidParameterException", "SerializationException"})
 _THROTTLED = frozenset({"TooManyRequestsException", "ThrottlingException", "Throttling", "RequestLimitExceeded"})
 _DESCRIBED_AT_ONCE = limits.DESCRIBE_JOBS.most
-_BAD_REQUEST = 400
 _TOO_MANY_REQUESTS = 429
 _SERVER_ERROR = 500
+#: Names beyond which a run's jobs are listed whole.
+_ONE_BY_ONE = 100
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
@@ -55,6 +59,7 @@ class BatchJobQueue:
     ) -> None:
         self._submitter, self._client = clients
         self._at_once = at_once
+        self._clock = clock
         self._limiter = Limiter(SUBMITS_A_SECOND, clock, sleep)
 
     def offer(self, queues: Sequence[str], definitions: Sequence[str]) -> Offer:
@@ -105,14 +110,16 @@ class BatchJobQueue:
             try:
                 answer = self._submitter.submit_job(**submission.request)
             except ClientError as error:
-                status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", _SERVER_ERROR)
                 details = error.response.get("Error", {})
-                if status == _TOO_MANY_REQUESTS or details.get("Code") in _THROTTLED:
+                if _status(error) == _TOO_MANY_REQUESTS or details.get("Code") in _THROTTLED:
                     self._limiter.back_off()
-                elif _BAD_REQUEST <= status < _SERVER_ERROR:
-                    return Rejected(f"{details.get('Code')}: {details.get('Message')}"[:LONGEST_REASON])
-                else:
+                elif _status(error) >= _SERVER_ERROR:
                     return Unknown()
+                else:
+                    reason = f"{details.get('Code')}: {details.get('Message')}"[:LONGEST_REASON]
+                    return Rejected(reason) if details.get("Code") in _FINAL else Postponed(reason)
+            except ParamValidationError as error:  # it was never sent, and never will be
+                return Rejected(str(error)[:LONGEST_REASON])
             except BotoCoreError:
                 return Unknown()
             else:
@@ -125,18 +132,42 @@ class BatchJobQueue:
         answers = self._each(lambda piece: self._client.describe_jobs(jobs=list(piece))["jobs"], pieces)
         return [job for jobs in answers for job in jobs]
 
-    def find(self, queue: str, name: str) -> list[str]:
-        found: list[str] = []
+    def find(self, queue: str, names: Collection[str], prefix: str) -> Mapping[str, str]:
+        # A name takes a request, a hundred jobs of the run take one, too. By their first digits ten lists are read at once.
+        asked = list(names) if len(names) <= _ONE_BY_ONE else [f"{prefix}{digit}*" for digit in range(10)]
+        wanted = set(names)
+        oldest: dict[str, tuple[int, str]] = {}
+        for listed in self._each(partial(self._listed, queue), asked):
+            for name, created_at, job_id in listed:
+                if name in wanted:
+                    oldest[name] = min((created_at, job_id), oldest.get(name, (created_at, job_id)))
+        return {name: job_id for name, (_, job_id) in oldest.items()}
+
+    def _listed(self, queue: str, name: str) -> list[tuple[str, int, str]]:
+        """Return name, time of creation and id of the jobs of a name, or of all that begin as a name with `*` does."""
+        found: list[tuple[str, int, str]] = []
         token: dict[str, Any] = {}
         while True:
-            answer = self._client.list_jobs(jobQueue=queue, filters=[{"name": "JOB_NAME", "values": [name]}], **token)
-            found += [job["jobId"] for job in answer["jobSummaryList"] if job["jobName"] == name]
+            try:
+                asked: Any = {"jobQueue": queue, "filters": [{"name": "JOB_NAME", "values": [name]}]}
+                answer = self._client.list_jobs(**asked, **token)
+            except ClientError as error:
+                if _status(error) < _SERVER_ERROR and not self._client.describe_job_queues(jobQueues=[queue])["jobQueues"]:
+                    return []  # with a queue its jobs are gone
+                raise
+            found += [(job["jobName"], job.get("createdAt", 0), job["jobId"]) for job in answer["jobSummaryList"]]
             if not answer.get("nextToken"):
                 return found
             token = {"nextToken": answer["nextToken"]}
 
-    def terminate(self, job_ids: Sequence[str], reason: str) -> None:
-        self._each(lambda job_id: self._client.terminate_job(jobId=job_id, reason=reason), job_ids)
+    def terminate(self, job_ids: Sequence[str], reason: str) -> int:
+        def end(job_id: str) -> bool:
+            if self._clock.left() < _TO_RECORD:
+                return False
+            self._client.terminate_job(jobId=job_id, reason=reason)
+            return True
+
+        return sum(self._each(end, job_ids))
 
     def _each(self, act: Callable[[_T], _R], items: Sequence[_T]) -> list[_R]:
         threads = min(self._at_once, len(items))
@@ -145,6 +176,10 @@ class BatchJobQueue:
         with ThreadPoolExecutor(threads) as pool:
             acts = [pool.submit(act, item) for item in items]
         return [each.result() for each in acts]  # not pool.map: it drops what has not begun when one fails
+
+
+def _status(error: ClientError) -> int:
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", _SERVER_ERROR))
 
 
 class Limiter:

@@ -16,6 +16,10 @@ from dag.submission import Submission
 LARGEST_PIECE = 350_000
 
 
+#: Seconds for which a run may be open, before the table forgets parts of it: half a year.
+LONGEST_RUN = 180 * 86_400
+
+
 class UnavailableError(Exception):
     """AWS refused or failed a call that may be made again; what it was for is not done, or not known to be done."""
 
@@ -49,14 +53,14 @@ class RunTable(Protocol):
     def active(self, after: str | None) -> Page:
         """Return run ids on that list, oldest first."""
 
-    def get_suspects(self, run_id: str) -> Mapping[str, int]:
-        """Return when each open claim of a run was first seen by reconcile, in ms."""
+    def get_suspects(self, run_id: str, shards: Collection[int]) -> Mapping[int, Mapping[int, int]]:
+        """Return when each open claim of at most 100 shards was first seen by reconcile: shard → number → ms."""
 
-    def put_suspects(self, run_id: str, suspects: Mapping[str, int], expires_at: int | None = None) -> None:
-        """Write down when open claims were first seen."""
+    def put_suspects(self, run_id: str, suspects: Mapping[int, Mapping[int, int]], expires_at: int) -> None:
+        """Write down when the open claims of at most 25 shards were first seen, in place of what was written before."""
 
     def put_listing(self, run_id: str, expires_at: int) -> None:
-        """Add a run to the list of all runs."""
+        """Add a run to the list of all runs, or say anew when it may be forgotten."""
 
     def listings(self, before: str | None, limit: int) -> Page:
         """Return run ids from the list of all runs, newest first."""
@@ -76,14 +80,20 @@ class RunTable(Protocol):
     def put_run(self, run: Run) -> bool:
         """Create a run, unless it exists; return whether it did not."""
 
+    def void_run(self, run_id: str, expires_at: int) -> bool:
+        """See to it that no run of this id is created any more; return False if there is one already."""
+
     def get_run(self, run_id: str) -> Run | None:
-        """Return a run's status item."""
+        """Return a run's status item; None where there is no run, or a void one."""
 
     def get_runs(self, run_ids: Sequence[str]) -> list[Run]:
         """Return status items, at most 100, in any order."""
 
     def end_run(self, run_id: str, status: RunStatus, reason: str | None, at: int) -> bool:
         """Set a terminal status if the run is RUNNING; return whether it was."""
+
+    def expire_run(self, run_id: str, expires_at: int) -> None:
+        """Say when the table may forget a run's status item."""
 
     def flag_failure(self, run_id: str, reason: str) -> None:
         """Write down that a running run will fail, and why; the first reason stays."""
@@ -117,6 +127,9 @@ class RunTable(Protocol):
 
     def put_jobs(self, run_id: str, jobs: Sequence[Job], expires_at: int) -> None:
         """Record submitted jobs, at most 25."""
+
+    def get_jobs(self, run_id: str, marks: Collection[Mark]) -> list[Job]:
+        """Return the recorded jobs of at most 100 attempts; those that have none are left out."""
 
     def jobs(self, run_id: str, first: int, last: int, after: Mark | None) -> tuple[list[Job], Mark | None]:
         """Return the recorded jobs of the groups from first to last, and after which the next page begins."""
@@ -152,11 +165,18 @@ class Rejected:
 
 
 @dataclass(frozen=True)
+class Postponed:
+    """Batch did not take the job, for a reason that may pass: a permission, credentials, a clock."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
 class Unknown:
     """The answer was lost: SubmitJob has no idempotency token, so only a look-up by name can tell."""
 
 
-Answer = Accepted | Rejected | Unknown
+Answer = Accepted | Rejected | Postponed | Unknown
 
 
 class JobQueue(Protocol):
@@ -171,11 +191,14 @@ class JobQueue(Protocol):
     def describe(self, job_ids: Sequence[str]) -> list[Mapping[str, Any]]:
         """Return what DescribeJobs says of jobs, in several requests at a time; forgotten ones are left out."""
 
-    def find(self, queue: str, name: str) -> list[str]:
-        """Return the ids of the jobs of a name, whatever their status."""
+    def find(self, queue: str, names: Collection[str], prefix: str) -> Mapping[str, str]:
+        """Return the id of the oldest job of each name that there is in a queue; all names begin with the prefix.
 
-    def terminate(self, job_ids: Sequence[str], reason: str) -> None:
-        """Terminate jobs; one that has ended is left as it is."""
+        A queue that is gone has no jobs. A younger job of the name is somebody's copy.
+        """
+
+    def terminate(self, job_ids: Sequence[str], reason: str) -> int:
+        """Terminate jobs, as many as time permits, and return how many; one that has ended is left as it is."""
 
 
 class Announcements(Protocol):
@@ -243,10 +266,10 @@ class Ports:
     announcements: Announcements
     messages: Messages
     clock: Clock
-    retention: int  #: seconds that the table keeps a run
+    retention: int  #: seconds that the table keeps a run that is over
     log: Log
     counts: Counts
 
     def expiry(self) -> int:
-        """Return when the table may forget what is written now, in seconds since the epoch."""
-        return self.clock.now() // 1000 + self.retention
+        """Return when the table may forget what is written now, in s since the epoch: not while its run may be open."""
+        return self.clock.now() // 1000 + self.retention + LONGEST_RUN

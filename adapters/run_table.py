@@ -10,7 +10,7 @@ Its items, by partition key and sort key:
 | run#<run id> | job#<group>#<n> | the job of an attempt                                   | once               |
 | run#<run id> | array#<claim>   | an array job and its members                            | twice              |
 | run#<run id> | end#<group>#<n> | how the attempt ended                                   | once, or again     |
-| run#<run id> | suspects        | claims without a job, and when reconcile first saw them | by reconcile       |
+| run#<run id> | seen#<index>    | a shard's claims without a job, and when first seen     | by reconcile       |
 | key#<key>    | key             | the run that an idempotency key means                   | once, or moved     |
 | durations#…  | <environment>   | how long a project's groups took                        | at a run's end     |
 | active       | <run id>        | a run that is not settled                               | deleted at the end |
@@ -80,15 +80,23 @@ class DynamoRunTable:
     def active(self, after: str | None) -> Page:
         return self._list("active", after, forward=True, limit=100)
 
-    def get_suspects(self, run_id: str) -> Mapping[str, int]:
-        item = self._get(f"run#{run_id}", "suspects")
-        return {} if item is None else json.loads(item["seen"])
+    def get_suspects(self, run_id: str, shards: Collection[int]) -> Mapping[int, Mapping[int, int]]:
+        items = self._get_many([(f"run#{run_id}", _seen_key(shard)) for shard in shards])
+        return {
+            int(item["sk"].partition("#")[2]): {int(number): at for number, at in json.loads(item["seen"]).items()}
+            for item in items
+        }
 
-    def put_suspects(self, run_id: str, suspects: Mapping[str, int], expires_at: int | None = None) -> None:
-        item: Item = {"pk": f"run#{run_id}", "sk": "suspects", "seen": json.dumps(suspects)}
-        if expires_at is not None:
-            item["expires_at"] = expires_at
-        self._client.put_item(TableName=self._name, Item=_item(item))
+    def put_suspects(self, run_id: str, suspects: Mapping[int, Mapping[int, int]], expires_at: int) -> None:
+        self._put_many(
+            {
+                "pk": f"run#{run_id}",
+                "sk": _seen_key(shard),
+                "seen": json.dumps(seen, separators=(",", ":")),
+                "expires_at": expires_at,
+            }
+            for shard, seen in suspects.items()
+        )
 
     def put_listing(self, run_id: str, expires_at: int) -> None:
         self._client.put_item(TableName=self._name, Item=_item({"pk": "runs", "sk": run_id, "expires_at": expires_at}))
@@ -121,12 +129,20 @@ class DynamoRunTable:
     def put_run(self, run: Run) -> bool:
         return self._put_new(_run_item(run))
 
+    def void_run(self, run_id: str, expires_at: int) -> bool:
+        item = {"pk": f"run#{run_id}", "sk": "status", "void": True, "expires_at": expires_at}
+        if self._put_new(item):
+            return True
+        found = self._get(f"run#{run_id}", "status")
+        return found is not None and "void" in found
+
     def get_run(self, run_id: str) -> Run | None:
         item = self._get(f"run#{run_id}", "status")
-        return None if item is None else _run(item)
+        return None if item is None or "void" in item else _run(item)
 
     def get_runs(self, run_ids: Sequence[str]) -> list[Run]:
-        return [_run(item) for item in self._get_many([(f"run#{run_id}", "status") for run_id in run_ids])]
+        items = self._get_many([(f"run#{run_id}", "status") for run_id in run_ids])
+        return [_run(item) for item in items if "void" not in item]
 
     def end_run(self, run_id: str, status: RunStatus, reason: str | None, at: int) -> bool:
         return self._update(
@@ -136,6 +152,15 @@ class DynamoRunTable:
             {":status": _write(status.value), ":reason": _write(reason), ":at": _write(at), ":running": _RUNNING},
             condition="#status = :running",
             names={"#status": "status"},
+        )
+
+    def expire_run(self, run_id: str, expires_at: int) -> None:
+        self._update(
+            f"run#{run_id}",
+            "status",
+            "SET expires_at = :at",
+            {":at": _write(expires_at)},
+            condition="attribute_exists(pk)",
         )
 
     def flag_failure(self, run_id: str, reason: str) -> None:
@@ -230,9 +255,12 @@ class DynamoRunTable:
             for job in jobs
         )
 
+    def get_jobs(self, run_id: str, marks: Collection[Mark]) -> list[Job]:
+        return [_job(item) for item in self._get_many([(f"run#{run_id}", _mark_key("job", mark)) for mark in marks])]
+
     def jobs(self, run_id: str, first: int, last: int, after: Mark | None) -> tuple[list[Job], Mark | None]:
         items, more = self._marked(run_id, "job", (first, last), after)
-        jobs = [Job(_mark(item["sk"]), item["job_id"], item["name"], int(item["submitted_at"])) for item in items]
+        jobs = [_job(item) for item in items]
         return jobs, (jobs[-1].mark if more and jobs else None)
 
     def put_array(self, run_id: str, array: Array, expires_at: int) -> None:
@@ -396,6 +424,14 @@ def _shard_key(index: int) -> str:
 
 def _mark_key(kind: str, mark: Mark) -> str:
     return f"{kind}#{mark.group:06d}#{mark.attempt:02d}"
+
+
+def _seen_key(shard: int) -> str:
+    return f"seen#{shard:04d}"
+
+
+def _job(item: Item) -> Job:
+    return Job(_mark(item["sk"]), item["job_id"], item["name"], int(item["submitted_at"]))
 
 
 def _array_key(first: Mark) -> str:

@@ -37,10 +37,14 @@ class JobName:
 
     def write(self, slug: str) -> str:
         """Return the name that Batch sees; the slug is for people, and gives way to the limit."""
-        run = self.run_id.replace(".", "-").replace(":", "-")
         array = "" if self.array is None else f"a{self.array}"
-        stem = f"{self.project}--{run}--{self.group}-{self.attempt}{array}--"
+        stem = f"{name_prefix(self.project, self.run_id)}{self.group}-{self.attempt}{array}--"
         return (stem + re.sub(r"[^A-Za-z0-9_]+", "-", slug).strip("-"))[:LONGEST_NAME].rstrip("-")
+
+
+def name_prefix(project: str, run_id: str) -> str:
+    """Return what the names of all jobs of a run begin with; the group's index follows."""
+    return f"{project}--{run_id.replace('.', '-').replace(':', '-')}--"
 
 
 def read_job_name(name: str) -> JobName | None:
@@ -69,6 +73,12 @@ def run_id_at(milliseconds: int, later: int = 0) -> str:
     """Return the run id of a moment, in Kedro's timestamp form; `later` ms after it, if another run has it."""
     seconds, thousandths = divmod(milliseconds + later, 1000)
     return f"{datetime.fromtimestamp(seconds, tz=timezone.utc):%Y-%m-%dT%H.%M.%S}.{thousandths:03d}Z"
+
+
+def run_moment(run_id: str) -> int:
+    """Return the ms since the epoch that a run id stands for."""
+    moment = datetime.strptime(run_id, "%Y-%m-%dT%H.%M.%S.%fZ").replace(tzinfo=timezone.utc)
+    return int(moment.timestamp()) * 1000 + moment.microsecond // 1000
 
 
 def is_run_id(text: str) -> bool:

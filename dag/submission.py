@@ -67,19 +67,26 @@ def pack(plan: Plan, marks: Sequence[Mark]) -> list[Submission]:
 
     Alike are attempts that ask the same of Batch. The order is that of the first attempt in each job.
     """
+    return [array_submission(plan, members) for members in _bundles(plan, marks)]
+
+
+def first_jobs(plan: Plan, marks: Sequence[Mark], most: int) -> list[Mark]:
+    """Return the first of the attempts, as many as make up so many jobs."""
+    return [mark for members in _bundles(plan, marks[:LARGEST_ARRAY])[:most] for mark in members]
+
+
+def _bundles(plan: Plan, marks: Sequence[Mark]) -> list[Sequence[Mark]]:
+    """Return the attempts as they go into jobs."""
     if not plan.settings.array_jobs or plan.settings.job_command != "job" or len(marks) < ARRAY_FROM:
-        return [submission(plan, mark) for mark in marks]
+        return [[mark] for mark in marks]
     alike: dict[str, list[Mark]] = {}
     for mark in marks:
         alike.setdefault(json.dumps(plan.resources(mark.group, mark.attempt), sort_keys=True), []).append(mark)
-    order = {mark: place for place, mark in enumerate(marks)}
-    packed: list[Submission] = []
+    bundles: list[Sequence[Mark]] = []
     for members in alike.values():
-        if len(members) < ARRAY_FROM:
-            packed += [submission(plan, mark) for mark in members]
-        else:
-            packed += [array_submission(plan, piece) for piece in _pieces(members)]
-    return sorted(packed, key=lambda job: order[job.marks[0]])
+        bundles += [[mark] for mark in members] if len(members) < ARRAY_FROM else _pieces(members)
+    order = {mark: place for place, mark in enumerate(marks)}
+    return sorted(bundles, key=lambda members: order[members[0]])
 
 
 def submission(plan: Plan, mark: Mark) -> Submission:

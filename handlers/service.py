@@ -22,7 +22,8 @@ from adapters.run_table import DynamoRunTable
 from dag.document import read_document
 from dag.plan import Home
 from dag.request import Allowed
-from runs.advance import Dispatcher, Plans
+from runs.advance import Dispatcher
+from runs.plans import Plans
 from runs.creation import Source
 
 logger = Logger()

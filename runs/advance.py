@@ -21,28 +21,22 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from adapters.ports import LARGEST_PIECE, Ports, RunTable
+from adapters.ports import Ports
 from dag import decision, limits
-from dag.durations import dump_durations, learn, load_durations
-from dag.errors import UnknownRunError
-from dag.plan import Plan, load_plan
-from dag.records import OUR_REASON, Outcome, Run, slot
+from dag.plan import Plan
+from dag.records import Array, Outcome, Run, slot
 from dag.shards import Mark, View, by_shard
 from dag.status import RunStatus
-from dag.submission import pack
-from runs.announcing import announce
+from runs.claiming import Claims
 from runs.counting import add_marks
-from runs.reading import read_all, read_jobs, read_outcomes
+from runs.ending import WoundUp, terminate, wind_up
+from runs.plans import Plans
+from runs.reading import read_all, read_outcomes
 from runs.submitting import WRITE_AT_ONCE, submit
 
-#: Jobs (an array is one) claimed at once: about a second of SubmitJob's quota of 50 a second. What an invocation that
-#: dies has claimed waits for reconcile, so a slice is kept small.
-SLICE = 50
 #: Seconds that a slice may need, throttled: with less left, another invocation carries on.
 RESERVE = 15.0
-_WINDOW = limits.ARRAY_SIZE.most  # attempts looked at for a slice: those of the largest array job
 _READ_AT_ONCE = limits.BATCH_GET.most
-MOST_GROUPS = 100_000  # of the plans that a process keeps: 160 MB, and as much again while the next is read
 
 
 @dataclass
@@ -56,44 +50,6 @@ class Account:
     handed_over: bool = False
 
 
-class Plans:
-    """The plans and arrays that a process has read. They never change, so a warm function need not read one twice."""
-
-    def __init__(self, most: int = 8, most_groups: int = MOST_GROUPS) -> None:
-        self._most, self._most_groups = most, most_groups
-        self._plans: dict[str, Plan] = {}
-        self._members: dict[str, dict[Mark, tuple[Mark, ...]]] = {}
-
-    def get(self, table: RunTable, run_id: str) -> Plan:
-        """Return a run's plan. Raises UnknownRunError."""
-        if run_id not in self._plans:
-            run = table.get_run(run_id)
-            if run is None:
-                raise UnknownRunError(f"There is no run '{run_id}' (or the table has forgotten it).")
-            plan = load_plan(b"".join(table.get_plan(run_id, run.plan_digest)))
-            self._make_room(len(plan.groups))
-            self._plans[run_id] = plan
-        return self._plans[run_id]
-
-    def _make_room(self, groups: int) -> None:
-        """Forget the plans that were read first, until one of so many groups fits."""
-        kept = sum(len(plan.groups) for plan in self._plans.values())
-        while self._plans and (len(self._plans) >= self._most or kept + groups > self._most_groups):
-            oldest = next(iter(self._plans))
-            kept -= len(self._plans.pop(oldest).groups)
-            self._members.pop(oldest, None)
-
-    def members(self, table: RunTable, run_id: str, first: Mark) -> tuple[Mark, ...]:
-        """Return the attempts that an array job runs, written down before it was submitted; none if it is unknown."""
-        known = self._members.setdefault(run_id, {})
-        if first not in known:
-            array = table.get_array(run_id, first)
-            if array is None:
-                return ()
-            known[first] = array.members
-        return known[first]
-
-
 class Dispatcher:
     """Advances runs. Keeps nothing between calls."""
 
@@ -105,9 +61,9 @@ class Dispatcher:
         """Return a run's plan. Raises UnknownRunError."""
         return self._plans.get(self.ports.table, run_id)
 
-    def members(self, run_id: str, first: Mark) -> tuple[Mark, ...]:
-        """Return the attempts that an array job runs, in the order of its children; none if it is unknown."""
-        return self._plans.members(self.ports.table, run_id, first)
+    def array(self, run_id: str, first: Mark) -> Array | None:
+        """Return the array job whose first member was won by a claim; None if nobody wrote one down."""
+        return self._plans.array(self.ports.table, run_id, first)
 
     def advance(self, run_id: str, outcomes: Sequence[Outcome] = ()) -> Account:
         """Merge the outcomes and do what a run needs; without outcomes, look at all of it. Raises UnknownRunError."""
@@ -152,7 +108,7 @@ class _Advance:
             if self.ports.clock.left() < RESERVE:
                 self._hand_over()
                 break
-            claimed = self._claim(run, decided.frontier)
+            claimed = Claims(self.ports, self.plan, self.view).claim(run, decided.frontier)
             if claimed is None:
                 break
             # What else becomes ready meanwhile is the business of whoever merges it.
@@ -281,76 +237,17 @@ class _Advance:
         return table.get_run(self.plan.run_id) or run
 
     def _wind_up(self, run: Run) -> None:
-        """Terminate what is in flight in a run that is over, and announce its end. Doing so twice is harmless."""
         self._read_everything()
-        if in_flight := self.view.in_flight():
-            jobs = read_jobs(self.ports.table, self.plan, in_flight)
-            # Terminating an array's parent terminates its children, all of which belong to this run.
-            self._terminate(run, list(dict.fromkeys(job.job_id.partition(":")[0] for job in jobs)))
-        if "start" not in run.announced:
-            begun = replace(run, status=RunStatus.RUNNING, reason=None, ended_at=None)
-            announce(self.ports, self.plan, begun, self.view)
-        if "end" not in run.announced:
-            self._learn()
-            announce(self.ports, self.plan, run, self.view)
+        self._note(wind_up(self.ports, self.plan, run, self.view))
 
-    def _learn(self) -> None:
-        """Remember how long the run's groups took, for the order in which later runs submit theirs."""
-        table, plan = self.ports.table, self.plan
-        known = load_durations(table.get_durations(plan.project, plan.environment))
-        learned = learn(known, plan, read_outcomes(table, plan.run_id, 0, len(plan.groups) - 1))
-        if learned != known:
-            table.put_durations(plan.project, plan.environment, dump_durations(learned, LARGEST_PIECE))
-
-    def _terminate(self, run: Run, job_ids: Sequence[str]) -> None:
-        why = run.reason or "no reason given"
-        self.ports.queue.terminate(job_ids, f"{OUR_REASON}the run is {run.status.value}: {why}"[:400])
-        self.account.terminated += len(job_ids)
+    def _note(self, wound_up: WoundUp) -> None:
+        self.account.terminated += wound_up.terminated
+        if not wound_up.whole:
+            self._hand_over()
 
     def _hand_over(self) -> None:
         self.ports.messages.advance_later(self.plan.run_id)
         self.account.handed_over = True
-
-    def _claim(self, run: Run, frontier: Sequence[Mark]) -> list[Mark] | None:
-        """Return the attempts of the frontier's next slice that are ours; None when there is no place for any."""
-        table, run_id = self.ports.table, self.plan.run_id
-        most = run.max_workers
-        wanted = self._slice(frontier) if most is None else self._with_places(run, frontier, most)
-        if wanted is None:
-            return None
-        lost: set[Mark] = set()
-        for index, marks in by_shard(wanted).items():
-            before = table.claim(run_id, index, [mark.number for mark in marks], self.ports.expiry())
-            lost.update(mark for mark in marks if mark.number in before.claimed)
-            self.view.add(before.with_marks(claimed=[mark.number for mark in marks]))
-        if most is not None and (stale := [slot(mark) for mark in lost if self.view.ended(mark)]):
-            table.free_slots(run_id, stale)
-        return [mark for mark in wanted if mark not in lost]
-
-    def _with_places(self, run: Run, frontier: Sequence[Mark], most: int) -> list[Mark] | None:
-        """Return the next slice of the frontier for a run with `max_workers`, each with its place.
-
-        A place is taken before the claim and given back after the end. One that an invocation took and died with is as
-        good as ours: it belongs to the attempt, whoever claims that. None when all places are taken.
-        """
-        table = self.ports.table
-        while True:
-            if ended := [n for n in run.slots if self.view.ended(Mark(n % 1_000_000, n // 1_000_000))]:
-                run = table.free_slots(run.run_id, ended) or run
-            held = [mark for mark in frontier if slot(mark) in run.slots]
-            room = max(0, most - len(run.slots))
-            new = self._slice([mark for mark in frontier if slot(mark) not in run.slots][:room])
-            if not new or table.take_slots(run.run_id, [slot(mark) for mark in new], most):
-                return self._slice(held + new) or None
-            fresh = table.get_run(run.run_id)
-            if fresh is None or fresh.over:
-                return None
-            run = fresh
-
-    def _slice(self, marks: Sequence[Mark]) -> list[Mark]:
-        """Return the first of the attempts, as many as make up to SLICE jobs."""
-        jobs = pack(self.plan, marks[:_WINDOW])[:SLICE]
-        return [mark for job in jobs for mark in job.marks]
 
     def _submit(self, marks: Sequence[Mark]) -> Run | None:
         """Submit claimed attempts, record the jobs, then see whether the run has ended meanwhile."""
@@ -367,7 +264,7 @@ class _Advance:
         else:
             run = table.get_run(run_id)
         if run is not None and run.over and done.job_ids:
-            self._terminate(run, done.job_ids)
+            self._note(terminate(self.ports, run, done.job_ids))
         return run
 
 

@@ -12,10 +12,9 @@ from dag.blocked import Blocked, asked_for, read_blocked
 from dag.errors import UnknownRunError
 from dag.events import JobEnd, read_job
 from dag.jobs import JobName, is_run_id, read_job_name
-from dag.records import Outcome
-from dag.shards import Mark
 from runs.advance import Dispatcher
 from runs.announcing import announce
+from runs.identity import identify
 
 QUEUE_BLOCKED = "Batch Job Queue Blocked"
 #: Messages of a full batch: `batchSize` in serverless.yml, and what ReceiveMessage returns at the most.
@@ -72,6 +71,7 @@ class _Mail:
     """What a batch of messages says of one run."""
 
     ends: list[JobEnd] = field(default_factory=list)
+    told_by: dict[str | None, list[str]] = field(default_factory=dict)  #: ids of the messages that told of a job's end
     message_ids: list[str] = field(default_factory=list)
     carry_on: bool = False  #: a message from an invocation that ran out of time
     blocked: list[tuple[JobName, Blocked]] = field(default_factory=list)
@@ -97,20 +97,23 @@ def take(dispatcher: Dispatcher, records: Iterable[Mapping[str, Any]]) -> Taken:
 
 
 def _deliver(dispatcher: Dispatcher, run_id: str, mail: _Mail, taken: Taken) -> None:
-    project = dispatcher.plan(run_id).project
-    foreign = [end for end in mail.ends if end.name.project != project]
-    if foreign:
-        dispatcher.ports.log.warning("event of another project", run_id=run_id, project=foreign[0].name.project)
-    outcomes = _outcomes(dispatcher, run_id, [end for end in mail.ends if end.name.project == project])
+    project, log = dispatcher.plan(run_id).project, dispatcher.ports.log
+    identified = identify(dispatcher, run_id, [end for end in mail.ends if end.name.project == project])
+    for end in (*identified.foreign, *(end for end in mail.ends if end.name.project != project)):
+        log.warning("event of another job", run_id=run_id, job_name=end.outcome.name, job_id=end.outcome.job_id)
+    for end in identified.unsure:  # delivered again, by when the job is recorded or listed
+        log.warning("event of a job not recorded yet", run_id=run_id, job_id=end.outcome.job_id)
+        taken.failed += mail.told_by[end.outcome.job_id]
     for name, blocked in mail.blocked:
         if name.project == project:
             _announce_blocked(dispatcher, run_id, name, blocked)
+    outcomes = identified.ours
     if not outcomes and not mail.carry_on:
         return
     account = dispatcher.reconsider(run_id, outcomes) if mail.carry_on else dispatcher.advance(run_id, outcomes)
     taken.ended += account.merged
     taken.submitted += account.submitted
-    dispatcher.ports.log.info(
+    log.info(
         "run advanced",
         run_id=run_id,
         ended=account.merged,
@@ -133,22 +136,6 @@ def _announce_blocked(dispatcher: Dispatcher, run_id: str, name: JobName, blocke
     announce(dispatcher.ports, plan, run, dispatcher.view(run_id), (flag, {"blocked": told}))
 
 
-def _outcomes(dispatcher: Dispatcher, run_id: str, ends: Iterable[JobEnd]) -> list[Outcome]:
-    """Return the outcomes of jobs, those of array jobs' children with the attempts that they ran."""
-    outcomes: list[Outcome] = []
-    for end in ends:
-        if end.name.array is None:
-            outcomes.append(end.outcome)
-            continue
-        first = Mark(end.name.group, end.name.attempt, end.name.array)
-        outcome = end.of_member(dispatcher.members(run_id, first))
-        if outcome is None:
-            dispatcher.ports.log.warning("event of an unknown child", run_id=run_id, job_id=end.outcome.job_id)
-        else:
-            outcomes.append(outcome)
-    return outcomes
-
-
 def _sorted(records: Iterable[Mapping[str, Any]], log: Log) -> dict[str, _Mail]:
     mail: dict[str, _Mail] = {}
     for record in records:
@@ -161,6 +148,7 @@ def _sorted(records: Iterable[Mapping[str, Any]], log: Log) -> dict[str, _Mail]:
             entry.carry_on = True
         elif isinstance(news, JobEnd):
             entry.ends.append(news)
+            entry.told_by.setdefault(news.outcome.job_id, []).append(record["messageId"])
         else:
             entry.blocked.append(news)
     return mail

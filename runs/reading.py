@@ -2,24 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import random
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import TypeVar
 
 from adapters.ports import RunTable
 from dag.plan import Plan
 from dag.records import Array, Job, Outcome
-from dag.shards import Mark, View
+from dag.shards import Mark, Shard, View
+
+_Item = TypeVar("_Item")
+_Place = TypeVar("_Place")
+
+
+def _pages(read: Callable[[_Place | None], tuple[list[_Item], _Place | None]]) -> Iterator[_Item]:
+    """Yield the items of all pages; `read` returns those after a place, and the place where the next page begins."""
+    after: _Place | None = None
+    while True:
+        items, after = read(after)
+        yield from items
+        if after is None:
+            return
+
+
+def read_active(table: RunTable) -> list[str]:
+    """Return the runs that are not settled, oldest first."""
+
+    def page(after: str | None) -> tuple[list[str], str | None]:
+        found = table.active(after)
+        return found.run_ids, found.next
+
+    return list(_pages(page))
 
 
 def read_all(table: RunTable, run_id: str) -> View:
     """Return all shards of a run, page by page; each is consistent, and together they are sound."""
+
+    def page(after: int | None) -> tuple[list[Shard], int | None]:
+        return table.shards(run_id, after)
+
     view = View()
-    after: int | None = None
-    while True:
-        shards, after = table.shards(run_id, after)
-        for shard in shards:
-            view.add(shard)
-        if after is None:
-            return view
+    for shard in _pages(page):
+        view.add(shard)
+    return view
 
 
 def read_jobs(table: RunTable, plan: Plan, marks: Collection[Mark]) -> list[Job]:
@@ -27,7 +52,12 @@ def read_jobs(table: RunTable, plan: Plan, marks: Collection[Mark]) -> list[Job]
     if not marks:
         return []
     wanted = set(marks)
-    found = [job for job in _all_jobs(table, plan.run_id, min(marks).group, max(marks).group) if job.mark in wanted]
+    first, last = min(marks).group, max(marks).group
+
+    def page(after: Mark | None) -> tuple[list[Job], Mark | None]:
+        return table.jobs(plan.run_id, first, last, after)
+
+    found = [job for job in _pages(page) if job.mark in wanted]
     missing = wanted.difference(job.mark for job in found)
     if missing and plan.settings.array_jobs:
         for array in read_arrays(table, plan.run_id):
@@ -35,33 +65,30 @@ def read_jobs(table: RunTable, plan: Plan, marks: Collection[Mark]) -> list[Job]
     return found
 
 
-def _all_jobs(table: RunTable, run_id: str, first: int, last: int) -> list[Job]:
-    found: list[Job] = []
-    after: Mark | None = None
-    while True:
-        jobs, after = table.jobs(run_id, first, last, after)
-        found += jobs
-        if after is None:
-            return found
-
-
 def read_outcomes(table: RunTable, run_id: str, first: int, last: int) -> list[Outcome]:
     """Return how the attempts of the groups from first to last ended."""
-    found: list[Outcome] = []
-    after: Mark | None = None
-    while True:
-        outcomes, after = table.outcomes(run_id, first, last, after)
-        found += outcomes
-        if after is None:
-            return found
+
+    def page(after: Mark | None) -> tuple[list[Outcome], Mark | None]:
+        return table.outcomes(run_id, first, last, after)
+
+    return list(_pages(page))
 
 
 def read_arrays(table: RunTable, run_id: str) -> list[Array]:
     """Return the recorded array jobs of a run."""
-    found: list[Array] = []
-    after: Mark | None = None
-    while True:
-        arrays, after = table.arrays(run_id, after)
-        found += arrays
-        if after is None:
-            return found
+
+    def page(after: Mark | None) -> tuple[list[Array], Mark | None]:
+        return table.arrays(run_id, after)
+
+    return list(_pages(page))
+
+
+def in_turn(items: Sequence[_Item], now: int) -> list[_Item]:
+    """Return the items beginning at one that the time picks, so that none is starved when time runs short.
+
+    Two calls begin far apart, as a rule, whether a minute lies between them or a second.
+    """
+    if not items:
+        return []
+    start = random.Random(now).randrange(len(items))  # noqa: S311 - to spread work
+    return [*items[start:], *items[:start]]

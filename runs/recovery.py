@@ -1,26 +1,36 @@
-"""What reconcile does for a run: whatever a lost event, a lost submitter or a lost aborter would have done."""
+"""What reconcile does for a run: whatever a lost event, a lost submitter or a lost aborter would have done.
+
+All of it is done in slices that an invocation can finish: each is written down before the next begins, and none begins
+when time runs short. So whatever went wrong, however large, each minute leaves less of it.
+"""
 
 from __future__ import annotations
 
-import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from dag import limits
 from dag.events import read_job
+from dag.jobs import name_prefix, run_moment
 from dag.plan import Plan
 from dag.records import Array, Job, Outcome, Run
 from dag.shards import Mark, View, by_shard
+from dag.submission import first_jobs
 from runs.advance import RESERVE, Dispatcher
+from runs.claiming import SLICE
 from runs.announcing import announce
-from runs.counting import Count
-from runs.reading import read_arrays, read_jobs
+from runs.counting import Count, add_marks
+from runs.reading import in_turn, read_active, read_all, read_arrays, read_jobs
 from runs.submitting import record, submit
 
-_DESCRIBE_AT_ONCE = limits.DESCRIBE_JOBS.most
-_RUNS_AT_ONCE = limits.BATCH_GET.most
+#: Jobs that are described, and whose ends are merged, at once: ten requests.
+_DESCRIBED = 10 * limits.DESCRIBE_JOBS.most
+#: Claims that are settled at once in a run that submits nothing more.
+_ACCOUNTED = 5_000
 #: ms after which a job that DescribeJobs leaves out is taken for forgotten, not for one too new to be listed.
 _FORGOTTEN = 3_600_000
+_T = TypeVar("_T")
 
 
 @dataclass
@@ -45,25 +55,26 @@ class Recovery:
         self._lifetime = lifetime
 
     def recover(self, run_id: str) -> Repairs:
-        """Do what is missing in a run, and take it off the list once it is settled."""
+        """Do what is missing in a run, as far as time permits, and take it off the list once it is settled."""
         run = self._ports.table.get_run(run_id)
         repairs = Repairs()
         if run is None:
             self._forget_unfinished(run_id)
             return repairs
         plan = self._dispatcher.plan(run_id)
-        view = self._dispatcher.view(run_id)
-        outcomes = self._take_over(run, plan, view, repairs)
-        if repairs.claims:
-            view = self._dispatcher.view(run_id)
-        outcomes += self._lost_ends(plan, view, repairs)
-        run = self._dispatcher.reconsider(run_id, outcomes).run or run
+        self._settle_claims(plan, repairs)
+        self._merge_lost_ends(plan, repairs)
+        run = self._dispatcher.advance(run_id).run or run
         if not run.over and "start" not in run.announced and self._ports.clock.now() - run.created_at > self._lifetime:
             announce(self._ports, plan, run, self._dispatcher.view(run_id))
         if run.over and self._is_settled(run_id):
+            self._forget_in_time(run)
             self._ports.table.delete_active(run_id)
             repairs.settled = True
         return repairs
+
+    def _has_time(self) -> bool:
+        return self._ports.clock.left() > RESERVE
 
     def _is_settled(self, run_id: str) -> bool:
         """Return whether a run that is over has no job in flight, no open claim, and its end announced."""
@@ -72,109 +83,167 @@ class Recovery:
         run = self._ports.table.get_run(run_id)
         return run is not None and "end" in run.announced
 
+    def _forget_in_time(self, run: Run) -> None:
+        """Let the table forget a run when its retention is over; until now nothing of it might have gone."""
+        expires_at = (run.ended_at or self._ports.clock.now()) // 1000 + self._ports.retention
+        self._ports.table.expire_run(run.run_id, expires_at)
+        self._ports.table.put_listing(run.run_id, expires_at)
+
     def _forget_unfinished(self, run_id: str) -> None:
-        """Take a run off the list whose creation was never finished, once nobody can finish it but by a new start."""
-        suspects = self._ports.table.get_suspects(run_id)
-        now = self._ports.clock.now()
-        if "creation" not in suspects:
-            self._ports.table.put_suspects(run_id, {"creation": now}, self._ports.expiry())
-        elif now - suspects["creation"] > self._lifetime:
+        """Take a run off the list whose creation was never finished, once nobody alive can finish it.
+
+        That none is made of it any more is written down first, so that a start that is repeated makes another run.
+        """
+        if self._ports.clock.now() - run_moment(run_id) <= self._lifetime:
+            return
+        if self._ports.table.void_run(run_id, self._ports.expiry()):
             self._ports.table.delete_active(run_id)
 
-    def _lost_ends(self, plan: Plan, view: View, repairs: Repairs) -> list[Outcome]:
-        """Return the ends of jobs that the shards do not know of."""
-        jobs = read_jobs(self._ports.table, plan, view.in_flight())
-        now = self._ports.clock.now()
-        lost: list[Outcome] = []
-        for start in range(0, len(jobs), _DESCRIBE_AT_ONCE):
-            asked = jobs[start : start + _DESCRIBE_AT_ONCE]
-            described = {
-                str(detail["jobId"]): detail for detail in self._ports.queue.describe([j.job_id for j in asked])
-            }
-            for job in asked:
-                if job.job_id in described:
-                    end = read_job(described[job.job_id])
-                    lost += [replace(end.outcome, mark=job.mark)] if end else []
-                elif now - job.submitted_at > _FORGOTTEN:
-                    reason = "Batch no longer knows the job, and its end was never told"
-                    lost.append(Outcome(job.mark, succeeded=False, reason=reason, job_id=job.job_id, name=job.name))
-        repairs.events += len(lost)
-        return lost
+    # ends that no event has told -----------------------------------------------------------------------------------
 
-    def _take_over(self, run: Run, plan: Plan, view: View, repairs: Repairs) -> list[Outcome]:
-        """Settle the claims of lost submitters; return the attempts that come to an end by it."""
+    def _merge_lost_ends(self, plan: Plan, repairs: Repairs) -> None:
+        """Merge the ends of jobs that the shards do not know of."""
+        view = self._dispatcher.view(plan.run_id)
+        jobs = self._shuffled(read_jobs(self._ports.table, plan, view.in_flight()))
+        for asked in _slices(jobs, _DESCRIBED):
+            if not self._has_time():
+                return
+            if lost := self._ended(asked):
+                repairs.events += len(lost)
+                self._dispatcher.advance(plan.run_id, lost)
+
+    def _ended(self, jobs: Sequence[Job]) -> list[Outcome]:
+        """Return how those of the jobs have ended that have."""
+        described = {str(detail["jobId"]): detail for detail in self._ports.queue.describe([j.job_id for j in jobs])}
+        ended: list[Outcome] = []
+        for job in jobs:
+            if job.job_id in described:
+                end = read_job(described[job.job_id])
+                ended += [replace(end.outcome, mark=job.mark)] if end else []
+            elif self._ports.clock.now() - job.submitted_at > _FORGOTTEN:
+                reason = "Batch no longer knows the job, and its end was never told"
+                ended.append(Outcome(job.mark, succeeded=False, reason=reason, job_id=job.job_id, name=job.name))
+        return ended
+
+    def _shuffled(self, items: Sequence[_T]) -> list[_T]:
+        """Return the items beginning at another one each time, so that all have their turn where time runs short."""
+        return in_turn(items, self._ports.clock.now())
+
+    # claims whose submitter was lost -------------------------------------------------------------------------------
+
+    def _settle_claims(self, plan: Plan, repairs: Repairs) -> None:
+        """Take the claims of lost submitters over: adopt their jobs, submit those that have none, or account for them."""
+        abandoned = self._shuffled(self._abandoned(plan.run_id, read_all(self._ports.table, plan.run_id)))
+        if not abandoned:
+            return
+        traces = _Traces(self._dispatcher, plan, abandoned)
+        while abandoned and self._has_time():
+            run = self._ports.table.get_run(plan.run_id)
+            if run is None:
+                return
+            over = run.over or (run.failure is not None and plan.settings.on_failure.stops_submitting)
+            taken = set(abandoned[:_ACCOUNTED] if over else first_jobs(plan, abandoned, SLICE))
+            abandoned = [claim for claim in abandoned if claim not in taken]
+            ours = self._claimed(plan.run_id, sorted(taken))
+            repairs.claims += len(ours)
+            left = traces.adopt(ours)
+            # That the run was ended meanwhile is seen by the advance that follows, which reads after this.
+            self._account(plan, left) if over else self._submit(plan, left)
+
+    def _claimed(self, run_id: str, marks: Sequence[Mark]) -> list[Mark]:
+        """Return those of the claims, a generation on, that are ours now: of two reconcilers one wins each."""
         ours: list[Mark] = []
-        for index, marks in by_shard(self._abandoned(run.run_id, view)).items():
-            taken = [mark._replace(generation=mark.generation + 1) for mark in marks]
-            before = self._ports.table.claim(run.run_id, index, [mark.number for mark in taken], self._ports.expiry())
+        for index, members in by_shard(marks).items():
+            taken = [mark._replace(generation=mark.generation + 1) for mark in members]
+            before = self._ports.table.claim(run_id, index, [mark.number for mark in taken], self._ports.expiry())
             ours += [mark for mark in taken if mark.number not in before.claimed]
-        if not ours:
-            return []
-        repairs.claims += len(ours)
-        left = self._adopt(plan, ours)
-        fresh = self._ports.table.get_run(run.run_id)
-        if fresh is None or fresh.over or (fresh.failure and plan.settings.on_failure.stops_submitting):
-            why = "it was never submitted"
-            return [Outcome(Mark(*mark[:2]), succeeded=False, reason=why, never_submitted=True) for mark in left]
-        return submit(self._ports, plan, left).refused if left else []
+        return ours
 
-    def _adopt(self, plan: Plan, claims: Sequence[Mark]) -> list[Mark]:
-        """Record the jobs that lost submitters had submitted after all; return the claims that have none."""
-        table, run_id = self._ports.table, plan.run_id
-        wanted = {Mark(*claim[:2]): claim for claim in claims}
-        arrays: list[Array] = []
-        for array in read_arrays(table, run_id) if plan.settings.array_jobs else ():
-            if wanted.keys().isdisjoint(array.members):
-                continue
-            found = [array.job_id] if array.job_id else self._find(plan, array.members[0], plan.array_name(array.first))
-            if found:
-                arrays.append(
-                    replace(array, job_id=found[0], submitted_at=array.submitted_at or self._ports.clock.now())
-                )
-                for member in array.members:
-                    wanted.pop(member, None)
-        jobs: list[Job] = []
-        for attempt in list(wanted):
-            name = plan.job_name(attempt.group, attempt.attempt)
-            if found := self._find(plan, attempt, name):
-                jobs.append(Job(attempt, found[0], name, self._ports.clock.now()))
-                del wanted[attempt]
-        # That the run was ended meanwhile is seen by the advance that follows, which reads after this.
-        record(self._ports, run_id, jobs, arrays)
-        return list(wanted.values())
+    def _account(self, plan: Plan, claims: Sequence[Mark]) -> None:
+        """Write down that no job was ever submitted for the claims."""
+        for index, marks in by_shard(Mark(*claim[:2]) for claim in claims).items():
+            numbers = [mark.number for mark in marks]
+            add_marks(self._ports, plan.run_id, index, {"failed": numbers, "cancelled": numbers})
 
-    def _find(self, plan: Plan, attempt: Mark, name: str) -> list[str]:
-        return self._ports.queue.find(plan.groups[attempt.group].resources["job_queue"], name)
+    def _submit(self, plan: Plan, claims: Sequence[Mark]) -> None:
+        if claims and (refused := submit(self._ports, plan, claims).refused):
+            self._dispatcher.advance(plan.run_id, refused)
 
     def _abandoned(self, run_id: str, view: View) -> list[Mark]:
         """Return the claims without a job that have been seen for longer than an invocation can live.
 
-        That a claim was seen at a time stays true for good, so two reconcilers may overwrite each other's list.
+        That a claim was seen at a time stays true for good, so two reconcilers may overwrite each other's notes.
         """
-        table, now = self._ports.table, self._ports.clock.now()
-        claims = view.open_claims()
-        if not claims:
-            return []
-        seen = table.get_suspects(run_id)
-        suspects = {_name(mark): min(now, seen.get(_name(mark), now)) for mark in claims}
-        if suspects != seen:
-            table.put_suspects(run_id, suspects, self._ports.expiry())
-        return [mark for mark in claims if now - suspects[_name(mark)] > self._lifetime]
+        claims = by_shard(view.open_claims())
+        now = self._ports.clock.now()
+        seen = {
+            shard: times
+            for shards in _slices(list(claims), limits.BATCH_GET.most)
+            for shard, times in self._ports.table.get_suspects(run_id, shards).items()
+        }
+        suspects = {
+            shard: {mark.number: min(now, seen.get(shard, {}).get(mark.number, now)) for mark in marks}
+            for shard, marks in claims.items()
+        }
+        changed = [shard for shard, times in suspects.items() if times != seen.get(shard)]
+        for shards in _slices(changed, limits.BATCH_WRITE.most):
+            self._ports.table.put_suspects(run_id, {shard: suspects[shard] for shard in shards}, self._ports.expiry())
+        return [
+            mark
+            for shard, marks in claims.items()
+            for mark in marks
+            if now - suspects[shard][mark.number] > self._lifetime
+        ]
 
 
-def _name(mark: Mark) -> str:
-    return f"{mark.group}-{mark.attempt}-{mark.generation}"
+class _Traces:
+    """What lost submitters may have left: jobs under the names of their claims, and arrays written down for them."""
+
+    def __init__(self, dispatcher: Dispatcher, plan: Plan, claims: Sequence[Mark]) -> None:
+        self._ports = dispatcher.ports
+        self._plan = plan
+        attempts = {Mark(*claim[:2]) for claim in claims}
+        arrays = read_arrays(self._ports.table, plan.run_id) if plan.settings.array_jobs else []
+        self._arrays = [array for array in arrays if not attempts.isdisjoint(array.members)]
+        names: dict[str, set[str]] = {}
+        for attempt in attempts:
+            names.setdefault(self._queue(attempt), set()).add(plan.job_name(*attempt[:2]))
+        for array in self._arrays:
+            if array.job_id is None:
+                names.setdefault(self._queue(array.first), set()).add(plan.array_name(array.first))
+        prefix = name_prefix(plan.project, plan.run_id)
+        self._ids: dict[str, str] = {}
+        for queue, wanted in names.items():
+            self._ids.update(self._ports.queue.find(queue, sorted(wanted), prefix))
+
+    def _queue(self, mark: Mark) -> str:
+        return str(self._plan.groups[mark.group].resources["job_queue"])
+
+    def adopt(self, claims: Sequence[Mark]) -> list[Mark]:
+        """Record the jobs that lost submitters had submitted after all; return the claims that have none."""
+        wanted = {Mark(*claim[:2]): claim for claim in claims}
+        now = self._ports.clock.now()
+        arrays: list[Array] = []
+        for array in self._arrays:
+            job_id = array.job_id or self._ids.get(self._plan.array_name(array.first))
+            if job_id is None or wanted.keys().isdisjoint(array.members):
+                continue
+            arrays.append(replace(array, job_id=job_id, submitted_at=array.submitted_at or now))
+            for member in array.members:
+                wanted.pop(member, None)
+        jobs: list[Job] = []
+        for attempt in list(wanted):
+            name = self._plan.job_name(*attempt[:2])
+            if name in self._ids:
+                jobs.append(Job(attempt, self._ids[name], name, now))
+                del wanted[attempt]
+        record(self._ports, self._plan.run_id, jobs, arrays)
+        return list(wanted.values())
 
 
-def in_turn(run_ids: Sequence[str], now: int) -> list[str]:
-    """Return the runs beginning at one that the time picks, so that none is starved when time runs short.
-
-    Two calls begin far apart, as a rule, whether a minute lies between them or a second.
-    """
-    if not run_ids:
-        return []
-    start = random.Random(now).randrange(len(run_ids))  # noqa: S311 - to spread work
-    return [*run_ids[start:], *run_ids[:start]]
+def _slices(items: Sequence[_T], size: int) -> Iterator[Sequence[_T]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
 
 
 def reconcile(dispatcher: Dispatcher, lifetime_ms: int) -> dict[str, int]:
@@ -188,7 +257,7 @@ def reconcile(dispatcher: Dispatcher, lifetime_ms: int) -> dict[str, int]:
     counts = dispatcher.ports.counts
     failed: Exception | None = None
     looked_at = repaired = 0
-    on_list = _on_list(dispatcher)
+    on_list = read_active(dispatcher.ports.table)
     counts.add({Count.OPEN_RUNS.value: _open(dispatcher, on_list)})
     for run_id in in_turn(on_list, dispatcher.ports.clock.now()):
         if dispatcher.ports.clock.left() < RESERVE:
@@ -214,18 +283,5 @@ def reconcile(dispatcher: Dispatcher, lifetime_ms: int) -> dict[str, int]:
 
 def _open(dispatcher: Dispatcher, run_ids: Sequence[str]) -> int:
     """Return how many of these runs are not over. One whose creation was never finished is none."""
-    found = (
-        dispatcher.ports.table.get_runs(run_ids[i : i + _RUNS_AT_ONCE]) for i in range(0, len(run_ids), _RUNS_AT_ONCE)
-    )
-    return sum(not run.over for runs in found for run in runs)
-
-
-def _on_list(dispatcher: Dispatcher) -> list[str]:
-    found: list[str] = []
-    after: str | None = None
-    while True:
-        page = dispatcher.ports.table.active(after)
-        found += page.run_ids
-        after = page.next
-        if after is None:
-            return found
+    pages = _slices(run_ids, limits.BATCH_GET.most)
+    return sum(not run.over for page in pages for run in dispatcher.ports.table.get_runs(page))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from adapters.ports import Accepted, Ports, Rejected
+from adapters.ports import Accepted, Ports, Postponed, Rejected
 from dag import limits
 from dag.plan import Plan
 from dag.records import Array, Job, Outcome
@@ -14,6 +14,8 @@ from dag.submission import pack
 from runs.counting import add_marks
 
 WRITE_AT_ONCE = limits.BATCH_WRITE.most
+#: How often a claim is taken over, two or three minutes after each other, before a refusal that might have passed counts.
+MOST_TAKEOVERS = 4
 
 
 @dataclass
@@ -41,7 +43,9 @@ def submit(ports: Ports, plan: Plan, marks: Sequence[Mark]) -> Submitted:
     arrays: list[Array] = []
     for job, answer in zip(submissions, ports.queue.submit(submissions), strict=True):
         members = _attempts(job.marks)
-        if isinstance(answer, Rejected):
+        if isinstance(answer, Postponed) and job.marks[0].generation < MOST_TAKEOVERS:
+            ports.log.warning("job not taken for now", run_id=plan.run_id, reason=answer.reason)
+        elif isinstance(answer, (Postponed, Rejected)):
             why = f"Batch refused the job: {answer.reason}"
             done.refused += [Outcome(mark, succeeded=False, reason=why) for mark in members]
         elif isinstance(answer, Accepted):

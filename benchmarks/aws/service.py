@@ -22,7 +22,8 @@ from benchmarks.aws.time import Bucket, Gone, Timeline
 from dag.document import GraphDocument
 from dag.request import Allowed
 from dag.status import RunStatus
-from runs.advance import Dispatcher, Plans
+from runs.advance import Dispatcher
+from runs.plans import Plans
 from runs.asking import payload_of
 from runs.creation import Source, start
 from runs.messages import take_all

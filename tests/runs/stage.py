@@ -16,7 +16,8 @@ from dag.document import GraphDocument
 from dag.jobs import read_job_name
 from dag.records import Run
 from dag.request import Allowed
-from runs.advance import Account, Dispatcher, Plans
+from runs.advance import Account, Dispatcher
+from runs.plans import Plans
 from runs.asking import payload_of
 from runs.creation import Source, start
 from runs.description import describe

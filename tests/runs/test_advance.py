@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from dag.errors import UnknownRunError
 from dag.records import OUR_REASON, Outcome
 from dag.shards import Mark
-from runs.advance import SLICE, Plans
+from runs.plans import Plans
+from runs.claiming import SLICE
 from tests.runs.stage import Stage
 from tests.simulation.graphs import chain, diamonds, document, fan
 

@@ -20,7 +20,9 @@ class MemoryRunTable:
         self._page_size = page_size
         self._keys: dict[str, str] = {}
         self._active: set[str] = set()
-        self._suspects: dict[str, dict[str, int]] = {}
+        self._suspects: dict[str, dict[int, dict[int, int]]] = {}
+        self._void: set[str] = set()
+        self._expires: dict[str, int] = {}
         self._listings: set[str] = set()
         self._plans: dict[tuple[str, str], dict[int, bytes]] = {}
         self._durations: dict[tuple[str, str], bytes] = {}
@@ -60,13 +62,16 @@ class MemoryRunTable:
         self._call("active")
         return self._page(sorted(run_id for run_id in self._active if after is None or run_id > after), 100)
 
-    def get_suspects(self, run_id: str) -> Mapping[str, int]:
+    def get_suspects(self, run_id: str, shards: Collection[int]) -> Mapping[int, Mapping[int, int]]:
         self._call("get_suspects")
-        return dict(self._suspects.get(run_id, {}))
+        assert len(shards) <= limits.BATCH_GET.most, "BatchGetItem takes at most 100 keys"
+        known = self._suspects.get(run_id, {})
+        return {shard: dict(known[shard]) for shard in shards if shard in known}
 
-    def put_suspects(self, run_id: str, suspects: Mapping[str, int], expires_at: int | None = None) -> None:
+    def put_suspects(self, run_id: str, suspects: Mapping[int, Mapping[int, int]], expires_at: int) -> None:
         self._call("put_suspects")
-        self._suspects[run_id] = dict(suspects)
+        assert len(suspects) <= limits.BATCH_WRITE.most, "BatchWriteItem takes at most 25 items"
+        self._suspects.setdefault(run_id, {}).update({shard: dict(seen) for shard, seen in suspects.items()})
 
     def put_listing(self, run_id: str, expires_at: int) -> None:
         self._call("put_listing")
@@ -95,9 +100,16 @@ class MemoryRunTable:
 
     def put_run(self, run: Run) -> bool:
         self._call("put_run")
-        if run.run_id in self._runs:
+        if run.run_id in self._runs or run.run_id in self._void:
             return False
         self._runs[run.run_id] = run
+        return True
+
+    def void_run(self, run_id: str, expires_at: int) -> bool:
+        self._call("void_run")
+        if run_id in self._runs:
+            return False
+        self._void.add(run_id)
         return True
 
     def get_run(self, run_id: str) -> Run | None:
@@ -116,6 +128,11 @@ class MemoryRunTable:
             return False
         self._runs[run_id] = replace(run, status=status, reason=reason, ended_at=at)
         return True
+
+    def expire_run(self, run_id: str, expires_at: int) -> None:
+        self._call("expire_run")
+        if run_id in self._runs:
+            self._expires[run_id] = expires_at
 
     def flag_failure(self, run_id: str, reason: str) -> None:
         self._call("flag_failure")
@@ -173,6 +190,12 @@ class MemoryRunTable:
         self._call("put_jobs")
         assert len(jobs) <= limits.BATCH_WRITE.most, "BatchWriteItem takes at most 25 items"
         self._jobs.setdefault(run_id, {}).update({job.mark: job for job in jobs})
+
+    def get_jobs(self, run_id: str, marks: Collection[Mark]) -> list[Job]:
+        self._call("get_jobs")
+        assert len(marks) <= limits.BATCH_GET.most, "BatchGetItem takes at most 100 keys"
+        known = self._jobs.get(run_id, {})
+        return [known[mark] for mark in marks if mark in known]
 
     def jobs(self, run_id: str, first: int, last: int, after: Mark | None) -> tuple[list[Job], Mark | None]:
         self._call("jobs")

@@ -26,7 +26,8 @@ from dag.records import Run
 from dag.request import Allowed
 from dag.shards import View
 from dag.status import RunStatus
-from runs.advance import Dispatcher, Plans
+from runs.advance import Dispatcher
+from runs.plans import Plans
 from runs.asking import payload_of
 from runs.creation import Source, start
 from runs.messages import FULL, take_all

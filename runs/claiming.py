@@ -1,0 +1,62 @@
+"""Wins the right to submit attempts, and the places of `max_workers` that they take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from adapters.ports import Ports
+from dag.plan import Plan
+from dag.records import Run, slot
+from dag.shards import Mark, View, by_shard
+from dag.submission import first_jobs
+
+#: Jobs (an array is one) claimed at once: about a second of SubmitJob's quota of 50 a second. What an invocation that
+#: dies has claimed waits for reconcile, so a slice is kept small.
+SLICE = 50
+
+
+@dataclass(frozen=True)
+class Claims:
+    """What an invocation claims of a run; what it learns by that of the shards goes into the view."""
+
+    ports: Ports
+    plan: Plan
+    view: View
+
+    def claim(self, run: Run, frontier: Sequence[Mark]) -> list[Mark] | None:
+        """Return the attempts of the frontier's next slice that are ours; None when there is no place for any."""
+        table, run_id = self.ports.table, self.plan.run_id
+        most = run.max_workers
+        wanted = first_jobs(self.plan, frontier, SLICE) if most is None else self._with_places(run, frontier, most)
+        if wanted is None:
+            return None
+        lost: set[Mark] = set()
+        for index, marks in by_shard(wanted).items():
+            before = table.claim(run_id, index, [mark.number for mark in marks], self.ports.expiry())
+            lost.update(mark for mark in marks if mark.number in before.claimed)
+            self.view.add(before.with_marks(claimed=[mark.number for mark in marks]))
+        if most is not None and (stale := [slot(mark) for mark in lost if self.view.ended(mark)]):
+            table.free_slots(run_id, stale)
+        return [mark for mark in wanted if mark not in lost]
+
+    def _with_places(self, run: Run, frontier: Sequence[Mark], most: int) -> list[Mark] | None:
+        """Return the next slice of the frontier for a run with `max_workers`, each with its place.
+
+        A place is taken before the claim and given back after the end. One that an invocation took and died with is as
+        good as ours: it belongs to the attempt, whoever claims that. None when all places are taken.
+        """
+        table = self.ports.table
+        while True:
+            if ended := [n for n in run.slots if self.view.ended(Mark(n % 1_000_000, n // 1_000_000))]:
+                run = table.free_slots(run.run_id, ended) or run
+            held = [mark for mark in frontier if slot(mark) in run.slots]
+            room = max(0, most - len(run.slots))
+            free = [mark for mark in frontier if slot(mark) not in run.slots]
+            new = first_jobs(self.plan, free[:room], SLICE)
+            if not new or table.take_slots(run.run_id, [slot(mark) for mark in new], most):
+                return first_jobs(self.plan, held + new, SLICE) or None
+            fresh = table.get_run(run.run_id)
+            if fresh is None or fresh.over:
+                return None
+            run = fresh

@@ -1,0 +1,49 @@
+"""Keeps what never changes of the runs that a process has seen."""
+
+from __future__ import annotations
+
+from adapters.ports import RunTable
+from dag.errors import UnknownRunError
+from dag.plan import Plan, load_plan
+from dag.records import Array
+from dag.shards import Mark
+
+MOST_GROUPS = 100_000  # of the plans that a process keeps: 160 MB, and as much again while the next is read
+
+
+class Plans:
+    """The plans and arrays that a process has read. They never change, so a warm function need not read one twice."""
+
+    def __init__(self, most: int = 8, most_groups: int = MOST_GROUPS) -> None:
+        self._most, self._most_groups = most, most_groups
+        self._plans: dict[str, Plan] = {}
+        self._arrays: dict[str, dict[Mark, Array]] = {}
+
+    def get(self, table: RunTable, run_id: str) -> Plan:
+        """Return a run's plan. Raises UnknownRunError."""
+        if run_id not in self._plans:
+            run = table.get_run(run_id)
+            if run is None:
+                raise UnknownRunError(f"There is no run '{run_id}' (or the table has forgotten it).")
+            plan = load_plan(b"".join(table.get_plan(run_id, run.plan_digest)))
+            self._make_room(len(plan.groups))
+            self._plans[run_id] = plan
+        return self._plans[run_id]
+
+    def _make_room(self, groups: int) -> None:
+        """Forget the plans that were read first, until one of so many groups fits."""
+        kept = sum(len(plan.groups) for plan in self._plans.values())
+        while self._plans and (len(self._plans) >= self._most or kept + groups > self._most_groups):
+            oldest = next(iter(self._plans))
+            kept -= len(self._plans.pop(oldest).groups)
+            self._arrays.pop(oldest, None)
+
+    def array(self, table: RunTable, run_id: str, first: Mark) -> Array | None:
+        """Return an array job, written down before it was submitted; one whose id is not known yet is read anew."""
+        known = self._arrays.setdefault(run_id, {})
+        if first in known:
+            return known[first]
+        array = table.get_array(run_id, first)
+        if array is not None and array.job_id is not None:
+            known[first] = array
+        return array
