@@ -133,7 +133,7 @@ class BatchJobQueue:
         return [job for jobs in answers for job in jobs]
 
     def find(self, queue: str, names: Collection[str], prefix: str) -> Mapping[str, str]:
-        # A name takes a request, a hundred jobs of the run take one, too. By their first digits ten lists are read at once.
+        # A name takes a request, and so do a hundred jobs of the run: ten lists by their first digits, read at once.
         asked = list(names) if len(names) <= _ONE_BY_ONE else [f"{prefix}{digit}*" for digit in range(10)]
         wanted = set(names)
         oldest: dict[str, tuple[int, str]] = {}
@@ -152,13 +152,20 @@ class BatchJobQueue:
                 asked: Any = {"jobQueue": queue, "filters": [{"name": "JOB_NAME", "values": [name]}]}
                 answer = self._client.list_jobs(**asked, **token)
             except ClientError as error:
-                if _status(error) < _SERVER_ERROR and not self._client.describe_job_queues(jobQueues=[queue])["jobQueues"]:
+                if (
+                    _status(error) < _SERVER_ERROR
+                    and not self._client.describe_job_queues(jobQueues=[queue])["jobQueues"]
+                ):
                     return []  # with a queue its jobs are gone
                 raise
             found += [(job["jobName"], job.get("createdAt", 0), job["jobId"]) for job in answer["jobSummaryList"]]
             if not answer.get("nextToken"):
                 return found
             token = {"nextToken": answer["nextToken"]}
+
+    def _is_gone(self, queue: str) -> bool:
+        """Return whether there is no such queue, and so no job in it: Batch deletes none that has jobs."""
+        return not self._client.describe_job_queues(jobQueues=[queue])["jobQueues"]
 
     def terminate(self, job_ids: Sequence[str], reason: str) -> int:
         def end(job_id: str) -> bool:

@@ -130,19 +130,22 @@ class DynamoRunTable:
         return self._put_new(_run_item(run))
 
     def void_run(self, run_id: str, expires_at: int) -> bool:
-        item = {"pk": f"run#{run_id}", "sk": "status", "void": True, "expires_at": expires_at}
-        if self._put_new(item):
-            return True
-        found = self._get(f"run#{run_id}", "status")
-        return found is not None and "void" in found
+        return self._update(
+            f"run#{run_id}",
+            "status",
+            "SET is_void = :yes, expires_at = :at",
+            {":yes": _write(True), ":at": _write(expires_at)},
+            condition="attribute_not_exists(#status)",
+            names={"#status": "status"},
+        )
 
     def get_run(self, run_id: str) -> Run | None:
         item = self._get(f"run#{run_id}", "status")
-        return None if item is None or "void" in item else _run(item)
+        return None if item is None or "is_void" in item else _run(item)
 
     def get_runs(self, run_ids: Sequence[str]) -> list[Run]:
         items = self._get_many([(f"run#{run_id}", "status") for run_id in run_ids])
-        return [_run(item) for item in items if "void" not in item]
+        return [_run(item) for item in items if "is_void" not in item]
 
     def end_run(self, run_id: str, status: RunStatus, reason: str | None, at: int) -> bool:
         return self._update(

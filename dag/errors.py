@@ -60,6 +60,10 @@ class NotReadyError(DagError):
     """A queue or definition that the run needs isn't there, or takes no jobs at the moment."""
 
 
+class NotSettledError(DagError):
+    """The run that is to be resumed is over, but not all of its jobs have ended yet: it may be asked again."""
+
+
 class RunTooLargeError(DagError):
     """The run is beyond a documented size."""
 

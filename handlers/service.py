@@ -23,8 +23,8 @@ from dag.document import read_document
 from dag.plan import Home
 from dag.request import Allowed
 from runs.advance import Dispatcher
-from runs.plans import Plans
 from runs.creation import Source
+from runs.plans import Plans
 
 logger = Logger()
 

@@ -12,7 +12,7 @@ from typing import Any
 from adapters.ports import LARGEST_PIECE, Ports, UnavailableError
 from dag.document import GraphDocument
 from dag.durations import load_durations, with_durations
-from dag.errors import InvalidRequestError, UnknownRunError
+from dag.errors import InvalidRequestError, NotSettledError, UnknownRunError
 from dag.jobs import run_id_at
 from dag.offer import Offer, asked_of, pinned, refuse_unready
 from dag.plan import Home, Plan, dump_plan
@@ -43,10 +43,19 @@ def start(dispatcher: Dispatcher, source: Source, request: Mapping[str, Any], ke
     Raises a DagError, with nothing written, for what can't be run.
     """
     run = _existing(dispatcher, request, key) or _create(dispatcher, source, request, key)
-    if "start" not in run.announced and not run.over:
-        announce(dispatcher.ports, dispatcher.plan(run.run_id), run, dispatcher.view(run.run_id))
     dispatcher.advance(run.run_id)
-    return dispatcher.ports.table.get_run(run.run_id) or run
+    run = dispatcher.ports.table.get_run(run.run_id) or run
+    if "start" not in run.announced and not run.over:
+        _announce(dispatcher, run)
+    return run
+
+
+def _announce(dispatcher: Dispatcher, run: Run) -> None:
+    """Announce a run's start. Where that fails the run goes on all the same, and reconcile announces it."""
+    try:
+        announce(dispatcher.ports, dispatcher.plan(run.run_id), run, dispatcher.view(run.run_id))
+    except Exception:
+        dispatcher.ports.log.exception("start not announced", run_id=run.run_id)
 
 
 def _existing(dispatcher: Dispatcher, request: Mapping[str, Any], key: str) -> Run | None:
@@ -153,7 +162,14 @@ def _earlier(dispatcher: Dispatcher, request: Mapping[str, Any]) -> Earlier | No
         raise UnknownRunError(f"There is no run '{request['resume_from']}' to resume (or the table has forgotten it).")
     if not run.over:
         raise InvalidRequestError(f"Run {run.run_id} is still RUNNING: wait for its end, or cancel it, then resume it.")
-    return Earlier(dispatcher.plan(run.run_id), read_all(dispatcher.ports.table, run.run_id), run.request)
+    view = read_all(dispatcher.ports.table, run.run_id)
+    if not view.accounted():
+        left = len(view.in_flight()) + len(view.open_claims())
+        raise NotSettledError(
+            f"Run {run.run_id} is {run.status.value}, but {left} of its jobs may still be ending, and two jobs would "
+            "write the same data. Try again in a minute."
+        )
+    return Earlier(dispatcher.plan(run.run_id), view, run.request)
 
 
 def _write_parts(dispatcher: Dispatcher, plan: Plan, run: Run) -> None:

@@ -1,4 +1,4 @@
-"""What is left to do for a run that is over: end its jobs, learn from it, and say so. Doing any of it twice is harmless."""
+"""What is left to do for a run that is over: end its jobs, learn from it, say so. To do any of it twice is harmless."""
 
 from __future__ import annotations
 

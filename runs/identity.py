@@ -38,7 +38,7 @@ def identify(dispatcher: Dispatcher, run_id: str, ends: Sequence[JobEnd]) -> Ide
     unrecorded: list[JobEnd] = []
     for end in known:
         array = None if end.name.array is None else dispatcher.array(run_id, _first(end))
-        job_id = recorded.get(end.outcome.mark) if end.name.array is None else array and array.job_id
+        job_id = recorded.get(end.outcome.mark) if array is None else array.job_id
         if end.name.array is not None and array is None:
             found.foreign.append(end)
         elif job_id is None:

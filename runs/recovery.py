@@ -18,10 +18,10 @@ from dag.records import Array, Job, Outcome, Run
 from dag.shards import Mark, View, by_shard
 from dag.submission import first_jobs
 from runs.advance import RESERVE, Dispatcher
-from runs.claiming import SLICE
 from runs.announcing import announce
+from runs.claiming import SLICE
 from runs.counting import Count, add_marks
-from runs.reading import in_turn, read_active, read_all, read_arrays, read_jobs
+from runs.reading import in_turn, read_active, read_arrays, read_jobs
 from runs.submitting import record, submit
 
 #: Jobs that are described, and whose ends are merged, at once: ten requests.
@@ -62,8 +62,9 @@ class Recovery:
             self._forget_unfinished(run_id)
             return repairs
         plan = self._dispatcher.plan(run_id)
-        self._settle_claims(plan, repairs)
-        self._merge_lost_ends(plan, repairs)
+        view = self._dispatcher.view(run_id)
+        self._settle_claims(plan, view, repairs)
+        self._merge_lost_ends(plan, self._dispatcher.view(run_id) if repairs.claims else view, repairs)
         run = self._dispatcher.advance(run_id).run or run
         if not run.over and "start" not in run.announced and self._ports.clock.now() - run.created_at > self._lifetime:
             announce(self._ports, plan, run, self._dispatcher.view(run_id))
@@ -101,9 +102,8 @@ class Recovery:
 
     # ends that no event has told -----------------------------------------------------------------------------------
 
-    def _merge_lost_ends(self, plan: Plan, repairs: Repairs) -> None:
+    def _merge_lost_ends(self, plan: Plan, view: View, repairs: Repairs) -> None:
         """Merge the ends of jobs that the shards do not know of."""
-        view = self._dispatcher.view(plan.run_id)
         jobs = self._shuffled(read_jobs(self._ports.table, plan, view.in_flight()))
         for asked in _slices(jobs, _DESCRIBED):
             if not self._has_time():
@@ -131,9 +131,9 @@ class Recovery:
 
     # claims whose submitter was lost -------------------------------------------------------------------------------
 
-    def _settle_claims(self, plan: Plan, repairs: Repairs) -> None:
-        """Take the claims of lost submitters over: adopt their jobs, submit those that have none, or account for them."""
-        abandoned = self._shuffled(self._abandoned(plan.run_id, read_all(self._ports.table, plan.run_id)))
+    def _settle_claims(self, plan: Plan, view: View, repairs: Repairs) -> None:
+        """Take over the claims of lost submitters: adopt their jobs, submit what has none, or account for it."""
+        abandoned = self._shuffled(self._abandoned(plan.run_id, view))
         if not abandoned:
             return
         traces = _Traces(self._dispatcher, plan, abandoned)

@@ -14,7 +14,7 @@ from dag.submission import pack
 from runs.counting import add_marks
 
 WRITE_AT_ONCE = limits.BATCH_WRITE.most
-#: How often a claim is taken over, two or three minutes after each other, before a refusal that might have passed counts.
+#: How often a claim is taken over, minutes apart, before a refusal counts that might have passed.
 MOST_TAKEOVERS = 4
 
 

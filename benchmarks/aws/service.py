@@ -23,10 +23,10 @@ from dag.document import GraphDocument
 from dag.request import Allowed
 from dag.status import RunStatus
 from runs.advance import Dispatcher
-from runs.plans import Plans
 from runs.asking import payload_of
 from runs.creation import Source, start
 from runs.messages import take_all
+from runs.plans import Plans
 from runs.recovery import reconcile
 from tests.silence import Silence
 from tests.simulation.graphs import DEFINITION, HOME, QUEUE

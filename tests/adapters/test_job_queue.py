@@ -237,15 +237,52 @@ def stubbed(add: Callable[[Stubber], None]) -> Iterator[BatchJobQueue]:
 
 def test_find_reads_all_pages_and_takes_the_whole_name_alone() -> None:
     asked: dict[str, Any] = {"jobQueue": "queue", "filters": [{"name": "JOB_NAME", "values": ["a"]}]}
-    first = {"jobSummaryList": [{"jobId": "1", "jobName": "a"}, {"jobId": "2", "jobName": "A"}], "nextToken": "on"}
-    second = {"jobSummaryList": [{"jobId": "3", "jobName": "ab"}, {"jobId": "4", "jobName": "a"}]}
+    first = {"jobSummaryList": [listed("1", "a", 7), listed("2", "A", 1)], "nextToken": "on"}
+    second = {"jobSummaryList": [listed("3", "ab", 1), listed("4", "a", 5)]}
 
     def add(stubber: Stubber) -> None:
         stubber.add_response("list_jobs", first, asked)
         stubber.add_response("list_jobs", second, {**asked, "nextToken": "on"})
 
     with stubbed(add) as queue:
-        assert queue.find("queue", "a") == ["1", "4"]
+        assert queue.find("queue", ["a"], "") == {"a": "4"}
+
+
+def listed(job_id: str, name: str, created_at: int) -> dict[str, Any]:
+    return {"jobId": job_id, "jobName": name, "createdAt": created_at}
+
+
+def test_many_names_are_looked_up_by_ten_lists() -> None:
+    names = [f"p--{number}-0" for number in range(101)]
+
+    def add(stubber: Stubber) -> None:
+        for digit in range(10):
+            asked: dict[str, Any] = {"jobQueue": "q", "filters": [{"name": "JOB_NAME", "values": [f"p--{digit}*"]}]}
+            found = [listed("1", "p--7-0", 5), listed("2", "p--7-1", 5)] if digit == 7 else []
+            stubber.add_response("list_jobs", {"jobSummaryList": found}, asked)
+
+    with stubbed(add) as queue:
+        assert queue.find("q", names, "p--") == {"p--7-0": "1"}
+
+
+@pytest.mark.parametrize("gone", [True, False])
+def test_a_queue_that_is_gone_has_no_jobs(gone: bool) -> None:
+    def add(stubber: Stubber) -> None:
+        stubber.add_client_error("list_jobs", "ClientException", "The specified job queue does not exist", 400)
+        stubber.add_response("describe_job_queues", {"jobQueues": [] if gone else [a_queue("q")]}, {"jobQueues": ["q"]})
+
+    with stubbed(add) as queue:
+        if gone:
+            assert queue.find("q", ["a"], "") == {}
+        else:
+            with pytest.raises(ClientError):
+                queue.find("q", ["a"], "")
+
+
+def a_queue(name: str) -> dict[str, Any]:
+    arn = f"arn:aws:batch:eu-west-1:123456789012:job-queue/{name}"
+    about = {"jobQueueName": name, "jobQueueArn": arn, "priority": 1, "computeEnvironmentOrder": []}
+    return {**about, "state": "ENABLED", "status": "VALID"}
 
 
 def test_describe_is_one_call_and_none_for_nothing() -> None:

@@ -13,7 +13,7 @@ import pytest
 from adapters.job_queue import BatchJobQueue
 from adapters.ports import Accepted, Rejected
 from dag.events import read_job
-from dag.jobs import JobName
+from dag.jobs import JobName, name_prefix
 from dag.records import OUR_REASON
 from dag.shards import Mark
 from dag.submission import Submission
@@ -206,23 +206,45 @@ def test_a_job_is_found_by_its_whole_name_alone(batch: Batch) -> None:
     names = [name, name + "x", name[:-1], name.upper(), name + "-1"]
     ids = submitted(batch, *(submission(batch, "true", jobName=each) for each in names))
 
-    assert batch.queue.find(batch.queue_name, name) == ids[:1]
-    assert batch.queue.find(batch.queue_name, name + "y") == []
+    assert batch.queue.find(batch.queue_name, [name], name[:8]) == {name: ids[0]}
+    assert batch.queue.find(batch.queue_name, [name + "y"], name[:8]) == {}
 
 
-def test_a_job_is_found_whatever_its_status(batch: Batch) -> None:
+def test_of_two_jobs_of_a_name_the_older_is_found(batch: Batch) -> None:
     name = str(submission(batch).request["jobName"])
-    ended, running, terminated = submitted(
-        batch,
-        submission(batch, "true", jobName=name),
-        submission(batch, jobName=name),
-        submission(batch, jobName=name),
-    )
-    batch.end(ended)
-    batch.queue.terminate([terminated], REASON)
+    (older,) = submitted(batch, submission(batch, "true", jobName=name))
+    time.sleep(0.01)  # Batch tells times in ms
+    submitted(batch, submission(batch, "true", jobName=name))
 
-    assert sorted(batch.queue.find(batch.queue_name, name)) == sorted([ended, running, terminated])
-    batch.queue.terminate([running], REASON)
+    assert batch.queue.find(batch.queue_name, [name], name[:8]) == {name: older}
+
+
+def test_many_names_are_found_as_few_are(batch: Batch) -> None:
+    known = submission(batch)
+    (job_id,) = submitted(batch, known)
+    name = str(known.request["jobName"])
+    prefix = name_prefix("contract", RUN_ID)
+    names = [name, *(f"{prefix}{number}-7--train" for number in range(150))]
+
+    assert batch.queue.find(batch.queue_name, names, prefix) == {name: job_id}
+
+
+def test_a_queue_that_there_is_not_has_no_jobs(batch: Batch) -> None:
+    assert batch.queue.find("nowhere", ["name"], "n") == {}
+
+
+@pytest.mark.parametrize("status", ["ended", "running", "terminated"])
+def test_a_job_is_found_whatever_its_status(batch: Batch, status: str) -> None:
+    job = submission(batch, *(["true"] if status == "ended" else []))
+    (job_id,) = submitted(batch, job)
+    if status == "ended":
+        batch.end(job_id)
+    if status == "terminated":
+        batch.queue.terminate([job_id], REASON)
+
+    name = str(job.request["jobName"])
+    assert batch.queue.find(batch.queue_name, [name], name[:8]) == {name: job_id}
+    batch.queue.terminate([job_id], REASON)
 
 
 def test_a_terminated_job_has_failed_for_our_reason(batch: Batch) -> None:
@@ -287,7 +309,8 @@ def test_an_array_is_found_without_its_children(batch: Batch) -> None:
     job = array(batch, "true")
     (job_id,) = submitted(batch, job)
 
-    assert batch.queue.find(batch.queue_name, str(job.request["jobName"])) == [job_id]
+    name = str(job.request["jobName"])
+    assert batch.queue.find(batch.queue_name, [name], name[:8]) == {name: job_id}
 
 
 def test_terminating_an_array_ends_its_children_for_our_reason(batch: Batch) -> None:

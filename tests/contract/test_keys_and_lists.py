@@ -104,18 +104,20 @@ def test_active_runs_and_listed_runs_are_two_lists(table: RunTable) -> None:
 
 
 def test_suspects_are_those_written_last(table: RunTable) -> None:
-    table.put_suspects(RUN_ID, {"0-0-0": 1_795_000_000_000, "300-2-1": 1_795_000_060_000})
-    table.put_suspects(RUN_ID, {"300-2-1": 1_795_000_060_000})
+    table.put_suspects(RUN_ID, {0: {5: 1_795_000_000_000}, 390: {25_600: 1, 7: 1_795_000_060_000}}, LATER)
+    table.put_suspects(RUN_ID, {390: {7: 1_795_000_060_000}}, LATER)
 
-    assert table.get_suspects(RUN_ID) == {"300-2-1": 1_795_000_060_000}
-    assert table.get_suspects(OTHER_RUN_ID) == {}
+    assert table.get_suspects(RUN_ID, range(390, 400)) == {390: {7: 1_795_000_060_000}}
+    assert table.get_suspects(RUN_ID, [0, 1]) == {0: {5: 1_795_000_000_000}}
+    assert table.get_suspects(OTHER_RUN_ID, [0]) == {}
+    assert table.get_suspects(RUN_ID, []) == {}
 
 
 def test_no_suspects_are_kept_as_none(table: RunTable) -> None:
-    table.put_suspects(RUN_ID, {"0-0-0": 1})
-    table.put_suspects(RUN_ID, {})
+    table.put_suspects(RUN_ID, {0: {5: 1}}, LATER)
+    table.put_suspects(RUN_ID, {0: {}}, LATER)
 
-    assert table.get_suspects(RUN_ID) == {}
+    assert table.get_suspects(RUN_ID, [0]) == {0: {}}
 
 
 def test_durations_are_those_written_last_for_a_project_and_its_environment(table: RunTable) -> None:

@@ -188,3 +188,11 @@ def test_the_longest_outcomes_are_written_25_at_once(table: RunTable) -> None:
     table.put_outcomes(RUN_ID, longest, LATER)
 
     assert all_outcomes(table, 0, 24) == longest
+
+
+def test_jobs_are_read_by_their_attempts(table: RunTable) -> None:
+    table.put_jobs(RUN_ID, [a_job(0), a_job(3)], LATER)
+    found = table.get_jobs(RUN_ID, [Mark(3), Mark(0), Mark(1), Mark(0, 1)])
+    assert sorted(found, key=lambda job: job.mark) == [a_job(0), a_job(3)]
+    assert table.get_jobs(OTHER_RUN_ID, [Mark(0)]) == []
+    assert table.get_jobs(RUN_ID, []) == []

@@ -9,7 +9,7 @@ import pytest
 from adapters.ports import RunTable
 from dag.records import Run
 from dag.status import RunStatus
-from tests.contract.values import OTHER_RUN_ID, REFUSED, RUN_ID, a_run
+from tests.contract.values import LATER, OTHER_RUN_ID, REFUSED, RUN_ID, a_run
 
 FULL = Run(
     run_id=RUN_ID,
@@ -216,3 +216,20 @@ def test_no_change_makes_a_run_of_nothing(
     assert table.get_run(RUN_ID) is None
     assert table.put_run(a_run())
     assert table.get_run(RUN_ID) == a_run()
+
+
+def test_no_run_is_made_of_a_void_one_and_a_void_one_is_none(table: RunTable) -> None:
+    assert table.void_run(RUN_ID, LATER) is True
+    assert table.void_run(RUN_ID, LATER) is True
+    assert (table.put_run(a_run()), table.get_run(RUN_ID), table.get_runs([RUN_ID])) == (False, None, [])
+
+
+def test_a_run_that_is_made_can_t_be_voided(table: RunTable) -> None:
+    assert table.put_run(a_run())
+    assert table.void_run(RUN_ID, LATER) is False
+    assert table.get_run(RUN_ID) == a_run()
+
+
+def test_saying_when_a_run_is_forgotten_makes_none(table: RunTable) -> None:
+    table.expire_run(RUN_ID, LATER)
+    assert table.get_run(RUN_ID) is None

@@ -17,11 +17,11 @@ from dag.jobs import read_job_name
 from dag.records import Run
 from dag.request import Allowed
 from runs.advance import Account, Dispatcher
-from runs.plans import Plans
 from runs.asking import payload_of
 from runs.creation import Source, start
 from runs.description import describe
 from runs.messages import Taken, take, take_all
+from runs.plans import Plans
 from runs.recovery import reconcile
 from tests.silence import Silence
 from tests.simulation.batch import Faults, SimulatedBatch, SimulatedJob

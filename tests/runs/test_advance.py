@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from dag.errors import UnknownRunError
 from dag.records import OUR_REASON, Outcome
 from dag.shards import Mark
-from runs.plans import Plans
 from runs.claiming import SLICE
+from runs.plans import Plans
 from tests.runs.stage import Stage
 from tests.simulation.graphs import chain, diamonds, document, fan
 
@@ -231,7 +231,7 @@ def test_requests_to_the_table_go_by_the_shards_touched_not_by_the_events() -> N
     stage.finish(0)
     stage.calls.clear()
     stage.deliver(*[stage.end(group) for group in range(1, 11)])
-    assert stage.calls == {"put_outcomes": 1, "add_marks": 1, "get_run": 1}
+    assert stage.calls == {"get_jobs": 1, "put_outcomes": 1, "add_marks": 1, "get_run": 1}
 
 
 graphs = (
@@ -297,6 +297,7 @@ def test_durations_follow_the_newest_runs_and_failures_teach_nothing() -> None:
 
 def test_in_a_fair_share_queue_the_critical_path_has_the_highest_priority() -> None:
     stage = Stage(document([[], [0], []]))
+    stage.batch.trouble = {"schedulingPolicyArn": "arn:policy"}
     stage.start(params={"aws_batch": {"resources": {"default": {"share_identifier": "team"}}}})
     asked = {job.nodes: job.priority for job in stage.batch.work}
     assert asked == {("n0",): 9999, ("n2",): 5000}

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from dag.document import MOST_GROUPS, Dataset, GraphDocument, Node
-from dag.errors import DagError, InvalidRequestError, NotReadyError, RunTooLargeError, UnknownRunError
-from tests.runs.stage import START, Stage
+from dag.errors import DagError, InvalidRequestError, NotReadyError, NotSettledError, RunTooLargeError, UnknownRunError
+from tests.runs.stage import LIFETIME, START, Stage
 from tests.simulation.graphs import chain, document
 
 
@@ -179,3 +179,26 @@ def test_where_batch_may_not_be_asked_jobs_go_by_the_definition_s_name() -> None
     stage.batch.unasked = True
     stage.start()
     assert [job.definition for job in stage.batch.work] == ["definition"]
+
+
+def test_a_run_is_not_resumed_before_its_jobs_have_ended() -> None:
+    stage = Stage(document([[], []]))
+    stage.start()
+    stage.deliver(stage.end(0, exit_code=1))
+    begun = len(stage.batch.work)
+    assert (stage.run.over, stage.statuses()[1]) == (True, "SUBMITTED")
+    with pytest.raises(NotSettledError, match="FAILED, but 1 of its jobs may still be ending"):
+        stage.start(key="given:2", resume_from=stage.run_id)
+    assert len(stage.batch.work) == begun
+    stage.deliver(*[job for job in stage.batch.work if job.over])
+    assert stage.start(key="given:3", resume_from=stage.run_id).groups_total == 2
+
+
+def test_a_start_that_can_not_be_announced_goes_on_and_is_announced_later() -> None:
+    stage = Stage(document(chain(2)))
+    stage.bus_is_out = True
+    run = stage.start()
+    assert (run.announced, stage.submitted()) == (frozenset(), [0])
+    stage.bus_is_out = False
+    stage.reconcile(later=LIFETIME + 1)
+    assert [detail["status"] for detail in stage.announced] == ["RUNNING"]

@@ -38,7 +38,7 @@ def test_a_group_is_described_with_its_job_its_times_and_its_end() -> None:
         "log_group": "/aws/batch/simulated",
         "batch_attempts": [],
         "earlier": [],
-        "job_definition": "definition",
+        "job_definition": "definition:1",
         "job_queue": "queue",
         "job_status": None,
         "resources": {"memory": 1000, "vcpus": 1},

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
+from dag.jobs import run_id_at
 from dag.shards import Mark
 from dag.status import RunStatus
-from runs.recovery import in_turn
+from runs.reading import in_turn
 from tests.runs.stage import LIFETIME, Stage
-from tests.simulation.graphs import QUEUE, chain, document
+from tests.simulation.graphs import chain, document
 
 
 def test_with_no_run_open_it_makes_one_call() -> None:
@@ -135,11 +136,42 @@ def test_a_job_that_batch_has_forgotten_fails_its_run() -> None:
 
 def test_an_entry_of_a_run_that_was_never_made_is_dropped() -> None:
     stage = Stage(document(chain(1)))
-    stage.table.put_active("2026-01-01T00.00.00.000Z")
-    stage.reconcile()
+    unfinished = run_id_at(stage.now)
+    stage.table.put_active(unfinished)
+    stage.reconcile(later=LIFETIME)
     assert stage.table._active
-    stage.reconcile(later=LIFETIME + 1)
+    stage.reconcile(later=1)
     assert not stage.table._active
+    assert stage.table.void_run(unfinished, 0)  # and none is made of it any more
+
+
+def test_a_start_that_is_repeated_as_its_entry_is_dropped_makes_a_run_that_is_on_the_list() -> None:
+    """Reconcile finds no run, the start makes one, reconcile drops the entry: in this order the run would be lost."""
+    stage = Stage(document(chain(1)))
+    stage.start()
+    begun, stage.table._runs = stage.table._runs, {}
+    stage.now += LIFETIME + 1
+    void = stage.table.void_run
+
+    def repeated_meanwhile(run_id: str, expires_at: int) -> bool:
+        stage.table._runs = begun
+        return void(run_id, expires_at)
+
+    stage.table.void_run = repeated_meanwhile  # type: ignore[method-assign]
+    stage.reconcile()
+    assert set(begun) == stage.table._active
+
+
+def test_a_start_repeated_after_its_entry_was_dropped_makes_another_run() -> None:
+    stage = Stage(document(chain(1)))
+    key = "given:1"
+    first = run_id_at(stage.now)
+    stage.table.put_key(key, first, 0)
+    stage.table.put_active(first)
+    stage.reconcile(later=LIFETIME + 1)
+    run = stage.start(key)
+    assert run.run_id != first
+    assert (stage.table._active, stage.table._keys[key]) == ({run.run_id}, run.run_id)
 
 
 def test_jobs_are_described_a_hundred_at_a_time() -> None:
@@ -189,4 +221,4 @@ def _with_a_lost_submitter() -> Stage:
 def test_the_lost_submitter_of_these_tests_is_one() -> None:
     stage = _with_a_lost_submitter()
     assert stage.dispatcher.view(stage.run_id).open_claims() == [Mark(0)]
-    assert stage.dispatcher.ports.queue.find(QUEUE, "n") == []
+    assert stage.batch.work == []

@@ -132,6 +132,7 @@ class SimulatedBatch:
         self.door: Door = nobody
         self.revision = 1  #: the newest active one of every definition
         self.trouble: dict[str, str] = {}  #: what the queues' descriptions say in place of being well
+        self.denied = False  #: whether submitting is not allowed
         self.unasked = False  #: whether asking for queues is not allowed
         self.behind: dict[str, str] = {}  #: and what those of their compute environments say
         self.meta = SimpleNamespace(region_name="eu-west-1")
@@ -147,6 +148,8 @@ class SimulatedBatch:
             _refuse("TooManyRequestsException", 429)
         if self._happens(self._faults.lost_before):
             raise ReadTimeoutError(endpoint_url="batch")
+        if self.denied:
+            _refuse("AccessDeniedException", 403, "not authorized to perform: batch:SubmitJob")
         self._check(request)
         job = self._accept(request)
         if self._happens(self._faults.lost_after):
@@ -235,11 +238,17 @@ class SimulatedBatch:
 
     def list_jobs(self, **request: Any) -> dict[str, Any]:
         self._call("ListJobs")
+        if self.queues is not None and request["jobQueue"] not in self.queues:
+            _refuse("ClientException", 400, f"Job queue {request['jobQueue']} does not exist")
         (wanted,) = request["filters"][0]["values"]
         seen = self._now() - (30_000 if self._happens(self._faults.stale_list) else 0)
-        listed = [job for job in self.jobs.values() if job.index is None]
-        found = [job for job in listed if job.name == wanted and job.accepted_at <= seen]
-        return {"jobSummaryList": [{"jobId": job.job_id, "jobName": job.name} for job in found]}
+        listed = [job for job in self.jobs.values() if job.index is None and job.queue == request["jobQueue"]]
+        matching = [job for job in listed if _matches(job.name, wanted) and job.accepted_at <= seen]
+        start = int(request.get("nextToken", 0))
+        page = matching[start : start + limits.LIST_JOBS_FILTERED.most]
+        summaries = [{"jobId": job.job_id, "jobName": job.name, "createdAt": job.accepted_at} for job in page]
+        more = {"nextToken": str(start + len(page))} if start + len(page) < len(matching) else {}
+        return {"jobSummaryList": summaries, **more}
 
     def terminate_job(self, **request: str) -> dict[str, str]:
         self._call("TerminateJob")
@@ -267,6 +276,13 @@ class SimulatedBatch:
 
     def _happens(self, probability: float) -> bool:
         return self._faults.on and probability > 0 and self._rng.random() < probability
+
+
+def _matches(name: str, wanted: str) -> bool:
+    """Return whether a name fits a filter of ListJobs, which may end with `*`, and for which case is nothing."""
+    if wanted.endswith("*"):
+        return name.lower().startswith(wanted[:-1].lower())
+    return name.lower() == wanted.lower()
 
 
 def _refuse(code: str, status: int, message: str = "") -> NoReturn:

@@ -27,10 +27,10 @@ from dag.request import Allowed
 from dag.shards import View
 from dag.status import RunStatus
 from runs.advance import Dispatcher
-from runs.plans import Plans
 from runs.asking import payload_of
 from runs.creation import Source, start
 from runs.messages import FULL, take_all
+from runs.plans import Plans
 from runs.recovery import reconcile
 from tests.silence import Silence
 from tests.simulation.batch import Faults, SimulatedBatch, SimulatedJob

@@ -1,0 +1,101 @@
+"""A job's name alone proves nothing: the recorded id decides, and where there is none, the oldest job of the name."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from dag.status import RunStatus
+from tests.runs.stage import LIFETIME, Stage
+from tests.simulation.batch import SimulatedJob
+from tests.simulation.graphs import chain, document
+
+
+def clone(stage: Stage, group: int, job_id: str = "clone", exit_code: int = 0) -> SimulatedJob:
+    """Have somebody submit a job of the same name, as "Clone job" in the console does, and let it end."""
+    stage.now += 5
+    job = replace(stage.job(group), job_id=job_id, accepted_at=stage.now, exit_code=exit_code, ended_at=stage.now)
+    stage.batch.jobs[job_id] = job
+    return job
+
+
+def ours(stage: Stage) -> list[int]:
+    """Return the groups whose jobs we submitted."""
+    return [stage.group(job) for job in stage.batch.work if not job.job_id.startswith("clone")]
+
+
+def test_a_copy_that_succeeds_does_not_start_the_children_while_the_job_runs_on() -> None:
+    stage = Stage(document(chain(2)))
+    stage.start()
+    assert stage.deliver(clone(stage, 0)).failed == []
+    assert (ours(stage), stage.statuses()) == ([0], ["SUBMITTED", "WAITING"])
+    original = stage.batch.work[0]
+    stage.batch.end(original)
+    stage.deliver(original)
+    assert ours(stage) == [0, 1]
+
+
+def test_a_copy_that_fails_does_not_fail_the_run() -> None:
+    stage = Stage(document(chain(2)))
+    stage.start()
+    stage.deliver(clone(stage, 0, exit_code=1))
+    assert stage.run.status is RunStatus.RUNNING
+
+
+def test_a_copy_of_an_array_speaks_for_none_of_its_children() -> None:
+    stage = Stage(document([[], [], [], [0, 1, 2]], array_jobs=True))
+    stage.start()
+    copies = [clone(stage, group, job_id=f"clone:{group}") for group in range(3)]
+    assert stage.deliver(*copies).failed == []
+    assert stage.statuses() == ["SUBMITTED"] * 3 + ["WAITING"]
+
+
+def unrecorded() -> Stage:
+    """Return a stage whose first job Batch has accepted, as only Batch knows."""
+    stage = Stage(document(chain(2)))
+    stage.faults.lost_after = 1.0
+    stage.start()
+    stage.faults.lost_after = 0.0
+    return stage
+
+
+def test_a_job_that_ends_before_it_is_recorded_is_found_and_recorded() -> None:
+    stage = unrecorded()
+    assert stage.deliver(stage.end(0)).failed == []
+    assert stage.submitted() == [0, 1]
+    assert stage.described()["groups"][0]["job_id"] == stage.job(0).job_id
+
+
+def test_of_an_unrecorded_job_and_its_copy_the_older_is_ours() -> None:
+    stage = unrecorded()
+    stage.deliver(clone(stage, 0))
+    assert ours(stage) == [0]
+    assert stage.described()["groups"][0]["job_id"] != "clone"
+
+
+def test_a_job_that_batch_does_not_list_yet_is_asked_for_again() -> None:
+    stage = unrecorded()
+    stage.faults.stale_list = 1.0
+    job = stage.end(0)
+    assert stage.deliver(job).failed == ["m0"]
+    stage.faults.stale_list = 0.0
+    assert stage.deliver(job).failed == []
+    assert stage.submitted() == [0, 1]
+
+
+def test_a_job_of_an_attempt_that_nobody_claimed_is_nobody_s() -> None:
+    stage = Stage(document(chain(2)))
+    stage.start()
+    forged = replace(stage.job(0), job_id="forged", name=stage.job(0).name.replace("--0-0--", "--1-0--"))
+    stage.batch.jobs["forged"] = forged
+    stage.batch.end(forged)
+    assert stage.deliver(forged).failed == []
+    assert (stage.statuses(), stage.batch.counts.get("ListJobs", 0)) == (["SUBMITTED", "WAITING"], 0)
+
+
+def test_reconcile_adopts_the_job_and_not_its_copy() -> None:
+    stage = unrecorded()
+    stage.reconcile()
+    clone(stage, 0)
+    stage.reconcile(later=LIFETIME + 1)
+    assert stage.described()["groups"][0]["job_id"] != "clone"
+    assert stage.run.status is RunStatus.RUNNING
