@@ -19,7 +19,7 @@ from dag.shards import Mark, Shard, View, read_mark
 from dag.submission import Submission
 from tests.simulation.run_table import MemoryRunTable
 from tests.simulation.scenarios import build, build_fair, play
-from tests.simulation.world import World
+from tests.simulation.world import BrokenPromiseError, World
 
 _SEEDS = 1500
 
@@ -29,7 +29,7 @@ def _noticed(build: Callable[[int], World] = build) -> str | None:
     for seed in range(_SEEDS):
         try:
             play(seed, build)
-        except Exception as error:
+        except (Exception, BrokenPromiseError) as error:
             return f"seed {seed}: {error!r}"
     return None
 

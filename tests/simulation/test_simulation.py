@@ -17,7 +17,7 @@ def _play_all(first: int, count: int) -> None:
     for seed in range(first, first + count):
         try:
             play(seed)
-        except Exception as error:
+        except (Exception, BrokenPromiseError) as error:
             pytest.fail(f"seed {seed}: {error!r}\nreplay it: python -m tests.simulation.scenarios {seed}")
 
 

@@ -44,8 +44,8 @@ MOST_RECEIVES = 5
 CONSUMERS = 3
 
 
-class BrokenPromiseError(AssertionError):
-    """The protocol broke a promise."""
+class BrokenPromiseError(BaseException):
+    """The protocol broke a promise. No handler of the functions can catch it."""
 
 
 class _Crash(BaseException):
