@@ -129,7 +129,7 @@ def test_functions_call_nothing_that_their_roles_do_not_allow(aws: EmbeddedAws, 
     assert {"batch:DescribeJobs", "dynamodb:DeleteItem"} <= seen["reconcile"]
     assert seen["describe_run"] == ACTIONS["describe_run"] - LOG
     assert seen["list_runs"] == ACTIONS["list_runs"] - LOG
-    assert seen["cancel_run"] == ACTIONS["cancel_run"] - LOG - {"dynamodb:PutItem"}
+    assert seen["cancel_run"] == ACTIONS["cancel_run"] - LOG - {"dynamodb:PutItem", "sqs:SendMessage"}
 
 
 def test_roles_allow_what_the_adapters_call_and_no_more() -> None:

@@ -62,11 +62,16 @@ READ_QUEUE = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage
 #: All that functions may do, besides writing their log.
 STATEMENTS: dict[str, set[Statement]] = {
     "start_run": {*SUBMITTING, statement([*READ, *WRITE], TABLE), statement([*LOOK], "*")},
-    "job_state_change": {*SUBMITTING, statement([*READ, *WRITE], TABLE), statement(READ_QUEUE, EVENTS)},
+    "job_state_change": {
+        *SUBMITTING,
+        statement([*READ, *WRITE], TABLE),
+        statement(READ_QUEUE, EVENTS),
+        statement("batch:ListJobs", "*"),
+    },
     "reconcile": {
         *SUBMITTING,
         statement([*READ, *WRITE, "dynamodb:DeleteItem"], TABLE),
-        statement(["batch:DescribeJobs", "batch:ListJobs"], "*"),
+        statement(["batch:DescribeJobQueues", "batch:DescribeJobs", "batch:ListJobs"], "*"),
     },
     "next_group": {statement(["dynamodb:GetItem", "dynamodb:Query"], TABLE)},
     "describe_run": {statement(["dynamodb:GetItem", "dynamodb:Query"], TABLE), statement("batch:DescribeJobs", "*")},
@@ -75,6 +80,7 @@ STATEMENTS: dict[str, set[Statement]] = {
         statement(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"], TABLE),
         TERMINATE,
         ANNOUNCE,
+        statement("sqs:SendMessage", EVENTS),
     },
 }
 

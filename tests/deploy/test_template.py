@@ -33,14 +33,19 @@ ACTIONS = {
     | WRITE
     | SUBMIT
     | TELL
-    | {"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"},
-    "reconcile": LOG | READ | WRITE | SUBMIT | TELL | {"dynamodb:DeleteItem", "batch:DescribeJobs", "batch:ListJobs"},
+    | {"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "batch:ListJobs"},
+    "reconcile": LOG
+    | READ
+    | WRITE
+    | SUBMIT
+    | TELL
+    | {"dynamodb:DeleteItem", "batch:DescribeJobQueues", "batch:DescribeJobs", "batch:ListJobs"},
     "next_group": LOG | {"dynamodb:GetItem", "dynamodb:Query"},
     "describe_run": LOG | {"dynamodb:GetItem", "dynamodb:Query", "batch:DescribeJobs"},
     "list_runs": LOG | {"dynamodb:BatchGetItem", "dynamodb:Query"},
     "cancel_run": LOG
     | {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"}
-    | {"batch:TerminateJob", "events:PutEvents"},
+    | {"batch:TerminateJob", "events:PutEvents", "sqs:SendMessage"},
 }
 #: For these AWS knows no resource but all.
 WILD = {*LOOK, "batch:DescribeJobs", "batch:ListJobs", "ecr:GetAuthorizationToken"}
