@@ -96,8 +96,7 @@ def _node(name: str, node: Node) -> Json:
         "tags": [],
         "inputs": inputs,
         "outputs": [output],
-        # A small share of a vCPU: what the stand-ins wait for must not be the embedded queue.
-        "resources": {"vcpus": 0.25, "memory": 1000, "environment": {"STAND_IN": json.dumps(behaviour)}}
+        "resources": {"vcpus": 1, "memory": 1000, "environment": {"STAND_IN": json.dumps(behaviour)}}
         | dict(node.resources),
     }
 
@@ -134,7 +133,8 @@ class Project:
             service=service_root(),
             graph_document=self.graph,
             jobs_cwd=self.root / "jobs",
-            **{"stop_timeout": 2, "exit_grace": 0.2, "async_retry_delays": (), **settings},
+            # A wide queue: what the stand-ins wait for must not be that.
+            **{"max_vcpus": 32, "stop_timeout": 2, "exit_grace": 0.2, "async_retry_delays": (), **settings},
         )
 
 
