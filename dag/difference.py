@@ -40,6 +40,7 @@ def _entry(node: Node) -> Mapping[str, Any]:
         "inputs": node.inputs,
         "outputs": node.outputs,
         "resources": node.resources,
+        **({"confirms": node.confirms} if node.confirms else {}),
     }
 
 

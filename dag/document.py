@@ -44,6 +44,8 @@ class Node:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     resources: Resources
+    #: Datasets of which it confirms, once it has run, what was loaded: by the very object that loaded it.
+    confirms: tuple[str, ...] = ()
 
     @property
     def signature(self) -> str:
@@ -122,6 +124,7 @@ def _parse(raw: Mapping[str, Any]) -> GraphDocument:
             tuple(node["inputs"]),
             tuple(node["outputs"]),
             node["resources"],
+            tuple(node.get("confirms", ())),
         )
         for node in raw["nodes"]
     )

@@ -34,14 +34,35 @@ def faults(document: GraphDocument, config: Mapping[str, Any], groups: Sequence[
         *(problem for asking in groups for problem in _disagreements(asking)),
         *_impossible_sizes(config, groups),
         *_lost(document, groups),
+        *cut_off(document, [node for asking in groups for node in asking.nodes]),
     ]
+
+
+def cut_off(document: GraphDocument, nodes: Sequence[Node]) -> Iterator[Problem]:
+    """Yield a problem for each dataset in memory that these nodes read and none of them makes."""
+    made = {base_name(name) for node in nodes for name in node.outputs}
+    readers: dict[str, list[str]] = defaultdict(list)
+    for node in nodes:
+        for name in dict.fromkeys(node.inputs):
+            if base_name(name) not in made and name in document.datasets and is_in_memory(name, document.datasets):
+                readers[name].append(node.name)
+    makers = {base_name(name): node.name for node in document.nodes for name in node.outputs}
+    for name, of in readers.items():
+        add = f"dd it to conf/{document.environment}/catalog.yml."
+        if base_name(name) not in makers:
+            what = f"is read by {listed(of)}, but no node makes it and it is not in the catalog."
+            yield Problem(f"dataset '{name}'", what, f"A{add}")
+        else:
+            maker = makers[base_name(name)]
+            what = f"is read by {listed(of)}, and '{maker}', which leaves it in memory, is not among the nodes to run."
+            yield Problem(f"dataset '{name}'", what, f"Run '{maker}' as well, or a{add}")
 
 
 def _disagreements(asking: Asking) -> Iterator[Problem]:
     for key, values in disagreements(asking.wanted).items():
         yield Problem(
             f"nodes {listed(node.name for node in asking.nodes)}",
-            f"share a job (data in memory, or group_by), but their {key} differs: {listed(values)}.",
+            f"share a job (data in memory, confirms, or group_by), but their {key} differs: {listed(values)}.",
             "Set one, or add what they pass to the catalog.",
         )
 

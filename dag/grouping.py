@@ -1,5 +1,8 @@
 """Which nodes share a job: those that pass data in memory, or that the configuration wants together.
 
+So do, whatever the configuration wants, those that load a dataset and the one that confirms what was loaded: Kedro's
+IncrementalDataset keeps in the object which files these were.
+
 Grouping by connected components alone can make a cycle: with A→C in memory and A→B→C stored, {A, C} would both
 wait for B and be waited for by it. So strongly connected components of the quotient are merged at the end.
 """
@@ -28,11 +31,22 @@ def group(
     for key in group_by:
         for together in _wanted(key, nodes, datasets, children):
             sets.join(together)
+    for together in confirmed(nodes).values():
+        sets.join(together)
     owner = [sets.find(index) for index in range(len(nodes))]
     for component in strongly_connected(_quotient(owner, children)):
         sets.join(component)
     owner = [sets.find(index) for index in range(len(nodes))]
     return _numbered(owner, _quotient(owner, children))
+
+
+def confirmed(nodes: Sequence[Node]) -> dict[str, list[int]]:
+    """Return for each dataset that a node confirms the nodes that load or confirm it."""
+    found: dict[str, list[int]] = {name: [] for node in nodes for name in node.confirms}
+    for index, node in enumerate(nodes):
+        for name in found.keys() & {*node.inputs, *node.confirms}:
+            found[name].append(index)
+    return found
 
 
 def node_children(nodes: Sequence[Node]) -> list[list[int]]:

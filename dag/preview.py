@@ -12,7 +12,7 @@ from typing import Any
 
 from .configuration import read_overrides
 from .document import GraphDocument, Node, Resources, base_name
-from .grouping import is_in_memory
+from .grouping import confirmed, is_in_memory
 from .namespaces import top_level
 from .plan import Plan
 from .request import Allowed, make_plan
@@ -122,7 +122,10 @@ def _jobs(plan: Plan, steps: Sequence[int]) -> Iterator[PlannedJob]:
 
 def _why(members: Sequence[Node], document: GraphDocument, group_by: Sequence[str]) -> Iterator[str]:
     """Yield why nodes share a job; when that alone does not hold them together, they would wait for each other."""
-    ties = dict(_ties(members, document, group_by))
+    ties = {
+        **dict(_ties(members, document, group_by)),
+        **{f"'{name}' is confirmed as it was loaded": of for name, of in confirmed(members).items() if len(of) > 1},
+    }
     yield from ties
     if len(members) > 1 and not _hold_together(len(members), list(ties.values())):
         yield "apart, they would wait for each other"

@@ -34,7 +34,7 @@ def test_nodes_of_one_job_that_want_different_places_are_named_with_what_they_wa
         asking("a", "x.one", job_queue="queue", share_identifier="team"),
         asking("b", "x.two", job_queue="queue_2", share_identifier="crew"),
     ]
-    where = "nodes 'a', 'b': share a job (data in memory, or group_by), but their"
+    where = "nodes 'a', 'b': share a job (data in memory, confirms, or group_by), but their"
     what_to_do = "Set one, or add what they pass to the catalog."
     assert refused(nodes, group_by=["namespace"]) == [
         f"{where} job_queue differs: 'queue', 'queue_2'. {what_to_do}",
@@ -52,6 +52,23 @@ def test_namespaces_that_share_their_first_part_share_a_job_and_its_size() -> No
             "The nearest that holds it is vcpus: 8, memory: 32768."
         )
     ]
+
+
+def test_a_run_of_nodes_whose_input_another_leaves_in_memory_is_refused() -> None:
+    nodes = [make_node("make", ["raw"], ["held"]), make_node("use", ["held", "lost"], ["end"])]
+    whole = document(nodes, {"held": MEMORY, "lost": MEMORY})
+    with pytest.raises(InvalidRequestError) as alone:
+        plan(whole, {"nodes": ["use"]})
+    cut = "dataset 'held': is read by 'use', and 'make', which leaves it in memory, is not among the nodes to run."
+    nowhere = "dataset 'lost': is read by 'use', but no node makes it and it is not in the catalog."
+    add = "it to conf/aws_batch/catalog.yml."
+    assert list(map(str, alone.value.problems)) == [
+        f"{cut} Run 'make' as well, or add {add}",
+        f"{nowhere} Add {add}",
+    ]
+    with pytest.raises(InvalidRequestError) as together:
+        plan(whole, {})
+    assert list(map(str, together.value.problems)) == [f"{nowhere} Add {add}"]
 
 
 def test_one_problem_names_all_that_ask_for_a_size_that_does_not_exist() -> None:

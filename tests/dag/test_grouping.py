@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -95,6 +96,19 @@ def test_a_namespace_is_its_first_part_and_a_node_without_one_stays_alone() -> N
 def test_parameters_that_two_nodes_read_do_not_join_them() -> None:
     nodes = [make_node("a", ["params:x", "parameters"]), make_node("b", ["params:x", "parameters"])]
     assert group(nodes, {}, ["memory"]) == ([[0], [1]], [[], []])
+
+
+def test_what_is_loaded_and_confirmed_later_is_loaded_and_confirmed_by_one_job() -> None:
+    nodes = [
+        make_node("load", ["inbox"], ["x"]),
+        make_node("other", ["inbox"], ["y"]),
+        make_node("between", ["x"], ["z"]),
+        replace(make_node("confirm", ["z"], ["end"]), confirms=("inbox", "unread")),
+        make_node("apart", ["y"], ["w"]),
+    ]
+    everything = stored("inbox", "x", "y", "z", "end", "w")
+    assert group(nodes, everything, []) == ([[0, 1, 2, 3], [4]], [[], [0]])
+    assert group(nodes[2:], everything, []) == ([[0], [1], [2]], [[], [0], []])
 
 
 def test_a_wish_that_is_unknown_is_refused_with_those_there_are() -> None:

@@ -53,6 +53,14 @@ def test_a_preview_tells_the_groups_why_they_arose_their_order_and_what_is_submi
     assert (found.nodes, found.settings["max_workers"]) == (15, 3)
 
 
+def test_a_preview_tells_that_nodes_share_a_job_since_one_confirms_what_another_loaded() -> None:
+    load, confirm = node("load", ["inbox"], ["x"]), {**node("confirm", ["x"], ["y"]), "confirms": ["inbox"]}
+    found = preview(read_document(json.dumps(document(load, confirm))), {})
+    assert [(group.nodes, group.why) for group in found.groups] == [
+        (("load", "confirm"), ("'inbox' is confirmed as it was loaded",))
+    ]
+
+
 def test_a_preview_can_be_written_as_json() -> None:
     found = preview(read_document(json.dumps(document(*CYCLE))), {})
     told = json.loads(json.dumps(found.as_json()))

@@ -64,6 +64,13 @@ def test_a_dry_run_takes_filters_and_this_run_s_settings() -> None:
 
 
 @pytest.mark.usefixtures("grouped")
+def test_a_filter_that_cuts_off_what_is_left_in_memory_is_refused() -> None:
+    result = call("run", "--dry-run", "--nodes=second")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "'first', which leaves it in memory, is not among the nodes to run. Run 'first' as well" in result.stderr
+
+
+@pytest.mark.usefixtures("grouped")
 def test_what_the_service_would_refuse_is_the_dry_run_s_error() -> None:
     result = call("run", "--dry-run", "--params=aws_batch.max_wrokers=1")
     assert (result.exit_code, "Did you mean 'max_workers'?" in result.stderr) == (1, True)
@@ -103,7 +110,8 @@ def test_check_tells_what_only_the_service_s_planning_finds(
     result = call("check")
     assert result.exit_code == 1
     assert (
-        "nodes 'a', 'b', 'c': share a job (data in memory, or group_by), but their job_queue differs: " in result.stderr
+        "nodes 'a', 'b', 'c': share a job (data in memory, confirms, or group_by), but their job_queue differs: "
+        in result.stderr
     )
 
 

@@ -13,6 +13,7 @@ from kedro.io.core import parse_dataset_definition
 
 from kedro_aws_batch._service.dag.document import base_name, is_parameter, read_document
 from kedro_aws_batch._service.dag.errors import DagError, InvalidRequestError, did_you_mean
+from kedro_aws_batch._service.dag.faults import cut_off
 from kedro_aws_batch._service.dag.preview import plan_of
 from kedro_aws_batch._service.dag.problems import Problem, listed
 
@@ -65,7 +66,10 @@ def _unknown_names(project: Project, compiled: Compiled) -> Iterator[Problem]:
 
 
 def _what_runs_would_be_refused_for(compiled: Compiled) -> Iterator[Problem]:
-    """Yield why the service would refuse to run a pipeline, each reason once, in its words."""
+    """Yield why the service would refuse to run a pipeline, each reason once, in its words.
+
+    A pipeline may be registered that can only run with others: `_free_inputs_in_memory` tells of those.
+    """
     document = read_document(json.dumps(compiled.document))
     refused: dict[str, list[str]] = defaultdict(list)
     for name in (name for name, nodes in document.pipelines.items() if nodes):
@@ -73,7 +77,9 @@ def _what_runs_would_be_refused_for(compiled: Compiled) -> Iterator[Problem]:
             plan_of(document, {"pipeline": name})
         except DagError as error:
             if isinstance(error, InvalidRequestError) and error.problems:
-                yield from error.problems
+                nodes = [document.nodes[index] for index in document.pipelines[name]]
+                told_otherwise = set(cut_off(document, nodes))
+                yield from (problem for problem in error.problems if problem not in told_otherwise)
             else:
                 refused[str(error)].append(name)
     for reason, names in refused.items():

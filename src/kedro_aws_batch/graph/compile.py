@@ -132,6 +132,7 @@ def _node(node: Node, configuration: Configuration) -> dict[str, Any]:
         "inputs": list(node.inputs),
         "outputs": list(node.outputs),
         "resources": configuration.layers.over({}, node),
+        **({"confirms": list(node.confirms)} if node.confirms else {}),
     }
 
 
