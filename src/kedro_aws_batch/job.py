@@ -66,7 +66,8 @@ def _prepare_environment(payload: Payload) -> None:
 
 
 def _run(payload: Payload) -> None:
-    from kedro_aws_batch.graph.project import bootstrap, find_project, ignore_known_warnings  # noqa: PLC0415  (the first line comes first)
+    from kedro_aws_batch.graph.folder import find_project  # noqa: PLC0415  (the first line comes first)
+    from kedro_aws_batch.graph.project import bootstrap, ignore_known_warnings  # noqa: PLC0415
 
     ignore_known_warnings()
     project = find_project(Path.cwd())

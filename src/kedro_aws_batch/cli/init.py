@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from kedro_aws_batch.graph.project import bootstrap, find_project
+from kedro_aws_batch.graph.folder import find_project
+from kedro_aws_batch.graph.project import bootstrap
 from kedro_aws_batch.package.image import provide
 from kedro_aws_batch.quiet import stdout_kept_clean
 from kedro_aws_batch.scaffold import scaffold, write

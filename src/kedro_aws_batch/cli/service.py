@@ -1,4 +1,4 @@
-"""Reaches the runs that a command is about. No pipeline is imported for it, and no boto3 for local runs that ended."""
+"""Reaches the runs that a command is about: without pipelines, and without boto3 for local runs that ended."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from kedro_aws_batch.aws import client
 from kedro_aws_batch.client import Service
 from kedro_aws_batch.graph.config import read_configuration
+from kedro_aws_batch.graph.folder import find_project
 from kedro_aws_batch.graph.opening import Opening
 from kedro_aws_batch.graph.problems import require_none
-from kedro_aws_batch.graph.project import find_project, read_parameters
 from kedro_aws_batch.launch.runs import LocalRuns, live_client
 from kedro_aws_batch.quiet import stdout_kept_clean
 
@@ -41,6 +41,8 @@ def client_of(where: Where, name: str) -> Any | None:
 def configuration_of(where: Where, key: str) -> Configuration:
     """Return what the parameters say of the plugin. Raises what is wrong with a key of it."""
     with stdout_kept_clean():
+        from kedro_aws_batch.graph.project import read_parameters  # noqa: PLC0415  (Kedro's framework is slow)
+
         parameters = read_parameters(Opening(where.environment, conf_source=where.conf_source))
     configuration, problems = read_configuration(parameters, where.environment)
     require_none([each for each in problems if each.where.endswith(f"aws_batch.{key}")])

@@ -6,23 +6,23 @@ import os
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kedro.config import MissingConfigException
 from kedro.framework.project import pipelines, settings
 from kedro.framework.startup import bootstrap_project
-from kedro.utils import find_kedro_project
 
 from kedro_aws_batch._service.dag.errors import did_you_mean
 from kedro_aws_batch._service.dag.problems import listed
 from kedro_aws_batch.errors import ProjectError
 
+from .folder import find_project
 from .opening import Opening
 from .runtime_params import Asked, stand_ins
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from kedro.framework.context import KedroContext
     from kedro.pipeline import Pipeline
@@ -93,22 +93,9 @@ def read_configuration(path: Path, opening: Opening, key: str) -> dict[str, Any]
                 runtime_params=dict(opening.params),
                 **settings.CONFIG_LOADER_ARGS,
             )
-            return dict(loader[key])
-        except MissingConfigException:
-            return {}
+            return _part(loader, key)
         except Exception as error:
             raise ProjectError(_sentence(error, opening.environment)) from error
-
-
-def find_project(start: Path | None = None) -> Path:
-    """Return the folder of the Kedro project that holds this folder."""
-    here = start or Path.cwd()
-    found = find_kedro_project(here)
-    if found is None:
-        raise ProjectError(
-            f"'{here}' is not in a Kedro project. Change to a folder whose pyproject.toml has a [tool.kedro] section."
-        )
-    return Path(found)
 
 
 def environments(path: Path, conf_source: str | None = None) -> list[str] | None:
@@ -160,7 +147,7 @@ def _read(path: Path, package: str, opening: Opening) -> Project:
             environment=opening.environment,
             pipelines=found,
             catalog=_catalog(context),
-            parameters=_parameters(context),
+            parameters=_part(context.config_loader, "parameters"),
             opening=opening,
         )
 
@@ -186,9 +173,10 @@ def _catalog(context: KedroContext) -> Any:
     return context._get_catalog(catalog_class=settings.DATA_CATALOG_CLASS)  # noqa: SLF001
 
 
-def _parameters(context: KedroContext) -> dict[str, Any]:
+def _part(loader: Any, key: str) -> dict[str, Any]:
+    """Return what a config loader has by a key; nothing if no file is about it."""
     try:
-        return dict(context.config_loader["parameters"])
+        return dict(loader[key])
     except MissingConfigException:
         return {}
 

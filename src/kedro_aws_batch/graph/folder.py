@@ -1,0 +1,20 @@
+"""Finds the folder of a project; of Kedro it takes what is quick to import."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kedro.utils import find_kedro_project
+
+from kedro_aws_batch.errors import ProjectError
+
+
+def find_project(start: Path | None = None) -> Path:
+    """Return the folder of the Kedro project that holds this folder."""
+    here = start or Path.cwd()
+    found = find_kedro_project(here)
+    if found is None:
+        raise ProjectError(
+            f"'{here}' is not in a Kedro project. Change to a folder whose pyproject.toml has a [tool.kedro] section."
+        )
+    return Path(found)
