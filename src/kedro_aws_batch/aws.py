@@ -12,7 +12,7 @@ from kedro_aws_batch.errors import ServiceError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kedro_aws_batch.kept.state import Live
+    from kedro_aws_batch.kept.commands import Live
 
 
 def client(name: str, region: str | None = None) -> Any:

@@ -11,7 +11,7 @@ USUAL, PRIVATE = 0o666, 0o600
 
 
 def write_atomically(path: Path, content: bytes, mode: int = USUAL) -> None:
-    """Write a file beside its place and rename it into it, so that readers see the old or the new one.
+    """Write a file beside its place, down to the disk, and rename it into it: who reads sees the old or the new one.
 
     The umask holds for the file and for the folders that are made, as for those of any other program.
     """
@@ -21,7 +21,19 @@ def write_atomically(path: Path, content: bytes, mode: int = USUAL) -> None:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
         temporary.replace(path)
+        _sync(path.parent)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _sync(folder: Path) -> None:
+    """Bring the names in a folder down to the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

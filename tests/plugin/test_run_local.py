@@ -72,11 +72,11 @@ def run(project: Path, *words: str) -> subprocess.CompletedProcess[str]:
         umask=0o077,
     )
     try:
-        output, errors = process.communicate(timeout=120)
+        output, errors = process.communicate(timeout=300)
     except subprocess.TimeoutExpired:
         process.send_signal(signal.SIGINT)  # what has been printed, and the run's state, tell where it hangs
         output, errors = process.communicate(timeout=60)
-        pytest.fail(f"no end after two minutes:\n{output}\n{errors}")
+        pytest.fail(f"no end after five minutes:\n{output}\n{errors}")
     return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
 
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kedro_aws_batch.kept import state as kept
 from kedro_aws_batch.kept.logs import log_name
+from kedro_aws_batch.kept.place import folder
+from kedro_aws_batch.kept.runs import save_run
 from tests.plugin.commands import call
 from tests.plugin.project import CONFIGURATION, REMOTE_CHAIN, Sources, write_project
 
@@ -27,8 +28,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, as_it_was: None) ->
     made = write_project(tmp_path, Sources(catalog=REMOTE_CHAIN, configuration={**CONFIGURATION, "prices": prices}))
     earlier = runs.run([runs.group(0)], run_id="2026-11-21T00.00.00.000Z")
     for run in (earlier, runs.failed()):
-        kept.save_run(made, run)
-    log = kept.folder(made) / "logs" / runs.failed().run_id / log_name(runs.failed().groups[0])
+        save_run(made, run)
+    log = folder(made) / "logs" / runs.failed().run_id / log_name(runs.failed().groups[0])
     log.parent.mkdir(parents=True)
     log.write_text(f"hello\n{USED}\n", encoding="utf-8")
     monkeypatch.chdir(made)

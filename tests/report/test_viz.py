@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 from kedro.pipeline import node, pipeline
 
-from kedro_aws_batch.kept import state as kept
+from kedro_aws_batch.kept.runs import save_run
 from kedro_aws_batch.report.viz import events, nodes_of
 from tests.plugin.commands import call
 from tests.plugin.project import Sources, write_project
@@ -125,7 +125,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, as_it_was: None) ->
     """A project of two nodes with a local run of which the second failed."""
     made = write_project(tmp_path, Sources())
     failed = runs.group(1, 0, nodes=["second"], status="FAILED", reason="OutOfMemoryError", exit_code=137)
-    kept.save_run(made, runs.run([runs.group(0, nodes=["first"]), failed], status="FAILED", reason="second failed"))
+    save_run(made, runs.run([runs.group(0, nodes=["first"]), failed], status="FAILED", reason="second failed"))
     monkeypatch.chdir(made)
     return made
 
@@ -178,7 +178,7 @@ def harmful(tmp_path: Path) -> Path:
     made = write_project(tmp_path, Sources(HARMFUL))
     reason = f"OutOfMemoryError <b>&amp;</b> {runs.IMAGE} \x1b[31mred"
     failed = runs.group(1, 0, nodes=[f"{HARM}.second"], status="FAILED", reason=reason, exit_code=137)
-    kept.save_run(made, runs.run([runs.group(0, nodes=["first"]), failed], status="FAILED", reason=runs.SCRIPT))
+    save_run(made, runs.run([runs.group(0, nodes=["first"]), failed], status="FAILED", reason=runs.SCRIPT))
     return made
 
 

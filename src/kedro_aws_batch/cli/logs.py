@@ -13,8 +13,8 @@ import click
 from kedro_aws_batch._service.dag.errors import did_you_mean
 from kedro_aws_batch._service.dag.problems import listed
 from kedro_aws_batch.errors import KedroAwsBatchError, ServiceError
-from kedro_aws_batch.kept import state as kept
 from kedro_aws_batch.kept.logs import read_log
+from kedro_aws_batch.kept.place import folder
 from kedro_aws_batch.launch.execution import INTERRUPTED
 from kedro_aws_batch.launch.runs import find_run
 from kedro_aws_batch.show.logs import LogReader
@@ -57,11 +57,11 @@ def print_logs(where: Where, run: str | None, wanted: LogOptions) -> None:
     run_id = find_run(runs, run)
     state = runs.describe_run(run_id)
     groups = _groups(state, wanted.node)
-    logs = client_of(where, "logs")
+    logs = client_of(where, run_id, "logs")
     if logs is None:
         _show_files(run_id, groups, wanted)
         return
-    reader = LogReader(logs, client_of(where, "batch"))
+    reader = LogReader(logs, client_of(where, run_id, "batch"))
     try:
         _show(runs, state, reader, wanted)
     except KeyboardInterrupt:
@@ -164,12 +164,12 @@ def _show_files(
     run_id: str, groups: Sequence[GroupState], wanted: LogOptions, read: Mapping[int, int] | None = None
 ) -> None:
     """Print what a local run that has ended left of its jobs' logs, but for the lines that were read before."""
-    folder = kept.folder(this_project()) / "logs" / run_id
-    if not folder.is_dir():
+    place = folder(this_project()) / "logs" / run_id
+    if not place.is_dir():
         raise KedroAwsBatchError(f"The logs of local run {run_id} are no longer kept: only those of the last runs are.")
     lines: list[Line] = []
     for group in groups:
-        since = [line for line in read_log(folder, group) if line.timestamp >= wanted.start]
+        since = [line for line in read_log(place, group) if line.timestamp >= wanted.start]
         lines += since[(read or {}).get(group.index, 0) :]
     if not lines and not read:
         click.echo(_nothing(groups, replace(wanted, follow=False)), err=True)

@@ -11,8 +11,8 @@ import click
 
 from kedro_aws_batch.aws import client
 from kedro_aws_batch.files import write_atomically
-from kedro_aws_batch.kept import state as kept
 from kedro_aws_batch.kept.logs import log_name
+from kedro_aws_batch.kept.place import folder
 from kedro_aws_batch.launch.runs import find_run
 from kedro_aws_batch.report.content import About, content
 from kedro_aws_batch.report.measured import read_files, read_streams
@@ -48,10 +48,10 @@ def write_report(where: Where, run: str | None, output: Path | None, price_file:
 
 def read_usage(where: Where, state: RunState) -> Measured:
     """Return what a run's jobs have used, from their logs; of a local run that has ended, from the files it left."""
-    logs = client_of(where, "logs")
+    logs = client_of(where, state.run_id, "logs")
     if logs is not None:
         return read_streams(logs, state.groups)
-    return read_files(kept.folder(this_project()) / "logs" / state.run_id, state.groups)
+    return read_files(folder(this_project()) / "logs" / state.run_id, state.groups)
 
 
 def console_links() -> LogLink:
@@ -62,10 +62,10 @@ def console_links() -> LogLink:
 
 def _file_links(run_id: str, report: Path) -> LogLink:
     """Return what leads to a local job's log, as seen from the report."""
-    folder = kept.folder(this_project()) / "logs" / run_id
+    place = folder(this_project()) / "logs" / run_id
 
     def in_file(group: GroupState) -> str | None:
-        log = folder / log_name(group)
+        log = place / log_name(group)
         return quote(os.path.relpath(log, report.resolve().parent)) if log.is_file() else None
 
     return in_file

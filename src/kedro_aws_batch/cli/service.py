@@ -33,9 +33,9 @@ def runs_of(where: Where) -> Runs:
     return LocalRuns(this_project()) if where.local else Service(_prefix(where), client("lambda"))
 
 
-def client_of(where: Where, name: str) -> Any | None:
-    """Return a client of AWS; None for local runs that have ended."""
-    return live_client(this_project(), name) if where.local else client(name)
+def client_of(where: Where, run_id: str, name: str) -> Any | None:
+    """Return a client of the AWS that a run is on; None for a local run that has ended."""
+    return live_client(this_project(), run_id, name) if where.local else client(name)
 
 
 def configuration_of(where: Where, key: str) -> Configuration:

@@ -12,8 +12,8 @@ import click
 
 from kedro_aws_batch.errors import ProjectError
 from kedro_aws_batch.files import PRIVATE, write_atomically
-from kedro_aws_batch.kept import state as kept
-from kedro_aws_batch.launch.runs import local_runs
+from kedro_aws_batch.kept.place import folder
+from kedro_aws_batch.launch.runs import LocalRuns
 from kedro_aws_batch.report.content import About, content
 from kedro_aws_batch.report.measured import read_files
 from kedro_aws_batch.report.page import render
@@ -60,12 +60,12 @@ def serve(where: Where, port: int, browser: bool) -> None:
 
 
 @contextmanager
-def opened(address: str, folder: Path | None) -> Iterator[None]:
+def opened(address: str, place: Path | None) -> Iterator[None]:
     """Open an address in the user's browser, whose command line says no more than a file that leads there.
 
     The file lies in this folder, or in the system's for temporary files, for as long as this lasts.
     """
-    with tempfile.TemporaryDirectory(prefix="ui-", dir=folder) as directory:
+    with tempfile.TemporaryDirectory(prefix="ui-", dir=place) as directory:
         file = Path(directory) / "runs.html"
         link = escape(address)
         write_atomically(file, f'<meta http-equiv="refresh" content="0; url={link}">'.encode(), PRIVATE)
@@ -76,11 +76,11 @@ def opened(address: str, folder: Path | None) -> Iterator[None]:
 def _folder() -> Path | None:
     """Return where a browser may read files: those that a package manager fences in have no access to /tmp."""
     try:
-        folder = kept.folder(this_project())
+        place = folder(this_project())
     except ProjectError:
         return None
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    place.mkdir(parents=True, exist_ok=True)
+    return place
 
 
 def _source(where: Where) -> Source:
@@ -89,11 +89,11 @@ def _source(where: Where) -> Source:
         project = this_project()  # found once: finding it turns this process's stdout aside
 
         def local_report(state: RunState) -> str:
-            folder = kept.folder(project) / "logs" / state.run_id  # written when the run has ended
-            measured = read_files(folder, state.groups) if folder.is_dir() else None
+            place = folder(project) / "logs" / state.run_id
+            measured = read_files(place, state.groups) if place.is_dir() else None
             return render(content(state, prices, lambda _: None, About(REMARK, live=True, measured=measured)))
 
-        return Source(lambda: local_runs(project), local_report, where.commands)
+        return Source(lambda: LocalRuns(project), local_report, where.commands)
     service, log_link = runs_of(where), console_links()
 
     def report(state: RunState) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from kedro_aws_batch.client import GroupState
+    from kedro_aws_batch.client import GroupState, RunState
 
+#: Runs whose logs are kept.
+KEPT_LOGS = 20
 #: A line's time, and where there were several attempts, which of them printed it.
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3})Z ")
 _ATTEMPT = re.compile(r"#(\d+) ")
@@ -27,9 +31,46 @@ def log_name(group: GroupState) -> str:
     return f"{group.index:04d}-{re.sub(r'[^A-Za-z0-9_.-]+', '-', group.nodes[0])[:80]}.log"
 
 
+@dataclass
+class KeptLogs:
+    """The logs of a run's jobs, added to as the jobs print, and written whole when a job has ended."""
+
+    #: Where each run has its folder.
+    place: Path
+    logs: Any
+    _written: dict[str, str] = field(default_factory=dict)
+    _tokens: dict[str, str] = field(default_factory=dict)
+
+    def keep(self, run: RunState) -> None:
+        """Write what is new."""
+        for group in run.groups:
+            if group.log_stream and self._written.get(log_name(group)) != group.log_stream:
+                self._keep(self.place / run.run_id, group)
+
+    def _keep(self, folder: Path, group: GroupState) -> None:
+        if group.status in ("SUBMITTED", "RUNNING"):
+            self._add(folder / log_name(group), group)
+        else:
+            save_log(folder, self.logs, group)
+            self._written[log_name(group)] = str(group.log_stream)
+            _forget_oldest(self.place)
+
+    def _add(self, file: Path, group: GroupState) -> None:
+        text = "".join(f"{_stamp(line)}{line.text}\n" for line in _lines(self.logs, group, self._tokens))
+        if text:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with file.open("a", encoding="utf-8") as lines:
+                lines.write(text)
+
+
+def _forget_oldest(place: Path) -> None:
+    for old in sorted(place.iterdir())[:-KEPT_LOGS]:
+        shutil.rmtree(old, ignore_errors=True)
+
+
 def save_log(folder: Path, logs: Any, group: GroupState) -> None:
     """Write the logs of all attempts of a group, as CloudWatch has them, into its file."""
-    text = "".join(f"{_stamp(line)}{line.text}\n" for line in _lines(logs, group))
+    text = "".join(f"{_stamp(line)}{line.text}\n" for line in _lines(logs, group, {}))
     write_atomically(folder / log_name(group), text.encode())
 
 
@@ -64,20 +105,21 @@ def _read(line: str) -> tuple[int | None, str]:
     return round((moment - _EPOCH) / timedelta(milliseconds=1)), line[match.end() :]
 
 
-def _lines(logs: Any, group: GroupState) -> Iterator[Line]:
+def _lines(logs: Any, group: GroupState, tokens: dict[str, str]) -> Iterator[Line]:
+    """Return what a group's jobs have printed since the tokens were handed out, which are renewed."""
     streams = streams_of(group)
     for number, stream in enumerate(streams, start=1):
         attempt = number if len(streams) > 1 else 0
-        for event in _events(logs, group.log_group or LOG_GROUP, stream):
+        for event in _events(logs, group.log_group or LOG_GROUP, stream, tokens):
             yield Line(event["timestamp"], group.index, event["message"], "", attempt)
 
 
-def _events(logs: Any, log_group: str, stream: str) -> Iterator[dict[str, Any]]:
+def _events(logs: Any, log_group: str, stream: str, tokens: dict[str, str]) -> Iterator[dict[str, Any]]:
     request = {"logGroupName": log_group, "logStreamName": stream, "startFromHead": True}
-    token = None
     while True:
+        token = tokens.get(stream)
         page = logs.get_log_events(**request, **({"nextToken": token} if token else {}))
         yield from page["events"]
+        tokens[stream] = page["nextForwardToken"]
         if page["nextForwardToken"] == token or not page["events"]:
             return
-        token = page["nextForwardToken"]

@@ -1,190 +1,129 @@
-"""What a local run leaves behind for the next: the objects on S3, the run table and the jobs' logs.
+"""What local runs leave for the next: the objects on S3 and the items of the run table.
 
-It lies in `<project>/.kedro_aws_batch/local/`: each object once, by its ETag, under `objects/`; `index.json`, whose
-replacement is the moment at which a new state counts; the last runs' logs under `logs/`.
+It lies in `<project>/.kedro_aws_batch/local/`: each object once, by its ETag, under `objects/`; which there are in
+`index.json`; and the items, as they were written, in `items.jsonl`. Runs that go on at the same time have each an
+embedded AWS of their own, so what one has changed is added to what others have kept meanwhile, never written over it.
+Whatever ends a command, what it kept last is whole: the items that tell that a job has succeeded are written after the
+objects that the job made.
 """
 
 from __future__ import annotations
 
-import base64
 import json
-import shutil
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from kedro_aws_batch.client import read_state
-from kedro_aws_batch.files import PRIVATE, write_atomically
+from kedro_aws_batch.files import write_atomically
 
-from .logs import save_log
+from .commands import in_progress_now
+from .items import append_items, read_items
+from .place import locked
+from .runs import KEPT_RUNS, raw_runs, save_run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from kedro_aws_batch.client import RunState
-
-FOLDER = ".kedro_aws_batch/local"
-FORMAT = 1
-#: Says, while a local run is in progress, where its embedded AWS is, and by which key one may ask it.
-LIVE = "live.json"
-KEPT_LOGS = 20
-KEPT_RUNS = 100
+    from kedro_aws_batch.local.storage import Storage
+    from kedro_aws_batch.stored import Objects
 
 
-def folder(project: Path) -> Path:
-    """Return where the state of a project's local runs lies."""
-    return project / FOLDER
+FORMAT = 2
+INDEX, ITEMS, OBJECTS = "index.json", "items.jsonl", "objects"
 
 
-def forget(project: Path) -> None:
-    """Start from nothing."""
-    shutil.rmtree(folder(project), ignore_errors=True)
+@dataclass
+class State:
+    """What a command holds in its embedded AWS, and what of it is kept."""
+
+    project: Path
+    storage: Storage
+    #: The command's own name.
+    command: str = ""
+    _kept: Objects = field(default_factory=dict)
+
+    def load(self) -> None:
+        """Put back what earlier runs left, but for the runs of other commands that go on: those are theirs."""
+        with locked(self.project) as place:
+            for bucket, keys in (_read_index(place) or {}).items():
+                self.storage.create_bucket(bucket)
+                for key, etag in keys.items():
+                    self.storage.put_object(bucket, key, (place / OBJECTS / etag).read_bytes(), etag)
+            items = read_items(place / ITEMS, self._oldest_run())
+            foreign = self._foreign_runs()
+        self._kept = self.storage.objects()
+        self.storage.put_items([item for name, item in items.items() if not any(run in name for run in foreign)])
+
+    def save(self, run: RunState | None = None) -> None:
+        """Keep what was changed since it was last kept, and how the run is, if one is given.
+
+        Raises OSError, with what was kept before unharmed, when the disk is full, say.
+        """
+        written = self.storage.written()  # first: whatever these items tell of is among the objects that follow
+        objects = self.storage.objects()
+        with locked(self.project) as place:
+            self._save_objects(place, objects)
+            if run is not None:
+                save_run(self.project, run, self.command)
+            append_items(place / ITEMS, written.items)
+        self.storage.kept(written)
+
+    def close(self) -> None:
+        """Drop the objects that nothing refers to any more."""
+        with locked(self.project) as place:
+            index = _read_index(place) or {}
+            kept = {etag for keys in index.values() for etag in keys.values()}
+            for file in (place / OBJECTS).glob("*"):
+                if file.name not in kept:
+                    file.unlink()
+
+    def _save_objects(self, place: Path, objects: Objects) -> None:
+        """Write the objects that are new, then add what was changed to the index."""
+        index = _read_index(place)
+        if index is None:  # whatever it was, it isn't there any more
+            index, self._kept = {}, {}
+        elif objects == self._kept:
+            return
+        for bucket, keys in objects.items():
+            before, others = self._kept.get(bucket, {}), index.setdefault(bucket, {})
+            for key in before.keys() - keys.keys():
+                others.pop(key, None)
+            for key, etag in list(keys.items()):
+                if before.get(key) == etag:
+                    continue
+                if self._save_object(place / OBJECTS / etag, (bucket, key)):
+                    others[key] = etag
+                else:
+                    del keys[key]  # it is another by now, and told of as that the next time
+        for bucket in self._kept.keys() - objects.keys():
+            index.pop(bucket, None)
+        write_atomically(place / INDEX, json.dumps({"format": FORMAT, "objects": index}).encode())
+        self._kept = objects
+
+    def _save_object(self, file: Path, where: tuple[str, str]) -> bool:
+        """Write an object's content, unless it is there; return whether that was still to be had."""
+        if file.exists():
+            return True
+        content = self.storage.read(*where, file.name)
+        if content is not None:
+            write_atomically(file, content)
+        return content is not None
+
+    def _oldest_run(self) -> str:
+        """Return the id of the oldest run that is kept; an empty one while none has had to go."""
+        kept = [run.state.run_id for run in raw_runs(self.project)]
+        return kept[-1] if len(kept) >= KEPT_RUNS else ""
+
+    def _foreign_runs(self) -> list[str]:
+        living = in_progress_now(self.project).keys() - {self.command}
+        return [kept.state.run_id for kept in raw_runs(self.project) if kept.command in living and not kept.state.over]
 
 
-def save(project: Path, client: Callable[..., Any]) -> None:
-    """Write down all buckets' objects and all tables' items, then drop what is no longer referred to."""
-    place = folder(project)
-    objects = {bucket: _save_bucket(place, client("s3"), bucket) for bucket in _buckets(client("s3"))}
-    tables = {name: list(_items(client("dynamodb"), name)) for name in client("dynamodb").list_tables()["TableNames"]}
-    index = {"format": FORMAT, "objects": objects, "tables": tables}
-    write_atomically(place / ".gitignore", b"*\n")
-    write_atomically(place / "index.json", json.dumps(index, default=_binary).encode())
-    kept = {etag for keys in objects.values() for etag in keys.values()}
-    for file in (place / "objects").glob("*"):
-        if file.name not in kept:
-            file.unlink()
-
-
-def load(project: Path, client: Callable[..., Any]) -> int:
-    """Put back what the last run left, buckets included, and return the number of objects."""
-    index = _index(folder(project))
-    s3, dynamodb = client("s3"), client("dynamodb")
-    for bucket, keys in index["objects"].items():
-        create_bucket(s3, bucket)
-        for key, etag in keys.items():
-            s3.put_object(Bucket=bucket, Key=key, Body=(folder(project) / "objects" / etag).read_bytes())
-    existing = dynamodb.list_tables()["TableNames"]
-    for table, items in index["tables"].items():
-        for item in items if table in existing else ():
-            dynamodb.put_item(TableName=table, Item=_with_bytes(item))
-    return sum(map(len, index["objects"].values()))
-
-
-def create_bucket(s3: Any, bucket: str) -> None:
-    """Create a bucket, unless there is one."""
-    if bucket not in _buckets(s3):
-        s3.create_bucket(Bucket=bucket)
-
-
-def save_logs(project: Path, logs: Any, state: RunState) -> Path:
-    """Write each job's log to a file, and return the folder; only the last runs' logs are kept."""
-    place = folder(project) / "logs"
-    for group in state.groups:
-        if group.log_stream:
-            save_log(place / state.run_id, logs, group)
-    for old in sorted(place.iterdir() if place.is_dir() else ())[:-KEPT_LOGS]:
-        shutil.rmtree(old, ignore_errors=True)
-    return place / state.run_id
-
-
-def save_run(project: Path, state: RunState) -> None:
-    """Keep a run as `describe_run` told it last; only the last runs are kept."""
-    place = folder(project) / "runs"
-    write_atomically(place / f"{state.run_id}.json", json.dumps(asdict(state)).encode())
-    for old in sorted(place.glob("*.json"))[:-KEPT_RUNS]:
-        old.unlink()
-
-
-@dataclass(frozen=True)
-class Live:
-    """Where the embedded AWS of a local run in progress is, and the key that it wants."""
-
-    endpoint_url: str
-    region: str
-    #: The prefix of its functions' names.
-    service: str
-    access_key_id: str
-    secret_access_key: str = field(repr=False)
-
-
-@contextmanager
-def in_progress(project: Path, live: Live) -> Iterator[None]:
-    """Let other commands of the same user find the embedded AWS while this lasts."""
-    place = folder(project) / LIVE
-    write_atomically(place, json.dumps(asdict(live)).encode(), PRIVATE)
+def _read_index(place: Path) -> Objects | None:
+    """Return which objects are kept; None if nothing says so that can be read: then a run starts from nothing."""
     try:
-        yield
-    finally:
-        place.unlink(missing_ok=True)
-
-
-def live(project: Path) -> Live | None:
-    """Return where the embedded AWS of a local run in progress is; None if nothing says that there is one."""
-    try:
-        return Live(**json.loads((folder(project) / LIVE).read_bytes()))
-    except (OSError, ValueError, TypeError):
+        index = json.loads((place / INDEX).read_bytes())
+    except (FileNotFoundError, ValueError):
         return None
-
-
-def kept_runs(project: Path) -> list[RunState]:
-    """Return the runs that are kept, newest first."""
-    files = sorted((folder(project) / "runs").glob("*.json"), reverse=True)
-    return [read_state(json.loads(file.read_bytes())) for file in files]
-
-
-def kept_run(project: Path, run_id: str) -> RunState | None:
-    """Return a run that is kept, or None."""
-    file = folder(project) / "runs" / f"{run_id}.json"
-    # `run_id` may be anything that somebody typed or put into an address.
-    return read_state(json.loads(file.read_bytes())) if file.name == f"{run_id}.json" and file.is_file() else None
-
-
-def _save_bucket(place: Path, s3: Any, bucket: str) -> dict[str, str]:
-    found = {}
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
-        for entry in page.get("Contents", []):
-            etag = found[entry["Key"]] = entry["ETag"].strip('"')
-            if not (place / "objects" / etag).exists():
-                write_atomically(
-                    place / "objects" / etag, s3.get_object(Bucket=bucket, Key=entry["Key"])["Body"].read()
-                )
-    return found
-
-
-def _buckets(s3: Any) -> list[str]:
-    return [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]
-
-
-def _items(dynamodb: Any, table: str) -> Iterable[dict[str, Any]]:
-    for page in dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True):
-        yield from page["Items"]
-
-
-def _index(place: Path) -> dict[str, Any]:
-    """Return the index, or an empty one if there is none that can be read: then a run starts from nothing."""
-    try:
-        index = json.loads((place / "index.json").read_bytes())
-    except (OSError, ValueError):
-        index = {}
     sound = isinstance(index, dict) and index.get("format") == FORMAT
-    return index if sound else {"objects": {}, "tables": {}}
-
-
-def _binary(value: Any) -> str:
-    if isinstance(value, (bytes, bytearray)):
-        return base64.b64encode(value).decode()
-    raise TypeError(f"{type(value).__name__} in a table's item")
-
-
-def _with_bytes(value: Any) -> Any:
-    """Return an item with its binary attributes, which are typed `B` and `BS`, as bytes."""
-    if isinstance(value, list):
-        return [_with_bytes(one) for one in value]
-    if not isinstance(value, dict):
-        return value
-    if isinstance(value.get("B"), str):
-        return {"B": base64.b64decode(value["B"])}
-    if isinstance(value.get("BS"), list):
-        return {"BS": [base64.b64decode(one) for one in value["BS"]]}
-    return {key: _with_bytes(one) for key, one in value.items()}
+    return index["objects"] if sound else None

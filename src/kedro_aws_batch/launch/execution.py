@@ -9,18 +9,19 @@ from __future__ import annotations
 import time
 import uuid
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from kedro_aws_batch.errors import ServiceError
 from kedro_aws_batch.show.outcome import report
 from kedro_aws_batch.wording import counted
 
 from .follow import Pace, follow
+from .runs import Runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from kedro_aws_batch.client import RunState, Service, Started
+    from kedro_aws_batch.client import RunState, Started
     from kedro_aws_batch.show.display import Display
     from kedro_aws_batch.show.outcome import Ending
 
@@ -31,11 +32,19 @@ SETTLING = 45
 INTERRUPTED = 130
 
 
+class Starting(Runs, Protocol):
+    """What starts runs, and tells of them."""
+
+    def start_run(self, request: Mapping[str, Any]) -> Started:
+        """Start a run. An ambiguous failure may have started it: give an idempotency_key to be sure."""
+        ...
+
+
 @dataclass(frozen=True)
 class Execution:
     """What running something takes."""
 
-    service: Service
+    service: Starting
     display: Display
     pace: Pace
     #: Told how a run ended, returns where its logs are and how to resume it.

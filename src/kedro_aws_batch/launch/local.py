@@ -15,7 +15,10 @@ from kedro_aws_batch.container.payload import CONF_SOURCE
 from kedro_aws_batch.errors import ProjectError, ServiceError
 from kedro_aws_batch.files import write_atomically
 from kedro_aws_batch.graph.compile import to_json
-from kedro_aws_batch.kept import state
+from kedro_aws_batch.kept.commands import Live, in_progress, in_progress_now
+from kedro_aws_batch.kept.logs import KeptLogs
+from kedro_aws_batch.kept.place import folder, forget
+from kedro_aws_batch.kept.state import State
 from kedro_aws_batch.show.outcome import Ending
 from kedro_aws_batch.wording import counted
 
@@ -23,14 +26,18 @@ from .commands import Commands
 from .execution import Execution, start, watch
 from .follow import Pace
 from .inputs import Uploaded, buckets, free_inputs, local_sources, upload
+from .keeping import Keeping
+from .settling import settle
 from .sources import for_jobs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
+    from pathlib import Path
 
     from kedro_aws_batch.client import RunState
     from kedro_aws_batch.graph.compile import Compiled
     from kedro_aws_batch.graph.project import Project
+    from kedro_aws_batch.kept.commands import Command
     from kedro_aws_batch.local import EmbeddedAws
     from kedro_aws_batch.show.display import Display
 
@@ -65,28 +72,44 @@ def run_locally(run: LocalRun, display: Display) -> int:
     except ImportError as error:
         raise ProjectError(f"Local runs need more packages ({error}): pip install 'kedro-aws-batch[local]'.") from error
     if run.fresh:
-        state.forget(run.project.path)
+        _forget(run.project.path)
     try:
-        with _terminated_like_interrupted(), _embedded_aws(run) as aws:
-            return _run(run, aws, display)
+        with (
+            _terminated_like_interrupted(),
+            in_progress(run.project.path) as command,
+            _embedded_aws(run, command) as aws,
+        ):
+            return _run(run, aws, command, display)
     except EmbeddedAwsError as error:
         raise ServiceError(str(error), "Failed") from error
 
 
-def _run(run: LocalRun, aws: EmbeddedAws, display: Display) -> int:
-    state.load(run.project.path, aws.client)
+def _forget(project: Path) -> None:
+    if in_progress_now(project):
+        raise ProjectError("A local run is in progress, whose objects --fresh would take away. Wait for its end.")
+    forget(project)
+
+
+def _run(run: LocalRun, aws: EmbeddedAws, command: Command, display: Display) -> int:
+    state = State(run.project.path, aws.storage, command.name)
+    state.load()
+    for run_id in settle(run.project.path, aws):
+        display.note(f"Run {run_id} was cut off before its end; what its jobs did is kept.", "dim")
     for bucket in buckets(run.compiled):
-        state.create_bucket(aws.client("s3"), bucket)
+        aws.storage.create_bucket(bucket)
     _say(display, _upload_inputs(run, aws))
+    state.save()  # before anything is started: what can't be kept is known then
+    command.reached_at(_live(aws))
+    service = Service(aws.service_prefix, aws.client("lambda"))
+    keeping = Keeping(service, state, KeptLogs(folder(run.project.path) / "logs", aws.client("logs")), display)
     try:
-        with state.in_progress(run.project.path, _live(aws)):
-            return _execute(run, aws, display)
+        return _execute(run, aws, keeping)
     finally:
-        state.save(run.project.path, aws.client)
+        keeping.finish()
 
 
-def _live(aws: EmbeddedAws) -> state.Live:
-    return state.Live(
+def _live(aws: EmbeddedAws) -> Live:
+    return Live(
         endpoint_url=aws.endpoint_url,
         region=aws.region,
         service=aws.service_prefix,
@@ -95,15 +118,14 @@ def _live(aws: EmbeddedAws) -> state.Live:
     )
 
 
-def _execute(run: LocalRun, aws: EmbeddedAws, display: Display) -> int:
-    logs = aws.client("logs")
+def _execute(run: LocalRun, aws: EmbeddedAws, keeping: Keeping) -> int:
+    display = keeping.display
 
     def ending(ended: RunState) -> Ending:
-        place = state.save_logs(run.project.path, logs, ended)
-        state.save_run(run.project.path, ended)
-        return Ending(logs, os.path.relpath(place), run.commands.to("resume", ended.run_id))
+        place = keeping.logs.place / ended.run_id
+        return Ending(keeping.logs.logs, os.path.relpath(place), run.commands.to("resume", ended.run_id))
 
-    execution = Execution(Service(aws.service_prefix, aws.client("lambda")), display, PACE, ending)
+    execution = Execution(keeping, display, PACE, ending)
     with _environment(aws.environment):
         narrowed = run.narrow(run.selection)
     if narrowed is None:
@@ -112,17 +134,16 @@ def _execute(run: LocalRun, aws: EmbeddedAws, display: Display) -> int:
     return watch(execution, start(execution, {**narrowed.request(), **run.asked.request()})).exit_code
 
 
-def _embedded_aws(run: LocalRun) -> EmbeddedAws:
+def _embedded_aws(run: LocalRun, command: Command) -> EmbeddedAws:
     from kedro_aws_batch.local import EmbeddedAws, JobDefinitionSettings, service_root  # noqa: PLC0415
 
-    document = state.folder(run.project.path) / "graph.json"
-    write_atomically(document, to_json(run.compiled.document).encode())
+    write_atomically(command.graph, to_json(run.compiled.document).encode())
     settings = run.compiled.document["run"]
     queues, definitions, vcpus = (_asked(run, key) for key in ("job_queue", "job_definition", "vcpus"))
     most = _vcpus(vcpus)
     return EmbeddedAws(
         service=service_root(),
-        graph_document=document,
+        graph_document=command.graph,
         jobs_cwd=run.project.path,
         job_queue=settings["job_queue"],
         job_definition=settings["job_definition"],

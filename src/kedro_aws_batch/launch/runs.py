@@ -1,4 +1,4 @@
-"""Where runs are told of: by the deployed service, by a local run in progress, or by what finished local runs left."""
+"""Where runs are told of: by the deployed service, by local runs in progress, or by what local runs have left."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from kedro_aws_batch._service.dag.problems import listed
 from kedro_aws_batch.aws import embedded_client
 from kedro_aws_batch.client import RunSummary, Service
 from kedro_aws_batch.errors import KedroAwsBatchError, ServiceError
-from kedro_aws_batch.kept import state as kept
+from kedro_aws_batch.kept.commands import in_progress_now
+from kedro_aws_batch.kept.runs import kept_run, kept_runs
 from kedro_aws_batch.wording import counted
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kedro_aws_batch.client import RunState
+    from kedro_aws_batch.kept.runs import KeptRun
 
 #: Runs among which a beginning of an id is looked up: as many as `list_runs` gives.
 LOOKED_THROUGH = 100
@@ -44,67 +46,59 @@ class Runs(Protocol):
 
 
 @dataclass(frozen=True)
-class KeptRuns:
-    """The finished local runs of a project."""
-
-    project: Path
-
-    def describe_run(self, run_id: str) -> RunState:
-        """Return the state in which a run ended."""
-        run = kept.kept_run(self.project, run_id)
-        if run is None:
-            raise ServiceError(f"There is no local run '{run_id}'.", "UnknownRun")
-        return run
-
-    def list_runs(self, status: str | None = None, limit: int | None = None) -> list[RunSummary]:
-        """Return the runs, newest first."""
-        found = [run for run in kept.kept_runs(self.project) if status in (None, run.status)]
-        names = RunSummary.__dataclass_fields__
-        return [RunSummary(**{name: getattr(run, name) for name in names}) for run in found[: limit or 20]]
-
-    def cancel_run(self, run_id: str, _: str | None = None) -> str:
-        """Return the status that a finished run has."""
-        return self.describe_run(run_id).status
-
-
-@dataclass(frozen=True)
 class LocalRuns:
-    """The local runs of a project, for whoever looks for long: the one in progress ends and joins the others."""
+    """The local runs of a project: those that go on, told of by their commands, and those that have ended, by files."""
 
     project: Path
 
     def describe_run(self, run_id: str) -> RunState:
         """Return the state of a run."""
-        return local_runs(self.project).describe_run(run_id)
+        kept = self._kept(run_id)
+        service = None if kept.state.over else _service(self.project, kept.command)
+        if service is None:
+            return kept.state
+        try:
+            return service.describe_run(run_id)
+        except ServiceError as error:
+            if error.type != "Unreachable":
+                raise
+            return self._kept(run_id).state  # its command has just ended
 
     def list_runs(self, status: str | None = None, limit: int | None = None) -> list[RunSummary]:
         """Return the runs, newest first."""
-        return local_runs(self.project).list_runs(status, limit)
+        found: list[RunSummary] = []
+        for kept in kept_runs(self.project):
+            state = kept.state if kept.state.over else self.describe_run(kept.state.run_id)
+            if status in (None, state.status):
+                found.append(RunSummary(**{name: getattr(state, name) for name in RunSummary.__dataclass_fields__}))
+            if len(found) == (limit or 20):
+                break
+        return found
 
     def cancel_run(self, run_id: str, reason: str | None = None) -> str:
-        """Cancel a run and return its status."""
-        return local_runs(self.project).cancel_run(run_id, reason)
+        """Cancel a run and return its status: that of a run that has ended stays what it is."""
+        kept = self._kept(run_id)
+        service = None if kept.state.over else _service(self.project, kept.command)
+        return kept.state.status if service is None else service.cancel_run(run_id, reason)
+
+    def _kept(self, run_id: str) -> KeptRun:
+        kept = kept_run(self.project, run_id)
+        if kept is None:
+            raise ServiceError(f"There is no local run '{run_id}'.", "UnknownRun")
+        return kept
 
 
-def live_client(project: Path, name: str) -> Any | None:
-    """Return a client of the embedded AWS in which a local run of the project is in progress, or None."""
-    live = kept.live(project)
-    if live is None:
-        return None
-    return embedded_client(name, live)
+def live_client(project: Path, run_id: str, name: str) -> Any | None:
+    """Return a client of the embedded AWS in which a local run is in progress, or None once it has ended."""
+    kept = kept_run(project, run_id)
+    live = None if kept is None or kept.state.over else in_progress_now(project).get(kept.command)
+    return None if live is None else embedded_client(name, live)
 
 
-def local_runs(project: Path) -> Runs:
-    """Return what tells of a project's local runs: the one in progress, if there is one."""
-    live = kept.live(project)
-    if live is None:
-        return KeptRuns(project)
-    service = Service(live.service, embedded_client("lambda", live))
-    try:
-        service.list_runs(limit=1)
-    except ServiceError:
-        return KeptRuns(project)  # it was killed, and could not say so
-    return service
+def _service(project: Path, command: str) -> Service | None:
+    """Return the service of a command that is in progress."""
+    live = in_progress_now(project).get(command)
+    return None if live is None else Service(live.service, embedded_client("lambda", live))
 
 
 def find_run(runs: Runs, wanted: str | None, status: Sequence[str] = ()) -> str:

@@ -37,6 +37,7 @@ from kedro_aws_batch.local.place import Place, new_access_key
 from kedro_aws_batch.local.processes import Processes
 from kedro_aws_batch.local.provision import Deployment, Provisioner
 from kedro_aws_batch.local.queues import AtomicSqsBackend
+from kedro_aws_batch.local.storage import Storage
 from kedro_aws_batch.local.tables import AttributeSerializer, PartitionedDynamoDBBackend
 from kedro_aws_batch.local.template import read_service
 from kedro_aws_batch.package.names import names
@@ -145,6 +146,11 @@ class EmbeddedAws:
     def environment(self) -> dict[str, str]:
         """What a process needs in its environment to use it, the access key included."""
         return self._started.place.environment
+
+    @property
+    def storage(self) -> Storage:
+        """What it holds that may outlive it."""
+        return Storage(self._started.place)
 
     if TYPE_CHECKING:
         # The stubs are there in development only.

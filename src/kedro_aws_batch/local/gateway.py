@@ -7,7 +7,6 @@ import json
 import logging
 import re
 import sys
-import threading
 import uuid
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -25,6 +24,7 @@ from kedro_aws_batch.local.admission import Admission
 from kedro_aws_batch.local.errors import ApiError, EmbeddedAwsError
 from kedro_aws_batch.local.functions import AsyncInvoker, Functions, invocation_error
 from kedro_aws_batch.local.loopback import Request, Response
+from kedro_aws_batch.local.tables import ONE_AT_A_TIME
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -50,8 +50,6 @@ class Gateway:
         self._functions = functions
         self._asynchronous = asynchronous
         self._moto = _Dispatcher(create_backend_app)
-        # moto's UpdateItem reads and writes without a lock: claims were won twice.
-        self._dynamodb = threading.Lock()
 
     def __call__(self, request: Request) -> Response:
         """Return the answer, an error's too."""
@@ -74,7 +72,7 @@ class Gateway:
             return self._invoke(unquote(match[1]), request)
         if service == "dynamodb":
             _check_batch_write(request)
-            with self._dynamodb:
+            with ONE_AT_A_TIME:
                 return self._ask_moto(service, request)
         return self._ask_moto(service, request)
 

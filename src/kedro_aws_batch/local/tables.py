@@ -7,7 +7,9 @@ most of what a call took.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import itertools
+import threading
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from moto.core.serialize import JSONSerializer
 from moto.dynamodb.models import DynamoDBBackend
@@ -19,6 +21,18 @@ if TYPE_CHECKING:
 
 #: Types whose values moto keeps as JSON has them.
 _PLAIN = {"S", "N", "BOOL", "NULL", "SS", "NS"}
+
+
+#: moto's UpdateItem reads and writes without a lock, so that claims were won twice: one request is answered at a time.
+ONE_AT_A_TIME = threading.Lock()
+
+
+class Key(NamedTuple):
+    """Where an item lies, as moto has it."""
+
+    table: str
+    hash_key: DynamoType
+    range_key: DynamoType | None
 
 
 class PartitionedTable(Table):
@@ -43,9 +57,36 @@ class PartitionedTable(Table):
 
 
 class PartitionedDynamoDBBackend(DynamoDBBackend):
-    """moto's DynamoDB, of such tables."""
+    """moto's DynamoDB, of such tables; it notes which items are written."""
 
     __module__ = DynamoDBBackend.__module__  # by which moto finds a backend's URLs
+
+    def __init__(self, region_name: str, account_id: str) -> None:
+        super().__init__(region_name=region_name, account_id=account_id)
+        self._writes = itertools.count(1)
+        #: The items that were written, each with the number of its last write.
+        self.written: dict[Key, int] = {}
+
+    def put_item(self, table_name: str, *args: Any, **kwargs: Any) -> Item:
+        """Put an item."""
+        item = super().put_item(table_name, *args, **kwargs)
+        self._note(table_name, (item.hash_key, item.range_key))
+        return item
+
+    def update_item(self, table_name: str, key: dict[str, dict[str, Any]], *args: Any, **kwargs: Any) -> Item:
+        """Change an item."""
+        item = super().update_item(table_name, key, *args, **kwargs)
+        self._note(table_name, self.get_keys_value(self.get_table(table_name), key))
+        return item
+
+    def delete_item(self, table_name: str, key: dict[str, Any], *args: Any, **kwargs: Any) -> Item | None:
+        """Delete an item."""
+        item = super().delete_item(table_name, key, *args, **kwargs)
+        self._note(table_name, self.get_keys_value(self.get_table(table_name), key))
+        return item
+
+    def _note(self, table_name: str, key: tuple[DynamoType, DynamoType | None]) -> None:
+        self.written[Key(table_name, *key)] = next(self._writes)
 
     def create_table(self, *args: Any, **kwargs: Any) -> Table:
         """Create a table."""

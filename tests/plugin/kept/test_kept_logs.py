@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kedro_aws_batch.client import GroupState
-from kedro_aws_batch.kept.logs import log_name, read_log, save_log
+from kedro_aws_batch.client import GroupState, RunState
+from kedro_aws_batch.kept.logs import KEPT_LOGS, KeptLogs, log_name, read_log, save_log
 from kedro_aws_batch.show.logs import Line
 
 if TYPE_CHECKING:
@@ -68,3 +69,37 @@ def test_a_job_without_a_file_has_printed_nothing(tmp_path: Path) -> None:
     assert read_log(tmp_path, group()) == []
     (tmp_path / log_name(group())).write_text("from before there were times\n", encoding="utf-8")
     assert read_log(tmp_path, group()) == [Line(0, 4, "from before there were times", "4-0")]
+
+
+def a_run(*groups: GroupState) -> RunState:
+    return RunState("2026-11-22T13.11.00.000Z", "RUNNING", 1, 1, groups)
+
+
+def test_a_log_grows_as_its_job_prints_and_is_whole_at_its_end(tmp_path: Path) -> None:
+    printed = [(AT, "one"), (AT, "two"), (AT, "three")]
+    pages = Pages({"first": printed, "second": [(AT + 5, "again")]})
+    kept = KeptLogs(tmp_path, pages)
+    going = replace(group("first"), status="RUNNING")
+    file = tmp_path / a_run().run_id / log_name(going)
+
+    kept.keep(a_run(going))
+    assert [line.text for line in read_log(file.parent, going)] == ["one", "two", "three"]
+    printed.append((AT, "four"))
+    kept.keep(a_run(going))
+    kept.keep(a_run(going))
+    assert [line.text for line in read_log(file.parent, going)] == ["one", "two", "three", "four"]
+
+    ended = replace(group("first", "second"), status="SUCCEEDED")
+    kept.keep(a_run(ended))
+    assert [(line.attempt, line.text) for line in read_log(file.parent, ended)][3:] == [(1, "four"), (2, "again")]
+    written = file.stat().st_mtime_ns
+    kept.keep(a_run(ended))
+    assert file.stat().st_mtime_ns == written
+
+
+def test_only_the_last_runs_logs_are_kept(tmp_path: Path) -> None:
+    for number in range(KEPT_LOGS + 3):
+        (tmp_path / f"2026-11-21T13.11.00.{number:03d}Z").mkdir()
+    KeptLogs(tmp_path, Pages({"one": [(AT, "x")]})).keep(a_run(group("one")))
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert (len(names), names[0], names[-1]) == (KEPT_LOGS, "2026-11-21T13.11.00.004Z", a_run().run_id)

@@ -9,14 +9,16 @@ import pytest
 
 from kedro_aws_batch.client import GroupState, RunState, RunSummary
 from kedro_aws_batch.errors import ServiceError
-from kedro_aws_batch.kept import state as kept
-from kedro_aws_batch.launch.runs import KeptRuns, NoSuchRunError, find_run, local_runs
+from kedro_aws_batch.kept.commands import Live, in_progress, in_progress_now
+from kedro_aws_batch.kept.place import folder
+from kedro_aws_batch.kept.runs import CUT_OFF, save_run
+from kedro_aws_batch.launch.runs import LocalRuns, NoSuchRunError, find_run, live_client
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 FIRST, SECOND, THIRD = (f"2026-11-2{day}T10.00.00.000Z" for day in (1, 2, 3))
-LIVE = kept.Live(
+LIVE = Live(
     endpoint_url="http://127.0.0.1:1",
     region="us-east-1",
     service="gone",
@@ -76,43 +78,85 @@ def test_what_names_no_run_or_several_is_said(
     assert str(raised.value).startswith(message)
 
 
+GROUPS = (
+    GroupState(0, ("a", "b"), "SUCCEEDED", parents=(), exit_code=0, resources={"vcpus": 2}),
+    GroupState(1, ("c",), "RUNNING", parents=(0,), job_id="job", job_status="RUNNING", started_at=5),
+    GroupState(2, ("d",), "WAITING", parents=(1,)),
+)
+COUNTS = {"SUCCEEDED": 1, "RUNNING": 1, "WAITING": 1, "CANCELLED": 0, "SKIPPED": 0}
+GOES_ON = RunState(FIRST, "RUNNING", 3, 4, GROUPS, COUNTS, pipelines=("p",), created_at=1, now=9)
+OVER = replace(GOES_ON, status="FAILED", groups=GROUPS[:1], settled=True, ended_at=9)
+
+
 def test_a_finished_local_run_is_told_as_it_ended(tmp_path: Path) -> None:
-    groups = (GroupState(0, ("a", "b"), "FAILED", parents=(), exit_code=1, resources={"vcpus": 2}),)
-    state = RunState(FIRST, "FAILED", 1, 2, groups, {"FAILED": 1}, pipelines=("p",), settled=True, created_at=1, now=2)
-    kept.save_run(tmp_path, state)
-    kept.save_run(tmp_path, replace(state, run_id=SECOND, status="SUCCEEDED"))
-    runs = local_runs(tmp_path)
-    assert isinstance(runs, KeptRuns)
-    assert runs.describe_run(FIRST) == state
+    save_run(tmp_path, OVER)
+    save_run(tmp_path, replace(OVER, run_id=SECOND, status="SUCCEEDED"))
+    runs = LocalRuns(tmp_path)
+    assert runs.describe_run(FIRST) == OVER
     assert [(run.run_id, run.status, run.pipelines) for run in runs.list_runs()] == [
         (SECOND, "SUCCEEDED", ("p",)),
         (FIRST, "FAILED", ("p",)),
     ]
     assert [run.run_id for run in runs.list_runs("FAILED")] == [FIRST]
+    assert [run.run_id for run in runs.list_runs(limit=1)] == [SECOND]
     assert runs.cancel_run(FIRST) == "FAILED"
     with pytest.raises(ServiceError, match="There is no local run"):
         runs.describe_run(THIRD)
 
 
-def test_a_local_run_that_was_killed_is_not_taken_for_one_in_progress(tmp_path: Path) -> None:
-    with kept.in_progress(tmp_path, LIVE):
-        assert isinstance(local_runs(tmp_path), KeptRuns)
-    assert not (kept.folder(tmp_path) / kept.LIVE).exists()
+def test_a_local_run_whose_command_is_gone_was_cut_off_and_is_what_resume_takes(tmp_path: Path) -> None:
+    save_run(tmp_path, replace(OVER, run_id=FIRST))
+    with in_progress(tmp_path) as command:
+        save_run(tmp_path, replace(GOES_ON, run_id=SECOND), command.name)
+    runs = LocalRuns(tmp_path)
+    found = runs.describe_run(SECOND)
+    assert (found.status, found.reason, found.ended_at, found.over) == ("CANCELLED", CUT_OFF, 9, True)
+    assert [group.status for group in found.groups] == ["SUCCEEDED", "CANCELLED", "SKIPPED"]
+    assert found.counts == {"SUCCEEDED": 1, "RUNNING": 0, "WAITING": 0, "CANCELLED": 1, "SKIPPED": 1}
+    assert find_run(runs, None, status=("FAILED", "CANCELLED")) == SECOND
+    assert runs.list_runs()[0].reason == CUT_OFF
+    assert runs.cancel_run(SECOND) == "CANCELLED"
+
+
+def test_a_run_that_was_being_cancelled_when_it_was_cut_off_keeps_its_reason(tmp_path: Path) -> None:
+    save_run(tmp_path, replace(GOES_ON, status="CANCELLED", reason="enough", ended_at=7), "gone")
+    found = LocalRuns(tmp_path).describe_run(FIRST)
+    assert (found.status, found.reason, found.ended_at, found.over) == ("CANCELLED", "enough", 7, True)
+
+
+def test_a_run_whose_command_lives_goes_on(tmp_path: Path) -> None:
+    with in_progress(tmp_path) as command:
+        save_run(tmp_path, GOES_ON, command.name)
+        runs = LocalRuns(tmp_path)
+        assert live_client(tmp_path, FIRST, "logs") is None  # it has not begun to answer
+        assert runs.describe_run(FIRST) == GOES_ON
+        command.reached_at(LIVE)
+        assert live_client(tmp_path, FIRST, "logs") is not None
+        assert runs.describe_run(FIRST) == GOES_ON  # it does not answer any more, and has not ended yet
+        assert runs.list_runs()[0].status == "RUNNING"
+
+
+def test_what_commands_that_were_killed_left_is_cleared_away(tmp_path: Path) -> None:
+    killed = folder(tmp_path) / "commands" / "killed.json"
+    killed.parent.mkdir(parents=True)
+    killed.touch()
+    killed.with_suffix(".graph").touch()
+    assert in_progress_now(tmp_path) == {}
+    with in_progress(tmp_path) as command:
+        command.graph.touch()
+        assert in_progress_now(tmp_path) == {command.name: None}
+        assert sorted(path.suffix for path in killed.parent.iterdir()) == [".graph", ".json"]
+    assert list(killed.parent.iterdir()) == []
 
 
 def test_the_key_of_a_local_run_in_progress_is_its_user_s_alone(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
-        with kept.in_progress(tmp_path, LIVE):
-            assert stat.S_IMODE((kept.folder(tmp_path) / kept.LIVE).stat().st_mode) == 0o600
-            assert kept.live(tmp_path) == LIVE
+        with in_progress(tmp_path) as command:
+            command.reached_at(LIVE)
+            (file,) = (folder(tmp_path) / "commands").iterdir()
+            assert stat.S_IMODE(file.stat().st_mode) == 0o600
+            assert in_progress_now(tmp_path) == {command.name: LIVE}
     finally:
         os.umask(before)
-    assert (kept.live(tmp_path), LIVE.secret_access_key in repr(LIVE)) == (None, False)
-
-
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"endpoint_url": "http://127.0.0.1:1"}', "null"])
-def test_what_says_nothing_of_a_run_in_progress_is_none(tmp_path: Path, content: str) -> None:
-    kept.folder(tmp_path).mkdir(parents=True)
-    (kept.folder(tmp_path) / kept.LIVE).write_text(content)
-    assert (kept.live(tmp_path), isinstance(local_runs(tmp_path), KeptRuns)) == (None, True)
+    assert LIVE.secret_access_key not in repr(LIVE)

@@ -1,0 +1,73 @@
+"""The items of the run table, as local runs keep them: a line for each time, of an item the last line holds.
+
+A line is whole or counts for nothing, so what is kept at a time is kept together.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from typing import TYPE_CHECKING, Any
+
+from kedro_aws_batch.files import write_atomically
+from kedro_aws_batch.stored import Item
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+    from pathlib import Path
+
+#: The id of a run, wherever in an item's key it stands.
+RUN_ID = re.compile(r"\d{4}-\d\d-\d\dT[\d.]{12}Z")
+#: Bytes from which on it is worth while to leave out what has been overwritten.
+WORTHWHILE = 4_000_000
+
+
+def read_items(file: Path, oldest: str = "") -> dict[str, Item]:
+    """Return the items that are kept, by table and key, without those of runs before the oldest that is kept."""
+    found: dict[str, Item] = {}
+    for line in file.read_bytes().split(b"\n") if file.is_file() else ():
+        for table, key, attributes in _read_line(line):
+            name = f"{table} {json.dumps(key, sort_keys=True)}"
+            if attributes is None:
+                found.pop(name, None)
+            else:
+                found[name] = Item(table, key, attributes)
+    found = {name: item for name, item in found.items() if not _is_of_a_run_before(name, oldest)}
+    if file.is_file() and file.stat().st_size > WORTHWHILE:
+        text = _line(found.values())
+        if 2 * len(text) < file.stat().st_size:
+            write_atomically(file, text)
+    return found
+
+
+def _is_of_a_run_before(name: str, run_id: str) -> bool:
+    match = RUN_ID.search(name)
+    return match is not None and match[0] < run_id
+
+
+def _read_line(line: bytes) -> Iterable[tuple[str, dict[str, Any], dict[str, Any] | None]]:
+    """Return the items of a line; none of one that is not whole, since its command was ended as it wrote it."""
+    try:
+        return list(json.loads(line)) if line else ()
+    except ValueError:
+        return ()
+
+
+def _line(items: Iterable[Item]) -> bytes:
+    return json.dumps([(item.table, item.key, item.attributes) for item in items]).encode() + b"\n"
+
+
+def append_items(file: Path, items: Collection[Item]) -> None:
+    """Add a line of items; a file that there is no room for stays as it was."""
+    if not items:
+        return
+    with file.open("ab") as lines:
+        before = lines.tell()
+        try:
+            lines.write((b"\n" if before else b"") + _line(items))  # what is before may be half a line
+            lines.flush()
+            os.fsync(lines.fileno())
+        except OSError:
+            os.truncate(file, before)
+            raise

@@ -1,0 +1,42 @@
+"""Where a project's local runs leave what they leave, and who may change it."""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from kedro_aws_batch.files import write_atomically
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+FOLDER = ".kedro_aws_batch/local"
+
+
+def folder(project: Path) -> Path:
+    """Return where the state of a project's local runs lies."""
+    return project / FOLDER
+
+
+@contextmanager
+def locked(project: Path) -> Iterator[Path]:
+    """Hand out the folder to one at a time; the kernel frees what a command held that was ended."""
+    place = folder(project)
+    if not (place / ".gitignore").is_file():
+        write_atomically(place / ".gitignore", b"*\n")
+    with (place / "lock").open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield place
+
+
+def forget(project: Path) -> None:
+    """Start from nothing."""
+    with locked(project) as place:
+        for each in place.iterdir():
+            if each.is_dir():
+                shutil.rmtree(each)
+            elif each.name not in ("lock", ".gitignore"):
+                each.unlink()

@@ -1,0 +1,88 @@
+"""Keeps a local run as it goes, so that whatever ends its command, little is lost."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from kedro_aws_batch.errors import ProjectError
+from kedro_aws_batch.kept.place import folder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from kedro_aws_batch.client import RunState, RunSummary, Service, Started
+    from kedro_aws_batch.kept.logs import KeptLogs
+    from kedro_aws_batch.kept.state import State
+    from kedro_aws_batch.show.display import Display
+
+#: Keeping takes at most one part in so many of the time.
+SHARE = 10
+
+
+@dataclass
+class Keeping:
+    """The service of a local run: whenever it tells of a run in which something has changed, that is kept."""
+
+    service: Service
+    state: State
+    logs: KeptLogs
+    display: Display
+    clock: Callable[[], float] = time.monotonic
+    _last: RunState | None = field(default=None, init=False)
+    _told: Any = field(default=None, init=False)
+    _next: float = field(default=0, init=False)
+    _trouble: str = field(default="", init=False)
+
+    def start_run(self, request: Mapping[str, Any]) -> Started:
+        """Start a run."""
+        started = self.service.start_run(request)
+        self.describe_run(started.run_id)
+        return started
+
+    def describe_run(self, run_id: str) -> RunState:
+        """Return the state of a run."""
+        self._last = self.service.describe_run(run_id)
+        try:
+            self._keep(self._last)
+        except OSError as error:
+            self._warn(error)
+        return self._last
+
+    def list_runs(self, status: str | None = None, limit: int | None = None) -> list[RunSummary]:
+        """Return runs, newest first."""
+        return self.service.list_runs(status, limit)
+
+    def cancel_run(self, run_id: str, reason: str | None = None) -> str:
+        """Cancel a run and return its status."""
+        return self.service.cancel_run(run_id, reason)
+
+    def finish(self) -> None:
+        """Keep what there is at the end of the command. Raises ProjectError if that can't be."""
+        try:
+            self.state.save(self._last)
+            self.state.close()
+        except OSError as error:
+            raise ProjectError(
+                f"What the run has made could not be kept in '{folder(self.state.project)}': {error.strerror}. "
+                "What was kept before is there: make room, then resume the run."
+            ) from error
+
+    def _keep(self, run: RunState) -> None:
+        self.logs.keep(run)
+        told = (run.status, run.settled, [(group.status, group.attempt) for group in run.groups])
+        began = self.clock()
+        if told != self._told and (run.over or began >= self._next):
+            self.state.save(run)
+            self._told, self._next = told, began + SHARE * (self.clock() - began)
+
+    def _warn(self, error: OSError) -> None:
+        """Say once that nothing more can be kept: the run itself goes on, and there may be room again later."""
+        if self._trouble != error.strerror:
+            self._trouble = str(error.strerror)
+            place = folder(self.state.project)
+            self.display.note(
+                f"The run goes on, but can't be kept in '{place}': {error.strerror}. Make room before it ends.",
+                "yellow",
+            )

@@ -1,0 +1,115 @@
+"""What the embedded AWS holds that may outlive it: objects and items, read and put back without a request for each."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from moto.dynamodb.models import dynamodb_backends
+from moto.dynamodb.models.dynamo_type import DynamoType
+from moto.s3.models import s3_backends
+
+from kedro_aws_batch.local.tables import ONE_AT_A_TIME, Key, PartitionedDynamoDBBackend
+from kedro_aws_batch.stored import Item
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from moto.s3.models import S3Backend
+
+    from kedro_aws_batch.local.place import Place
+    from kedro_aws_batch.stored import Objects
+
+
+@dataclass(frozen=True)
+class Written:
+    """The items that were written since they were last kept, all as of one moment."""
+
+    items: tuple[Item, ...]
+    writes: Mapping[Key, int]
+
+
+class Storage:
+    """Objects and items of an embedded AWS that runs."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+
+    def objects(self) -> Objects:
+        """Return what is there, buckets without objects, too; of an object's versions the newest."""
+        buckets = list(self._s3.buckets.items())
+        return {
+            name: {key: one.etag.strip('"') for key in list(dict.keys(bucket.keys)) if (one := bucket.keys.get(key))}
+            for name, bucket in buckets
+        }
+
+    def read(self, bucket: str, key: str, etag: str) -> bytes | None:
+        """Return an object's content; None if there is another by now, or none."""
+        found = self._s3.buckets[bucket].keys.get(key)
+        if found is None or found.etag.strip('"') != etag:
+            return None
+        return bytes(found.value)
+
+    def create_bucket(self, bucket: str) -> None:
+        """Create a bucket, unless there is one."""
+        if bucket not in self._s3.buckets:
+            self._s3.create_bucket(bucket, self._place.region)
+
+    def put_object(self, bucket: str, key: str, content: bytes, etag: str) -> None:
+        """Put an object with the ETag that it had."""
+        self._s3.put_object(bucket, key, content, etag=etag)
+
+    def put_items(self, items: Iterable[Item]) -> None:
+        """Put items into those of their tables that there are; they count as kept."""
+        with ONE_AT_A_TIME:
+            before = dict(self._dynamodb.written)
+            for item in items:
+                if item.attributes is not None and item.table in self._dynamodb.tables:
+                    self._dynamodb.put_item(item.table, dict(item.attributes))
+            self._dynamodb.written = before
+
+    def written(self) -> Written:
+        """Return the items that were written since they were last kept."""
+        with ONE_AT_A_TIME:
+            writes = dict(self._dynamodb.written)
+            return Written(tuple(self._item(key) for key in writes), writes)
+
+    def kept(self, written: Written) -> None:
+        """Take items for kept, but for those that were written again meanwhile."""
+        with ONE_AT_A_TIME:
+            for key, number in written.writes.items():
+                if self._dynamodb.written.get(key) == number:
+                    del self._dynamodb.written[key]
+
+    def _item(self, key: Key) -> Item:
+        table = self._dynamodb.tables[key.table]
+        names = (name for name in (table.hash_key_attr, table.range_key_attr) if name is not None)
+        values = (value for value in (key.hash_key, key.range_key) if value is not None)
+        found = table.get_item(key.hash_key, key.range_key)
+        return Item(
+            table=key.table,
+            key={name: _json(value) for name, value in zip(names, values, strict=True)},
+            attributes=None if found is None else {name: _json(value) for name, value in found.attrs.items()},
+        )
+
+    @property
+    def _s3(self) -> S3Backend:
+        return s3_backends[self._place.account]["aws"]
+
+    @property
+    def _dynamodb(self) -> PartitionedDynamoDBBackend:
+        backend = dynamodb_backends[self._place.account][self._place.region]
+        assert isinstance(backend, PartitionedDynamoDBBackend)  # noqa: S101 - `_Running` has seen to it
+        return backend
+
+
+def _json(value: Any) -> Any:
+    """Return a value of moto's as DynamoDB's JSON has it; a copy, since moto changes sets in place."""
+    if isinstance(value, DynamoType):
+        return {value.type: _json(value.value)}
+    if isinstance(value, dict):
+        return {key: _json(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_json(one) for one in value]
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else value

@@ -1,0 +1,22 @@
+"""What an AWS stores, as it is carried from one embedded AWS to the next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: The ETags of objects, by bucket and key.
+Objects = dict[str, dict[str, str]]
+
+
+@dataclass(frozen=True)
+class Item:
+    """An item of a table, in DynamoDB's own JSON."""
+
+    table: str
+    key: Mapping[str, Any]
+    #: None once it is deleted.
+    attributes: Mapping[str, Any] | None
