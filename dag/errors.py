@@ -14,6 +14,10 @@ class DagError(ValueError):
 
     #: What a program may make of it, besides the message.
     details: Mapping[str, Any] | None = None
+    #: Of a request: the field that is wrong, if it is one of those there are.
+    field: str | None = None
+    #: Whether the message may quote a request, which not all who read logs may read.
+    quotes_request = True
 
     @property
     def kind(self) -> str:
@@ -24,12 +28,18 @@ class DagError(ValueError):
 class InvalidGraphError(DagError):
     """The graph document can't be read, or is of another format."""
 
+    quotes_request = False
+
 
 class InvalidRequestError(DagError):
     """The request names what doesn't exist, or asks for what can't be."""
 
     #: Where several things are wrong: all of them. The message has the first.
     problems: Sequence[Problem] = ()
+
+    def __init__(self, message: str, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
 
     @classmethod
     def of(cls, problems: Sequence[Problem]) -> InvalidRequestError:
@@ -58,6 +68,8 @@ class NotAllowedError(DagError):
 
 class NotReadyError(DagError):
     """A queue or definition that the run needs isn't there, or takes no jobs at the moment."""
+
+    quotes_request = False  # but for the names of what the deployment allows
 
 
 class NotSettledError(DagError):

@@ -43,15 +43,32 @@ def check(function: str, request: Any) -> dict[str, Any]:
         _validator(function)(given)
     except fastjsonschema.JsonSchemaValueException as error:
         what = error.message.removeprefix("data.").removeprefix("data ")
-        raise InvalidRequestError(f"The request of {function} is not right: {what}.") from error
+        field = str(error.path[1]) if len(error.path) > 1 else None
+        raise InvalidRequestError(f"The request of {function} is not right: {what}.", field) from error
     return given
 
 
-def answering(function: str, request: Any, act: Callable[[dict[str, Any]], Reply]) -> Reply:
+def told(error: DagError) -> dict[str, Any]:
+    """Return what a log may tell of a refusal: more people read logs than may read a run's parameters."""
+    reason = {} if error.quotes_request else {"reason": str(error)}
+    return {"error": error.kind, "field": error.field, **reason}
+
+
+def log_refusal(error: DagError) -> None:
+    """Say in the log that a request was refused."""
+    logger.info("request refused", **told(error))
+
+
+def answering(
+    function: str,
+    request: Any,
+    act: Callable[[dict[str, Any]], Reply],
+    refused: Callable[[DagError], None] = log_refusal,
+) -> Reply:
     """Return what `act` makes of a request, or the refusal as an answer (docs/contracts.md)."""
     try:
         return act(check(function, request))
     except DagError as error:
-        logger.info("request refused", error=error.kind, error_message=str(error))
+        refused(error)
         details = {"details": error.details} if error.details else {}
         return {"error": {"type": error.kind, "message": str(error), **details}}

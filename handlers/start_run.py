@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from handlers.requests import Reply, answering
+from dag.errors import DagError
+from handlers.requests import Reply, answering, log_refusal, told
 from handlers.service import Context, counts, dispatcher, logger, source
 from runs.counting import Count
 from runs.creation import start
@@ -25,11 +26,13 @@ def handler(event: Any, context: Context) -> Reply:
         }
         return answer | ({"resumed": run.resumed} if run.resumed else {})
 
-    answer = answering("start_run", event, act)
-    if "error" in answer and _scheduled(event):
-        logger.error("scheduled run refused", reason=answer["error"]["message"])  # nobody else reads the answer
-        counts.add({Count.FAILED_RUNS.value: 1})
-    return answer
+    return answering("start_run", event, act, _missed if _scheduled(event) else log_refusal)
+
+
+def _missed(error: DagError) -> None:
+    """Let an operator know of a run that did not start: nobody reads what a schedule is answered."""
+    logger.error("scheduled run refused", **told(error))
+    counts.add({Count.FAILED_RUNS.value: 1})
 
 
 def _scheduled(event: Any) -> bool:

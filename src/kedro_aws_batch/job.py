@@ -1,8 +1,8 @@
 """What runs in a job's container: `python -m kedro_aws_batch.job`.
 
-Its first line is the equivalent `kedro run`; once the nodes have run or failed, it says what it has used. It exits with
-0 only if all nodes ran and the session ended, which the child that runs them proves. Otherwise it exits with 1 and the
-traceback on stderr, or with what the child exited with.
+Its first line is the equivalent `kedro run`, with the names of parameters and not their values. Once the nodes have run
+or failed, it says what it has used. It exits with 0 only if all nodes ran and the session ended, which the child that
+runs them proves. Otherwise it exits with 1 and the traceback on stderr, or with what the child exited with.
 """
 
 from __future__ import annotations

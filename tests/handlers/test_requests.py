@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from dag.errors import InvalidRequestError
-from handlers.requests import answering, check
+from dag.errors import DagError, GraphMismatchError, InvalidRequestError, NotReadyError
+from handlers.requests import answering, check, told
 
 SCHEMAS = Path(__file__).parents[2] / "handlers" / "schemas"
 
@@ -43,6 +43,37 @@ def test_a_refusal_is_an_answer_and_anything_else_escapes() -> None:
     }
     with pytest.raises(ZeroDivisionError):
         answering("list_runs", {}, lambda _: {"no": 1 // 0})
+
+
+@pytest.mark.parametrize(
+    ("request_", "field"),
+    [
+        ({"params": "top-secret"}, "params"),
+        ({"load_versions": {"top-secret": 1}}, "load_versions"),
+        ({"top-secret": "top-secret"}, None),
+        ({"description": "top-secret" * 1000}, "description"),
+        (["top-secret"], None),
+    ],
+)
+def test_the_log_tells_of_a_refusal_the_kind_and_the_field_and_nothing_that_was_sent(
+    monkeypatch: pytest.MonkeyPatch, request_: object, field: str | None
+) -> None:
+    lines: list[dict[str, object]] = []
+    monkeypatch.setattr("handlers.requests.logger.info", lambda message, **told: lines.append({message: told}))
+    answer = answering("start_run", request_, lambda _: {})
+    assert answer["error"]["type"] == "InvalidRequest"
+    assert lines == [{"request refused": {"error": "InvalidRequest", "field": field}}]
+
+
+@pytest.mark.parametrize("error", [each for each in DagError.__subclasses__() if each.quotes_request])
+def test_a_message_that_may_quote_the_request_stays_with_the_caller(error: type[DagError]) -> None:
+    raised = error("top-secret", None) if error is GraphMismatchError else error("top-secret")
+    assert "top-secret" not in str(told(raised))
+
+
+def test_that_batch_takes_no_jobs_is_told_with_its_reason() -> None:
+    reason = "The job queue 'q' is DISABLED."
+    assert told(NotReadyError(reason)) == {"error": "NotReady", "field": None, "reason": reason}
 
 
 @pytest.mark.parametrize("path", sorted(SCHEMAS.glob("*.json")), ids=lambda path: path.stem)

@@ -71,16 +71,16 @@ def test_a_compressed_payload_is_read_like_a_plain_one() -> None:
     assert read({"format": 1, "packed": packed}) == read(PLAIN)
 
 
-def test_the_equivalent_command_is_quoted_for_a_shell() -> None:
+def test_the_equivalent_command_is_quoted_for_a_shell_and_tells_no_parameter_s_value() -> None:
     payload = Payload(
         run_id=RUN,
         nodes=("a b", "c"),
         environment="aws_batch",
         pipelines=("x", "y"),
-        params={"model": {"rate": 0.5, "name": "a b"}},
+        params={"model": {"rate": 0.5, "name": "a secret"}},
         load_versions={"ds": RUN},
     )
     assert payload.command() == (
-        "kedro run '--nodes=a b,c' --env=aws_batch --pipelines=x,y '--params=model.rate=0.5,model.name=a b' "
+        "kedro run '--nodes=a b,c' --env=aws_batch --pipelines=x,y '--params=model.rate=…,model.name=…' "
         f"--load-versions=ds:{RUN}"
     )

@@ -68,7 +68,7 @@ def test_a_run_is_looked_at_read_cancelled_and_resumed(there: Deployed) -> None:
 
     logs = call("logs", first[:-2])
     assert re.search(r"^first +\| kedro run --nodes=first ", logs.output, re.MULTILINE), logs.output
-    assert re.search(r"^second +\| kedro run --nodes=second .*way=sleep", logs.output, re.MULTILINE)
+    assert re.search(r"^second +\| kedro run --nodes=second .*--params=way=…", logs.output, re.MULTILINE)
     only = call("logs", "first").output.splitlines()
     assert only[0].startswith("kedro run --nodes=first")
     assert "Did you mean 'first'?" in call("logs", "frist").stderr

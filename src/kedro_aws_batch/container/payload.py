@@ -37,13 +37,16 @@ class Payload:
     conf_source: str | None = None
 
     def command(self) -> str:
-        """Return the `kedro run` that does the same, for people to read."""
+        """Return the `kedro run` that does the same, for people to read; run parameters by their names alone.
+
+        More people read logs than may read a run's parameters.
+        """
         words = ["kedro", "run", f"--nodes={','.join(self.nodes)}"]
         if self.environment:
             words.append(f"--env={self.environment}")
         words.append(f"--pipelines={','.join(self.pipelines)}")
         if self.params:
-            words.append(f"--params={','.join(f'{key}={value}' for key, value in _flat(self.params))}")
+            words.append(f"--params={','.join(f'{name}=…' for name in _names(self.params))}")
         if self.load_versions:
             pins = ",".join(f"{name}:{version}" for name, version in sorted(self.load_versions.items()))
             words.append(f"--load-versions={pins}")
@@ -146,9 +149,9 @@ def _number(value: Any, default: int) -> int:
         return default
 
 
-def _flat(params: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def _names(params: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
     for key, value in params.items():
         if isinstance(value, dict) and value:
-            yield from _flat(value, f"{prefix}{key}.")
+            yield from _names(value, f"{prefix}{key}.")
         else:
-            yield f"{prefix}{key}", value
+            yield f"{prefix}{key}"
