@@ -33,7 +33,8 @@ class JobEnd:
 def read_job(detail: Mapping[str, Any]) -> JobEnd | None:
     """Return how one of our jobs ended, or None for a foreign job, one that has not ended, or an array's parent.
 
-    Unknown fields are passed by, and `container` may be empty: only name, id and status are sure to be there.
+    Unknown fields are passed by, and `container` may be empty: only name, id and status are sure to be there. What is
+    of another kind than it should be counts as absent, but how the job ended is told all the same.
     """
     name = read_job_name(str(detail.get("jobName", "")))
     if name is None or detail.get("status") not in _ENDED:
@@ -45,22 +46,31 @@ def read_job(detail: Mapping[str, Any]) -> JobEnd | None:
     attempts = detail.get("attempts") or []
     container = detail.get("container") or (attempts[-1].get("container") if attempts else None) or {}
     outcome = Outcome(
-        Mark(name.group, name.attempt),
-        succeeded,
-        None if succeeded else _reason(detail, container),
-        detail.get("jobId"),
-        detail["jobName"],
-        detail.get("createdAt"),
-        attempts[-1].get("startedAt") if len(attempts) > 1 else detail.get("startedAt"),
-        detail.get("stoppedAt"),
-        container.get("exitCode"),
-        container.get("logStreamName"),
-        log_group(container),
-        log_streams(detail)[:-1] or None,
-        max(1, len(attempts)),
+        mark=Mark(name.group, name.attempt),
+        succeeded=succeeded,
+        reason=None if succeeded else _reason(detail, container),
+        job_id=_text(detail.get("jobId")),
+        name=detail["jobName"],
+        created_at=_whole(detail.get("createdAt")),
+        started_at=_whole(attempts[-1].get("startedAt") if len(attempts) > 1 else detail.get("startedAt")),
+        ended_at=_whole(detail.get("stoppedAt")),
+        exit_code=_whole(container.get("exitCode")),
+        log_stream=_text(container.get("logStreamName")),
+        log_group=log_group(container),
+        earlier_streams=log_streams(detail)[:-1] or None,
+        tries=max(1, len(attempts)),
         earlier_times=earlier_times(detail) or None,
     )
-    return JobEnd(name, outcome, index)
+    return JobEnd(name, outcome, _whole(index))
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _whole(value: Any) -> int | None:
+    """Return a whole number as the run table keeps it."""
+    return value if type(value) is int and abs(value) < 10**18 else None
 
 
 def log_group(container: Mapping[str, Any]) -> str | None:
@@ -74,7 +84,8 @@ def log_streams(detail: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the log streams of the attempts that Batch has made, oldest first."""
     containers = [attempt.get("container") or {} for attempt in detail.get("attempts") or []]
     containers.append(detail.get("container") or {})
-    return tuple(dict.fromkeys(one["logStreamName"] for one in containers if one.get("logStreamName")))
+    names = (_text(one.get("logStreamName")) for one in containers)
+    return tuple(dict.fromkeys(name for name in names if name))
 
 
 def earlier_times(detail: Mapping[str, Any]) -> tuple[int, ...]:
@@ -85,10 +96,10 @@ def earlier_times(detail: Mapping[str, Any]) -> tuple[int, ...]:
     attempts = list(detail.get("attempts") or [])
     if detail.get("status") in _ENDED:
         attempts = attempts[:-1]
-    times = [(one.get("startedAt"), one.get("stoppedAt")) for one in attempts]
+    times = [(_whole(one.get("startedAt")), _whole(one.get("stoppedAt"))) for one in attempts]
     return tuple(at for begun, ended in times if begun is not None and ended is not None for at in (begun, ended))
 
 
 def _reason(detail: Mapping[str, Any], container: Mapping[str, Any]) -> str:
-    parts = [part for part in (detail.get("statusReason"), container.get("reason")) if part]
+    parts = [part for part in (_text(detail.get("statusReason")), _text(container.get("reason"))) if part]
     return "; ".join(dict.fromkeys(parts))[:LONGEST_REASON] or NO_REASON

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -14,6 +15,11 @@ from dag.errors import DagError, InvalidRequestError, did_you_mean
 from handlers.service import logger
 
 Reply = dict[str, Any]
+
+
+#: How deep a request's fields may be nested.
+DEEPEST = 64
+_HALF = re.compile("[\ud800-\udfff]")
 
 
 @cache
@@ -32,6 +38,7 @@ def check(function: str, request: Any) -> dict[str, Any]:
     """Return a request that fits its schema; fields that are null count as absent. Raises InvalidRequestError."""
     if not isinstance(request, dict):
         raise InvalidRequestError(f"A request of {function} is a JSON object, not {type(request).__name__}.")
+    _refuse_no_text(function, request)
     given = {name: value for name, value in request.items() if value is not None}
     known = schema(function)["properties"]
     for name in given:
@@ -46,6 +53,25 @@ def check(function: str, request: Any) -> dict[str, Any]:
         field = str(error.path[1]) if len(error.path) > 1 else None
         raise InvalidRequestError(f"The request of {function} is not right: {what}.", field) from error
     return given
+
+
+def _refuse_no_text(function: str, request: dict[str, Any]) -> None:
+    """Refuse what JSON can say and nothing that a request passes through can keep."""
+    for name, value in request.items():
+        known = name if name in schema(function)["properties"] else None
+        left = [(name, 0), (value, 0)]
+        while left:
+            part, depth = left.pop()
+            if isinstance(part, str) and _HALF.search(part):
+                raise InvalidRequestError(f"A text in {_field(known)} holds half of a character (a surrogate).", known)
+            inner = [*part, *part.values()] if isinstance(part, dict) else part if isinstance(part, list) else ()
+            if inner and depth == DEEPEST:
+                raise InvalidRequestError(f"The {_field(known)} is nested more than {DEEPEST} deep.", known)
+            left += [(each, depth + 1) for each in inner]
+
+
+def _field(name: str | None) -> str:
+    return f"field '{name}'" if name else "field that the function doesn't have"
 
 
 def told(error: DagError) -> dict[str, Any]:

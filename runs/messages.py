@@ -158,19 +158,21 @@ def _read(record: Mapping[str, Any], log: Log) -> tuple[str | None, JobEnd | tup
     """Return the run that a message concerns, if it is for us, and its news, if it is an event."""
     try:
         body = json.loads(record["body"])
+        json.dumps(body, ensure_ascii=False).encode()  # JSON can say half of a character, and nothing else can
         if "advance" in body:
             run_id = body["advance"]["run_id"]
             if not is_run_id(run_id):
-                raise ValueError(f"'{run_id}' is no run id")  # noqa: TRY301 - said in the log with the others
+                raise ValueError("what is to be advanced is no run id")  # noqa: TRY301 - said in the log with the others
             return run_id, None
         detail = body["detail"]
         if body.get("detail-type") == QUEUE_BLOCKED:
             name, blocked = read_job_name(str(detail.get("jobName"))), read_blocked(detail)
             return (name.run_id, (name, blocked)) if name and blocked else (None, None)
         end = read_job(detail)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        told = {"message_id": record["messageId"], "why": repr(error), "body": str(record["body"])[:500]}
-        log.error("malformed message", **told)  # noqa: TRY400 - why is enough
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        # Without the body: events have the environment of jobs, which is not for all who read logs.
+        why = f"{type(error).__name__}: {error}"
+        log.error("malformed message", message_id=record["messageId"], why=why, size=len(record["body"]))  # noqa: TRY400
         return None, None
     if end is None:
         log.info("event of a foreign job", job_name=detail.get("jobName"), job_status=detail.get("status"))

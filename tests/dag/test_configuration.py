@@ -12,7 +12,7 @@ from dag.layers import Layers
 WRONG: list[tuple[Any, list[str]]] = [
     (5, [": must hold keys and values, not 5."]),
     ({"max_worker": 5}, [".max_worker: is not a key that exists. Did you mean 'max_workers'?"]),
-    ({"max_workers": True}, [".max_workers: must be a whole number, at least 1, not True."]),
+    ({"max_workers": True}, [".max_workers: must be a whole number from 1 to 1000000, not True."]),
     (
         {"on_failure": "abrot", "array_jobs": "no", "group_by": "memory"},
         [

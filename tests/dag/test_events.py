@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from dag.events import JobEnd, earlier_times, log_streams, read_job
 from dag.jobs import JobName
-from dag.records import LONGEST_REASON, Outcome
+from dag.records import LONGEST_REASON, NO_REASON, Outcome
 from dag.shards import Mark
 
 EVENTS = Path(__file__).parents[1] / "golden" / "events"
@@ -182,3 +182,17 @@ def test_the_times_of_attempts_on_hosts_that_were_reclaimed_are_told_apart_from_
     all_of_them = (begun[0], ended[0], begun[1], ended[1], begun[2], ended[2])
     assert earlier_times(never_began) == earlier_times(goes_on) == all_of_them
     assert outcome("succeeded").earlier_times is None
+
+
+@pytest.mark.parametrize("wrong", [5, 10**40, True, None, [], {}, ["x"], {"x": 1}, 1.5], ids=repr)
+def test_that_a_job_ended_is_told_whatever_else_its_event_has(wrong: Any) -> None:
+    told = detail("failed")
+    told.update({"jobId": wrong, "createdAt": "then", "startedAt": 1e300, "stoppedAt": [1], "statusReason": wrong})
+    told["container"] = {"exitCode": "1", "logStreamName": wrong, "reason": wrong}
+    told["attempts"] = [{"container": {"logStreamName": wrong}, "startedAt": "x", "stoppedAt": wrong}] * 2
+    end = read_job(told)
+    assert end is not None
+    assert (end.name, end.outcome) == (
+        JobName("spaceflights", RUN_ID, 3, 0),
+        Outcome(Mark(3), succeeded=False, reason=NO_REASON, name=told["jobName"], tries=2),
+    )

@@ -158,7 +158,7 @@ REFUSALS: list[tuple[dict[str, Any], type[DagError], str]] = [
         InvalidRequestError,
         "load_versions names 'rawr', which no pipeline uses. Did you mean 'raw'?",
     ),
-    ({"max_workers": 0}, InvalidRequestError, "max_workers: must be a whole number, at least 1, not 0."),
+    ({"max_workers": 0}, InvalidRequestError, "max_workers: must be a whole number from 1 to 1000000, not 0."),
     (
         {"on_failure": "abrot"},
         InvalidRequestError,

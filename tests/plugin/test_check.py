@@ -65,7 +65,7 @@ def test_all_problems_come_at_once_errors_first(make_project: Make) -> None:
         ({"zzz": 1}, "aws_batch.zzz: is not a key that exists. There are: job_queue, job_definition,"),
         ({"job_queue": "my queue"}, "'-' and '_', a letter or digit first, not 'my queue'."),
         ({"job_definition": "arn:aws:batch:x"}, "(give the name, not the ARN)"),
-        ({"max_workers": 0}, "aws_batch.max_workers: must be a whole number, at least 1, not 0."),
+        ({"max_workers": 0}, "aws_batch.max_workers: must be a whole number from 1 to 1000000, not 0."),
         ({"max_workers": True}, "not True."),
         ({"on_failure": "abrot"}, "must be one of abort, drain, continue, not 'abrot'. Did you mean 'abort'?"),
         ({"group_by": "memory"}, "must be a list of 'memory', 'namespace' and 'tag:<name>', not 'memory'."),

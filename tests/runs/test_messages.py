@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from runs.advance import Dispatcher
 from runs.messages import FULL, take, take_all
+from runs.plans import Plans
 from tests.runs.stage import Stage, messages
+from tests.silence import Silence
 from tests.simulation.batch import SimulatedJob
 from tests.simulation.graphs import chain, document, fan
 
@@ -39,6 +43,30 @@ def test_a_message_that_no_delivery_would_mend_is_done_with(body: object) -> Non
     stage = Stage(document(chain(1)))
     assert take(stage.dispatcher, [_record(body)]).failed == []
     assert stage.table._runs == {}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "a secret",
+        {"detail": "a secret"},
+        {"advance": {"run_id": "a secret"}},
+        {"detail": {"jobName": "a secret", "x": "\ud800"}},
+        {"detail-type": "Batch Job Queue Blocked", "detail": ["a secret"]},
+    ],
+)
+def test_a_message_that_no_delivery_would_mend_is_told_of_without_what_is_in_it(body: object) -> None:
+    lines: list[dict[str, Any]] = []
+
+    class Kept(Silence):
+        def error(self, msg: object, /, **fields: Any) -> None:
+            lines.append({"message": msg, **fields})
+
+    dispatcher = Stage(document(chain(1))).dispatcher
+    take(Dispatcher(replace(dispatcher.ports, log=Kept()), Plans()), [_record(body)])
+    (line,) = lines
+    assert (line["message"], line["message_id"], line["size"] > 0) == ("malformed message", "m", True)
+    assert "secret" not in json.dumps(line)
 
 
 def test_an_event_of_another_projects_job_with_our_run_id_changes_nothing() -> None:

@@ -1,0 +1,310 @@
+"""Whatever a function is sent, it answers or refuses: no request, event or message ends it with an error.
+
+The functions run on a stage, whose table takes what DynamoDB takes. What is sent is JSON, as Lambda parses it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass, replace
+from pathlib import Path
+from types import UnionType
+from typing import Any, get_args, get_type_hints
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from dag.request import Allowed
+from handlers.requests import schema
+from runs.advance import Dispatcher
+from runs.creation import Source
+from tests.runs.stage import Stage, messages
+from tests.silence import Silence
+from tests.simulation.graphs import DEFINITION, HOME, QUEUE, document
+
+EVENTS = sorted((Path(__file__).parents[1] / "golden/events").glob("*.json"))
+ANSWERING = ("start_run", "describe_run", "list_runs", "cancel_run", "next_group")
+RUN_ID = "2026-11-22T13.11.00.123Z"
+#: What is there, what is nearly there, and what no encoding has: half of a surrogate pair.
+WORDS = ("n0", "n1", "d0", "d9", "__default__", "memory", "tag:x", "job", "kedro-run", "abort", QUEUE, DEFINITION, "")
+TEXTS = st.one_of(st.sampled_from(WORDS), st.text(max_size=6), st.just("\ud800"), st.just("x" * 2000))
+SCALARS = st.one_of(
+    st.none(), st.booleans(), st.integers(-3, 5), st.just(10**40), st.just(1e308), st.floats(allow_nan=False), TEXTS
+)
+JSON: st.SearchStrategy[Any] = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3), max_leaves=6
+)
+RESOURCES = st.dictionaries(
+    st.sampled_from(
+        ["vcpus", "memory", "gpus", "timeout", "attempts", "job_definition", "job_queue", "environment", "priority"]
+    )
+    | TEXTS,
+    JSON,
+    max_size=3,
+)
+OVERRIDES = st.fixed_dictionaries(
+    {},
+    optional={
+        "group_by": JSON | st.lists(st.sampled_from(["memory", "namespace", "tag:x"])),
+        "max_workers": JSON,
+        "array_jobs": JSON,
+        "on_failure": JSON,
+        "job_command": JSON,
+        "memory_retry": JSON | st.just({"factor": 2, "max": 4000}),
+        "job_queue": JSON,
+        "job_definition": JSON,
+        "service": JSON,
+        "resources": JSON
+        | st.fixed_dictionaries(
+            {},
+            optional={
+                "default": RESOURCES | JSON,
+                "tags": JSON,
+                "namespaces": JSON,
+                "nodes": st.dictionaries(TEXTS, RESOURCES | JSON, max_size=2),
+            },
+        ),
+    },
+)
+
+
+def of_type(field: Mapping[str, Any]) -> st.SearchStrategy[Any]:
+    """Return values that fit the type of a schema's field, if not all that it says."""
+    kinds: dict[str, st.SearchStrategy[Any]] = {
+        "string": st.sampled_from(field["enum"]) if "enum" in field else TEXTS | st.just(RUN_ID),
+        "integer": st.integers(0, 3) | st.just(10**40),
+        "array": st.lists(TEXTS, max_size=3),
+        "object": st.dictionaries(TEXTS, JSON, max_size=3),
+    }
+    return kinds[field["type"]]
+
+
+def requests(function: str) -> st.SearchStrategy[Any]:
+    known = {name: of_type(field) | JSON for name, field in schema(function)["properties"].items()}
+    if function == "start_run":
+        known["params"] |= st.builds(lambda ours: {"aws_batch": ours}, OVERRIDES)
+        known["nodes"] |= st.just(["n0"])
+    right = {name: of_type(schema(function)["properties"][name]) for name in schema(function).get("required", ())}
+    more = {name: values for name, values in known.items() if name not in right}
+    return st.one_of(
+        JSON, st.fixed_dictionaries({}, optional=known), *[st.fixed_dictionaries(right, optional=more)] * 2
+    )
+
+
+@dataclass(frozen=True)
+class Context:
+    """What powertools and the functions read of Lambda's context."""
+
+    aws_request_id: str = "0123"
+    function_name: str = "function"
+    function_version: str = "$LATEST"
+    memory_limit_in_mb: int = 512
+    invoked_function_arn: str = "arn:aws:lambda:eu-west-1:123456789012:function:function"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 60_000
+
+
+class Outspoken(Silence):
+    """A log in which what nobody expected is a failure of the test."""
+
+    def exception(self, msg: object, /, **told: Any) -> None:
+        raise AssertionError(f"{msg}: {told}") from sys.exc_info()[1]
+
+
+class Strict:
+    """A run table that is told nothing that DynamoDB would refuse or could not keep."""
+
+    def __init__(self, table: Any) -> None:
+        self._table = table
+
+    def __getattr__(self, name: str) -> Any:
+        def call(*given: Any, **named: Any) -> Any:
+            for value in (*given, *named.values()):
+                kept(value)
+            return getattr(self._table, name)(*given, **named)
+
+        return call
+
+
+#: Kinds of fields that are written as they are.
+PLAIN = (str, int, bool, type(None))
+#: What the table keeps as JSON, whose numbers may be of any size.
+AS_TEXT = {"request"}
+
+
+def kept(value: Any) -> None:
+    """Fail for what is no text, for what is of another kind than its field, and for more digits than DynamoDB keeps."""
+    if isinstance(value, str):
+        value.encode()
+    elif isinstance(value, int):
+        assert abs(value) < 10**38
+    elif isinstance(value, Mapping):
+        kept(list(value.items()))
+    elif is_dataclass(value) and not isinstance(value, type):
+        of_their_kinds(value)
+        kept([getattr(value, each.name) for each in fields(value) if each.name not in AS_TEXT])
+    elif isinstance(value, (list, tuple, set, frozenset)):
+        for each in value:
+            kept(each)
+
+
+def of_their_kinds(record: Any) -> None:
+    for name, kinds in get_type_hints(type(record)).items():
+        allowed = get_args(kinds) if isinstance(kinds, UnionType) else (kinds,)
+        if all(kind in PLAIN for kind in allowed):
+            assert isinstance(getattr(record, name), allowed), name
+
+
+class Play:
+    """The functions on a stage, which has a run in progress."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.stage = Stage(document([[], [0]], array_jobs=True))
+        self.stage.start()
+        source = Source(self.stage.document, Allowed([QUEUE], [DEFINITION]), HOME)
+        for function in (*ANSWERING, "job_state_change", "reconcile"):
+            patch.setattr(f"handlers.{function}.dispatcher", lambda _: self.dispatcher)
+        patch.setattr("handlers.start_run.source", lambda: source)
+        patch.setattr("handlers.start_run.counts", self.stage)
+        patch.setattr("handlers.reconcile.lifetime", lambda: 120_000)
+
+    @property
+    def dispatcher(self) -> Dispatcher:
+        ports, table = self.stage.dispatcher.ports, Strict(self.stage.table)
+        told: Any = {"table": table, "log": Outspoken()}
+        return Dispatcher(replace(ports, **told), self.stage._plans)
+
+    def call(self, function: str, event: Any) -> dict[str, Any]:
+        """Return what a function answers, as Lambda passes it on."""
+        handler = importlib.import_module(f"handlers.{function}").handler
+        answer = handler(json.loads(json.dumps(event)), Context())
+        json.dumps(answer, ensure_ascii=False, allow_nan=False).encode()
+        return dict(answer)
+
+
+@pytest.fixture
+def play() -> Iterator[Callable[[], Play]]:
+    """Return what sets a stage anew, for one example."""
+    with pytest.MonkeyPatch.context() as patch:
+        yield lambda: Play(patch)
+
+
+#: Each example sets the stage anew.
+FUZZ = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+
+
+@FUZZ
+@pytest.mark.parametrize("function", ANSWERING)
+@given(data=st.data())
+def test_a_request_is_answered_or_refused_with_a_sentence(
+    play: Callable[[], Play], function: str, data: st.DataObject
+) -> None:
+    played = play()
+    request = data.draw(requests(function))
+    if isinstance(request, dict) and request.get("run_id") == RUN_ID:
+        request = request | {"run_id": played.stage.run_id}
+    if isinstance(request, dict) and request.get("resume_from") == RUN_ID:
+        request = request | {"resume_from": played.stage.run_id}
+    answer = played.call(function, request)
+    if "error" in answer:
+        assert answer["error"]["type"].isidentifier()
+        assert 10 < len(answer["error"]["message"]) < 5000
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"params": {"aws_batch": {"group_by": 5}}},
+        {"params": {"aws_batch": {"group_by": [5]}}},
+        {"params": {"aws_batch": {"group_by": "memory"}}},
+        {"params": {"aws_batch": {"group_by": None}}},
+        {"params": {"aws_batch": {"max_workers": [1]}}},
+        {"params": {"aws_batch": {"on_failure": {}}}},
+        {"params": {"aws_batch": {"job_queue": ["q"]}}},
+        {"params": {"aws_batch": {"memory_retry": {"factor": 1e308, "max": 4000}}}},
+        {"params": {"aws_batch": {"resources": {"default": {"vcpus": 1e308}}}}},
+        {"params": {"aws_batch": {"resources": {"default": {"environment": {"X": "\ud800"}}}}}},
+        {"description": "\ud800"},
+        {"description": "\x00"},
+        {"params": {"x": "\udfff"}},
+        {"params": {"\ud800": 1}},
+        {"nodes": ["\ud800"]},
+        {"idempotency_key": "\ud800"},
+        {"\ud800": 1},
+        {"max_workers": 10**40},
+        {"graph_digest": "\ud800"},
+    ],
+    ids=repr,
+)
+def test_a_request_that_once_was_an_error_is_answered_or_refused(play: Callable[[], Play], request_: Any) -> None:
+    play().call("start_run", request_)
+
+
+@pytest.mark.parametrize("depth", [10, 31, 90, 400])
+def test_parameters_may_be_deep_or_are_refused(play: Callable[[], Play], depth: int) -> None:
+    deep: Any = 1
+    for _ in range(depth):
+        deep = {"x": deep}
+    answer = play().call("start_run", {"params": deep})
+    assert ("error" in answer) == (depth > 64), answer
+
+
+def replaced(value: Any, at: int, by: Any) -> Any:
+    """Return a document with the part that stands at a place, counted through all of it, replaced by another."""
+    count = iter(range(1_000_000))
+
+    def walk(part: Any) -> Any:
+        if next(count) == at:
+            return by
+        if isinstance(part, dict):
+            return {name: walk(each) for name, each in part.items()}
+        return [walk(each) for each in part] if isinstance(part, list) else part
+
+    return walk(value)
+
+
+def size(value: Any) -> int:
+    """Return of how many parts a document consists."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return 1 + sum(map(size, inner))
+
+
+def failed(answer: Mapping[str, Any]) -> list[str]:
+    return [each["itemIdentifier"] for each in answer["batchItemFailures"]]
+
+
+@FUZZ
+@given(data=st.data())
+def test_an_event_with_anything_in_any_place_is_taken(play: Callable[[], Play], data: st.DataObject) -> None:
+    """Of an event, most often of a job of the run, one part is replaced; none is worth a second delivery."""
+    played = play()
+    own = [json.loads(each["body"]) for each in messages([played.stage.end(0)])]
+    of_aws = [json.loads(path.read_text(encoding="utf-8")) for path in EVENTS]
+    blocked = own[0] | {"detail-type": "Batch Job Queue Blocked"}
+    later = {"advance": {"run_id": played.stage.run_id}}
+    event = data.draw(st.sampled_from(own * 50 + [blocked, later, *of_aws]))
+    event = replaced(event, data.draw(st.integers(0, size(event) - 1)), data.draw(JSON))
+    record = {"messageId": "m", "body": json.dumps(event)}
+    assert failed(played.call("job_state_change", {"Records": [record]})) == []
+
+
+@FUZZ
+@given(bodies=st.lists(JSON.map(json.dumps) | st.text() | st.just("\ud800") | st.just("[" * 5000), max_size=3))
+@example(bodies=["[" * 100_000])
+def test_a_message_of_anything_is_taken_and_its_neighbours_with_it(play: Callable[[], Play], bodies: list[str]) -> None:
+    played = play()
+    ended = messages([played.stage.end(0)])
+    records = [{"messageId": f"fuzz{index}", "body": body} for index, body in enumerate(bodies)]
+    assert failed(played.call("job_state_change", {"Records": [*records, *ended]})) == []
+    assert played.stage.statuses() == ["SUCCEEDED", "SUBMITTED"]
+
+
+@FUZZ
+@given(event=JSON)
+def test_reconcile_reads_nothing_of_what_it_is_sent(play: Callable[[], Play], event: Any) -> None:
+    assert play().call("reconcile", event) == {"runs": 1, "repaired": 0}
