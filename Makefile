@@ -7,6 +7,8 @@ READY := $(VENV)/.ready
 NODE_READY := $(if $(CI)$(shell command -v npm 2>/dev/null),node_modules/.ready)
 # So is Chromium. It is installed where that takes nobody's password; on CI it must be there; elsewhere those tests skip.
 BROWSER_READY := $(if $(CI),$(VENV)/.browser,$(if $(shell test "$$(id -u)" = 0 && command -v apt-get),$(VENV)/.browser))
+# And what builds images without Docker and without a registry.
+IMAGE_TOOLS := $(if $(CI),$(VENV)/.image-tools,$(if $(shell test "$$(id -u)" = 0 && command -v apt-get),$(VENV)/.image-tools))
 # Kedro-Viz is for one test, in an environment of its own: beside Kedro it would hook into the runs of all others.
 VIZ_READY := $(if $(CI),$(VENV)/viz/.ready)
 # The oldest Plotly that reports may be drawn with; only its script is read.
@@ -15,6 +17,8 @@ PLOTLY_READY := $(VENV)/plotly/.ready
 CHECKOV_READY := $(VENV)/checkov/.ready
 UV := 0.13.9
 REDUN := 0.44.1
+TWINE := 7.0.0
+PIP_AUDIT := 2.10.1
 WORKERS ?= 2
 
 export DO_NOT_TRACK := 1
@@ -22,10 +26,10 @@ export KEDRO_DISABLE_TELEMETRY := 1
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help browser kedro-viz demo test test-long check format bench redrive lock clean
+.PHONY: help browser image-tools kedro-viz demo test test-long check format dist audit bench redrive lock clean
 
 help:  ## List what make can do
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 $(READY): pyproject.toml constraints.txt hatch_build.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed; try: make PYTHON=python3.11 ...")'
@@ -50,6 +54,16 @@ $(VENV)/.browser: | $(READY)
 
 browser: $(VENV)/.browser  ## Install Chromium, with which the reports are tested, where root has apt
 
+$(VENV)/.image-tools: | $(READY)
+	@command -v buildah >/dev/null && command -v mmdebstrap >/dev/null || { \
+		test "$$(id -u)" = 0 && command -v apt-get || { echo "Tests need buildah and mmdebstrap, and CI may not skip those. Install them, or run this as root where there is apt."; exit 1; }; \
+		echo "Installing buildah and mmdebstrap, once…"; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -yqq --no-install-recommends buildah mmdebstrap; \
+	} >/dev/null || test -z "$(CI)"
+	@touch $@
+
+image-tools: $(VENV)/.image-tools  ## Install buildah and mmdebstrap, with which the image is tested, where root has apt
+
 $(VENV)/viz/.ready: $(READY)
 	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python $(VENV)/viz
 	@VIRTUAL_ENV=$(CURDIR)/$(VENV)/viz $(BIN)/uv pip install --quiet --constraint constraints.txt --editable '.[report,viz]'
@@ -73,7 +87,7 @@ demo: $(READY)  ## Run the example pipeline, distributed, on the embedded AWS
 test: $(READY) $(NODE_READY) $(BROWSER_READY) $(VIZ_READY) $(PLOTLY_READY)  ## Run the tests (under ten minutes on two cores)
 	@$(BIN)/python -m pytest -n $(WORKERS) -m 'not long'
 
-test-long: $(READY) $(NODE_READY) $(CHECKOV_READY)  ## Run the long simulations and soak tests (under twenty minutes)
+test-long: $(READY) $(NODE_READY) $(CHECKOV_READY) $(IMAGE_TOOLS)  ## Run the long simulations and soak tests (under twenty minutes)
 	@$(BIN)/python -m pytest -n $(WORKERS) -m long
 
 check: $(READY)  ## Lint, types and import rules: what CI checks
@@ -102,6 +116,14 @@ redrive: $(READY)  ## Move dead letters back: make redrive DEAD_LETTERS=<queue> 
 lock: $(READY)  ## Pin every version of the development environment again
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.10 --all-extras --no-header --no-annotate --no-emit-package kedro-aws-batch pyproject.toml --output-file constraints.txt
 	@echo "checkov>=3" | $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.10 --no-header --no-annotate - --output-file tests/deploy/checkov.txt
+
+dist: $(READY)  ## Build what a release has, the wheel and the sdist, into dist/
+	@rm -rf dist
+	@$(BIN)/python -m build --no-isolation --outdir dist .
+	@$(BIN)/uv tool run --quiet --from twine==$(TWINE) twine check --strict dist/*
+
+audit: $(READY)  ## Look for weaknesses that are known of what is pinned
+	@$(BIN)/uv tool run --quiet --from pip-audit==$(PIP_AUDIT) pip-audit --no-deps --progress-spinner off --requirement requirements.txt --requirement constraints.txt
 
 clean:  ## Remove the environment and everything that was built
 	@rm -rf $(VENV) node_modules dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

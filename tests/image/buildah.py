@@ -1,0 +1,125 @@
+"""Images without a registry and without Docker: a base of Debian's packages, built upon and run by buildah."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+ROOT = Path(__file__).parents[2]
+#: Made once, since it takes a minute.
+BASES = ROOT / ".venv/image"
+#: What the official image of Python has and our Dockerfile counts on.
+PACKAGES = ("ca-certificates", "python-is-python3", "python3-venv")
+#: What pip is told of its index; the rest of its configuration is this machine's own business.
+_OF_THE_INDEX = (
+    "cert", "client-cert", "default-timeout", "extra-index-url", "find-links", "index-url", "no-index", "proxy",
+    "retries", "timeout", "trusted-host",
+)  # fmt: skip
+
+
+def require_buildah() -> None:
+    """Skip a test where images can't be built, but on CI, where it fails."""
+    missing = [tool for tool in ("buildah", "mmdebstrap") if shutil.which(tool) is None]
+    why = f"{' and '.join(missing)} not found" if missing else "root is needed" if os.getuid() else ""
+    if why and os.environ.get("CI"):
+        pytest.fail(f"CI must build the image, but {why}: `make image-tools` installs them as root where there is apt.")
+    if why:
+        pytest.skip(f"the image can't be built here: {why}")
+
+
+def release() -> str:
+    """Return the name of this machine's Debian, whose packages its apt is set up for."""
+    text = Path("/etc/os-release").read_text(encoding="utf-8")
+    found = re.search(r"^VERSION_CODENAME=(\w+)$", text, re.MULTILINE)
+    assert found is not None, text
+    return found[1]
+
+
+def base() -> Path:
+    """Return a Debian with Python, as a tar file, made of packages if it isn't there yet."""
+    made = BASES / f"{release()}.tar"
+    if not made.exists():
+        BASES.mkdir(parents=True, exist_ok=True)
+        unfinished = made.with_suffix(".part.tar")
+        run(["mmdebstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", release(), unfinished])
+        unfinished.replace(made)
+    return made
+
+
+def run(command: Sequence[str | Path], cwd: Path | None = None) -> str:
+    """Return what a command prints; fail with it if it fails."""
+    done = subprocess.run(
+        command,
+        cwd=cwd,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+    )
+    assert done.returncode == 0, f"{' '.join(map(str, command))}\n{done.stdout[-10_000:]}"
+    return done.stdout
+
+
+@dataclass(frozen=True)
+class Buildah:
+    """buildah with a storage of its own, which no other container tool sees."""
+
+    folder: Path
+
+    @property
+    def command(self) -> list[str]:
+        """Return the words that call it."""
+        places = [f"--root={self.folder / 'root'}", f"--runroot={self.folder / 'run'}"]
+        return ["buildah", *places, "--storage-driver=vfs"]
+
+    def tag_base(self, name: str) -> None:
+        """Have an image of this name that is nothing but the base."""
+        container = run([*self.command, "from", "scratch"]).split()[-1]
+        run([*self.command, "add", "--quiet", container, base(), "/"])
+        run([*self.command, "commit", "--quiet", "--rm", container, name])
+
+    def build(self, folder: Path, tag: str) -> str:
+        """Build what a folder's Dockerfile says, and return what that printed. Pulls nothing."""
+        volumes = [f"--volume={each}:{each}:ro" for each in pip_s_files()]
+        settings = self.folder / "pip.conf"
+        settings.write_text("[global]\n" + "".join(f"{key} = {value}\n" for key, value in pip_s_index().items()))
+        volumes.append(f"--volume={settings}:/etc/pip.conf:ro")
+        return run([*self.command, "bud", "--isolation=chroot", "--pull-never", *volumes, f"--tag={tag}", "."], folder)
+
+    def start(self, image: str) -> str:
+        """Return a new container of an image."""
+        return run([*self.command, "from", "--pull-never", image]).split()[-1]
+
+    def inside(self, container: str, *command: str) -> str:
+        """Return what a command prints in a container."""
+        return run([*self.command, "run", "--isolation=chroot", container, "--", *command])
+
+
+def pip_s_files() -> Iterator[Path]:
+    """Yield what on this machine the settings of pip's index refer to; an index on the disk has its files beside it."""
+    words = sorted({word for value in pip_s_index().values() for word in value.split()})
+    for word in words:
+        path = Path(word.removeprefix("file://"))
+        if path.is_absolute() and path.exists():
+            yield path.parent if word.startswith("file://") else path
+
+
+def pip_s_index() -> dict[str, str]:
+    """Return what pip is told of its index here, by files or the environment: where the image's packages come from."""
+    listed = run([sys.executable, "-m", "pip", "config", "list"])
+    found = re.findall(r"^(\S+\.|:env:\.)([\w-]+)=(.*)$", listed, re.MULTILINE)
+    found.sort(key=lambda each: each[0] == ":env:.")  # which goes before the files
+    return {key: " ".join(ast.literal_eval(value).split()) for _, key, value in found if key in _OF_THE_INDEX}
