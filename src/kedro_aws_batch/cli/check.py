@@ -12,7 +12,8 @@ from kedro_aws_batch._service.dag.document import read_document
 from kedro_aws_batch._service.dag.preview import Preview, preview
 from kedro_aws_batch._service.dag.problems import Problem
 from kedro_aws_batch.aws import client
-from kedro_aws_batch.deploy.check_aws import check_aws
+from kedro_aws_batch.deploy.check_aws import active_definitions, check_aws
+from kedro_aws_batch.deploy.check_roles import check_roles
 from kedro_aws_batch.deploy.deployment import Target
 from kedro_aws_batch.graph.problems import errors
 from kedro_aws_batch.package import service_and_stage
@@ -38,7 +39,7 @@ def print_check(opening: Opening, aws: bool, as_json: bool) -> None:
     prepared = open_checked(opening)
     document, problems = prepared.compiled.document, list(prepared.problems)
     if aws and not errors(problems):
-        problems += ask_aws(document, _region(prepared))
+        problems += ask_aws(document, _region(prepared), prepared.compiled.configuration.service)
     default = None if errors(problems) else _default(document)
     nodes, pipelines = len(prepared.compiled.nodes), len(prepared.project.pipelines)
     if as_json:
@@ -56,9 +57,13 @@ def _default(document: Mapping[str, Any]) -> Preview | None:
     return preview(read_document(json.dumps(document)), {}) if document["pipelines"].get("__default__") else None
 
 
-def ask_aws(document: Mapping[str, Any], region: str | None = None) -> list[Problem]:
-    """Return what keeps AWS Batch from taking the jobs of a project."""
-    return check_aws(read_document(json.dumps(document)), client("batch", region))
+def ask_aws(document: Mapping[str, Any], region: str | None, service: str) -> list[Problem]:
+    """Return what keeps AWS Batch from taking the jobs of a project, and its jobs from asking what they are to run."""
+    read, batch = read_document(json.dumps(document)), client("batch", region)
+    problems = check_aws(read, batch)
+    if problems or read.run["job_command"] != "job":
+        return problems
+    return list(check_roles(active_definitions(read, batch), service, client("iam", region)))
 
 
 def _region(prepared: Prepared) -> str | None:

@@ -30,6 +30,12 @@ def check_aws(document: GraphDocument, batch: Any, made: Collection[str] = ()) -
     return [_problem(fault) for fault in faults(asked, _offer(asked, batch))]
 
 
+def active_definitions(document: GraphDocument, batch: Any) -> list[Mapping[str, Any]]:
+    """Return the newest active revision of each job definition that a graph document names. Raises ServiceError."""
+    found = (_active(batch, jobDefinitionName=name) for name in asked_in(document).definitions)
+    return [max(revisions, key=lambda each: each["revision"]) for revisions in found if revisions]
+
+
 def require_credentials(sts: Any) -> None:
     """Raise ServiceError if there are no credentials, or none that AWS knows."""
     try:
