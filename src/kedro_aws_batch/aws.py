@@ -48,4 +48,4 @@ def embedded_client(name: str, live: Live) -> Any:
 def _boto3_client() -> Callable[..., Any]:
     import boto3  # noqa: PLC0415
 
-    return boto3.client
+    return boto3.Session().client  # the default session keeps the credentials that it once found
