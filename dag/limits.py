@@ -49,9 +49,18 @@ class Form:
         """Return whether a text has the form."""
         return self.pattern.fullmatch(given) is not None
 
-    def answer(self, given: str) -> str:
-        """Return what AWS says to a text of another form."""
-        return self.beyond.format(given=given)
+    def answer(self, given: str, kind: str = "") -> str:
+        """Return what AWS says to a text of another form; `kind` is what it was for."""
+        return self.beyond.format(given=given, kind=kind)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """What AWS refuses whatever its amount; `answer` may have places for the names of what was given."""
+
+    what: str
+    answer: str
+    source: str
 
 
 # Batch: one submission -------------------------------------------------------------------------------------------
@@ -100,8 +109,34 @@ SHARE_IDENTIFIER = Form(
 AMOUNT = Form(
     what="an amount of a resource on EC2, and of memory or GPUs anywhere",
     pattern=re.compile(r"[1-9][0-9]*"),
-    beyond="Value {given} for the resource requirement is not valid",
+    beyond="Value {given} for type {kind} in resourceRequirement is not valid. Please provide a numeric value.",
     source=f"{_API}ResourceRequirement; the answer: kestra-io/plugin-aws#504",
+)
+#: Which sizes there are is in `dag.sizes.FARGATE`.
+FARGATE_SIZE = Rule(
+    what="vCPUs and memory of a job on Fargate are one of its sizes",
+    answer="Fargate resource requirements ({vcpus:.2f} vCPU, {memory} MiB) not valid.",
+    source=f"{_API}ResourceRequirement; the answer: Netflix/metaflow#749",
+)
+FARGATE_GPU = Rule(
+    what="jobs on Fargate have no GPUs",
+    answer="GPU is not applicable for Fargate.",
+    source=f"{_API}ResourceRequirement, GPU; the answer's form: insitro/redun#95",
+)
+SHARE_MISSING = Rule(
+    what="a job in a fair-share queue names its share",
+    answer="shareIdentifier must be specified.",
+    source=f"{_API}SubmitJob, shareIdentifier; the answer: boto/boto3#3158",
+)
+SHARE_UNWANTED = Rule(
+    what="a job in any other queue names none",
+    answer="shareIdentifier can't be specified for a job queue without a scheduling policy.",
+    source=f"{_API}SubmitJob, shareIdentifier",
+)
+PRIORITY_MISSING = Rule(
+    what="a job in a fair-share queue has a priority, its own or its definition's",
+    answer="Either schedulingPriority in job definition or schedulingPriorityOverride should be specified.",
+    source="nextflow-io/nextflow#3505",
 )
 EC2_VCPUS = Limit(
     what="vCPUs of a job on EC2",
@@ -335,6 +370,6 @@ PACKAGE_BYTES = Limit(
 )
 
 #: All of it, by name.
-LIMITS: Mapping[str, Limit | Form] = {
-    name: value for name, value in sorted(globals().items()) if isinstance(value, (Limit, Form))
+LIMITS: Mapping[str, Limit | Form | Rule] = {
+    name: value for name, value in sorted(globals().items()) if isinstance(value, (Limit, Form, Rule))
 }

@@ -4,9 +4,9 @@
 there before it looks at what is installed, so that the command which the service gives to every job starts this file,
 with the environment that a job has. Nothing of the service or of the embedded AWS knows the difference.
 
-For each node it appends a line to `traces.jsonl` when it begins and another when it is done. `STAND_IN`, which a node
-has in the environment of its resources, says how it behaves: `seconds` to sleep, and `exits`, the exit codes of its
-first, second … time, counted over all runs; after those it succeeds.
+For each node it appends a line to the file of `STAND_IN_TRACES` when it begins and another when it is done. `STAND_IN`,
+which a node has in the environment of its resources, says how it behaves: `seconds` to sleep, and `exits`, the exit
+codes of its first, second … time, counted over all runs; after those it succeeds.
 """
 
 import base64
@@ -18,7 +18,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-TRACES = Path("traces.jsonl")
+TRACES = Path(os.environ["STAND_IN_TRACES"])
 
 
 def trace(what: str, run_id: str, node: str) -> None:

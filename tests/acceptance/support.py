@@ -113,14 +113,18 @@ class Project:
         """The file that start_run reads."""
         return self.root / "graph.json"
 
+    @property
+    def _traces(self) -> Path:
+        """The file that all stand-ins write to."""
+        return self.root / "traces.jsonl"
+
     def traces(self, run_id: str, what: str = "begun") -> list[Json]:
         """Return the traces of a run's nodes, in the order in which they were left."""
         return [line for line in self.all_traces() if (line["run_id"], line["what"]) == (run_id, what)]
 
     def all_traces(self) -> list[Json]:
         """Return all that jobs left behind; one may be writing just now."""
-        file = self.root / "jobs/traces.jsonl"
-        text = file.read_text(encoding="utf-8") if file.exists() else ""
+        text = self._traces.read_text(encoding="utf-8") if self._traces.exists() else ""
         return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
 
     def ran(self, run_id: str) -> Counter[str]:
@@ -133,6 +137,7 @@ class Project:
             service=service_root(),
             graph_document=self.graph,
             jobs_cwd=self.root / "jobs",
+            job_environment={"STAND_IN_TRACES": str(self._traces)},
             # A wide queue: what the stand-ins wait for must not be that.
             **{"max_vcpus": 32, "stop_timeout": 2, "exit_grace": 0.2, "async_retry_delays": (), **settings},
         )

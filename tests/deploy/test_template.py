@@ -13,6 +13,7 @@ from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER  # type: ignore[impor
 
 from dag.blocked import REMEDIES
 from dag.submission import retry_strategy
+from kedro_aws_batch.local.compute import USUAL_MEMORY
 from runs.counting import Count
 
 from .conftest import ROOT, VARIANTS, Packager, Template
@@ -321,6 +322,7 @@ def test_batch_is_made_by_the_names_that_the_graph_has(
     assert "Timeout" not in definition, "it would hold for every job that asks for none"
     assert definition["ResourceRetentionPolicy"] == {"SkipDeregisterOnUpdate": True}
     assert {"Type": "MEMORY", "Value": memory} in definition["ContainerProperties"]["ResourceRequirements"]
+    assert USUAL_MEMORY[platform] == int(memory), "the embedded AWS's definitions are as those that are deployed"
     retries = retry_strategy(1)
     assert definition["RetryStrategy"] == {
         "Attempts": retries["attempts"],

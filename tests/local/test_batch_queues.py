@@ -22,7 +22,9 @@ SLEEP = ["sleep", "600"]
 
 @pytest.fixture(scope="module")
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAws]:
-    definitions = {"small": JobDefinitionSettings(vcpus=0.25, command=("true",), attempts=2)}
+    definitions = {
+        "small": JobDefinitionSettings(vcpus=0.25, memory=512, platform="FARGATE", command=("true",), attempts=2)
+    }
     with EmbeddedAws(
         jobs_cwd=tmp_path_factory.mktemp("project"),
         max_vcpus=2,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 LOOK = "import os\n\ndef handler(event, context):\n    return os.getpid()\n"
 
-# A program that runs a job with a child of its own, and a function, prints who they are, and waits.
+# A program that runs a job with a child of its own, and a function, prints who they are and where, and waits.
 PROGRAM = """
 import json, sys, time
 from pathlib import Path
@@ -33,28 +33,28 @@ from kedro_aws_batch.local import EmbeddedAws
 root = Path(sys.argv[1])
 command = ["python", "-c", "import subprocess, os, time\\n"
            "child = subprocess.Popen(['sleep', '600'])\\n"
-           "print(os.getpid(), child.pid, flush=True)\\n"
+           "print(os.getpid(), child.pid, os.getcwd(), flush=True)\\n"
            "time.sleep(600)"]
 with EmbeddedAws(service=root, jobs_cwd=root) as aws:
     batch, logs = aws.client("batch"), aws.client("logs")
     job = batch.submit_job(jobName="sleeper", jobQueue=aws.job_queue, jobDefinition=aws.job_definition,
                            containerOverrides={"command": command})["jobId"]
-    pids = []
-    while len(pids) < 2:
+    told = []
+    while len(told) < 3:
         time.sleep(0.01)
         container = batch.describe_jobs(jobs=[job])["jobs"][0]["container"]
         if "logStreamName" in container:
             events = logs.get_log_events(logGroupName="/aws/batch/job", logStreamName=container["logStreamName"])
-            pids = [int(pid) for event in events["events"] for pid in event["message"].split()]
+            told = [word for event in events["events"] for word in event["message"].split()]
     answer = aws.client("lambda").invoke(FunctionName=aws.function_name("look"))
-    print(json.dumps([*pids, json.loads(answer["Payload"].read())]), flush=True)
+    print(json.dumps([told[2], [*map(int, told[:2]), json.loads(answer["Payload"].read())]]), flush=True)
     time.sleep(600)
 """
 
 
 @pytest.fixture
-def program(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
-    """A process that runs an embedded AWS, and the processes that it started."""
+def program(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], Path, list[int]]]:
+    """A process that runs an embedded AWS, its job's folder, and the processes that it started."""
     root = write_service(tmp_path / "service", {"look": LOOK})
     process = subprocess.Popen(
         [sys.executable, "-c", PROGRAM, str(root)],
@@ -65,22 +65,22 @@ def program(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], list[int]]]
     )
     with process:
         assert process.stdout is not None
-        pids = json.loads(process.stdout.readline())
-        yield process, pids
+        folder, pids = json.loads(process.stdout.readline())
+        yield process, Path(folder), pids
         process.kill()
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_nothing_outlives_its_process_however_that_ends(
-    program: tuple[subprocess.Popen[str], list[int]], number: signal.Signals
+    program: tuple[subprocess.Popen[str], Path, list[int]], number: signal.Signals
 ) -> None:
-    process, pids = program
-    assert [alive(pid) for pid in pids] == [True, True, True]
+    process, folder, pids = program
+    assert ([alive(pid) for pid in pids], folder.exists()) == ([True, True, True], True)
 
     process.send_signal(number)
     process.wait(10)
 
-    until(lambda: not any(alive(pid) for pid in pids), seconds=10)
+    until(lambda: not any(alive(pid) for pid in pids) and not folder.parents[1].exists(), seconds=10)
 
 
 def test_an_exception_ends_it_and_all_that_runs(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+import boto3
 import pytest
 
 from .project import Sources, write_project
@@ -15,9 +16,10 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def _as_it_was() -> Iterator[None]:
-    """Undo what opening a project does to a process: its search path and its environment."""
+    """Undo what a command does to a process: its search path, its environment, and whose keys boto3 remembers."""
     path, environment = list(sys.path), dict(os.environ)
     os.environ["KEDRO_DISABLE_TELEMETRY"] = "1"
+    boto3.DEFAULT_SESSION = None
     yield
     sys.path[:] = path
     os.environ.clear()

@@ -33,8 +33,8 @@ def second(x, way):
     if way == "fail":
         raise RuntimeError("it went \\x1b[31mwrong")
     if way == "sleep":
-        Path("sleeping").touch()
-        while not Path("wake").exists():
+        Path("shared/sleeping").touch()
+        while not Path("shared/wake").exists():
             time.sleep(0.1)
     return [x, way]
 
@@ -118,7 +118,9 @@ def deployed(folder: Path, sources: Sources | None = None) -> Iterator[Deployed]
     settings: dict[str, Any] = {"job_queue": "main_queue", "job_definition": "kedro_run", "service_prefix": PREFIX}
     # As the stack makes it: jobs have a log group of the deployment's own.
     settings["job_definitions"] = {"kedro_run": JobDefinitionSettings(log_group=f"/aws/batch/{PREFIX}")}
-    with EmbeddedAws(service=service_root(), graph_document=graph, jobs_cwd=project, **settings) as aws:
+    with EmbeddedAws(
+        service=service_root(), graph_document=graph, jobs_cwd=project, shared_paths=["shared"], **settings
+    ) as aws:
         aws.client("s3").create_bucket(Bucket="bucket")
         yield Deployed(project, aws)
 

@@ -126,7 +126,14 @@ def test_a_name_that_the_project_does_not_have_is_refused(sound: Path, words: li
 
 @pytest.mark.parametrize(
     "words",
-    [["--fresh"], ["--local", "--fresh", "--resume-from=x"], ["--max-workers=0"], ["--local", "--detach"], ["--json"]],
+    [
+        ["--fresh"],
+        ["--start-seconds=1"],
+        ["--local", "--fresh", "--resume-from=x"],
+        ["--max-workers=0"],
+        ["--local", "--detach"],
+        ["--json"],
+    ],
 )
 @pytest.mark.usefixtures("sound")
 def test_options_that_contradict_each_other_or_make_no_sense_are_usage_errors(words: list[str]) -> None:

@@ -30,7 +30,7 @@ def second(x, way):
     if way == "fail":
         raise RuntimeError("it went wrong")
     if way == "sleep":
-        Path("sleeping").touch()
+        Path("shared/sleeping").touch()
         time.sleep(300)
     return x * 2
 
@@ -43,7 +43,7 @@ def register_pipelines():
 
 def chain(make_project: Make, way: str, raw: Any = 21) -> Path:
     base = {"raw": pickled("data/raw.pkl")}
-    twice = {**CONFIGURATION, "resources": {"nodes": {"second": {"attempts": 2}}}}
+    twice = {**CONFIGURATION, "resources": {"nodes": {"second": {"attempts": 2}}}, "shared_paths": ["shared"]}
     of_its_own = {**REMOTE_CHAIN, "middle": {**REMOTE_CHAIN["middle"], "credentials": "mine"}}
     project = make_project(Sources(REGISTRY, of_its_own, twice, {"way": way}, base))
     (project / "conf/aws_batch/credentials.yml").write_text("mine: {key: AKIDMINE, secret: my-secret}")
@@ -159,7 +159,7 @@ def test_an_interruption_cancels_the_run_and_keeps_what_it_did(make_project: Mak
     project = chain(make_project, "sleep")
     with subprocess.Popen(command(), cwd=project, env=surroundings(), stdout=subprocess.PIPE, text=True) as process:
         deadline = time.monotonic() + 60
-        while not (project / "sleeping").exists() and time.monotonic() < deadline:
+        while not (project / "shared/sleeping").exists() and time.monotonic() < deadline:
             time.sleep(0.1)
         assert "RUNNING" in look(project, "status").splitlines()[0]
         assert "kedro run --nodes=second" in look(project, "logs")

@@ -81,12 +81,12 @@ def test_a_project_that_is_not_what_was_deployed_is_refused_with_what_differs(th
 
 def test_ctrl_c_leaves_the_run_which_goes_on(there: Deployed) -> None:
     with there.calling(*RUN, "--params=way=sleep") as process:
-        output = interrupt_when(process, there.project / "sleeping")
+        output = interrupt_when(process, there.project / "shared/sleeping")
     run_id = id_in(output)
     assert process.returncode == 130, output
     assert f"Detached: the run goes on.\n  to return to it:  kedro aws-batch status {run_id} --watch\n" in output
     assert f"  to cancel it:     kedro aws-batch cancel {run_id}\n" in output
-    (there.project / "wake").touch()
+    (there.project / "shared/wake").touch()
     assert there.ended(run_id).status == "SUCCEEDED"
 
 

@@ -45,7 +45,7 @@ def wait_for(sign: Path) -> None:
 def test_a_run_is_looked_at_read_cancelled_and_resumed(there: Deployed) -> None:
     assert "There are no runs yet." in call("status").stderr
     first = there.service.start_run({"params": {"way": "sleep"}, "description": "[red]slow\x1b[31m"}).run_id
-    wait_for(there.project / "sleeping")
+    wait_for(there.project / "shared/sleeping")
 
     status = call("status", service=None)  # by the project's parameters
     assert status.exit_code == 0, status.output
@@ -79,7 +79,7 @@ def test_a_run_is_looked_at_read_cancelled_and_resumed(there: Deployed) -> None:
     assert there.ended(first).reason == "enough"
     assert "No run is RUNNING: the latest" in call("cancel").stderr
 
-    (there.project / "wake").touch()
+    (there.project / "shared/wake").touch()
     resumed = call("resume", "--params=way=on")
     assert resumed.exit_code == 0, resumed.output
     assert re.search(r"^Run \S+: 2 nodes in 2 jobs$", resumed.output, re.MULTILINE)

@@ -84,7 +84,7 @@ def test_a_real_run_is_watched_in_two_terminals_to_its_end(tmp_path: Path) -> No
         small = terminals[0]
         small.process.setwinsize(20, 60)
         small.screen.resize(20, 60)
-        (there.project / "wake").touch()
+        (there.project / "shared/wake").touch()
         for terminal in terminals:
             code, lines = terminal.end()
             assert code == 0, lines

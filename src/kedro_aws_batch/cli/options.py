@@ -47,6 +47,8 @@ class Way:
     fresh: bool = False
     #: Whether only nodes run whose outputs don't exist.
     only_missing: bool = False
+    #: How long each job of a local run takes to start.
+    start_seconds: float = 0
 
 
 def gathered(name: str, record: type[Any]) -> Decorator:

@@ -86,6 +86,7 @@ def _run_locally(way: Way, selection: Selection, asked: RunOptions, prepared: Pr
         commands=Commands(way.where.environment, local=True),
         fresh=way.fresh,
         s3_keys=own_keys(project.catalog, compiled.datasets),
+        start_seconds=way.start_seconds,
     )
     return run_locally(local, _display(compiled))
 

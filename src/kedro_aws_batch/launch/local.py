@@ -10,6 +10,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from kedro_aws_batch._service.dag.configuration import read_overrides
+from kedro_aws_batch._service.dag.sizes import impossible
 from kedro_aws_batch.client import Service
 from kedro_aws_batch.container.payload import CONF_SOURCE
 from kedro_aws_batch.errors import ProjectError, ServiceError
@@ -31,7 +32,7 @@ from .settling import settle
 from .sources import for_jobs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from kedro_aws_batch.client import RunState
@@ -63,6 +64,8 @@ class LocalRun:
     fresh: bool = False
     #: The access keys, id → secret, that datasets name for themselves: the embedded S3 takes them.
     s3_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
+    #: How long each job takes to start.
+    start_seconds: float = 0
 
 
 def run_locally(run: LocalRun, display: Display) -> int:
@@ -138,9 +141,9 @@ def _embedded_aws(run: LocalRun, command: Command) -> EmbeddedAws:
     from kedro_aws_batch.local import EmbeddedAws, JobDefinitionSettings, service_root  # noqa: PLC0415
 
     write_atomically(command.graph, to_json(run.compiled.document).encode())
-    settings = run.compiled.document["run"]
+    settings, nodes = run.compiled.document["run"], run.compiled.document["nodes"]
     queues, definitions, vcpus = (_asked(run, key) for key in ("job_queue", "job_definition", "vcpus"))
-    most = _vcpus(vcpus)
+    platform, most = settings["launch_type"], _vcpus(vcpus)
     return EmbeddedAws(
         service=service_root(),
         graph_document=command.graph,
@@ -148,9 +151,16 @@ def _embedded_aws(run: LocalRun, command: Command) -> EmbeddedAws:
         job_queue=settings["job_queue"],
         job_definition=settings["job_definition"],
         job_queues=dict.fromkeys(sorted(queues - {settings["job_queue"]}), most),
-        job_definitions={name: JobDefinitionSettings() for name in sorted(definitions - {settings["job_definition"]})},
+        job_definitions={
+            name: JobDefinitionSettings(platform=_platform(name, nodes, platform))
+            for name in sorted(definitions - {settings["job_definition"]})
+        },
+        platform=platform,
         max_vcpus=most,
         s3_keys=run.s3_keys,
+        fair_share=_fair_queues(run),
+        shared_paths=run.compiled.configuration.shared_paths,
+        start_seconds=run.start_seconds,
         job_environment=_conf_source(run.project),
     )
 
@@ -164,6 +174,22 @@ def _asked(run: LocalRun, key: str) -> set[Any]:
     """Return all that jobs may ask for by a key: what the project says, and what this run's parameters do."""
     of_nodes = {node["resources"][key] for node in run.compiled.document["nodes"] if key in node["resources"]}
     return of_nodes | read_overrides(run.selection.params)[0].named(key)
+
+
+def _fair_queues(run: LocalRun) -> set[str]:
+    """Return the queues that share fairly: those whose jobs name a share."""
+    usual, nodes = run.compiled.document["run"]["job_queue"], run.compiled.document["nodes"]
+    if read_overrides(run.selection.params)[0].named("share_identifier"):
+        return {usual, *_asked(run, "job_queue")}
+    resources = (node["resources"] for node in nodes)
+    return {one.get("job_queue", usual) for one in resources if one.get("share_identifier")}
+
+
+def _platform(definition: str, nodes: Sequence[Mapping[str, Any]], usual: str) -> str:
+    """Return on what a further definition's jobs run: on what has all the sizes that are asked for with it."""
+    asked = [node["resources"] for node in nodes if node["resources"].get("job_definition") == definition]
+    kinds = sorted(("EC2", "FARGATE"), key=lambda kind: kind != usual)
+    return next((kind for kind in kinds if not any(impossible(one, [kind]) for one in asked)), usual)
 
 
 def _vcpus(asked: Collection[float]) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from moto.ec2.models import ec2_backends
+from moto.iam.models import iam_backends
 
 from kedro_aws_batch.local.roles import role_arn
 
@@ -14,17 +15,23 @@ if TYPE_CHECKING:
     from kedro_aws_batch.local.place import Place
 
 
+#: Of the definitions in resources/batch, by their platform.
+USUAL_MEMORY = {"EC2": 2000, "FARGATE": 2048}
+
+
 @dataclass(frozen=True)
 class JobDefinitionSettings:
-    """A job definition. There is no container: the command runs with this Python, in the project's directory."""
+    """A job definition. There is no container: the command runs with this Python, on a copy of the project."""
 
     command: tuple[str, ...] = ("python", "-m", "kedro_aws_batch.job")
     vcpus: float = 1
-    #: In MiB; told to nobody, not enforced.
-    memory: int = 2000
+    #: In MiB, not enforced; None for what the definitions that `deploy` makes have.
+    memory: int | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     attempts: int = 1
     evaluate_on_exit: tuple[Mapping[str, str], ...] = ()
+    #: `EC2` or `FARGATE`.
+    platform: str = "EC2"
     #: Seconds per attempt.
     timeout: int | None = None
     #: Where what jobs print goes; else to Batch's own group.
@@ -38,19 +45,24 @@ class Compute:
         self._place = place
         self._client = client
 
-    def create_queue(self, name: str, max_vcpus: int) -> str:
+    def create_queue(self, name: str, max_vcpus: int, platform: str, *, fair_share: bool = False) -> str:
         """Create a queue with a compute environment of its own, and return its ARN."""
         environment = f"{name}-compute"
+        hosts = {} if platform == "FARGATE" else {"minvCpus": 0, "instanceTypes": ["optimal"]} | self._profile()
         made = self._client.create_compute_environment(
             computeEnvironmentName=environment,
             type="MANAGED",
             state="ENABLED",
             serviceRole=role_arn(self._place),
-            computeResources={"type": "FARGATE", "maxvCpus": max_vcpus, **self._network()},
+            computeResources={"type": platform, "maxvCpus": max_vcpus, **hosts, **self._network()},
         )
         order = [{"order": 1, "computeEnvironment": made["computeEnvironmentArn"]}]
+        policy: dict[str, str] = {}
+        if fair_share:
+            shares = self._client.create_scheduling_policy(name=f"{name}-shares", fairsharePolicy={})
+            policy["schedulingPolicyArn"] = shares["arn"]
         created = self._client.create_job_queue(
-            jobQueueName=name, state="ENABLED", priority=1, computeEnvironmentOrder=order
+            jobQueueName=name, state="ENABLED", priority=1, computeEnvironmentOrder=order, **policy
         )
         return str(created["jobQueueArn"])
 
@@ -58,7 +70,7 @@ class Compute:
         """Register a definition, and return its ARN."""
         requirements = [
             {"type": "VCPU", "value": f"{settings.vcpus:g}"},
-            {"type": "MEMORY", "value": str(settings.memory)},
+            {"type": "MEMORY", "value": str(settings.memory or USUAL_MEMORY[settings.platform])},
         ]
         retries: dict[str, Any] = {"attempts": settings.attempts}
         if settings.evaluate_on_exit:
@@ -70,6 +82,7 @@ class Compute:
         created = self._client.register_job_definition(
             jobDefinitionName=name,
             type="container",
+            platformCapabilities=[settings.platform],
             containerProperties={
                 "image": "embedded",
                 "command": list(settings.command),
@@ -81,6 +94,12 @@ class Compute:
             **options,
         )
         return str(created["jobDefinitionArn"])
+
+    def _profile(self) -> dict[str, str]:
+        """Return what EC2 hosts would have as their role; there are no hosts."""
+        backend = iam_backends[self._place.account]["aws"]
+        found = next(iter(backend.get_instance_profiles()), None)
+        return {"instanceRole": (found or backend.create_instance_profile("embedded", "/", [])).arn}
 
     def _network(self) -> dict[str, list[str]]:
         backend = ec2_backends[self._place.account][self._place.region]

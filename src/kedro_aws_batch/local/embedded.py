@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -24,6 +24,7 @@ from kedro_aws_batch.local.admission import Admission
 from kedro_aws_batch.local.alarms import Alarms
 from kedro_aws_batch.local.batch.api import BatchApi
 from kedro_aws_batch.local.batch.engine import Engine, Surroundings
+from kedro_aws_batch.local.batch.folders import Folders
 from kedro_aws_batch.local.batch.launch import Launcher
 from kedro_aws_batch.local.compute import Compute, JobDefinitionSettings
 from kedro_aws_batch.local.errors import EmbeddedAwsError
@@ -62,9 +63,10 @@ _only = threading.Lock()
 class EmbeddedAws:
     """An AWS in this process, from `with` to its end; one at a time.
 
-    Jobs run as processes in `jobs_cwd`, functions of the service's serverless.yml
-    in processes of their own. Without a service there are no functions. Nothing
-    that it starts outlives it, nor the process, however that ends.
+    Jobs run as processes, each on a copy of its own of what an image of
+    `jobs_cwd` would hold; functions of the service's serverless.yml in processes
+    of their own. Without a service there are no functions. Nothing that it starts
+    outlives it, nor the process, however that ends.
     """
 
     #: The tree with serverless.yml, as `service_root()` finds it; None for no functions.
@@ -73,8 +75,16 @@ class EmbeddedAws:
     jobs_cwd: Path = field(default_factory=Path.cwd)
     job_queue: str = "embedded_queue"
     job_definition: str = "embedded_definition"
+    #: `EC2` or `FARGATE`: what the queues' compute environments are, and the definition that is there by itself.
+    platform: str = "EC2"
     #: Of `job_queue`: how many vCPUs its jobs share.
     max_vcpus: int = 8
+    #: The queues that share fairly among `shareIdentifier`s.
+    fair_share: Collection[str] = ()
+    #: Folders that all jobs see, within `jobs_cwd` or elsewhere.
+    shared_paths: Sequence[str] = ()
+    #: Seconds from a job's STARTING to its RUNNING, which AWS needs for hosts and images.
+    start_seconds: float = 0
     #: Further queues, name → max vCPUs.
     job_queues: Mapping[str, int] = field(default_factory=dict)
     #: Further definitions; one by the name of `job_definition` replaces what that is otherwise.
@@ -199,8 +209,11 @@ class EmbeddedAws:
         running = self._started
         compute = Compute(running.place, running.client("batch"))
         queues = {self.job_queue: self.max_vcpus, **self.job_queues}
-        arns = [compute.create_queue(name, max_vcpus) for name, max_vcpus in queues.items()]
-        definitions = {self.job_definition: JobDefinitionSettings(), **self.job_definitions}
+        arns = [
+            compute.create_queue(name, max_vcpus, self.platform, fair_share=name in self.fair_share)
+            for name, max_vcpus in queues.items()
+        ]
+        definitions = {self.job_definition: JobDefinitionSettings(platform=self.platform), **self.job_definitions}
         for name, settings in definitions.items():
             compute.register(name, settings)
         if self.service is None:
@@ -242,7 +255,8 @@ class _Running:
         events_backends.backend, lambda_backends.backend = DeliveringEventsBackend, MappedLambdaBackend
         dynamodb_backends.backend = PartitionedDynamoDBBackend
         SERVICE_SPECIFIC_SERIALIZERS["dynamodb"] = {"json": AttributeSerializer}
-        self._processes = Processes()
+        self._folders = Folders(settings.jobs_cwd, settings.shared_paths)
+        self._processes = Processes(self._folders.root)
         self._alarms = Alarms()
         logs = Logs(self.place)
         self.functions = Functions(self.place, self._processes, logs, settings.max_instances)
@@ -250,10 +264,16 @@ class _Running:
         self.bus = EventBus(self.place, self._alarms, lambda arn, body: _ignore(self._asynchronous.invoke(arn, body)))
         self._mappings = Mappings(self.place, self.functions)
         DeliveringEventsBackend.bus, MappedLambdaBackend.mappings = self.bus, self._mappings
-        launch = Launcher(self.place, settings.jobs_cwd, settings.job_environment, settings.job_entrypoint)
         self._engine = Engine(
             Surroundings(
-                self.place, self._processes, self._alarms, logs, self._publish_job, launch, settings.stop_timeout
+                place=self.place,
+                processes=self._processes,
+                alarms=self._alarms,
+                logs=logs,
+                publish=self._publish_job,
+                launch=Launcher(self.place, self._folders, settings.job_environment, settings.job_entrypoint),
+                stop_timeout=settings.stop_timeout,
+                start_seconds=settings.start_seconds,
             )
         )
         batch = BatchApi(self.place, self._engine, settings.minimum_job_timeout)
@@ -275,6 +295,7 @@ class _Running:
         self.functions.stop()
         self._processes.stop(grace)
         self._engine.join()
+        self._folders.remove()
         self._asynchronous.join()
         self._mappings.join()
         self.bus.stop()

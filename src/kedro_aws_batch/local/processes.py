@@ -61,14 +61,14 @@ class Child:
 
 
 class Processes:
-    """Starts children, and tells the reaper of them."""
+    """Starts children, and tells the reaper of them; `folder` is to be removed when all have ended."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
         self._lock = threading.Lock()
         self._children: set[Child] = set()
         self._stopping = False
         self._reaper = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(Path(__file__).with_name("reaper.py"))],
+            [sys.executable, "-I", "-S", str(Path(__file__).with_name("reaper.py")), str(folder)],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

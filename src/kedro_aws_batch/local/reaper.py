@@ -2,10 +2,12 @@
 
 Run by path with nothing but the standard library. It reads process groups from
 its standard input, `+<group>` for one that was started and `-<group>` for one
-that ended; when the input ends, so has its parent, and it kills what is left.
+that ended; when the input ends, so has its parent, and it kills what is left,
+and removes the folder that it was told of.
 """
 
 import os
+import shutil
 import signal
 import sys
 import time
@@ -42,6 +44,7 @@ def main() -> None:
         time.sleep(0.02)
         alive = _kill(alive, 0)
     _kill(alive, signal.SIGKILL)
+    shutil.rmtree(sys.argv[1], ignore_errors=True)
 
 
 if __name__ == "__main__":

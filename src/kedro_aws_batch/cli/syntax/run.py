@@ -28,6 +28,13 @@ from kedro_aws_batch.launch.selection import RunOptions, Selection
 @click.command("run", cls=LateCommand)
 @click.option("--local", is_flag=True, help="On this machine, on an embedded AWS: no account, no Docker.")
 @click.option("--fresh", is_flag=True, help="With --local: forget what earlier runs left on the embedded S3.")
+@click.option(
+    "--start-seconds",
+    type=click.FloatRange(min=0),
+    default=0,
+    metavar="N",
+    help="With --local: let each job take so long to start, as on AWS; 45 is usual on Fargate.",
+)
 @filter_options
 @parameter_options
 @environment_option()
@@ -50,6 +57,7 @@ def command(
     only_missing_outputs: bool,
     asked: RunOptions,
     fresh: bool,
+    start_seconds: float,
     detach: bool,
     dry_run: bool,
     as_json: bool,
@@ -70,7 +78,7 @@ def command(
     from kedro_aws_batch.cli.dry_run import show
     from kedro_aws_batch.cli.run import run
 
-    way = Way(where, wait=not detach, fresh=fresh, only_missing=only_missing_outputs)
+    way = Way(where, wait=not detach, fresh=fresh, only_missing=only_missing_outputs, start_seconds=start_seconds)
     _refuse_contradictions(way, asked.resume_from, dry_run, as_json)
     selection = replace(selection, params=read_params(params_file, selection.params))
     if dry_run:
@@ -82,6 +90,8 @@ def command(
 def _refuse_contradictions(way: Way, resume_from: str | None, dry_run: bool, as_json: bool) -> None:
     if way.fresh and (not way.where.local or resume_from):
         raise click.UsageError("--fresh forgets earlier local runs: it goes with --local, and not with --resume-from.")
+    if way.start_seconds and not way.where.local:
+        raise click.UsageError("--start-seconds goes with --local: on AWS jobs take the time that they take.")
     if way.where.local and not way.wait:
         raise click.UsageError("--detach is for runs on AWS: a local run ends with the command that runs it.")
     if dry_run and (resume_from or way.only_missing):

@@ -13,10 +13,14 @@ import time
 import uuid
 from collections import defaultdict, deque
 from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kedro_aws_batch._service.dag import limits
 from kedro_aws_batch.local.batch.jobs import Attempt, Job, JobSpec, Status
+from kedro_aws_batch.local.batch.overrides import refusal
+from kedro_aws_batch.local.batch.rate import LaunchRate
 from kedro_aws_batch.local.batch.retries import tries_again
 from kedro_aws_batch.local.errors import ClientException
 
@@ -49,10 +53,12 @@ class Surroundings:
     logs: Logs
     #: Takes the detail type and the detail of an event.
     publish: Callable[[str, Json], None]
-    #: Makes the command, environment and directory of an attempt.
-    launch: Callable[[Job, Attempt], Launch]
+    #: Makes the command, environment and directory of an attempt, there for so long.
+    launch: Callable[[Job, Attempt], AbstractContextManager[Launch]]
     #: From SIGTERM to SIGKILL, in seconds.
     stop_timeout: float
+    #: From STARTING to RUNNING: what it takes to pull an image, for one.
+    start_seconds: float
 
 
 class Engine:
@@ -68,6 +74,7 @@ class Engine:
         self._dependents: dict[str, list[Job]] = defaultdict(list)
         self._ended: deque[Job] = deque()
         self._threads: set[threading.Thread] = set()
+        self._launches = LaunchRate(limits.FARGATE_BURST.most, limits.FARGATE_LAUNCHES_A_SECOND.most)
         self._stopping = False
 
     def submit(self, submission: JobRequest) -> Job:
@@ -174,6 +181,13 @@ class Engine:
 
     def _settle(self) -> None:
         """Do what follows from jobs' ends, and start what there is room for. Chains may be long: no recursion."""
+        self._follow_ends()
+        self._dispatch()
+        while self._ended:  # before they began
+            self._follow_ends()
+            self._dispatch()
+
+    def _follow_ends(self) -> None:
         while self._ended:
             job = self._ended.popleft()
             if job.parent is not None:
@@ -187,7 +201,6 @@ class Engine:
                 dependent.waiting_for.discard(job.job_id)
                 if not dependent.waiting_for:
                     self._make_runnable(dependent)
-        self._dispatch()
 
     def _close_array(self, parent: Job) -> None:
         failed = parent.summary[Status.FAILED]
@@ -207,8 +220,26 @@ class Engine:
                 if environment is None:
                     self._say_why_blocked(queue, job)
                     break
+                if not self._may_launch(job):
+                    break
                 del waiting[job.job_id]
-                self._start(job, environment)
+                if why := refusal(job, len(job.attempts) + 1, environment):
+                    self._move(job, Status.FAILED, why)
+                else:
+                    self._start(job, environment)
+
+    def _may_launch(self, job: Job) -> bool:
+        """Return whether Fargate launches a job's task now; if not, look again when it would."""
+        if not job.spec.on_fargate:
+            return True
+        wait = self._launches.take(time.monotonic())
+        if wait:
+            self._around.alarms.after(wait, self._look_again)
+        return not wait
+
+    def _look_again(self) -> None:
+        with self._lock:
+            self._settle()
 
     def _room(self, queue: JobQueue, vcpus: float) -> ComputeEnvironment | None:
         for environment in queue.environments:
@@ -234,28 +265,44 @@ class Engine:
             )
         )
         self._move(job, Status.STARTING)
-        thread = threading.Thread(target=self._run, args=(job, job.current), name=f"job {job.spec.name}", daemon=True)
-        self._threads.add(thread)
+        attempt = job.current
+        if self._around.start_seconds:
+            attempt.starting = self._around.alarms.after(self._around.start_seconds, lambda: self._begin(job, attempt))
+        else:
+            self._begin(job, attempt)
+
+    def _begin(self, job: Job, attempt: Attempt) -> None:
+        with self._lock:
+            attempt.starting = None
+            name = f"job {job.spec.name}"
+            thread = threading.Thread(target=self._run, args=(job, attempt), name=name, daemon=True)
+            self._threads.add(thread)
         thread.start()
 
     def _run(self, job: Job, attempt: Attempt) -> None:
         """See an attempt through: the body of its thread."""
-        try:
-            self._around.logs.open(job.spec.log_group, attempt.log_stream)
-            child = self._around.processes.start(self._around.launch(job, attempt))
-        except (OSError, ValueError) as error:
-            attempt.reason = f"CannotStartContainerError: {error}"
-        else:
-            reader = threading.Thread(
-                target=self._around.logs.pump, args=(child.output, job.spec.log_group, attempt.log_stream), daemon=True
-            )
-            reader.start()
-            self._running(job, attempt, child)
-            attempt.exit_code = child.wait()
-            reader.join(timeout=1)  # a process that left the group may hold the pipe open
+        with ExitStack() as stack:
+            try:
+                self._around.logs.open(job.spec.log_group, attempt.log_stream)
+                launch = stack.enter_context(self._around.launch(job, attempt))
+                child = self._around.processes.start(launch)
+            except (OSError, ValueError) as error:
+                attempt.reason = f"CannotStartContainerError: {error}"
+            else:
+                self._follow(job, attempt, child)
+            with self._lock:
+                self._finish_attempt(job, attempt)
         with self._lock:
-            self._finish_attempt(job, attempt)
             self._threads.discard(threading.current_thread())
+
+    def _follow(self, job: Job, attempt: Attempt, child: Child) -> None:
+        """Wait for a process, and write down what it says."""
+        written = (child.output, job.spec.log_group, attempt.log_stream)
+        reader = threading.Thread(target=self._around.logs.pump, args=written, daemon=True)
+        reader.start()
+        self._running(job, attempt, child)
+        attempt.exit_code = child.wait()
+        reader.join(timeout=1)  # a process that left the group may hold the pipe open
 
     def _running(self, job: Job, attempt: Attempt, child: Child) -> None:
         with self._lock:
@@ -295,6 +342,10 @@ class Engine:
             self._move(job, Status.FAILED, job.stop_reason)
         elif job.current.child is not None:
             self._stop_child(job.current.child)
+        elif job.current.starting is not None:  # there is nothing yet that could be stopped
+            job.current.starting.cancel()
+            job.current.starting = None
+            self._finish_attempt(job, job.current)
 
     def _time_out(self, attempt: Attempt) -> None:
         with self._lock:

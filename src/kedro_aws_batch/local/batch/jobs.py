@@ -50,6 +50,8 @@ class JobSpec:
     definition_arn: str
     definition_name: str
     container: Json
+    #: What the request changes of the definition's container.
+    overrides: Json
     attempts: int
     evaluate_on_exit: list[Json]
     timeout: int | None
@@ -63,6 +65,11 @@ class JobSpec:
         """How many vCPUs a job holds while it runs."""
         wanted = {each["type"]: each["value"] for each in self.container["resourceRequirements"]}
         return float(wanted.get("VCPU", 1))
+
+    @property
+    def on_fargate(self) -> bool:
+        """Whether it runs without a host of one's own."""
+        return "FARGATE" in self.platform_capabilities
 
     @property
     def log_group(self) -> str:
@@ -80,6 +87,8 @@ class Attempt:
     started_at: int
     environment: ComputeEnvironment
     child: Child | None = None
+    #: Until its process begins.
+    starting: Alarm | None = None
     timeout: Alarm | None = None
     timed_out: bool = False
     stopped_at: int | None = None

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kedro_aws_batch.local.batch.overrides import batch_variables
 from kedro_aws_batch.local.processes import Launch
 
 if TYPE_CHECKING:
+    from kedro_aws_batch.local.batch.folders import Folders
     from kedro_aws_batch.local.batch.jobs import Attempt, Job
     from kedro_aws_batch.local.place import Place
 
@@ -21,6 +24,8 @@ _INHERITED = {
     "PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX", "REQUESTS_CA_BUNDLE", "SHELL", "SSL_CERT_DIR", "SSL_CERT_FILE",
     "TEMP", "TMP", "TMPDIR", "TZ", "USER", "VIRTUAL_ENV",
 }  # fmt: skip
+#: What the image that `init` makes sets, and the clock of a container.
+_IMAGE = {"PYTHONUNBUFFERED": "1", "KEDRO_DISABLE_TELEMETRY": "1", "TZ": "UTC"}
 
 
 def inherited_environment() -> dict[str, str]:
@@ -32,42 +37,40 @@ def inherited_environment() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Launcher:
-    """Makes launches of attempts; a container's image is the directory and this Python."""
+    """Makes launches of attempts; a container's image is what the project holds, and this Python."""
 
     place: Place
-    directory: Path
+    folders: Folders
     environment: Mapping[str, str]
     #: As an image's ENTRYPOINT: started in place of a job's command, which it gets as its arguments.
     entrypoint: Sequence[str] = ()
 
-    def __call__(self, job: Job, attempt: Attempt) -> Launch:
-        """Return what to start; ValueError where the job has no command."""
+    @contextmanager
+    def __call__(self, job: Job, attempt: Attempt) -> Iterator[Launch]:
+        """Have what to start, in a folder that is there for so long; ValueError where the job has no command."""
         container = job.spec.container
         if not container["command"]:
             raise ValueError(f"neither the job nor its definition {job.spec.definition_name} has a command")
         program, *arguments = (*self.entrypoint, *map(str, container["command"]))
         if program in {"python", "python3"}:
             program = sys.executable
-        environment = {
-            **inherited_environment(),
-            "PYTHONUNBUFFERED": "1",
-            "KEDRO_DISABLE_TELEMETRY": "1",
-            **self.place.environment,
-            **self.environment,
-            **{each["name"]: each["value"] for each in container["environment"]},
-            **_batch_environment(job, attempt),
+        with self.folders.folder() as folder:
+            environment = {
+                **inherited_environment(),
+                **_IMAGE,
+                "TMPDIR": str(folder.temporary),
+                **self._of_ecs(on_fargate=job.spec.on_fargate),
+                **self.environment,
+                **{each["name"]: each["value"] for each in container["environment"]},
+                **batch_variables(job, attempt.number, attempt.environment),
+            }
+            yield Launch([program, *arguments], environment, folder.project)
+
+    def _of_ecs(self, *, on_fargate: bool) -> dict[str, str]:
+        """Return what ECS sets, the keys and the endpoint in place of a role. On EC2 it tells containers no Region."""
+        told = {"AWS_EXECUTION_ENV": "AWS_ECS_FARGATE" if on_fargate else "AWS_ECS_EC2"}
+        regions = ("AWS_REGION", "AWS_DEFAULT_REGION")
+        return {
+            **told,
+            **{name: value for name, value in self.place.environment.items() if on_fargate or name not in regions},
         }
-        return Launch([program, *arguments], environment, self.directory)
-
-
-def _batch_environment(job: Job, attempt: Attempt) -> dict[str, str]:
-    environment = {
-        "AWS_BATCH_JOB_ID": job.job_id,
-        "AWS_BATCH_JOB_ATTEMPT": str(attempt.number),
-        "AWS_BATCH_JQ_NAME": job.spec.queue.name,
-        "AWS_BATCH_CE_NAME": attempt.environment.name,
-    }
-    if job.parent is not None:
-        environment["AWS_BATCH_JOB_ARRAY_INDEX"] = str(job.index)
-        environment["AWS_BATCH_JOB_ARRAY_SIZE"] = str(len(job.parent.children))
-    return environment

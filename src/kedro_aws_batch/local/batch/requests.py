@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kedro_aws_batch._service.dag import limits
+from kedro_aws_batch.local.batch.amounts import requirements
 from kedro_aws_batch.local.batch.jobs import JobSpec
 from kedro_aws_batch.local.errors import ClientException
 
@@ -34,9 +35,8 @@ def read_submission(backend: BatchBackend, request: Json, minimum_timeout: int) 
     depends_on = request.get("dependsOn") or []
     _check(limits.DEPENDENCIES, len(depends_on))
     size = _size(request)
-    retries = {**(definition.retry_strategy or {}), **(request.get("retryStrategy") or {})}
-    attempts = int(retries.get("attempts") or 1)
-    _check(limits.ATTEMPTS, attempts)
+    retries = _retries(definition, request)
+    _check_share(queue, request)
     parameters = {**definition.parameters, **(request.get("parameters") or {})}
     overrides = request.get("containerOverrides") or {}
     spec = JobSpec(
@@ -45,13 +45,14 @@ def read_submission(backend: BatchBackend, request: Json, minimum_timeout: int) 
         definition_arn=definition.arn,
         definition_name=definition.name,
         container=_container(definition, overrides, parameters),
-        attempts=attempts,
+        overrides=overrides,
+        attempts=int(retries.get("attempts") or 1),
         evaluate_on_exit=list(retries.get("evaluateOnExit") or []),
         timeout=_timeout(request.get("timeout") or definition.timeout, minimum_timeout),
         parameters=parameters,
-        tags=request.get("tags") or {},
+        tags=_tags(request),
         depends_on=depends_on,
-        platform_capabilities=list(definition.platform_capabilities or ["EC2"]),
+        platform_capabilities=_platforms(definition),
     )
     return JobRequest(spec, size)
 
@@ -82,6 +83,48 @@ def _definition(backend: BatchBackend, identifier: str) -> JobDefinition:
     return max(found, key=lambda each: each.revision)
 
 
+def _platforms(definition: JobDefinition) -> list[str]:
+    return list(definition.platform_capabilities or ["EC2"])
+
+
+def _retries(definition: JobDefinition, request: Json) -> Json:
+    retries = {**(definition.retry_strategy or {}), **(request.get("retryStrategy") or {})}
+    _check(limits.ATTEMPTS, int(retries.get("attempts") or 1))
+    rules = retries.get("evaluateOnExit") or []
+    _check(limits.EXIT_RULES, len(rules))
+    for rule in rules:
+        for condition, pattern in rule.items():
+            if condition.startswith("on"):
+                _check(limits.EXIT_PATTERN, len(pattern))
+    return retries
+
+
+def _check_share(queue: JobQueue, request: Json) -> None:
+    """Refuse a job that names no share where shares are, or one where there are none."""
+    share, priority = request.get("shareIdentifier"), request.get("schedulingPriorityOverride")
+    if priority is not None:
+        _check(limits.PRIORITY, int(priority))
+    if not queue.schedule_policy:
+        if share is not None:
+            raise ClientException(limits.SHARE_UNWANTED.answer)
+        return
+    if share is None:
+        raise ClientException(limits.SHARE_MISSING.answer)
+    if not limits.SHARE_IDENTIFIER.allows(share):
+        raise ClientException(limits.SHARE_IDENTIFIER.answer(share))
+    if priority is None:  # moto keeps no schedulingPriority of a definition
+        raise ClientException(limits.PRIORITY_MISSING.answer)
+
+
+def _tags(request: Json) -> dict[str, str]:
+    tags = request.get("tags") or {}
+    _check(limits.TAGS, len(tags))
+    for name, value in tags.items():
+        _check(limits.TAG_KEY, len(name))
+        _check(limits.TAG_VALUE, len(value))
+    return dict(tags)
+
+
 def _size(request: Json) -> int | None:
     size = (request.get("arrayProperties") or {}).get("size")
     if size is None:
@@ -110,20 +153,9 @@ def _container(definition: JobDefinition, overrides: Json, parameters: dict[str,
         **kept,
         "command": [_parameter(part, parameters) for part in command],
         "environment": [{"name": name, "value": value} for name, value in environment.items()],
-        "resourceRequirements": _requirements(defined, overrides),
+        "resourceRequirements": requirements(_platforms(definition), defined, overrides),
     }
 
 
 def _parameter(part: str, parameters: dict[str, str]) -> str:
     return parameters.get(part[5:], part) if part.startswith("Ref::") else part
-
-
-def _requirements(*layers: Json) -> list[dict[str, Any]]:
-    wanted: dict[str, str] = {}
-    for layer in layers:
-        if layer.get("vcpus"):
-            wanted["VCPU"] = str(layer["vcpus"])
-        if layer.get("memory"):
-            wanted["MEMORY"] = str(layer["memory"])
-        wanted |= {each["type"]: str(each["value"]) for each in layer.get("resourceRequirements") or []}
-    return [{"type": kind, "value": value} for kind, value in wanted.items()]
