@@ -23,8 +23,8 @@ def _largest(values: Iterable[Any]) -> Any:
     return max((value for value in values if value is not None), default=None)
 
 
-def _sum(values: Sequence[Any]) -> Any:
-    return None if None in values else sum(values)
+def _seconds(values: Sequence[Any]) -> Any:
+    return None if None in values else min(sum(values), limits.TIMEOUT_SECONDS.most)
 
 
 def _first(values: Iterable[Any]) -> Any:
@@ -96,7 +96,7 @@ KEYS: Mapping[str, Key] = {
     "gpus": Key(rule=rules.whole(1), written=_required("GPU"), unit="GPUs"),
     "timeout": Key(
         rule=rules.within(limits.TIMEOUT_SECONDS, " of seconds"),
-        combined=_sum,
+        combined=_seconds,
         written=lambda seconds: {"timeout": {"attemptDurationSeconds": seconds}},
         defined=True,
     ),

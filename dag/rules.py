@@ -27,20 +27,22 @@ def is_number(value: object) -> bool:
     return type(value) in (int, float) and -inf < value < inf  # type: ignore[operator]
 
 
-def whole(low: int, high: int | None = None, unit: str = "") -> Rule:
-    """Return the rule for whole numbers from low to high."""
-    wanted = f"a whole number{unit}, at least {low}" if high is None else f"a whole number{unit} from {low} to {high}"
+def whole(low: int, high: int = limits.INTEGER, unit: str = "") -> Rule:
+    """Return the rule for whole numbers from low to high, which is the largest of AWS's APIs where nothing is said."""
+    some = high < limits.INTEGER
+    wanted = f"a whole number{unit} from {low} to {high}" if some else f"a whole number{unit}, at least {low}"
 
     def rule(value: Any) -> str | None:
-        fits = type(value) is int and value >= low and (high is None or value <= high)
-        return None if fits else f"must be {wanted}, not {value!r}"
+        if not some and is_number(value) and value > high:
+            return f"must be at most {high}, not {value!r}"
+        return None if type(value) is int and low <= value <= high else f"must be {wanted}, not {value!r}"
 
     return rule
 
 
 def within(limit: Limit, unit: str = "") -> Rule:
     """Return the rule for whole numbers that AWS allows."""
-    return whole(limit.least, limit.most if limit.most < limits.INTEGER else None, unit)
+    return whole(limit.least, limit.most, unit)
 
 
 def one_of(*choices: str) -> Rule:
@@ -55,7 +57,9 @@ def one_of(*choices: str) -> Rule:
 
 
 def positive(value: Any) -> str | None:
-    """Refuse what is not a number above zero."""
+    """Refuse what is not a number above zero, or too large for AWS's APIs."""
+    if is_number(value) and value > limits.INTEGER:
+        return f"must be at most {limits.INTEGER}, not {value!r}"
     return None if is_number(value) and value > 0 else f"must be a number above 0, not {value!r}"
 
 

@@ -42,6 +42,10 @@ WRONG: list[tuple[Any, list[str]]] = [
         ])
         for value in (5, {"factor": 2}, {"factor": 1, "max": 5}, {"factor": "2", "max": 5}, {"factor": 2, "max": 2.5})
     ),
+    ({"resources": {"default": {"timeout": 2**31, "vcpus": 1e300, "memory": 2**31 - 1}}}, [
+        ".resources.default.timeout: must be at most 2147483647, not 2147483648.",
+        ".resources.default.vcpus: must be at most 2147483647, not 1e+300.",
+    ]),
     ({"resources": []}, [".resources: must hold keys and values, not []."]),
     ({"resources": {"tag": {}}}, [".resources.tag: is not a key that exists. Did you mean 'tags'?"]),
     ({"resources": {"default": 5}}, [".resources.default: must hold keys and values, not 5."]),

@@ -22,6 +22,7 @@ def test_one_job_for_several_needs_the_most_of_each_and_the_time_of_all() -> Non
         "job_queue": "gpu",
     }
     assert combine([{}, {"timeout": 60}]) == {}
+    assert combine([{"timeout": 2**31 - 1}, {"timeout": 60}]) == {"timeout": 2**31 - 1}
 
 
 @pytest.mark.parametrize("key", ["job_definition", "job_queue", "share_identifier"])
