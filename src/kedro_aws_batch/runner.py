@@ -167,10 +167,11 @@ def _compiled(told: Told, display: Display) -> tuple[Compiled, Path]:
     """Return the whole project, compiled as it is deployed, with the run's parameters."""
     path, environment = Path(told.run_params["project_path"]), str(told.run_params.get("env") or _default_environment())
     with stdout_kept_clean():
-        params = as_deployed(told.run_params.get("runtime_params") or {})
+        given = told.run_params.get("runtime_params") or {}
+        params = as_deployed(given)
         project = open_project(Opening(environment, path, params, told.conf_source))
         compiled = compile_project(project)
-        problems = check(project, compiled)
+        problems = check(project, compiled, given)
     for problem in problems:
         if problem.warning:
             display.note(f"Warning: {problem}", "yellow")

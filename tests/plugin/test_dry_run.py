@@ -125,6 +125,9 @@ def test_check_warns_where_runtime_parameters_would_drop_others(
         "Warning: settings.py: runtime parameters within others, like 'split', drop what stands beside them in the "
         'base environment. Add "merge_strategy": {"parameters": "soft"} to CONFIG_LOADER_ARGS.\n'
     )
+    assert call("run", "--dry-run").stderr == ""
+    assert call("run", "--dry-run", "--params=alone.one=2").stderr == ""  # which has no neighbours
+    assert "like 'split', drop what" in call("run", "--dry-run", "--params=split.seed=2").stderr
     soft = 'CONFIG_LOADER_ARGS = {"base_env": "base", "merge_strategy": {"parameters": "soft"}}\n'
     mended = make_project(Sources(catalog=REMOTE_CHAIN, settings=soft))
     monkeypatch.chdir(mended)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kedro_aws_batch._service.dag.configuration import read_overrides
 from kedro_aws_batch._service.dag.document import read_document
@@ -18,6 +18,8 @@ from kedro_aws_batch.quiet import stdout_kept_clean
 from .options import refuse
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from kedro_aws_batch._service.dag.problems import Problem
     from kedro_aws_batch.graph.compile import Compiled
     from kedro_aws_batch.graph.project import Project
@@ -35,17 +37,17 @@ class Prepared:
     problems: list[Problem]
 
 
-def open_checked(opening: Opening) -> Prepared:
-    """Return a project and what check finds; nothing that it prints reaches stdout."""
+def open_checked(opening: Opening, given: Mapping[str, Any] | None = None) -> Prepared:
+    """Return a project and what check finds, for the runtime parameters that are given; nothing reaches stdout."""
     with stdout_kept_clean():
         project = open_project(opening)
         compiled = compile_project(project)
-        return Prepared(project, compiled, check(project, compiled))
+        return Prepared(project, compiled, check(project, compiled, given))
 
 
 def prepare_whole(opening: Opening) -> Prepared:
     """Return the project as it is deployed. Raises what is wrong with it."""
-    prepared = open_checked(opening)
+    prepared = open_checked(opening, {})
     refuse(prepared.problems)
     return prepared
 
@@ -56,7 +58,8 @@ def prepare(way: Way, selection: Selection) -> Prepared:
     What is in `aws_batch` of the run's parameters goes on top of that, here as on AWS.
     """
     params = as_deployed(selection.params)
-    prepared = open_checked(Opening(way.where.environment, params=params, conf_source=way.where.conf_source))
+    opening = Opening(way.where.environment, params=params, conf_source=way.where.conf_source)
+    prepared = open_checked(opening, selection.params)
     require_params(prepared.project)
     refuse(prepared.problems)
     return prepared

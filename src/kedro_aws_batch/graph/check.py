@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kedro.config import OmegaConfigLoader
 from kedro.framework.project import settings
@@ -22,7 +22,7 @@ from .datasets import LOCAL, MEMORY, entry
 from .project import base_parameters
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from kedro.pipeline.node import Node
 
@@ -32,8 +32,11 @@ if TYPE_CHECKING:
 SECRET = re.compile(r"SECRET|PASSWORD|PASSWD|TOKEN|PRIVATE_KEY|ACCESS_KEY|CREDENTIAL", re.IGNORECASE)
 
 
-def check(project: Project, compiled: Compiled) -> list[Problem]:
-    """Return all problems of a project in its environment, errors first."""
+def check(project: Project, compiled: Compiled, given: Mapping[str, Any] | None = None) -> list[Problem]:
+    """Return all problems of a project in its environment, errors first.
+
+    By the runtime parameters that are given is known what they can't do; without, any may be given.
+    """
     found = [
         *compiled.problems,
         *_size(compiled.nodes),
@@ -44,7 +47,7 @@ def check(project: Project, compiled: Compiled) -> list[Problem]:
         *_placeholders(project, compiled),
         *_free_inputs_in_memory(project, compiled),
         *_unusable_types(project, compiled),
-        *_parameters_that_lose_their_neighbours(project),
+        *_parameters_that_lose_their_neighbours(project, given),
     ]
     return sorted(dict.fromkeys(found), key=lambda problem: problem.warning)
 
@@ -154,14 +157,18 @@ def _unusable_types(project: Project, compiled: Compiled) -> Iterator[Problem]:
         seen.add(dataset.type)
 
 
-def _parameters_that_lose_their_neighbours(project: Project) -> Iterator[Problem]:
+def _parameters_that_lose_their_neighbours(project: Project, given: Mapping[str, Any] | None) -> Iterator[Problem]:
     """Warn of Kedro's default: `--params=a.b=1` under an environment with parameters drops the base's `a.c`."""
+    within = None if given is None else {key for key, value in given.items() if isinstance(value, dict)}
+    if within is not None and not within:
+        return
     arguments = settings.CONFIG_LOADER_ARGS
     soft = (arguments.get("merge_strategy") or {}).get("parameters") == "soft"
     if soft or not issubclass(settings.CONFIG_LOADER_CLASS, OmegaConfigLoader):
         return
     base = base_parameters(project)
     nested = sorted(key for key, value in base.items() if isinstance(value, dict) and len(value) > 1)
+    nested = [key for key in nested if within is None or key in within]
     if nested and project.parameters.keys() - base.keys():  # else the environment has no parameters of its own
         keys = f"like {listed(nested, limit=3)}"
         what = f"runtime parameters within others, {keys}, drop what stands beside them in the base environment."

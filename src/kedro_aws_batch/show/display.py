@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
-from kedro_aws_batch.wording import one_line, plain
+from kedro_aws_batch.wording import counted, one_line, plain
 
 from .colours import COLOURS
 from .jobs_table import jobs_table
@@ -54,10 +54,12 @@ class Display:
             self._screen.draw(lambda height: jobs_table(state, None if self.everything else height, self.prices))
             return
         ended = [group for group in state.groups if group.status in ("SUCCEEDED", "FAILED", "CANCELLED")]
-        for group in sorted(ended, key=lambda group: (group.ended_at or float("inf"), group.index)):
-            if group.index not in self._shown:
-                self._shown.add(group.index)
-                self._print(_line(group))
+        new = [group for group in ended if group.index not in self._shown]
+        for group in sorted(new, key=lambda group: (group.ended_at or float("inf"), group.index)):
+            self._shown.add(group.index)
+            self._print(_line(group))
+        if new and not state.over:
+            self._print(Text(f"Completed {len(ended)} of {counted(len(state.groups), 'job')}", "dim"))
 
     def note(self, text: str, style: str = "") -> None:
         """Print a line of text that stays."""

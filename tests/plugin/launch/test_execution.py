@@ -99,6 +99,7 @@ def test_each_job_has_a_line_once_it_has_ended_and_a_success_exits_with_0() -> N
     assert watch(running, STARTED).exit_code == 0
     assert output.getvalue().splitlines() == [
         "SUCCEEDED     1.5 s  node_0",
+        "Completed 1 of 3 jobs",
         "SUCCEEDED     1.5 s  node_1",
         "SUCCEEDED     1.5 s  node_2",
         "Run r SUCCEEDED in 3.5 s: 4 nodes in 3 jobs, 3 succeeded.",
