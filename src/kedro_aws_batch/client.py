@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -144,6 +144,22 @@ class RunSummary:
         """Return how long it took, or has taken until now (milliseconds, by whose clock ever)."""
         end = now if self.status == "RUNNING" else self.ended_at
         return None if end is None or self.created_at is None else max(0, end - self.created_at) / 1000
+
+
+class Runs(Protocol):
+    """What tells of runs."""
+
+    def describe_run(self, run_id: str) -> RunState:
+        """Return the state of a run."""
+        ...
+
+    def list_runs(self, status: str | None = None, limit: int | None = None) -> list[RunSummary]:
+        """Return runs, newest first."""
+        ...
+
+    def cancel_run(self, run_id: str, reason: str | None = None, /) -> str:
+        """Cancel a run and return its status."""
+        ...
 
 
 @dataclass(frozen=True)

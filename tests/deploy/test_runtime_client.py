@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kedro_aws_batch.local import EmbeddedAws, JobDefinitionSettings, service_root
-from kedro_aws_batch.local.instance import FunctionSettings
+from kedro_aws_batch.local.function import FunctionSettings
 from kedro_aws_batch.local.runtime_api import Invocation, RuntimeApi
 
 from .conftest import GOLDEN, provide
@@ -101,7 +101,15 @@ def settings(aws: EmbeddedAws, key: str, code: Path) -> FunctionSettings:
     variables = {**found["Environment"]["Variables"]}
     variables.pop("GRAPH_DOCUMENT")  # the zip has its own
     name, arn = found["FunctionName"], found["FunctionArn"]
-    return FunctionSettings(name, arn, found["Handler"], found["Timeout"], found["MemorySize"], variables, code)
+    return FunctionSettings(
+        name=name,
+        arn=arn,
+        handler=found["Handler"],
+        timeout=found["Timeout"],
+        memory=found["MemorySize"],
+        environment=variables,
+        code=code,
+    )
 
 
 def test_aws_own_runtime_client_runs_each_function_from_the_zip(aws: EmbeddedAws, functions: dict[str, Lambda]) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kedro_aws_batch.local.bootstrap import RuntimeApi as Client
-from kedro_aws_batch.local.instance import FunctionSettings
+from kedro_aws_batch.local.function import FunctionSettings
 from kedro_aws_batch.local.runtime_api import Invocation, RuntimeApi
 
 from .strangers import send

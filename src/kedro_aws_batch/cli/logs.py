@@ -25,8 +25,7 @@ from .service import client_of, runs_of, this_project
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from kedro_aws_batch.client import GroupState, RunState
-    from kedro_aws_batch.launch.runs import Runs
+    from kedro_aws_batch.client import GroupState, Runs, RunState
     from kedro_aws_batch.show.logs import Line
 
     from .options import Where

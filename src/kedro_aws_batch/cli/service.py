@@ -16,8 +16,8 @@ from kedro_aws_batch.quiet import stdout_kept_clean
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from kedro_aws_batch.client import Runs
     from kedro_aws_batch.graph.config import Configuration
-    from kedro_aws_batch.launch.runs import Runs
 
     from .options import Where
 

@@ -11,12 +11,12 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from kedro_aws_batch.client import Runs
 from kedro_aws_batch.errors import ServiceError
 from kedro_aws_batch.show.outcome import report
 from kedro_aws_batch.wording import counted
 
 from .follow import Pace, follow
-from .runs import Runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

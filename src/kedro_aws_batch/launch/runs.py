@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from kedro_aws_batch._service.dag.jobs import is_run_id
 from kedro_aws_batch._service.dag.problems import listed
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from kedro_aws_batch.client import RunState
+    from kedro_aws_batch.client import Runs, RunState
     from kedro_aws_batch.kept.runs import KeptRun
 
 #: Runs among which a beginning of an id is looked up: as many as `list_runs` gives.
@@ -27,22 +27,6 @@ LOOKED_THROUGH = 100
 
 class NoSuchRunError(KedroAwsBatchError):
     """There is no run by that name, or more than one."""
-
-
-class Runs(Protocol):
-    """What tells of runs."""
-
-    def describe_run(self, run_id: str) -> RunState:
-        """Return the state of a run."""
-        ...
-
-    def list_runs(self, status: str | None = None, limit: int | None = None) -> list[RunSummary]:
-        """Return runs, newest first."""
-        ...
-
-    def cancel_run(self, run_id: str, reason: str | None = None, /) -> str:
-        """Cancel a run and return its status."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ from moto.awslambda.exceptions import UnknownFunctionException
 from moto.awslambda.models import lambda_backends
 
 from kedro_aws_batch.local.errors import ApiError, EmbeddedAwsError
-from kedro_aws_batch.local.instance import FunctionSettings, Instance
+from kedro_aws_batch.local.function import FunctionSettings
+from kedro_aws_batch.local.instance import Instance
 from kedro_aws_batch.local.runtime_api import Invocation
 
 if TYPE_CHECKING:

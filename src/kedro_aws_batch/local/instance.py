@@ -7,7 +7,6 @@ import sys
 import threading
 import time
 import uuid
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,8 +15,7 @@ from kedro_aws_batch.local.processes import Launch
 from kedro_aws_batch.local.runtime_api import RuntimeApi
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
+    from kedro_aws_batch.local.function import FunctionSettings
     from kedro_aws_batch.local.logs import Logs
     from kedro_aws_batch.local.place import Place
     from kedro_aws_batch.local.processes import Processes
@@ -25,26 +23,6 @@ if TYPE_CHECKING:
 
 #: Lambda allows 10 s; a machine that runs the jobs too is slower.
 INIT_TIMEOUT = 60.0
-
-
-@dataclass(frozen=True)
-class FunctionSettings:
-    """A function as it is configured now."""
-
-    name: str
-    arn: str
-    handler: str
-    #: In seconds.
-    timeout: int
-    #: In MiB; told to the function, not enforced.
-    memory: int
-    environment: Mapping[str, str]
-    code: Path
-
-    @property
-    def log_group(self) -> str:
-        """Where its instances' output goes."""
-        return f"/aws/lambda/{self.name}"
 
 
 class Instance:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from kedro_aws_batch.local.loopback import LoopbackServer, Request, Response
 
 if TYPE_CHECKING:
-    from kedro_aws_batch.local.instance import FunctionSettings
+    from kedro_aws_batch.local.function import FunctionSettings
 
 _VERSION = "/2018-06-01/runtime"
 

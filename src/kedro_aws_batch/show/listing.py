@@ -13,8 +13,7 @@ from kedro_aws_batch.wording import lasting
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kedro_aws_batch.client import RunState
-    from kedro_aws_batch.launch.runs import Runs
+    from kedro_aws_batch.client import Runs, RunState
 
 #: Seconds between two calls of describe_run, whichever runs they ask for.
 BETWEEN = 1.0

@@ -21,9 +21,8 @@ if TYPE_CHECKING:
 
     from werkzeug.wrappers import Response as AnyResponse
 
-    from kedro_aws_batch.client import RunState
+    from kedro_aws_batch.client import Runs, RunState
     from kedro_aws_batch.launch.commands import Commands
-    from kedro_aws_batch.launch.runs import Runs
 
 #: Seconds for which an answer of describe_run will do, however many windows are open.
 FRESH = 1.0
