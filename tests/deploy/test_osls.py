@@ -219,6 +219,18 @@ def test_a_new_user_has_batch_made_and_runs_on_it(
     assert definition["containerProperties"]["command"] == ["python", "-m", "kedro_aws_batch.job"]
     assert "SUCCEEDED in" in user.kedro("aws-batch", "run")
     assert "kedro run --nodes=first" in user.kedro("aws-batch", "logs")
+
+    in_flight = user.starts({"pipeline": "slow"})["run_id"]
+    stack = ("--param=image=x:1", f"--param=security_groups={group}", f"--param=spot={spot}")
+    if batch == "fargate":
+        one = user.kedro("aws-batch", "deploy", *stack, f"--param=subnets={subnets.partition(',')[0]}", fails=True)
+        assert f"takes away the compute environment (subnets changed), and run {in_flight} is RUNNING" in one
+    other = "EC2" if batch == "fargate" else "FARGATE"
+    configuration.write_text(written.replace("# launch_type: FARGATE", f"launch_type: {other}"))
+    moved = user.kedro("aws-batch", "deploy", *stack, f"--param=subnets={subnets}", fails=True)
+    assert f"runs on {batch}, and can't be moved to {other.lower()}. Name another one" in moved
+    (user.folder / "go").touch()
+    assert ended(bare, in_flight).status == "SUCCEEDED"
     user.osls("remove")
     assert bare.client("lambda").list_functions()["Functions"] == []
 

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 from kedro_aws_batch._service.dag.document import read_document
 from kedro_aws_batch.aws import client
-from kedro_aws_batch.deploy.check_aws import check_aws, require_credentials
+from kedro_aws_batch.client import Service
+from kedro_aws_batch.deploy.changes import unwelcome, wanted
+from kedro_aws_batch.deploy.check_aws import check_aws, require_credentials, taken
 from kedro_aws_batch.deploy.deployment import (
     Target,
     batch_of,
@@ -22,6 +24,7 @@ from kedro_aws_batch.deploy.deployment import (
 )
 from kedro_aws_batch.deploy.fitting import misfits
 from kedro_aws_batch.deploy.parameters import OWN
+from kedro_aws_batch.deploy.standing import in_use, standing
 from kedro_aws_batch.package import service_and_stage, this_runtime
 
 from .options import refuse
@@ -31,6 +34,8 @@ from .prepare import prepare_whole
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from kedro_aws_batch._service.dag.document import GraphDocument
+    from kedro_aws_batch._service.dag.problems import Problem
     from kedro_aws_batch.graph.opening import Opening
 
 
@@ -46,15 +51,15 @@ class DeployOptions:
     osls_arguments: tuple[str, ...]
 
 
-def deploy(wanted: DeployOptions) -> int:
+def deploy(asked: DeployOptions) -> int:
     """Check, package and deploy the project, and return the exit code."""
     this_runtime()
-    refuse_unchecked(wanted.osls_arguments)
-    given = read_given(wanted.given) | ({} if wanted.region is None else {"region": wanted.region})
-    prepared = prepare_whole(wanted.opening)
+    refuse_unchecked(asked.osls_arguments)
+    given = read_given(asked.given) | ({} if asked.region is None else {"region": asked.region})
+    prepared = prepare_whole(asked.opening)
     project, service = prepared.project.path, prepared.compiled.configuration.service
     target = Target(project, service_and_stage(service)[1], given)
-    require_stage(wanted.stage, service, target.stage, wanted.opening.environment)
+    require_stage(asked.stage, service, target.stage, asked.opening.environment)
     require_file(project)
     document = read_document(json.dumps(prepared.compiled.document))
     batch = batch_of(target, str(document.run["launch_type"]).lower())
@@ -62,13 +67,29 @@ def deploy(wanted: DeployOptions) -> int:
     tool = osls(project)
     sts = client("sts", target.region())
     require_credentials(sts)
-    made = () if batch == OWN else (document.run["job_queue"], document.run["job_definition"])
-    refuse(check_aws(document, client("batch", target.region()), made))
+    refuse(_asked_of_aws(document, target, service, batch))
     buckets = tuple(target.buckets()) if "buckets" in given else ()
-    stage_project(PackageOptions(wanted.opening, buckets), prepared, None)
+    stage_project(PackageOptions(asked.opening, buckets), prepared, None)
     # What was asked above and what is deployed has to be in one Region, whoever says which.
     told = [] if target.params().get("region") else [f"--region={sts.meta.region_name}"]
-    return _deploy([*tool, "deploy", *told], target, wanted.osls_arguments)
+    return _deploy([*tool, "deploy", *told], target, asked.osls_arguments)
+
+
+def _asked_of_aws(document: GraphDocument, target: Target, service: str, batch: str) -> list[Problem]:
+    """Return why AWS would take no jobs of the project, or would not take the change that a deployment is."""
+    region, queue = target.region(), document.run["job_queue"]
+    batch_client = client("batch", region)
+    now = standing(service, client("cloudformation", region))
+
+    def used() -> str | None:
+        functions = Service(service, client("lambda", region))
+        return None if now is None else in_use(now.queue, functions, batch_client)
+
+    made = () if batch == OWN else (queue, document.run["job_definition"])
+    problems = check_aws(document, batch_client, made)
+    if batch != OWN and (now is None or now.queue != queue):
+        problems += taken(queue, batch_client)
+    return problems + unwelcome(now, wanted(document, target.params(), batch), used)
 
 
 def _deploy(tool: list[str], target: Target, more: Sequence[str]) -> int:

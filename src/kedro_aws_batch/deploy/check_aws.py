@@ -36,6 +36,15 @@ def active_definitions(document: GraphDocument, batch: Any) -> list[Mapping[str,
     return [max(revisions, key=lambda each: each["revision"]) for revisions in found if revisions]
 
 
+def taken(queue: str, batch: Any) -> list[Problem]:
+    """Return that a queue which a stack is to make is there already. Raises ServiceError."""
+    if not _queues(batch, jobQueues=[queue]):
+        return []
+    what = "is there already, and isn't of this stack, which can't make a second one of that name."
+    to_do = "Use it as it is, with `batch: own` in the params; or name another in aws_batch.job_queue."
+    return [Problem(f"job queue '{queue}'", what, to_do)]
+
+
 def require_credentials(sts: Any) -> None:
     """Raise ServiceError if there are no credentials, or none that AWS knows."""
     try:

@@ -1,0 +1,99 @@
+"""What a stack has of Batch now: as CloudFormation knows it, and how much of it is in use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from kedro_aws_batch.aws_errors import Call, sentence
+from kedro_aws_batch.errors import ServiceError
+
+from .parameters import EC2, FARGATE, PARAMETERS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from kedro_aws_batch.client import Service
+
+#: Of jobs that have not ended.
+_ACTIVE = ("RUNNING", "STARTING", "RUNNABLE", "PENDING", "SUBMITTED")
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The queue of a stack, and what it was made with; or what a deployment would make it with.
+
+    A text of what it was made with is as CloudFormation has it; None, where osls has still to fill it in.
+    """
+
+    batch: str  #: `fargate` or `ec2`
+    queue: str
+    definition: str
+    #: By the names of the params that say it.
+    made_with: Mapping[str, str | None]
+
+
+#: The params that can't be changed, or not without replacing something, and the templates' Parameters for them.
+KEPT = {
+    "subnets": "Subnets",
+    "security_groups": "SecurityGroups",
+    "spot": "Spot",
+    "fair_share": "FairShare",
+    "compute_environment_name": "ComputeEnvironmentName",
+    "job_role_name": "JobRoleName",
+}
+
+
+def standing(stack: str, cloudformation: Any) -> Standing | None:
+    """Return what a stack has of Batch; None if there is no such stack, or it has nothing. Raises ServiceError."""
+    try:
+        (described,) = cloudformation.describe_stacks(StackName=stack)["Stacks"]
+        resources = cloudformation.describe_stack_resources(StackName=stack)["StackResources"]
+    except ClientError as error:
+        if "does not exist" in error.response["Error"].get("Message", ""):
+            return None
+        raise _refused(error, stack) from error
+    except BotoCoreError as error:
+        raise _refused(error, stack) from error
+    names = {each.get("LogicalResourceId"): _name(each.get("PhysicalResourceId", "")) for each in resources}
+    if not names.get("JobQueue"):
+        return None
+    declared = {each["ParameterKey"]: each["ParameterValue"] for each in described.get("Parameters", [])}
+    made_with = {name: declared.get(parameter, PARAMETERS[name].default) for name, parameter in KEPT.items()}
+    batch = EC2 if "InstanceRole" in names else FARGATE
+    return Standing(batch, names["JobQueue"], names.get("JobDefinition", ""), made_with)
+
+
+def in_use(queue: str, service: Service, batch: Any) -> str | None:
+    """Return what of a stack's queue is in use, in words. Raises ServiceError if it can't be told."""
+    try:
+        runs = [run.run_id for run in service.list_runs(status="RUNNING", limit=1)]
+    except ServiceError as error:
+        if "There is no function" not in str(error):
+            raise
+        runs = []  # a stack that was left half made: what it runs is seen in its queue
+    if runs:
+        return f"run {runs[0]} is RUNNING"
+    return next((f"the job '{name}' is {status}" for name, status in _jobs(queue, batch)), None)
+
+
+def _jobs(queue: str, batch: Any) -> Iterator[tuple[str, str]]:
+    for status in _ACTIVE:
+        try:
+            found = batch.list_jobs(jobQueue=queue, jobStatus=status, maxResults=1)["jobSummaryList"]
+        except (ClientError, BotoCoreError) as error:
+            call = Call(f"ask for the jobs in the queue '{queue}'", "batch:ListJobs")
+            raise ServiceError(sentence(error, call), "Refused") from error
+        yield from ((job["jobName"], status) for job in found)
+
+
+def _refused(error: ClientError | BotoCoreError, stack: str) -> ServiceError:
+    action = "cloudformation:DescribeStacks and cloudformation:DescribeStackResources"
+    return ServiceError(sentence(error, Call(f"look at the stack '{stack}'", action)), "Refused")
+
+
+def _name(physical: str) -> str:
+    """Return the name in an ARN of Batch, without a revision."""
+    return physical.rpartition("/")[2].partition(":")[0] if physical.startswith("arn:") else physical
