@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import json
 import marshal
@@ -13,12 +14,13 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import cfnlint  # type: ignore[import-untyped]
 import pytest
 import yaml
 
 from kedro_aws_batch._service.dag.document import read_document
 from kedro_aws_batch.local import EmbeddedAws, JobDefinitionSettings, service_root
-from kedro_aws_batch.package import PackageError, build_zip, service_and_stage, stage, this_runtime
+from kedro_aws_batch.package import RUNTIMES, PackageError, build_zip, service_and_stage, stage, this_runtime
 from kedro_aws_batch.package.requirements import install
 from kedro_aws_batch.package.schedules import read_schedules
 from kedro_aws_batch.package.stage import job_policies
@@ -219,23 +221,46 @@ def test_what_is_no_graph_document_is_refused(tmp_path: Path, text: str, message
         stage(graph, tmp_path / "staged")
 
 
+def wheel(folder: Path, pure: str) -> str:
+    """Write the wheel of an empty distribution, and return the requirement of it without its hash."""
+    made = folder / "empty-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(made, "w") as archive:
+        archive.writestr("empty.py", "")
+        archive.writestr("empty-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: empty\nVersion: 1.0\n")
+        archive.writestr(
+            "empty-1.0.dist-info/WHEEL", f"Wheel-Version: 1.0\nRoot-Is-Purelib: {pure}\nTag: py3-none-any\n"
+        )
+        archive.writestr("empty-1.0.dist-info/RECORD", "")
+    return f"empty @ {made.as_uri()}"
+
+
 def test_a_requirement_with_compiled_parts_is_refused(tmp_path: Path) -> None:
-    requirements = tmp_path / "requirements.txt"
-    requirements.write_text("pyyaml==6.0.3\n")
+    asked = wheel(tmp_path, pure="false")
+    digest = hashlib.sha256((tmp_path / "empty-1.0-py3-none-any.whl").read_bytes()).hexdigest()
+    (tmp_path / "requirements.txt").write_text(f"{asked} --hash=sha256:{digest}\n")
 
     with pytest.raises(PackageError, match="is not pure Python"):
-        install(requirements, tmp_path / "tree")
+        install(tmp_path / "requirements.txt", tmp_path / "tree")
+
+
+@pytest.mark.parametrize("end", ["", f" --hash=sha256:{'0' * 64}"])
+def test_a_requirement_without_its_hash_or_with_another_one_is_not_installed(tmp_path: Path, end: str) -> None:
+    (tmp_path / "requirements.txt").write_text(f"{wheel(tmp_path, pure='true')}{end}\n")
+
+    with pytest.raises(PackageError, match=r"(?i)hash"):
+        install(tmp_path / "requirements.txt", tmp_path / "tree")
+    assert not (tmp_path / "tree/empty.py").exists()
 
 
 def test_a_requirement_that_can_not_be_installed_is_named(tmp_path: Path) -> None:
     requirements = tmp_path / "requirements.txt"
-    requirements.write_text("jmespath==0.0.0.1\n")
+    requirements.write_text(f"jmespath==0.0.0.1 --hash=sha256:{'0' * 64}\n")
 
     with pytest.raises(PackageError, match=r"jmespath==0\.0\.0\.1"):
         install(requirements, tmp_path / "tree")
 
 
-@pytest.mark.parametrize(("version", "name"), [((3, 9), "cpython"), ((3, 15), "cpython"), ((3, 12), "pypy")])
+@pytest.mark.parametrize(("version", "name"), [((3, 10), "cpython"), ((3, 15), "cpython"), ((3, 12), "pypy")])
 def test_a_python_that_lambda_does_not_offer_is_refused(
     monkeypatch: pytest.MonkeyPatch, version: tuple[int, int], name: str
 ) -> None:
@@ -245,8 +270,17 @@ def test_a_python_that_lambda_does_not_offer_is_refused(
     monkeypatch.setattr("sys.version_info", Version((*version, 0, "final", 0)))
     monkeypatch.setattr("sys.implementation", type("Implementation", (), {"name": name}))
 
-    with pytest.raises(PackageError, match=r"package with one of 3\.10, 3\.11, 3\.12, 3\.13, 3\.14"):
+    with pytest.raises(PackageError, match=r"this project with one of 3\.11, 3\.12, 3\.13, 3\.14"):
         this_runtime()
+
+
+def test_no_python_is_packaged_for_that_lambda_refuses_soon() -> None:
+    """Of AWS' table of runtimes, as cfn-lint carries it: none whose functions can't be created within half a year."""
+    file = Path(cfnlint.__file__).parent / "data/AdditionalSpecs/LmbdRuntimeLifecycle.json"
+    blocked = {name: each["create-block"] for name, each in json.loads(file.read_text(encoding="utf-8")).items()}
+
+    assert [name for name in RUNTIMES if blocked[name] < "2027-06"] == []
+    assert blocked["python3.10"] < "2027-06"
 
 
 @pytest.mark.parametrize(

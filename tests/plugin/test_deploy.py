@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from tests.packaging import packages
+
 from .commands import call
 from .project import CONFIGURATION, REMOTE_CHAIN, Sources
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
     Make = Callable[[Sources], Path]
 
+pytestmark = packages
 NETWORK = ("--param=subnets=subnet-01234567", "--param=security_groups=sg-01234567")
 EC2 = ("--param=image=x:1", *NETWORK)
 

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from kedro_aws_batch import __version__
+from tests.packaging import packages
 
 from .commands import call
 from .project import Sources, pickled
@@ -91,7 +92,7 @@ def test_the_image_has_bytecode_a_user_that_is_not_root_and_no_secrets(bare: Pat
     assert any("compileall" in line and "unchecked-hash" in line for line in lines)
     assert lines.index("USER kedro") > max(place for place, line in enumerate(lines) if line.startswith("RUN"))
     assert "$$" not in dockerfile
-    assert {"conf/local", "data", "**/credentials*"} <= set((bare / ".dockerignore").read_text().splitlines())
+    assert {"conf/local", "data", "**/*credentials*"} <= set((bare / ".dockerignore").read_text().splitlines())
 
 
 @pytest.mark.parametrize("lists", [["requirements.txt", "README.md"], ["README.md"], []])
@@ -129,6 +130,7 @@ def test_the_image_gets_the_wheel_of_what_packages(bare: Path) -> None:
         assert {"kedro_aws_batch/job.py", "kedro_aws_batch/_service/serverless.yml"} <= set(archive.namelist())
 
 
+@packages
 def test_packaging_leaves_one_wheel_and_of_this_version(deployable: Path) -> None:
     call("init", "--force", "--bucket=mine")
     first = (deployable / "build/aws_batch" / WHEEL).read_bytes()
@@ -150,6 +152,7 @@ def test_packaging_leaves_one_wheel_and_of_this_version(deployable: Path) -> Non
         ),
     ],
 )
+@packages
 def test_the_image_may_get_the_plugin_from_elsewhere_in_the_version_that_packages(
     deployable: Path, source: str, pinned: str
 ) -> None:
@@ -192,6 +195,7 @@ def test_the_deploying_tool_is_pinned(bare: Path) -> None:
     assert json.loads((bare / "package.json").read_text())["devDependencies"] == {"osls": ours}
 
 
+@packages
 def test_package_fills_the_directory_that_is_deployed(make_project: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     project = make_project(Sources(catalog={name: pickled(f"s3://data/{name}") for name in ("raw", "middle", "final")}))
     monkeypatch.chdir(project)

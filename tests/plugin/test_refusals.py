@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 COMMANDS = [("run",), ("status",), ("list",), ("logs",), ("cancel",), ("resume",)]
 DEPLOY = ("deploy", "--param=batch=own")
+pytestmark = packages
 NO_CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE")
 
 

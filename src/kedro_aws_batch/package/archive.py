@@ -16,8 +16,9 @@ from kedro_aws_batch.package.requirements import install
 from kedro_aws_batch.package.zips import write_zip
 from kedro_aws_batch.service_root import service_root
 
-#: The Pythons that Lambda has, which our bytecode has to fit.
-RUNTIMES = ("python3.10", "python3.11", "python3.12", "python3.13", "python3.14")
+#: The Pythons that Lambda has, which our bytecode has to fit. Not 3.10: it is deprecated since 31 October 2026, and no
+#: function can be created with it from 1 February 2027, none updated from 3 March (developer guide, Lambda runtimes).
+RUNTIMES = ("python3.11", "python3.12", "python3.13", "python3.14")
 #: The service's packages; their JSON schemas go along.
 PACKAGES = ("adapters", "dag", "handlers", "runs")
 GRAPH = "graph.json"
@@ -59,13 +60,14 @@ def build_zip(graph_document: Path, target: Path) -> Packaged:
 def this_runtime() -> str:
     """Return Lambda's name of the running Python. Raises PackageError when Lambda has no such Python."""
     runtime = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    if runtime in RUNTIMES and sys.implementation.name == "cpython":
+        return runtime
     offered = ", ".join(name.removeprefix("python") for name in RUNTIMES)
-    if runtime not in RUNTIMES or sys.implementation.name != "cpython":
-        raise PackageError(
-            f"Lambda does not offer {sys.implementation.name} {sys.version.split()[0]}, and the functions run on the "
-            f"Python that packages them: package with one of {offered}."
-        )
-    return runtime
+    raise PackageError(
+        f"Lambda takes no functions for {sys.implementation.name} {sys.version.split()[0]}, and they run on the Python "
+        f"that packages them: package and deploy from an environment of this project with one of {offered}. Jobs run "
+        "on the Python of their image, whichever that is."
+    )
 
 
 def _copy_graph(source: Path, target: Path) -> None:

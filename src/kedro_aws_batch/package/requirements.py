@@ -19,8 +19,9 @@ _KEPT = ("METADATA", "LICENSE", "LICENCE", "COPYING", "NOTICE", "AUTHORS")
 
 
 def install(requirements: Path, target: Path) -> None:
-    """Install exactly the requirements, nothing that they need besides. Raises PackageError."""
-    command = [*_installer(), "--target", str(target), "--no-deps", "--only-binary=:all:", "-r", str(requirements)]
+    """Install exactly the requirements, by their hashes, nothing that they need besides. Raises PackageError."""
+    exactly = ["--no-deps", "--only-binary=:all:", "--require-hashes"]
+    command = [*_installer(), "--target", str(target), *exactly, "-r", str(requirements)]
     try:
         # Nothing of it needs a person, so nothing may ask one.
         done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
