@@ -21,9 +21,9 @@ import yaml
 from kedro_aws_batch._service.dag.document import read_document
 from kedro_aws_batch.local import EmbeddedAws, JobDefinitionSettings, service_root
 from kedro_aws_batch.package import RUNTIMES, PackageError, build_zip, service_and_stage, stage, this_runtime
+from kedro_aws_batch.package.data import job_policies, wrong_bucket
 from kedro_aws_batch.package.requirements import install
 from kedro_aws_batch.package.schedules import read_schedules
-from kedro_aws_batch.package.stage import job_policies
 from tests.local.support import until
 
 from .conftest import GOLDEN, Staged
@@ -317,10 +317,21 @@ def test_a_schedule_that_makes_no_sense_is_refused(tmp_path: Path, text: str, me
         read_schedules(schedules, read_document(GOLDEN.read_text(encoding="utf-8")))
 
 
-@pytest.mark.parametrize("name", ["s3://flights", "Flights", "flights/*", "fl", "flights/${x}"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("s3://flights", "Flights", "flights/*", "fl", "flights/${x}", "flights_data", "x" * 64),
+        *("flights..data", "-flights", "flights.", "192.168.5.4", "192.168.5.4/raw", "xn--flights", "sthree-flights"),
+    ],
+)
 def test_what_is_no_bucket_is_refused(name: str) -> None:
     with pytest.raises(PackageError, match="is no bucket"):
         job_policies([name])
+
+
+@pytest.mark.parametrize("name", ["flights", "a.b-c.d", "192.168.5.4.5", "1fl", "flights/raw/..", "x" * 63])
+def test_what_may_be_a_bucket_is_not_refused(name: str) -> None:
+    assert wrong_bucket(name) is None
 
 
 def test_the_prefix_of_the_functions_names_is_a_service_and_a_stage() -> None:

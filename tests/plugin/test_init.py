@@ -75,6 +75,12 @@ def test_what_init_writes_passes_the_check(make_project: Make, monkeypatch: pyte
     assert (result.exit_code, result.stderr) == (0, "")
 
 
+def test_a_name_that_no_bucket_can_have_is_refused_before_it_is_in_the_catalog(bare: Path) -> None:
+    refused = call("init", "--bucket=s3://mine")
+    assert (refused.exit_code, (bare / "Dockerfile").exists()) == (1, False)
+    assert refused.stderr.startswith("Error: 's3://mine' is no bucket: write its name, or name/prefix for a part")
+
+
 def test_nothing_that_is_there_is_overwritten_unless_forced(bare: Path) -> None:
     (bare / "Dockerfile").write_text("FROM scratch\n")
     refused = call("init")

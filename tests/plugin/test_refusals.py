@@ -16,6 +16,7 @@ from click.testing import CliRunner
 
 from kedro_aws_batch.cli import aws_batch
 from kedro_aws_batch.local import EmbeddedAws
+from tests.packaging import packages
 
 from .project import CONFIGURATION, REMOTE_CHAIN, Sources
 

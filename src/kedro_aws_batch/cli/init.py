@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import click
 
+from kedro_aws_batch.graph.config import NO_BUCKET
 from kedro_aws_batch.graph.folder import find_project
 from kedro_aws_batch.graph.project import bootstrap
+from kedro_aws_batch.package.data import wrong_bucket
+from kedro_aws_batch.package.errors import PackageError
 from kedro_aws_batch.package.image import provide
 from kedro_aws_batch.quiet import stdout_kept_clean
 from kedro_aws_batch.scaffold import scaffold, write
@@ -14,6 +17,8 @@ from kedro_aws_batch.wording import counted
 
 def init(environment: str, bucket: str, force: bool, plugin_from: str) -> None:
     """Write the files, and say what comes next."""
+    if bucket != NO_BUCKET and (wrong := wrong_bucket(bucket)):
+        raise PackageError(wrong)
     with stdout_kept_clean():
         project = find_project()
         found = scaffold(project, bootstrap(project), environment, bucket, plugin_from)

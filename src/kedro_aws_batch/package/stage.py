@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from kedro_aws_batch._service.dag.document import GraphDocument, read_document
 from kedro_aws_batch._service.dag.errors import DagError
 from kedro_aws_batch.package.archive import Packaged, build_zip
+from kedro_aws_batch.package.data import job_policies
 from kedro_aws_batch.package.errors import PackageError
 from kedro_aws_batch.package.names import names
 from kedro_aws_batch.package.schedules import read_schedules
@@ -24,7 +25,6 @@ ZIP, PACKAGED = "service.zip", "packaged.json"
 SERVICE = "service.yml"
 
 _SERVICE = re.compile(r"[A-Za-z][A-Za-z0-9]*(-[A-Za-z0-9]+)*")
-_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[^*?${}]+)?")
 
 
 @dataclass(frozen=True)
@@ -110,65 +110,6 @@ def describe(graph: GraphDocument, packaged: Packaged) -> dict[str, Any]:
         "platform": graph.run["launch_type"],
         **names(graph.project, _used(graph, "job_queue"), _used(graph, "job_definition")),
     }
-
-
-#: What a job's role needs to ask for a payload that does not fit into the job's request.
-ASK: Mapping[str, Any] = {
-    "Sid": "AskWhatToRun",
-    "Effect": "Allow",
-    "Action": "lambda:InvokeFunction",
-    "Resource": {
-        "Fn::Sub": "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:${AWS::StackName}-next_group"
-    },
-}
-
-
-def job_policies(buckets: Sequence[str]) -> list[dict[str, Any]]:
-    """Return the policies of the role that jobs run as: the named buckets, or parts of them, and their own payload."""
-    for name in buckets:
-        if not _BUCKET.fullmatch(name):
-            raise PackageError(
-                f"'{name}' is no bucket: write its name, or name/prefix for a part of it, without s3://."
-            )
-    whole = sorted({name.partition("/")[0] for name in buckets})
-    objects = sorted({f"{name.rstrip('/')}/*" for name in buckets})
-    if not buckets:
-        return [_policy("Ask", [ASK])]
-    statements = [
-        {
-            "Sid": "FindData",
-            "Effect": "Allow",
-            "Action": [
-                "s3:GetBucketLocation",
-                "s3:ListBucket",
-                "s3:ListBucketMultipartUploads",
-                "s3:ListBucketVersions",
-            ],
-            "Resource": [_bucket_arn(name) for name in whole],
-        },
-        {
-            "Sid": "ReadAndWriteData",
-            "Effect": "Allow",
-            "Action": [
-                "s3:AbortMultipartUpload",
-                "s3:DeleteObject",
-                "s3:GetObject",
-                "s3:GetObjectVersion",
-                "s3:ListMultipartUploadParts",
-                "s3:PutObject",
-            ],
-            "Resource": [_bucket_arn(name) for name in objects],
-        },
-    ]
-    return [_policy("Data", statements), _policy("Ask", [ASK])]
-
-
-def _policy(name: str, statements: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    return {"PolicyName": name, "PolicyDocument": {"Version": "2012-10-17", "Statement": list(statements)}}
-
-
-def _bucket_arn(path: str) -> dict[str, str]:
-    return {"Fn::Sub": f"arn:${{AWS::Partition}}:s3:::{path}"}
 
 
 def _used(graph: GraphDocument, key: str) -> list[str]:
