@@ -80,7 +80,9 @@ class BatchJobQueue:
             others = batch.describe_job_definitions(status="ACTIVE")["jobDefinitions"]
             near |= {each["jobDefinitionName"] for each in others}
         revisions = {name: revision for name, revision in zip(definitions, active, strict=True) if revision}
-        return Offer(found, environments, revisions, batch.meta.region_name, near)
+        return Offer(
+            queues=found, environments=environments, definitions=revisions, region=batch.meta.region_name, near=near
+        )
 
     def _queues(self, names: Sequence[str]) -> tuple[list[Any], list[Any]]:
         """Return queues and their compute environments, as far as there are any."""

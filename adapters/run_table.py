@@ -434,7 +434,7 @@ def _seen_key(shard: int) -> str:
 
 
 def _job(item: Item) -> Job:
-    return Job(_mark(item["sk"]), item["job_id"], item["name"], int(item["submitted_at"]))
+    return Job(mark=_mark(item["sk"]), job_id=item["job_id"], name=item["name"], submitted_at=int(item["submitted_at"]))
 
 
 def _array_key(first: Mark) -> str:

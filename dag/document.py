@@ -117,14 +117,14 @@ def read_document(text: str | bytes) -> GraphDocument:
 def _parse(raw: Mapping[str, Any]) -> GraphDocument:
     nodes = tuple(
         Node(
-            node["name"],
-            node["str"],
-            node["namespace"],
-            frozenset(node["tags"]),
-            tuple(node["inputs"]),
-            tuple(node["outputs"]),
-            node["resources"],
-            tuple(node.get("confirms", ())),
+            name=node["name"],
+            display=node["str"],
+            namespace=node["namespace"],
+            tags=frozenset(node["tags"]),
+            inputs=tuple(node["inputs"]),
+            outputs=tuple(node["outputs"]),
+            resources=node["resources"],
+            confirms=tuple(node.get("confirms", ())),
         )
         for node in raw["nodes"]
     )

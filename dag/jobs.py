@@ -55,7 +55,9 @@ def read_job_name(name: str) -> JobName | None:
     date, _, time = match["run"].partition("T")
     run_id = f"{date}T{time.replace('-', '.')}"
     array = None if match["array"] is None else int(match["array"])
-    return JobName(match["project"], run_id, int(match["group"]), int(match["attempt"]), array)
+    return JobName(
+        project=match["project"], run_id=run_id, group=int(match["group"]), attempt=int(match["attempt"]), array=array
+    )
 
 
 def read_job_key(key: str) -> tuple[Mark, bool]:

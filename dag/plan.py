@@ -135,11 +135,15 @@ class Plan:
 
     def job_name(self, group: int, attempt: int) -> str:
         """Return the name of the job that runs an attempt of a group."""
-        return JobName(self.project, self.run_id, group, attempt).write(self.groups[group].nodes[0])
+        return JobName(project=self.project, run_id=self.run_id, group=group, attempt=attempt).write(
+            self.groups[group].nodes[0]
+        )
 
     def array_name(self, first: Mark) -> str:
         """Return the name of the array job whose first member was won by a claim."""
-        name = JobName(self.project, self.run_id, first.group, first.attempt, first.generation)
+        name = JobName(
+            project=self.project, run_id=self.run_id, group=first.group, attempt=first.attempt, array=first.generation
+        )
         return name.write(self.groups[first.group].nodes[0])
 
     def resources(self, group: int, attempt: int) -> Resources:
@@ -183,24 +187,32 @@ def load_plan(packed: bytes) -> Plan:
     settings = body["settings"]
     retry = settings["memory_retry"]
     return Plan(
-        body["run_id"],
-        body["project"],
-        body["environment"],
-        tuple(body["pipelines"]),
-        body["params"],
-        Settings(
-            OnFailure(settings["on_failure"]),
-            settings["job_command"],
-            settings["launch_type"],
-            settings["max_workers"],
-            MemoryRetry(**retry) if retry else None,
-            settings["array_jobs"],
+        run_id=body["run_id"],
+        project=body["project"],
+        environment=body["environment"],
+        pipelines=tuple(body["pipelines"]),
+        params=body["params"],
+        settings=Settings(
+            on_failure=OnFailure(settings["on_failure"]),
+            job_command=settings["job_command"],
+            launch_type=settings["launch_type"],
+            max_workers=settings["max_workers"],
+            memory_retry=MemoryRetry(**retry) if retry else None,
+            array_jobs=settings["array_jobs"],
         ),
-        tuple(
-            Group(tuple(nodes), tuple(signatures), tuple(parents), resources, load_versions, tuple(pipelines), seconds)
+        groups=tuple(
+            Group(
+                nodes=tuple(nodes),
+                signatures=tuple(signatures),
+                parents=tuple(parents),
+                resources=resources,
+                load_versions=load_versions,
+                pipelines=tuple(pipelines),
+                seconds=seconds,
+            )
             for nodes, signatures, parents, resources, load_versions, pipelines, seconds in body["groups"]
         ),
-        {name: Reused(signature, run_id) for name, (signature, run_id) in body["reused"].items()},
-        Home(**body["home"]),
-        body.get("kedro_version", ""),
+        reused={name: Reused(signature, run_id) for name, (signature, run_id) in body["reused"].items()},
+        home=Home(**body["home"]),
+        kedro_version=body.get("kedro_version", ""),
     )

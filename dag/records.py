@@ -79,7 +79,10 @@ class Array:
         """Return the children as jobs, once the array's id is known."""
         if self.job_id is None:
             return []
-        return [Job(mark, f"{self.job_id}:{index}", name, self.submitted_at) for index, mark in enumerate(self.members)]
+        return [
+            Job(mark=mark, job_id=f"{self.job_id}:{index}", name=name, submitted_at=self.submitted_at)
+            for index, mark in enumerate(self.members)
+        ]
 
 
 @dataclass(frozen=True)

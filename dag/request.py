@@ -83,18 +83,18 @@ def make_plan(
             )
     reused: Mapping[str, Reused] = resumed.reused if resumed else {}
     pins = _pins(document, request, _written(selected, run_id, reused))
-    maker = _Maker(document, pipelines, config, overrides.layers, pins)
+    maker = _Maker(document=document, pipelines=pipelines, config=config, layers=overrides.layers, pins=pins)
     groups = tuple(maker.groups(nodes))
     _refuse_not_allowed(groups, allowed)
     plan = Plan(
-        run_id,
-        document.project,
-        document.environment,
-        pipelines,
-        request.get("params", {}),
-        _settings(config),
-        groups,
-        reused,
+        run_id=run_id,
+        project=document.project,
+        environment=document.environment,
+        pipelines=pipelines,
+        params=request.get("params", {}),
+        settings=_settings(config),
+        groups=groups,
+        reused=reused,
         kedro_version=document.kedro_version,
     )
     return plan, resumed
@@ -123,12 +123,12 @@ def _wrong_fields(request: Mapping[str, Any]) -> list[Problem]:
 def _settings(config: Mapping[str, Any]) -> Settings:
     retry = config["memory_retry"]
     return Settings(
-        OnFailure(config["on_failure"]),
-        config["job_command"],
-        config["launch_type"],
-        config["max_workers"],
-        MemoryRetry(retry["factor"], retry["max"]) if retry else None,
-        config["array_jobs"],
+        on_failure=OnFailure(config["on_failure"]),
+        job_command=config["job_command"],
+        launch_type=config["launch_type"],
+        max_workers=config["max_workers"],
+        memory_retry=MemoryRetry(retry["factor"], retry["max"]) if retry else None,
+        array_jobs=config["array_jobs"],
     )
 
 
@@ -190,12 +190,12 @@ class _Maker:
         resources = {**places, **asking.resources}
         members = asking.nodes
         return Group(
-            tuple(node.name for node in members),
-            tuple(node.signature for node in members),
-            tuple(parents),
-            resources,
-            {name: self.pins[name] for node in members for name in node.inputs if name in self.pins},
-            self._home(members),
+            nodes=tuple(node.name for node in members),
+            signatures=tuple(node.signature for node in members),
+            parents=tuple(parents),
+            resources=resources,
+            load_versions={name: self.pins[name] for node in members for name in node.inputs if name in self.pins},
+            pipelines=self._home(members),
         )
 
     def _home(self, members: Sequence[Node]) -> tuple[str, ...]:

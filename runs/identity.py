@@ -93,7 +93,9 @@ def _look(dispatcher: Dispatcher, plan: Plan, ends: Sequence[JobEnd], found: Ide
             array = None if end.name.array is None else dispatcher.array(plan.run_id, _first(end))
             _sort(end, job_id, array, found)
             if array is None:
-                jobs[end.outcome.mark] = Job(end.outcome.mark, job_id, _name(plan, end), now)
+                jobs[end.outcome.mark] = Job(
+                    mark=end.outcome.mark, job_id=job_id, name=_name(plan, end), submitted_at=now
+                )
             else:
                 arrays[array.first] = replace(array, job_id=job_id, submitted_at=now)
     record(dispatcher.ports, plan.run_id, list(jobs.values()), list(arrays.values()))

@@ -235,7 +235,7 @@ class _Traces:
         for attempt in list(wanted):
             name = self._plan.job_name(*attempt[:2])
             if name in self._ids:
-                jobs.append(Job(attempt, self._ids[name], name, now))
+                jobs.append(Job(mark=attempt, job_id=self._ids[name], name=name, submitted_at=now))
                 del wanted[attempt]
         record(self._ports, self._plan.run_id, jobs, arrays)
         return list(wanted.values())

@@ -54,7 +54,14 @@ def submit(ports: Ports, plan: Plan, marks: Sequence[Mark]) -> Submitted:
             if job.is_array:
                 arrays.append(Array(job.marks[0], members, answer.job_id, ports.clock.now()))
             else:
-                jobs.append(Job(members[0], answer.job_id, job.request["jobName"], ports.clock.now()))
+                jobs.append(
+                    Job(
+                        mark=members[0],
+                        job_id=answer.job_id,
+                        name=job.request["jobName"],
+                        submitted_at=ports.clock.now(),
+                    )
+                )
     done.shards = record(ports, plan.run_id, jobs, arrays)
     return done
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from kedro_aws_batch.client import GroupState, Runs, RunState
-    from kedro_aws_batch.show.logs import Line
+    from kedro_aws_batch.show.logs import LogLine
 
     from .options import Where
 
@@ -122,7 +122,7 @@ def _of_a_namespace(node: str, names: Sequence[str]) -> str:
     return f" Did you mean {listed(found)}?" if found else ""
 
 
-def _print(lines: Iterable[Line], groups: Sequence[GroupState], as_json: bool) -> None:
+def _print(lines: Iterable[LogLine], groups: Sequence[GroupState], as_json: bool) -> None:
     names = {group.index: group.nodes[0] for group in groups}
     prefixes = _prefixes(names)
     for line in lines:
@@ -166,7 +166,7 @@ def _show_files(
     place = folder(this_project()) / "logs" / run_id
     if not place.is_dir():
         raise KedroAwsBatchError(f"The logs of local run {run_id} are no longer kept: only those of the last runs are.")
-    lines: list[Line] = []
+    lines: list[LogLine] = []
     for group in groups:
         since = [line for line in read_log(place, group) if line.timestamp >= wanted.start]
         lines += since[(read or {}).get(group.index, 0) :]

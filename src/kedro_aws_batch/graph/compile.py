@@ -68,7 +68,13 @@ def compile_project(project: Project) -> Compiled:
         },
         "run": dict(configuration.run),
     }
-    return Compiled({**document, "digest": digest_of(document)}, nodes, found, configuration, problems)
+    return Compiled(
+        document={**document, "digest": digest_of(document)},
+        nodes=nodes,
+        datasets=found,
+        configuration=configuration,
+        problems=problems,
+    )
 
 
 def to_json(document: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 from kedro_aws_batch.files import write_atomically
-from kedro_aws_batch.show.logs import Line, streams_of
+from kedro_aws_batch.show.logs import LogLine, streams_of
 from kedro_aws_batch.show.outcome import LOG_GROUP
 
 if TYPE_CHECKING:
@@ -74,12 +74,12 @@ def save_log(folder: Path, logs: Any, group: GroupState) -> None:
     write_atomically(folder / log_name(group), text.encode())
 
 
-def read_log(folder: Path, group: GroupState) -> list[Line]:
+def read_log(folder: Path, group: GroupState) -> list[LogLine]:
     """Return what a group's jobs have printed, in order; nothing where there is no file."""
     file = folder / log_name(group)
     text = file.read_text(encoding="utf-8") if file.is_file() else ""
     several = len(streams_of(group)) > 1
-    found: list[Line] = []
+    found: list[LogLine] = []
     for number, line in enumerate(text.split("\n")[:-1]):
         at, said = _read(line)
         attempt = 0
@@ -87,11 +87,13 @@ def read_log(folder: Path, group: GroupState) -> list[Line]:
             at, attempt = found[-1].timestamp, found[-1].attempt
         elif at is not None and several and (match := _ATTEMPT.match(said)):
             attempt, said = int(match[1]), said[match.end() :]
-        found.append(Line(at or 0, group.index, said, f"{group.index}-{number}", attempt))
+        found.append(
+            LogLine(timestamp=at or 0, index=group.index, text=said, id=f"{group.index}-{number}", attempt=attempt)
+        )
     return found
 
 
-def _stamp(line: Line) -> str:
+def _stamp(line: LogLine) -> str:
     moment = (_EPOCH + timedelta(milliseconds=line.timestamp)).replace(tzinfo=None)
     return f"{moment.isoformat(timespec='milliseconds')}Z {f'#{line.attempt} ' if line.attempt else ''}"
 
@@ -105,13 +107,15 @@ def _read(line: str) -> tuple[int | None, str]:
     return round((moment - _EPOCH) / timedelta(milliseconds=1)), line[match.end() :]
 
 
-def _lines(logs: Any, group: GroupState, tokens: dict[str, str]) -> Iterator[Line]:
+def _lines(logs: Any, group: GroupState, tokens: dict[str, str]) -> Iterator[LogLine]:
     """Return what a group's jobs have printed since the tokens were handed out, which are renewed."""
     streams = streams_of(group)
     for number, stream in enumerate(streams, start=1):
         attempt = number if len(streams) > 1 else 0
         for event in _events(logs, group.log_group or LOG_GROUP, stream, tokens):
-            yield Line(event["timestamp"], group.index, event["message"], "", attempt)
+            yield LogLine(
+                timestamp=event["timestamp"], index=group.index, text=event["message"], id="", attempt=attempt
+            )
 
 
 def _events(logs: Any, log_group: str, stream: str, tokens: dict[str, str]) -> Iterator[dict[str, Any]]:

@@ -104,7 +104,12 @@ def _run(run: LocalRun, aws: EmbeddedAws, command: Command, display: Display) ->
     state.save()  # before anything is started: what can't be kept is known then
     command.reached_at(_live(aws))
     service = Service(aws.service_prefix, aws.client("lambda"))
-    keeping = Keeping(service, state, KeptLogs(folder(run.project.path) / "logs", aws.client("logs")), display)
+    keeping = Keeping(
+        service=service,
+        state=state,
+        logs=KeptLogs(folder(run.project.path) / "logs", aws.client("logs")),
+        display=display,
+    )
     try:
         return _execute(run, aws, keeping)
     finally:
@@ -128,7 +133,7 @@ def _execute(run: LocalRun, aws: EmbeddedAws, keeping: Keeping) -> int:
         place = keeping.logs.place / ended.run_id
         return Ending(keeping.logs.logs, os.path.relpath(place), run.commands.to("resume", ended.run_id))
 
-    execution = Execution(keeping, display, PACE, ending)
+    execution = Execution(service=keeping, display=display, pace=PACE, ending=ending)
     with _environment(aws.environment):
         narrowed = run.narrow(run.selection)
     if narrowed is None:

@@ -23,7 +23,7 @@ AT_ONCE = 100
 
 
 @dataclass(frozen=True, order=True)
-class Line:
+class LogLine:
     """A line that a job printed."""
 
     #: Milliseconds since the epoch.
@@ -53,7 +53,7 @@ class LogReader:
     _seen: dict[str, int] = field(default_factory=dict)
     _groups_of_definitions: dict[str, str] = field(default_factory=dict)
 
-    def lines(self, groups: Sequence[GroupState], since: int = 0) -> list[Line]:
+    def lines(self, groups: Sequence[GroupState], since: int = 0) -> list[LogLine]:
         """Return what is new, from a moment on (milliseconds), in order."""
         places: dict[str, dict[str, tuple[int, int]]] = {}
         for group in groups:
@@ -63,7 +63,7 @@ class LogReader:
                 place[stream] = (group.index, number if len(streams) > 1 else 0)
         return sorted(line for place, streams in places.items() for line in self._read(place, streams, since))
 
-    def _read(self, log_group: str, streams: dict[str, tuple[int, int]], since: int) -> Iterator[Line]:
+    def _read(self, log_group: str, streams: dict[str, tuple[int, int]], since: int) -> Iterator[LogLine]:
         names = list(streams)
         for begin in range(0, len(names), AT_ONCE):
             for event in self._events(log_group, names[begin : begin + AT_ONCE], since):
@@ -71,7 +71,7 @@ class LogReader:
                     self._seen[event["eventId"]] = event["timestamp"]
                     index, attempt = streams[event["logStreamName"]]
                     self.read[index] += 1
-                    yield Line(
+                    yield LogLine(
                         timestamp=event["timestamp"],
                         index=index,
                         text=event["message"],

@@ -9,7 +9,7 @@ import pytest
 
 from kedro_aws_batch.client import GroupState, RunState
 from kedro_aws_batch.kept.logs import KEPT_LOGS, KeptLogs, log_name, read_log, save_log
-from kedro_aws_batch.show.logs import Line
+from kedro_aws_batch.show.logs import LogLine
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -68,7 +68,7 @@ def test_a_line_of_several_lines_keeps_its_time(tmp_path: Path) -> None:
 def test_a_job_without_a_file_has_printed_nothing(tmp_path: Path) -> None:
     assert read_log(tmp_path, group()) == []
     (tmp_path / log_name(group())).write_text("from before there were times\n", encoding="utf-8")
-    assert read_log(tmp_path, group()) == [Line(0, 4, "from before there were times", "4-0")]
+    assert read_log(tmp_path, group()) == [LogLine(0, 4, "from before there were times", "4-0")]
 
 
 def a_run(*groups: GroupState) -> RunState:
