@@ -78,11 +78,17 @@ class Recovery:
         return self._ports.clock.left() > RESERVE
 
     def _is_settled(self, run_id: str) -> bool:
-        """Return whether a run that is over has no job in flight, no open claim, and its end announced."""
-        if not self._dispatcher.view(run_id).accounted():
-            return False
+        """Return whether a run that is over has no job in flight, no open claim, and its end announced.
+
+        And nobody alive may have begun before its end: what such an invocation still claims or submits, and dies with,
+        would be nobody's.
+        """
         run = self._ports.table.get_run(run_id)
-        return run is not None and "end" in run.announced
+        if run is None or run.ended_at is None or "end" not in run.announced:
+            return False
+        if self._ports.clock.now() - run.ended_at <= self._lifetime:
+            return False
+        return self._dispatcher.view(run_id).accounted()
 
     def _forget_in_time(self, run: Run) -> None:
         """Let the table forget a run when its retention is over; until now nothing of it might have gone."""

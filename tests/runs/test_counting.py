@@ -92,7 +92,7 @@ def test_as_many_jobs_were_submitted_as_have_ended_whoever_did_it(fate: Callable
     stage = begun(2)
     fate(stage)
     stage.finish_all()
-    minutes(stage, 2)
+    minutes(stage, 5)
     assert stage.table._active == set()
     assert stage.totals("JobsSubmitted", "JobsEnded") == (len(stage.batch.work), len(stage.batch.work))
 

@@ -43,7 +43,21 @@ def test_a_run_whose_last_event_was_lost_ends() -> None:
     stage.start()
     stage.end(0)
     stage.reconcile()
-    assert (stage.run.status.value, stage.table._active) == ("SUCCEEDED", set())
+    assert (stage.run.status.value, stage.table._active) == ("SUCCEEDED", {stage.run_id})
+    stage.reconcile(later=LIFETIME + 1)
+    assert stage.table._active == set()
+
+
+def test_what_a_slow_invocation_claims_after_the_end_and_dies_with_is_accounted_for() -> None:
+    stage = Stage(document(chain(2)))
+    stage.start()
+    stage.finish(0, exit_code=1)
+    stage.reconcile()
+    stage.table.claim(stage.run_id, 0, [Mark(1).number])  # it had read that the run goes on
+    assert stage.table._active == {stage.run_id}
+    for _ in range(3):
+        stage.reconcile(later=LIFETIME + 1)
+    assert (stage.statuses(), stage.table._active) == (["FAILED", "SKIPPED"], set())
 
 
 def test_a_claim_is_left_alone_while_its_owner_may_live() -> None:
@@ -102,7 +116,7 @@ def test_a_job_adopted_in_a_cancelled_run_is_terminated() -> None:
     stage.table.end_run(stage.run_id, RunStatus.CANCELLED, "enough", stage.now)
     stage.reconcile(later=LIFETIME + 1)
     assert stage.job(0).over
-    stage.reconcile()
+    stage.reconcile(later=LIFETIME + 1)
     assert (stage.statuses(), stage.table._active) == (["CANCELLED", "SKIPPED"], set())
 
 
