@@ -14,7 +14,8 @@ import yaml
 
 from kedro_aws_batch._service.dag.problems import listed
 from kedro_aws_batch.graph.compile import project_name
-from kedro_aws_batch.graph.datasets import LOCAL, of_config
+from kedro_aws_batch.graph.datasets import of_config
+from kedro_aws_batch.graph.places import LOCAL, PATH_KEYS
 from kedro_aws_batch.package.image import WHEEL, plugin
 
 from .errors import KedroAwsBatchError, ProjectError
@@ -133,9 +134,9 @@ def _is_local(entry: Any) -> bool:
 def _on_s3(entry: Mapping[str, Any], bucket: str) -> dict[str, Any]:
     moved: dict[str, Any] = {}
     for key, value in entry.items():
-        if key in ("filepath", "path") and isinstance(value, str):
+        if key in PATH_KEYS and isinstance(value, str):
             moved[key] = f"s3://{bucket}/{re.sub(r'^(file://|local://)?/*(data/)?', '', value)}"
-        elif key == "dataset" and isinstance(value, dict):
+        elif isinstance(value, dict) and ("type" in value or key == "checkpoint"):
             moved[key] = _on_s3(value, bucket)
         else:
             moved[key] = value

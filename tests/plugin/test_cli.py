@@ -51,7 +51,10 @@ def test_check_lists_the_problems_and_exits_with_1(make_project: Make, monkeypat
 
 def test_check_tells_programs_what_is_wrong_too(sound: Path) -> None:
     result = call("check", "--json")
-    assert (result.exit_code, json.loads(result.stdout)) == (0, {"nodes": 2, "pipelines": 3, "jobs": 2, "problems": []})
+    assert (result.exit_code, json.loads(result.stdout)) == (
+        0,
+        {"nodes": 2, "pipelines": 3, "jobs": 2, "problems": [], "not_looked_into": []},
+    )
     (sound / "conf/aws_batch/parameters.yml").write_text("aws_batch: {job_queue: q}")
     wrong = call("check", "--json")
     (problem,) = json.loads(wrong.stdout)["problems"]

@@ -11,7 +11,7 @@ import pytest
 from kedro_aws_batch.errors import ProjectError
 from kedro_aws_batch.graph.check import check
 from kedro_aws_batch.graph.compile import compile_project
-from kedro_aws_batch.graph.datasets import bucket_of
+from kedro_aws_batch.graph.datasets import buckets_of
 from kedro_aws_batch.graph.opening import Opening
 from kedro_aws_batch.graph.project import catalog_of_plain_run, open_project, read_parameters, require_params
 
@@ -71,7 +71,7 @@ def test_a_project_that_lacks_parameters_can_be_checked_and_what_they_place_is_n
     project = open_project(Opening(path=make_project(DAILY)))
     compiled = compile_project(project)
     assert check(project, compiled) == []
-    assert [bucket_of(dataset) for dataset in compiled.datasets.values()] == [None, "usual", "bucket"]
+    assert [buckets_of(dataset) for dataset in compiled.datasets.values()] == [set(), {"usual"}, {"bucket"}]
 
 
 def test_where_a_stand_in_makes_no_sense_the_missing_parameter_is_named(make_project: Make) -> None:

@@ -10,11 +10,12 @@ import click
 
 from kedro_aws_batch._service.dag.document import read_document
 from kedro_aws_batch._service.dag.preview import Preview, preview
-from kedro_aws_batch._service.dag.problems import Problem
+from kedro_aws_batch._service.dag.problems import Problem, listed
 from kedro_aws_batch.aws import client
 from kedro_aws_batch.deploy.check_aws import active_definitions, check_aws
 from kedro_aws_batch.deploy.check_roles import check_roles
 from kedro_aws_batch.deploy.deployment import Target
+from kedro_aws_batch.graph.entries import not_looked_into
 from kedro_aws_batch.graph.problems import errors
 from kedro_aws_batch.package import service_and_stage
 from kedro_aws_batch.wording import counted
@@ -42,12 +43,15 @@ def print_check(opening: Opening, aws: bool, as_json: bool) -> None:
         problems += ask_aws(document, _region(prepared), prepared.compiled.configuration.service)
     default = None if errors(problems) else _default(document)
     nodes, pipelines = len(prepared.compiled.nodes), len(prepared.project.pipelines)
+    unseen = not_looked_into(prepared.compiled)
     if as_json:
         sizes = {"nodes": nodes, "pipelines": pipelines, "jobs": None if default is None else len(default.groups)}
-        told = [asdict(problem) for problem in problems]
-        click.echo(json.dumps({**sizes, "problems": told}, indent=2, ensure_ascii=False))
+        told = {"problems": [asdict(problem) for problem in problems], "not_looked_into": unseen}
+        click.echo(json.dumps({**sizes, **told}, indent=2, ensure_ascii=False))
         raise SystemExit(1 if errors(problems) else 0)
     refuse(problems)
+    if unseen:
+        click.echo(f"Not looked into: {listed(unseen)}, whose entries don't say where their data lies.", err=True)
     size = f"{counted(nodes, 'node')} in {counted(pipelines, 'pipeline')}"
     click.echo("\n".join([f"{size}: no problems.{_size(default)}", *_shared(default)]))
 

@@ -14,7 +14,7 @@ from kedro.framework.project import settings
 from kedro_aws_batch._service.dag.problems import listed
 from kedro_aws_batch.deploy.deployment import Target
 from kedro_aws_batch.graph.compile import to_json
-from kedro_aws_batch.graph.datasets import bucket_of
+from kedro_aws_batch.graph.datasets import buckets_of
 from kedro_aws_batch.package import Settings, service_and_stage, stage
 from kedro_aws_batch.package.image import provide
 from kedro_aws_batch.wording import counted
@@ -79,7 +79,7 @@ def _tell(directory: Path, packaged: Packaged, compiled: Compiled, buckets: list
 
 def _buckets(wanted: PackageOptions, target: Target, compiled: Compiled) -> list[str]:
     """Return what jobs may read and write; warn of what the catalog names and nobody allows."""
-    named = sorted({bucket for found in compiled.datasets.values() if (bucket := bucket_of(found)) is not None})
+    named = sorted({bucket for found in compiled.datasets.values() for bucket in buckets_of(found)})
     allowed = list(wanted.buckets) or target.buckets()
     if not allowed:
         return named

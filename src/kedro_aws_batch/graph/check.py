@@ -18,7 +18,9 @@ from kedro_aws_batch._service.dag.preview import plan_of
 from kedro_aws_batch._service.dag.problems import Problem, listed
 
 from .config import NO_BUCKET, place
-from .datasets import LOCAL, MEMORY, entry
+from .datasets import entry
+from .entries import local_credentials, one_place_under_two_names, unreachable
+from .places import MEMORY
 from .project import base_parameters
 
 if TYPE_CHECKING:
@@ -43,7 +45,9 @@ def check(project: Project, compiled: Compiled, given: Mapping[str, Any] | None 
         *_unknown_names(project, compiled),
         *_what_runs_would_be_refused_for(compiled),
         *_secrets(compiled),
-        *_datasets_that_jobs_cannot_reach(project, compiled),
+        *unreachable(project, compiled),
+        *one_place_under_two_names(project, compiled),
+        *local_credentials(project, compiled),
         *_placeholders(project, compiled),
         *_free_inputs_in_memory(project, compiled),
         *_unusable_types(project, compiled),
@@ -95,17 +99,6 @@ def _secrets(compiled: Compiled) -> Iterator[Problem]:
             if SECRET.search(name):
                 what = f"'{name}' in its environment looks like a secret, and Batch's events show it in plain text."
                 yield Problem(f"node '{node['name']}'", what, "Give secrets in the job definition.", warning=True)
-
-
-def _datasets_that_jobs_cannot_reach(project: Project, compiled: Compiled) -> Iterator[Problem]:
-    for name, dataset in compiled.datasets.items():
-        if dataset.location == LOCAL:
-            yield Problem(
-                f"dataset '{name}'",
-                f"lies on this machine ({_path(project, dataset.path)}), which jobs can't reach.",
-                f"Give it a path on S3 in conf/{project.environment}/catalog.yml, or name a folder that every job sees "
-                "in aws_batch.shared_paths.",
-            )
 
 
 def _placeholders(project: Project, compiled: Compiled) -> Iterator[Problem]:
@@ -174,7 +167,3 @@ def _parameters_that_lose_their_neighbours(project: Project, given: Mapping[str,
         what = f"runtime parameters within others, {keys}, drop what stands beside them in the base environment."
         to_do = 'Add "merge_strategy": {"parameters": "soft"} to CONFIG_LOADER_ARGS.'
         yield Problem("settings.py", what, to_do, warning=True)
-
-
-def _path(project: Project, path: str | None) -> str:
-    return (path or "a database file").removeprefix(f"{project.path.as_posix()}/")

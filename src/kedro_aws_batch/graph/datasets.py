@@ -7,22 +7,23 @@ import re
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.util import find_spec
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from kedro.io import MemoryDataset
 
 from kedro_aws_batch.quiet import silent
 
-from .runtime_params import begins_with_stand_in
+from .places import LOCAL, LOCAL_PROTOCOLS, MEMORY, REMOTE, Ground, Place, inner_entries, own_places
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from .project import Project
 
-REMOTE, LOCAL, MEMORY = "remote", "local", "memory"
 MEMORY_TYPES = ("MemoryDataset", "SharedMemoryDataset")
-LOCAL_PROTOCOLS = ("file", "local")
-EMBEDDED_DATABASES = re.compile(r"^(sqlite|duckdb)(\+\w+)?:///")
+#: Such a dataset writes a file of its own machine, and sends it to the tracking server; only there others find it.
+_SENDS_ITS_FILE = "MlflowArtifactDataset"
 
 
 @dataclass(frozen=True)
@@ -32,16 +33,30 @@ class Dataset:
     type: str
     location: str
     versioned: bool
-    #: Where its file or folder is, protocol included; None for what has no path.
-    path: str | None = None
+    #: Every place that its entry names.
+    places: tuple[Place, ...] = ()
+    #: Whether where its data lives was seen: a type that nobody knows may put it anywhere.
+    seen: bool = True
+
+    @property
+    def place(self) -> Place | None:
+        """Return the place that says where it lives: one on this machine, if there is any; else its own."""
+        here = (place for place in self.places if place.location == LOCAL)
+        return next(here, self.places[0] if self.places else None)
+
+    @property
+    def path(self) -> str | None:
+        """Return the path of that place, protocol included; None for what has no path."""
+        return None if self.place is None or self.place.is_secret else self.place.path
 
 
 def describe(project: Project, name: str, shared_paths: tuple[str, ...] = ()) -> Dataset:
     """Return what the dataset of this name is in the project's catalog; one without an entry lives in memory."""
+    ground = Ground(project.path, shared_paths)
     instance = getattr(project.catalog, "_datasets", {}).get(name)
     if instance is not None:  # added by a hook
-        return _placed(_of_instance(instance), project.path, shared_paths)
-    return _placed(of_config(entry(project.catalog, name)), project.path, shared_paths)
+        return _of_instance(instance, ground)
+    return of_config(entry(project.catalog, name), ground)
 
 
 def entry(catalog: Any, name: str) -> Mapping[str, Any]:
@@ -56,43 +71,58 @@ def entry(catalog: Any, name: str) -> Mapping[str, Any]:
     return found
 
 
-def bucket_of(dataset: Dataset) -> str | None:
-    """Return the S3 bucket that a dataset's path is in, if it is in any."""
-    match = re.match(r"s3[an]?://([^/${}<>]+)(?=/|$)", dataset.path or "")
-    return match[1] if match else None
+def buckets_of(dataset: Dataset) -> set[str]:
+    """Return the S3 buckets that the places of a dataset are in."""
+    paths = (place.path.rpartition("::")[2] for place in dataset.places if not place.is_secret)
+    return {match[1] for path in paths if (match := re.match(r"s3[an]?://([^/${}<>]+)(?=/|$)", path))}
 
 
-def of_config(config: Mapping[str, Any]) -> Dataset:
-    """Return what a dataset of this configuration is."""
+def of_config(config: Mapping[str, Any], ground: Ground | None = None) -> Dataset:
+    """Return what a dataset of this configuration is, whatever it wraps."""
+    ground = ground or Ground()
     type_ = _type_name(config.get("type", "MemoryDataset"))
-    versioned = bool(config.get("versioned")) or bool(getattr(_own_class(config), "versioned", False))
-    inner = config.get("dataset")
-    if type_.rpartition(".")[2] == "CachedDataset" and isinstance(inner, dict):  # it persists, whatever Kedro says
-        found = of_config(inner)
-        return Dataset(type_, found.location, versioned or found.versioned, found.path)
-    if isinstance(inner, dict) and "path" in config:  # a PartitionedDataset, whose partitions may be versioned
-        versioned = versioned or bool(inner.get("versioned"))
     if _in_memory(type_, config):
         return Dataset(type_, MEMORY, versioned=False)
-    path = next((config[key] for key in ("filepath", "path") if isinstance(config.get(key), str)), None)
-    location = _location(path) if path else _location_of_connection(config)
-    return Dataset(type_, location, versioned, path)
+    own = tuple(own_places(type_, config, ground))
+    inner = {key: of_config({"type": "text.TextDataset", **each}, ground) for key, each in inner_entries(config)}
+    within = tuple(replace(place, key=f"{key}.{place.key}") for key, each in inner.items() for place in each.places)
+    class_ = _own_class(config)
+    versioned = bool(config.get("versioned")) or bool(getattr(class_, "versioned", False))
+    return Dataset(
+        type=type_,
+        location=_location(type_, config, own, inner.values()),
+        versioned=versioned or any(each.versioned for each in inner.values()),
+        places=own + within,
+        seen=bool(own or within) or class_ is None,
+    )
 
 
-def _of_instance(dataset: Any) -> Dataset:
+def _location(type_: str, config: Mapping[str, Any], own: Sequence[Place], inner: Collection[Dataset]) -> str:
+    """Return where a dataset lives: on this machine, if any part of it does; else where its own path leads."""
+    locations = [place.location for place in own] + [each.location for each in inner if each.places or not own]
+    if type_.rpartition(".")[2] == _SENDS_ITS_FILE and LOCAL in locations:
+        return REMOTE if config.get("run_id") else MEMORY
+    if LOCAL in locations:
+        return LOCAL
+    return locations[0] if locations else REMOTE
+
+
+def _of_instance(dataset: Any, ground: Ground) -> Dataset:
+    """Return what a dataset is that a hook made."""
     type_ = f"{type(dataset).__module__}.{type(dataset).__qualname__}"
     inner = getattr(dataset, "_dataset", None)
     if type_.rpartition(".")[2] == "CachedDataset" and inner is not None:
-        found = _of_instance(inner)
-        return Dataset(type_, found.location, found.versioned, found.path)
+        return replace(_of_instance(inner, ground), type=type_)
     if getattr(dataset, "_EPHEMERAL", False):
-        return Dataset(type_, MEMORY, versioned=False)
+        held = isinstance(dataset, MemoryDataset) and dataset.exists()  # as in every process whose catalog it is put in
+        return Dataset(type_, REMOTE if held else MEMORY, versioned=False)
     path = getattr(dataset, "_filepath", None) or getattr(dataset, "_path", None)
     protocol = getattr(dataset, "_protocol", "file")
     if path is None:
-        return Dataset(type_, REMOTE, versioned=False)
+        return Dataset(type_, REMOTE, versioned=False, seen=False)
     full = str(path) if protocol in LOCAL_PROTOCOLS or "://" in str(path) else f"{protocol}://{path}"
-    return Dataset(type_, _location(full), bool(getattr(dataset, "_version", None)), full)
+    place = ground.place("filepath", full)
+    return Dataset(type_, place.location, bool(getattr(dataset, "_version", None)), (place,))
 
 
 def _type_name(type_: Any) -> str:
@@ -126,40 +156,3 @@ def _families() -> frozenset[str]:
     spec = find_spec("kedro_datasets")
     folders = spec.submodule_search_locations or [] if spec else []
     return frozenset(child.name for folder in folders for child in Path(folder).iterdir() if child.is_dir())
-
-
-def _location(path: str) -> str:
-    """Return where a path leads: `dbfs:/…` and `s3://…` elsewhere, `C:/…` and `/mnt/…` to this machine."""
-    protocol = re.match(r"^([A-Za-z][A-Za-z0-9+.-]+):/", path)
-    if protocol is None or protocol[1] in LOCAL_PROTOCOLS:
-        return LOCAL
-    return MEMORY if protocol[1] == "memory" else REMOTE
-
-
-def _location_of_connection(config: Mapping[str, Any]) -> str:
-    """Return `local` for a database that is a file of this machine, else `remote`: SQL, APIs, and the like."""
-    credentials = config.get("credentials")
-    connection = credentials.get("con") if isinstance(credentials, dict) else None
-    if isinstance(connection, str) and EMBEDDED_DATABASES.match(connection):
-        return LOCAL
-    backend = config.get("connection")
-    if isinstance(backend, dict) and backend.get("backend") in ("duckdb", "sqlite"):
-        return _location(str(backend.get("database", "")))
-    return REMOTE
-
-
-def _placed(dataset: Dataset, project: Path, shared_paths: tuple[str, ...]) -> Dataset:
-    """Count a local path as remote where it lies in a folder that every job sees.
-
-    So does one that begins with a runtime parameter that nobody has given: it may be anywhere, and Kedro took its name
-    for a folder of the project.
-    """
-    if dataset.location != LOCAL or dataset.path is None:
-        return dataset
-    path = re.sub(r"^(file|local)://", "", dataset.path)
-    unknown = path.removeprefix(f"{project.as_posix()}/")
-    if begins_with_stand_in(unknown):
-        return replace(dataset, location=REMOTE, path=unknown)
-    if any(PurePosixPath(path).is_relative_to((project / folder).as_posix()) for folder in shared_paths):
-        return replace(dataset, location=REMOTE)
-    return dataset

@@ -8,16 +8,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
+from kedro.io import AbstractDataset
 from kedro.io.catalog_config_resolver import CatalogConfigResolver
 
 from kedro_aws_batch._service.dag.document import base_name, is_parameter
 from kedro_aws_batch.errors import ProjectError
-from kedro_aws_batch.graph.datasets import LOCAL, of_config
+from kedro_aws_batch.graph.datasets import buckets_of, of_config
+from kedro_aws_batch.graph.places import LOCAL
 from kedro_aws_batch.graph.project import catalog_of_plain_run
 from kedro_aws_batch.quiet import silent
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
     from pathlib import Path
 
     from mypy_boto3_s3 import S3Client
@@ -58,8 +60,7 @@ class Uploaded:
 
 def buckets(compiled: Compiled) -> list[str]:
     """Return the buckets that the datasets of the graph are in."""
-    matches = (S3_PATH.match(dataset.path or "") for dataset in compiled.datasets.values())
-    return sorted({match[1] for match in matches if match})
+    return sorted({bucket for dataset in compiled.datasets.values() for bucket in buckets_of(dataset)})
 
 
 def free_inputs(compiled: Compiled, sources: Mapping[str, Path]) -> list[Input]:
@@ -74,12 +75,14 @@ def free_inputs(compiled: Compiled, sources: Mapping[str, Path]) -> list[Input]:
     return list(found.values())
 
 
-def upload(s3: S3Client, inputs: Collection[Input], needed: Collection[str]) -> Uploaded:
+def upload(s3: S3Client, inputs: Collection[Input], needed: Collection[str], exists: Callable[[str], bool]) -> Uploaded:
     """Put inputs in their buckets where they are not there already, as they are now.
 
-    Raises a ProjectError, before anything is put, that lists the needed inputs which are nowhere.
+    Raises a ProjectError, before anything is put, that lists the needed inputs which are nowhere: neither here, nor
+    in their buckets, nor there as the datasets themselves see it.
     """
-    missing = [one for one in inputs if one.dataset in needed and not _is_somewhere(s3, one)]
+    asked = (one for one in inputs if one.dataset in needed)
+    missing = [one for one in asked if not _is_somewhere(s3, one) and not exists(one.dataset)]
     if missing:
         raise ProjectError(
             "\n".join(["There are inputs that no node makes and that are nowhere:", *map(_nowhere, missing)])
@@ -100,8 +103,24 @@ def _is_somewhere(s3: S3Client, one: Input) -> bool:
     if one.source is not None and one.source.exists():
         return True
     prefix = one.key.rstrip("/")
-    found = s3.list_objects_v2(Bucket=one.bucket, Prefix=prefix, MaxKeys=10).get("Contents", [])
-    return any(entry["Key"] == one.key or entry["Key"].startswith(f"{prefix}/") for entry in found)
+    return _first(s3, one.bucket, one.key) == one.key or _first(s3, one.bucket, f"{prefix}/") is not None
+
+
+def _first(s3: S3Client, bucket: str, prefix: str) -> str | None:
+    """Return the first key with a prefix: what has no more than the prefix comes before all others."""
+    found = s3.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1).get("Contents", [])
+    return found[0]["Key"] if found else None
+
+
+def exists(project: Project, name: str) -> bool:
+    """Whether a dataset says that it is there; one that can't tell is thought to be."""
+    dataset = project.catalog.get(name)
+    if getattr(type(dataset), "_exists", None) is AbstractDataset._exists:  # noqa: SLF001  (which says no, and warns)
+        return True
+    try:
+        return bool(dataset.exists())
+    except Exception as error:
+        raise ProjectError(f"Whether '{name}' is there can't be told: {type(error).__name__}: {error}") from error
 
 
 def _nowhere(one: Input) -> str:

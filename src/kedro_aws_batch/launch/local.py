@@ -20,13 +20,14 @@ from kedro_aws_batch.kept.commands import Live, in_progress, in_progress_now
 from kedro_aws_batch.kept.logs import KeptLogs
 from kedro_aws_batch.kept.place import folder, forget
 from kedro_aws_batch.kept.state import State
+from kedro_aws_batch.quiet import stdout_kept_clean
 from kedro_aws_batch.show.outcome import Ending
 from kedro_aws_batch.wording import counted
 
 from .commands import Commands
 from .execution import Execution, start, watch
 from .follow import Pace
-from .inputs import Uploaded, buckets, free_inputs, local_sources, upload
+from .inputs import Uploaded, buckets, exists, free_inputs, local_sources, upload
 from .keeping import Keeping
 from .settling import settle
 from .sources import for_jobs
@@ -207,7 +208,9 @@ def _upload_inputs(run: LocalRun, aws: EmbeddedAws) -> Uploaded:
     if not bare:
         return Uploaded()
     sources = local_sources(run.project, [one.dataset for one in bare])
-    return upload(aws.client("s3"), free_inputs(run.compiled, sources), run.needed)
+    with _environment(aws.environment), stdout_kept_clean():
+        inputs = free_inputs(run.compiled, sources)
+        return upload(aws.client("s3"), inputs, run.needed, lambda name: exists(run.project, name))
 
 
 def _say(display: Display, uploaded: Uploaded) -> None:

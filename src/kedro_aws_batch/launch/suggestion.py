@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kedro_aws_batch._service.dag.document import base_name, is_parameter
-from kedro_aws_batch.graph.datasets import MEMORY
+from kedro_aws_batch.graph.places import MEMORY
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

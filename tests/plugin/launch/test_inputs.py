@@ -11,7 +11,7 @@ from kedro_aws_batch.errors import ProjectError
 from kedro_aws_batch.graph.compile import compile_project
 from kedro_aws_batch.graph.opening import Opening
 from kedro_aws_batch.graph.project import open_project
-from kedro_aws_batch.launch.inputs import Input, Uploaded, buckets, free_inputs, local_sources, upload
+from kedro_aws_batch.launch.inputs import Input, Uploaded, buckets, exists, free_inputs, local_sources, upload
 
 from ..project import Sources, pickled
 
@@ -43,6 +43,10 @@ def s3() -> Iterator[Any]:
         yield client
 
 
+def nowhere(_: str) -> bool:
+    return False
+
+
 def keys(s3: Any) -> dict[str, bytes]:
     entries = s3.list_objects_v2(Bucket="inbox").get("Contents", [])
     return {entry["Key"]: s3.get_object(Bucket="inbox", Key=entry["Key"])["Body"].read() for entry in entries}
@@ -72,10 +76,10 @@ def test_files_and_folders_are_uploaded_once_and_again_when_they_change(tmp_path
     for name in ("file", "folder/a", "folder/deeper/b", "folder/.gitkeep"):
         (tmp_path / name).write_text(name)
     inputs = [Input("x", "inbox", "k/file", tmp_path / "file"), Input("y", "inbox", "k/folder/", tmp_path / "folder")]
-    assert upload(s3, inputs, {"x", "y"}) == Uploaded(3, 27, 0)
+    assert upload(s3, inputs, {"x", "y"}, nowhere) == Uploaded(3, 27, 0)
     assert keys(s3) == {"k/file": b"file", "k/folder/a": b"folder/a", "k/folder/deeper/b": b"folder/deeper/b"}
     (tmp_path / "file").write_text("changed")
-    assert upload(s3, inputs, {"x", "y"}) == Uploaded(1, 7, 2)
+    assert upload(s3, inputs, {"x", "y"}, nowhere) == Uploaded(1, 7, 2)
     assert keys(s3)["k/file"] == b"changed"
 
 
@@ -87,17 +91,65 @@ def test_a_missing_input_is_refused_if_it_is_needed_and_nothing_is_uploaded(tmp_
         Input("unknown", "inbox", "unknown", None),
     ]
     with pytest.raises(ProjectError) as raised:
-        upload(s3, inputs, {"there", "gone", "unknown"})
+        upload(s3, inputs, {"there", "gone", "unknown"}, nowhere)
     assert str(raised.value).splitlines()[1:] == [
         f"  'gone' at s3://inbox/gone: its local file '{tmp_path / 'gone'}' does not exist.",
         "  'unknown' at s3://inbox/unknown: name a local file for it in conf/base/catalog.yml, and it is uploaded.",
     ]
     assert keys(s3) == {}
-    assert upload(s3, inputs, {"there"}) == Uploaded(1, 1, 0)
+    assert upload(s3, inputs, {"there"}, nowhere) == Uploaded(1, 1, 0)
 
 
 def test_an_input_that_an_earlier_run_left_needs_no_local_file(s3: Any) -> None:
     s3.put_object(Bucket="inbox", Key="raw/2026/raw", Body=b"x")
-    assert upload(s3, [Input("raw", "inbox", "raw", None)], {"raw"}) == Uploaded()
+    assert upload(s3, [Input("raw", "inbox", "raw", None)], {"raw"}, nowhere) == Uploaded()
     with pytest.raises(ProjectError):
-        upload(s3, [Input("r", "inbox", "r", None)], {"r"})
+        upload(s3, [Input("r", "inbox", "r", None)], {"r"}, nowhere)
+
+
+def test_of_many_alike_names_the_one_that_is_meant_is_found(s3: Any) -> None:
+    for number in range(12):
+        s3.put_object(Bucket="inbox", Key=f"parts-{number}/x", Body=b"x")
+    with pytest.raises(ProjectError):
+        upload(s3, [Input("parts", "inbox", "parts", None)], {"parts"}, nowhere)
+    s3.put_object(Bucket="inbox", Key="parts/x", Body=b"x")
+    assert upload(s3, [Input("parts", "inbox", "parts", None)], {"parts"}, nowhere) == Uploaded()
+
+
+TYPES = """
+from kedro.io import AbstractDataset
+class Told(AbstractDataset):
+    def __init__(self, filepath, there=None): self.there = there
+    def _load(self): return {}
+    def _save(self, data): ...
+    def _describe(self): return {}
+    def _exists(self):
+        if self.there is None: raise RuntimeError("no way")
+        return self.there
+class Silent(AbstractDataset):
+    def __init__(self, filepath): ...
+    def _load(self): return {}
+    def _save(self, data): ...
+    def _describe(self): return {}
+"""
+
+
+def test_an_input_that_is_at_no_path_is_there_if_its_dataset_says_so(make_project: Make, s3: Any) -> None:
+    package = "told_package"
+    told = {"type": f"{package}.types.Told", "filepath": "s3://inbox/x"}
+    catalog = {
+        "far": {**told, "there": True},
+        "raw": {**told, "there": False},
+        "folder": told,
+        "web": {"type": f"{package}.types.Silent", "filepath": "s3://inbox/y"},
+    }
+    sources = Sources(REGISTRY, catalog, modules={"types.py": TYPES}, parameters={"x": 1}, package=package)
+    project = open_project(Opening(path=make_project(sources)))
+    assert [exists(project, name) for name in ("far", "raw", "web")] == [True, False, True]
+    with pytest.raises(ProjectError, match=r"(?s)Whether 'folder' is there can't be told: .*no way"):
+        exists(project, "folder")
+    inputs = [Input(name, "inbox", "x", None) for name in ("far", "raw")]
+    with pytest.raises(ProjectError) as raised:
+        upload(s3, inputs, {"far", "raw"}, lambda name: exists(project, name))
+    assert "'raw' at s3://inbox/x" in str(raised.value)
+    assert "'far'" not in str(raised.value)

@@ -1,0 +1,154 @@
+"""What is wrong with catalog entries: where their data lies, and what that means for jobs that run apart."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+from kedro_aws_batch._service.dag.document import base_name, is_parameter, read_document
+from kedro_aws_batch._service.dag.errors import DagError
+from kedro_aws_batch._service.dag.preview import plan_of
+from kedro_aws_batch._service.dag.problems import Problem, listed
+
+from .datasets import entry
+from .places import LOCAL, MEMORY, files_of_credentials
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kedro.pipeline import Pipeline
+
+    from kedro_aws_batch._service.dag.plan import Plan
+
+    from .compile import Compiled
+    from .datasets import Dataset
+    from .places import Place
+    from .project import Project
+
+
+def unreachable(project: Project, compiled: Compiled) -> Iterator[Problem]:
+    """Yield the datasets of which a part lies on this machine."""
+    for name, dataset in compiled.datasets.items():
+        if dataset.location == LOCAL:
+            yield Problem(
+                f"dataset '{name}'",
+                f"lies on this machine ({_shown(project, dataset)}), which jobs can't reach.",
+                f"Give it a path on S3 in conf/{project.environment}/catalog.yml, or name a folder that every job sees "
+                "in aws_batch.shared_paths.",
+            )
+
+
+def local_credentials(project: Project, compiled: Compiled) -> Iterator[Problem]:
+    """Warn of datasets whose credentials name files of this machine."""
+    made = getattr(project.catalog, "_datasets", {})
+    for name, dataset in compiled.datasets.items():
+        if name in made or dataset.location in (LOCAL, MEMORY):
+            continue
+        keys = list(files_of_credentials(entry(project.catalog, name).get("credentials"), project.path))
+        if keys:
+            what = f"its credentials name a file of this machine ({listed(keys)})."
+            to_do = "See that jobs find it at the same place, or give them the secret by the job definition."
+            yield Problem(f"dataset '{name}'", what, to_do, warning=True)
+
+
+def not_looked_into(compiled: Compiled) -> list[str]:
+    """Return the datasets whose entries don't tell where their data lies: types that only their authors know."""
+    return [name for name, dataset in compiled.datasets.items() if not dataset.seen]
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """Two datasets that lie in one place, and who does what to them."""
+
+    names: tuple[str, str]
+    path: str
+
+    def meetings(self, pipeline: Pipeline) -> Iterator[tuple[str, str, str]]:
+        """Yield the node that writes one of them, and the one that reads or writes the other, and which it does."""
+        for mine, others in (self.names, self.names[::-1]):
+            for writer in pipeline.nodes:
+                if mine in writer.outputs:
+                    for other in pipeline.nodes:
+                        if other is not writer and others in (*other.inputs, *other.outputs):
+                            yield writer.name, other.name, "reads" if others in other.inputs else "writes"
+
+
+def one_place_under_two_names(project: Project, compiled: Compiled) -> Iterator[Problem]:
+    """Yield datasets that lie in one place where a job may write it while, before or after another one reads it.
+
+    Kedro in one process has some order for the two nodes. Jobs have none, unless data leads from one to the other.
+    """
+    told: set[frozenset[str]] = set()
+    for name, pipeline in project.pipelines.items():
+        shared = [each for each in _shared(compiled, pipeline) if any(each.meetings(pipeline))]
+        plan = _plan(compiled, name) if shared else None
+        for each in shared:
+            for writer, other, does in each.meetings(pipeline):
+                pair = frozenset((writer, other, *each.names))
+                if plan is not None and pair not in told and not _in_order(plan, writer, other):
+                    told.add(pair)
+                    yield _unordered(project, each, (writer, other), does)
+
+
+def _unordered(project: Project, shared: _Shared, nodes: tuple[str, str], does: str) -> Problem:
+    one, other = shared.names
+    path = shared.path.removeprefix(f"{project.path.as_posix()}/")
+    return Problem(
+        f"datasets '{one}' and '{other}'",
+        f"lie in one place ({path}): '{nodes[0]}' writes it, '{nodes[1]}' {does} it, and no data leads from one to the "
+        "other, so that their jobs may run in either order, or at once.",
+        f"Let both name one dataset, as '{base_name(one)}@one' and '{base_name(one)}@two' if it is of two types, or "
+        "keep them in two places.",
+    )
+
+
+def _shared(compiled: Compiled, pipeline: Pipeline) -> Iterator[_Shared]:
+    """Yield pairs of a pipeline's datasets that lie in one place; those that differ in transcoding alone are one."""
+    found: dict[str, list[str]] = defaultdict(list)
+    folders: dict[str, str] = {}
+    for name in sorted(pipeline.datasets()):
+        place = None if is_parameter(name) else compiled.datasets[name].place
+        if place is not None and not place.is_secret and compiled.datasets[name].location != MEMORY:
+            found[place.normal].append(name)
+            if place.key.rpartition(".")[2] == "path":
+                folders[place.normal] = name
+    for path, names in found.items():
+        yield from (_Shared(pair, path) for pair in combinations(names, 2) if base_name(pair[0]) != base_name(pair[1]))
+        for folder in _folders_above(path):
+            if folder in folders:
+                yield from (_Shared((folders[folder], name), path) for name in names)
+
+
+def _folders_above(path: str) -> Iterator[str]:
+    while "/" in path.partition("://")[2] or ("://" not in path and path.count("/") > 1):
+        path = path.rpartition("/")[0]
+        yield path
+
+
+def _plan(compiled: Compiled, pipeline: str) -> Plan | None:
+    try:
+        return plan_of(read_document(json.dumps(compiled.document)), {"pipeline": pipeline})
+    except DagError:  # which is told of elsewhere
+        return None
+
+
+def _in_order(plan: Plan, one: str, other: str) -> bool:
+    """Whether two nodes share a job, in which Kedro orders them, or one's job waits for the other's."""
+    home = {name: index for index, group in enumerate(plan.groups) for name in group.nodes}
+    first, last = sorted((home[one], home[other]))
+    reached = {last}
+    for index in range(last, first, -1):
+        if index in reached:
+            reached.update(plan.groups[index].parents)
+    return first in reached
+
+
+def _shown(project: Project, dataset: Dataset) -> str:
+    place: Place | None = dataset.place
+    if place is None or place.is_secret:
+        return "a database file"
+    path = place.path.removeprefix(f"{project.path.as_posix()}/")
+    return path if "." not in place.key else f"{place.key}: {path}"

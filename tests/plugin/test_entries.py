@@ -1,0 +1,224 @@
+"""Where the data of catalog entries lies, whatever their types, and who meets whom in one place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from kedro_aws_batch.graph.check import check
+from kedro_aws_batch.graph.compile import Compiled, compile_project
+from kedro_aws_batch.graph.datasets import buckets_of, of_config
+from kedro_aws_batch.graph.entries import not_looked_into
+from kedro_aws_batch.graph.opening import Opening
+from kedro_aws_batch.graph.places import Ground
+from kedro_aws_batch.graph.project import open_project
+
+from .commands import call
+from .project import CONFIGURATION, Sources, pickled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Make = Callable[[Sources], Path]
+
+WRAPPER = {"type": "my.Wrapper", "dataset": pickled("data/x")}
+MLFLOW = {"type": "kedro_mlflow.io.artifacts.MlflowArtifactDataset", "dataset": pickled("data/x")}
+PARTS = {"type": "partitions.IncrementalDataset", "path": "s3://b/in", "dataset": "text.TextDataset"}
+SQL, IBIS = "pandas.SQLTableDataset", "ibis.TableDataset"
+
+
+@pytest.mark.parametrize(
+    ("config", "location", "key"),
+    [
+        (WRAPPER, "local", "dataset.filepath"),
+        ({"type": "my.Wrapper", "dataset": pickled("s3://b/x")}, "remote", "dataset.filepath"),
+        ({"type": "my.W", "inner": {"type": "my.W", "of": [WRAPPER]}}, "local", "inner.of.0.dataset.filepath"),
+        ({"type": "my.Wrapper", "dataset": {"type": "MemoryDataset"}}, "memory", None),
+        ({"type": "CachedDataset", "dataset": pickled("data/x")}, "local", "dataset.filepath"),
+        (PARTS, "remote", "path"),
+        ({**PARTS, "checkpoint": {"filepath": "data/in/CHECKPOINT"}}, "local", "checkpoint.filepath"),
+        ({**PARTS, "checkpoint": {"type": "text.TextDataset", "filepath": "s3://b/in/C"}}, "remote", "path"),
+        ({**PARTS, "checkpoint": "force-it"}, "remote", "path"),
+        ({**PARTS, "dataset": {"type": "text.TextDataset"}}, "remote", "path"),
+        ({"type": SQL, "credentials": {"con": "sqlite:///data/my.db"}}, "local", "credentials.con"),
+        ({"type": SQL, "credentials": {"con": "postgresql://db/x"}}, "remote", None),
+        ({"type": IBIS, "connection": {"backend": "duckdb", "database": "x.db"}}, "local", "connection.database"),
+        ({"type": IBIS, "connection": {"backend": "postgres"}}, "remote", None),
+        ({"type": "my.Table", "connection": "duckdb:///x.db"}, "local", "connection"),
+        ({"type": "pandas.SQLQueryDataset", "filepath": "sql/query.sql", "credentials": {"con": "x"}}, "remote", None),
+        ({"type": "video.VideoDataset", "filename": "data/x.mp4"}, "local", "filename"),
+        (pickled("simplecache::s3://b/x"), "remote", "filepath"),
+        (pickled("zip://a.csv::s3://b/x.zip"), "remote", "filepath"),
+        (pickled("zip://a.csv::/data/x.zip"), "local", "filepath"),
+        (pickled("abfss://c@account.dfs.core.windows.net/x"), "remote", "filepath"),
+        (pickled("/mnt/efs/x"), "remote", "filepath"),
+        ({"type": "my.Wrapper", "dataset": pickled("/mnt/efs/x")}, "remote", "dataset.filepath"),
+        (MLFLOW, "memory", "dataset.filepath"),  # the nodes that pass it share a job: others find it nowhere
+        ({**MLFLOW, "run_id": "abc"}, "remote", "dataset.filepath"),
+    ],
+)  # fmt: skip
+def test_every_place_that_an_entry_names_is_looked_at(config: dict[str, Any], location: str, key: str | None) -> None:
+    found = of_config(config, Ground(Path("/project"), ("/mnt/efs",)))
+    assert (found.location, found.place and found.place.key) == (location, key)
+
+
+def test_the_buckets_of_all_places_are_known() -> None:
+    config = {
+        **PARTS,
+        "checkpoint": {"filepath": "s3a://c/C"},
+        "dataset": {"type": "my.W", "dataset": pickled("gs://d/x")},
+    }
+    assert buckets_of(of_config(config)) == {"b", "c"}
+    assert buckets_of(of_config(pickled("simplecache::s3://b/x"))) == {"b"}
+
+
+def checked(make_project: Make, sources: Sources) -> tuple[list[str], Compiled]:
+    project = open_project(Opening(path=make_project(sources)))
+    compiled = compile_project(project)
+    found = check(project, compiled)
+    return [f"{'warning: ' if each.warning else ''}{each}" for each in found], compiled
+
+
+def chain(**catalog: Any) -> Sources:
+    stored = {name: pickled(f"s3://bucket/{name}") for name in ("raw", "middle", "final")}
+    return Sources(catalog=stored | catalog)
+
+
+def test_the_part_of_an_entry_that_lies_on_this_machine_is_named(make_project: Make) -> None:
+    parts = {**PARTS, "checkpoint": {"filepath": "data/in/CHECKPOINT"}}
+    (told,) = checked(make_project, chain(raw=parts))[0]
+    assert told == (
+        "dataset 'raw': lies on this machine (checkpoint.filepath: data/in/CHECKPOINT), which jobs can't reach. Give "
+        "it a path on S3 in conf/aws_batch/catalog.yml, or name a folder that every job sees in "
+        "aws_batch.shared_paths."
+    )
+
+
+def test_what_an_mlflow_artifact_passes_on_stays_in_one_job(make_project: Make) -> None:
+    artifacts = """
+        from kedro.io import AbstractDataset
+        class MlflowArtifactDataset(AbstractDataset):
+            def __init__(self, dataset, run_id=None): ...
+            def _load(self): ...
+            def _save(self, data): ...
+            def _describe(self): return {}
+        """
+    folder = "../kedro_mlflow"
+    modules = {f"{folder}/__init__.py": "", f"{folder}/io/__init__.py": "", f"{folder}/io/artifacts.py": artifacts}
+    sources = chain(middle=MLFLOW, final=MLFLOW)
+    report, compiled = checked(make_project, Sources(catalog=sources.catalog, modules=modules))
+    assert [line for line in report if not line.startswith("warning: dataset 'middle': pipeline 'ending'")] == []
+    assert compiled.document["datasets"]["middle"]["location"] == "memory"
+
+
+def test_credentials_that_name_a_file_of_this_machine_are_warned_of_and_not_shown(make_project: Make) -> None:
+    path = make_project(chain(raw=pickled("gs://b/x", credentials="google")))
+    (path / "conf/aws_batch/credentials.yml").write_text("google: {token: conf/key.json, project: /nowhere/x}")
+    (path / "conf/key.json").write_text("{}")
+    project = open_project(Opening(path=path))
+    (problem,) = check(project, compile_project(project))
+    assert problem.warning
+    assert str(problem) == (
+        "dataset 'raw': its credentials name a file of this machine ('token'). See that jobs find it at the same "
+        "place, or give them the secret by the job definition."
+    )
+
+
+def test_types_that_only_their_authors_know_are_listed_as_not_looked_into(
+    make_project: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = "opaque_package"
+    modules = {"types.py": """
+        from kedro.io import AbstractDataset
+        class Opaque(AbstractDataset):
+            def __init__(self, name): ...
+            def _load(self): ...
+            def _save(self, data): ...
+            def _describe(self): return {}
+        """}  # fmt: skip
+    opaque = {"type": f"{package}.types.Opaque", "name": "x"}
+    sources = Sources(catalog=chain(raw=opaque).catalog, modules=modules, package=package)
+    report, compiled = checked(make_project, sources)
+    assert (report, not_looked_into(compiled)) == ([], ["raw"])
+    monkeypatch.chdir(make_project(sources))
+    result = call("check")
+    assert (result.exit_code, result.stderr) == (
+        0,
+        "Not looked into: 'raw', whose entries don't say where their data lies.\n",
+    )
+
+
+TWO_NAMES = """
+def register_pipelines():
+    whole = pipeline([
+        node(same, "raw", "one", name="make"), node(same, "two", "report", name="use"), {more}
+    ])
+    return {{"__default__": whole, "half": whole.only_nodes("use")}}
+"""
+
+
+def two_names(more: str = "", **catalog: Any) -> Sources:
+    names = {
+        "raw": pickled("s3://b/raw"),
+        "one": pickled("s3://b/x"),
+        "two": pickled("s3a://b//x/"),
+        "report": pickled("s3://b/r"),
+    }
+    return Sources(
+        TWO_NAMES.format(more=more), names | catalog, CONFIGURATION | {"group_by": ["memory", "tag:together"]}
+    )
+
+
+@pytest.mark.parametrize(
+    ("sources", "wrong"),
+    [
+        (two_names(), True),
+        (two_names('node(same, "one", "y", name="lead"), node(pair, ["y", "two"], "z", name="follow")',
+                   y=pickled("s3://b/y"), z=pickled("s3://b/z"), report=pickled("s3://b/r")), True),
+        (two_names(two=pickled("s3://b/other")), False),
+        (two_names(two=pickled("s3://b/x/inside")), False),
+        (two_names(one={"type": "partitions.PartitionedDataset", "path": "s3://b/x", "dataset": "pickle.PickleDataset"},
+                   two=pickled("s3://b/x/part")), True),
+        (two_names(one={"type": "MemoryDataset"}, two={"type": "MemoryDataset"}), False),
+    ],
+    ids=["unordered", "one of two ordered", "apart", "beside", "in a folder of parts", "in memory"],
+)  # fmt: skip
+def test_one_place_under_two_names_is_told_of_where_no_data_leads_between_the_nodes(
+    make_project: Make, sources: Sources, wrong: bool
+) -> None:
+    told = [line for line in checked(make_project, sources)[0] if "lie in one place" in line]
+    assert len(told) == wrong, told
+    if wrong:
+        assert "'make' writes it, 'use' reads it, and no data leads from one to the other" in told[0]
+
+
+@pytest.mark.parametrize(
+    "registry",
+    [
+        'node(same, "raw", "one"), node(same, "one", "y"), node(pair, ["y", "two"], "report")',
+        'node(same, "raw", "one", tags="together"), node(same, "two", "report", tags="together")',
+        'node(pair, ["raw", "two"], "y"), node(same, "y", "one")',
+        'node(pair, ["one", "two"], "report")',
+    ],
+    ids=["written before", "in one job", "read before it is written", "only read"],
+)
+def test_one_place_under_two_names_is_sound_where_there_is_an_order(make_project: Make, registry: str) -> None:
+    text = f'def register_pipelines():\n    return {{"__default__": pipeline([{registry}])}}\n'
+    base = two_names(y=pickled("s3://b/y"))
+    told = checked(make_project, Sources(text, base.catalog, base.configuration))[0]
+    assert [line for line in told if "no node has the tag" not in line] == []
+
+
+def test_what_lies_within_an_entry_is_moved_to_s3_by_init(make_project: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    base = {
+        "raw": {**PARTS, "path": "data/in", "checkpoint": {"filepath": "data/in/CHECKPOINT"}},
+        "middle": {"type": "CachedDataset", "dataset": pickled("data/x")},
+    }
+    project = make_project(Sources(base_catalog=base))
+    monkeypatch.chdir(project)
+    assert call("init", "--env=fresh", "--bucket=mine").exit_code == 0
+    text = (project / "conf/fresh/catalog.yml").read_text()
+    assert "s3://mine/in/CHECKPOINT" in text
+    assert "data/" not in text.split("\n\n")[-1].replace("s3://mine/", "")
