@@ -60,7 +60,7 @@ print(f"{', '.join(sorted({point.name for point in points}))}, {moto} moto")
 
 def run(*command: str | Path, cwd: Path) -> str:
     """Return what a command prints, told nothing of this environment."""
-    ours = {"VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE"}
+    ours = {"GITHUB_REPOSITORY", "VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE"}
     environment = {name: value for name, value in os.environ.items() if name not in ours}
     done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{command} said:\n{done.stdout}{done.stderr}"
