@@ -12,6 +12,6 @@ def handler(event: Any, context: Context) -> Reply:
     """Return {runs: […]}, of one status if the request names one."""
 
     def act(request: dict[str, Any]) -> Reply:
-        return {"runs": listing(dispatcher(context), request.get("status"), request.get("limit", 20))}
+        return {"runs": listing(dispatcher(context), request.get("status"), int(request.get("limit", 20)))}
 
     return answering("list_runs", event, act)

@@ -381,6 +381,7 @@ def _has_room(item: Item | None, values: Item) -> bool:
 _CONDITIONS: dict[str, Callable[[Item | None, Item], bool]] = {
     "attribute_exists(pk)": lambda item, values: item is not None,  # noqa: ARG005
     "attribute_not_exists(pk)": lambda item, values: item is None,  # noqa: ARG005
+    "attribute_not_exists(#status)": lambda item, values: item is None or "status" not in item,  # noqa: ARG005
     "run_id = :old": lambda item, values: item is not None and item["run_id"] == values[":old"],
     "#status = :running": _is_running,
     "#status = :running AND (attribute_not_exists(slots) OR size(slots) <= :room)": (

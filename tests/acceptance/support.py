@@ -114,7 +114,7 @@ class Project:
         return self.root / "graph.json"
 
     @property
-    def _traces(self) -> Path:
+    def traces_file(self) -> Path:
         """The file that all stand-ins write to."""
         return self.root / "traces.jsonl"
 
@@ -124,7 +124,7 @@ class Project:
 
     def all_traces(self) -> list[Json]:
         """Return all that jobs left behind; one may be writing just now."""
-        text = self._traces.read_text(encoding="utf-8") if self._traces.exists() else ""
+        text = self.traces_file.read_text(encoding="utf-8") if self.traces_file.exists() else ""
         return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
 
     def ran(self, run_id: str) -> Counter[str]:
@@ -137,7 +137,7 @@ class Project:
             service=service_root(),
             graph_document=self.graph,
             jobs_cwd=self.root / "jobs",
-            job_environment={"STAND_IN_TRACES": str(self._traces)},
+            job_environment={"STAND_IN_TRACES": str(self.traces_file)},
             # A wide queue: what the stand-ins wait for must not be that.
             **{"max_vcpus": 32, "stop_timeout": 2, "exit_grace": 0.2, "async_retry_delays": (), **settings},
         )

@@ -34,12 +34,14 @@ from kedro_aws_batch.client import Service
 from kedro_aws_batch.local import EmbeddedAws, service_root
 
 project = Path(sys.argv[1])
+traces = {"STAND_IN_TRACES": sys.argv[2]}
 seen = {
     "package": kedro_aws_batch.__file__,
     "service_root": str(service_root()),
     "found": [name for name in ("adapters", "dag", "handlers", "runs") if importlib.util.find_spec(name)],
 }
-with EmbeddedAws(service=service_root(), graph_document=project / "graph.json", jobs_cwd=project / "jobs") as aws:
+jobs = {"graph_document": project / "graph.json", "jobs_cwd": project / "jobs", "job_environment": traces}
+with EmbeddedAws(service=service_root(), **jobs) as aws:
     service = Service(aws.service_prefix, aws.client("lambda"))
     run_id = service.start_run({}).run_id
     while not (state := service.describe_run(run_id)).ended:
@@ -215,7 +217,9 @@ def test_the_installed_wheel_runs_a_pipeline_outside_the_checkout(wheel: Path, t
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
 
-    seen: dict[str, Any] = json.loads(run(python, tmp_path / "program.py", project.root, cwd=elsewhere))
+    seen: dict[str, Any] = json.loads(
+        run(python, tmp_path / "program.py", project.root, project.traces_file, cwd=elsewhere)
+    )
 
     package = Path(seen["package"]).parent
     assert package.is_relative_to(tmp_path / "venv")

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 PREFIX = "night-flights-dev"
 #: `second` waits for a file, so that a run is in flight for as long as the test wants.
 PIPELINES = """
+import os
 from pathlib import Path
 from time import sleep
 
@@ -43,7 +44,7 @@ def same(x):
 
 
 def patient(x):
-    while not Path("go").exists():
+    while not Path(os.environ["GO"]).exists():  # outside of the job's own folder
         sleep(0.05)
     return x
 
@@ -123,6 +124,7 @@ def embedded(user: NewUser, monkeypatch: pytest.MonkeyPatch, queue: str, definit
     batch: dict[str, Any] = {"job_queue": queue, "job_definition": definition}
     batch["job_definitions"] = {definition: JobDefinitionSettings(log_group=f"/aws/batch/{PREFIX}")}
     short: dict[str, Any] = {"stop_timeout": 1, "exit_grace": 0.2}
+    short["job_environment"] = {"GO": str(user.folder / "go")}
     with EmbeddedAws(jobs_cwd=user.folder, service_prefix=PREFIX, **batch, **short) as running:
         user.environment |= running.environment
         s3 = running.client("s3")

@@ -62,7 +62,11 @@ class Copy:
         waiting = [""]
         while waiting:
             folder = waiting.pop()
-            for entry in list(os.scandir(self.root / folder)):
+            try:
+                entries = list(os.scandir(self.root / folder))
+            except FileNotFoundError:  # the job, or whoever cleans up after it, removed it meanwhile
+                continue
+            for entry in entries:
                 path = f"{folder}/{entry.name}" if folder else entry.name
                 if path not in self._known or self._known[path][1] != _look(Path(entry.path)):
                     _remove(Path(entry.path))
