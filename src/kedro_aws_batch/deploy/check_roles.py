@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from kedro_aws_batch._service.dag.problems import Problem
 
@@ -31,7 +32,7 @@ def check_roles(definitions: Iterable[Mapping[str, Any]], service: str, iam: Any
             continue
         try:
             allowed = _allowed(iam, role, function)
-        except (ClientError, BotoCoreError) as error:
+        except (ClientError, BotoCoreError, ResponseParserError) as error:
             what = f"whether its role may invoke {function} can't be told: {error}"
             yield Problem(where, what, "It takes iam:SimulatePrincipalPolicy on the role.", warning=True)
             continue
