@@ -148,12 +148,3 @@ def test_the_commands_of_the_docs_install_from_the_clone_and_add_an_extra(
     assert run(python, "-c", program, cwd=tmp_path).strip() == "_service EmbeddedAws"
     (packaged,) = (python.parents[1] / "lib").glob("python*/site-packages/kedro_aws_batch/_service/serverless.yml")
     assert packaged.read_bytes() == (ROOT / "serverless.yml").read_bytes()
-
-
-@pytest.mark.parametrize("pins", [["s3fs==2024.6.1"], ["boto3==1.36.10"]], ids=" ".join)
-def test_older_pins_of_a_project_may_stay(dist: Path, python: Path, pins: list[str]) -> None:
-    (wheel,) = dist.glob("*.whl")
-    resolved = resolve(python, f"{wheel}[s3]", *pins)
-    assert resolved.seconds < MOST
-    for name, version in (pin.split("==") for pin in pins):
-        assert resolved.version(name) == Version(version)
