@@ -10,6 +10,7 @@ import pytest
 from tests.local.support import until
 
 from .support import (
+    believe_invocations_short,
     finished,
     function_pids,
     layers,
@@ -17,7 +18,7 @@ from .support import (
     make_project,
     messages_in,
     open_runs,
-    reconcile,
+    reconciling,
     service,
 )
 
@@ -40,8 +41,9 @@ def test_runs_in_a_row_do_every_node_once_and_leave_nothing_behind(tmp_path: Pat
         assert len(project.all_traces()) == 2 * 30 * runs
 
         until(lambda: messages_in(aws, "EventsQueue") == 0)
-        reconcile(aws)
-        until(lambda: open_runs(aws) == [])
+        believe_invocations_short(aws)
+        with reconciling(aws, every=1):
+            until(lambda: open_runs(aws) == [], 60)
         assert messages_in(aws, "DeadLetterQueue") == 0
         functions = function_pids()
         assert functions

@@ -14,14 +14,18 @@ from kedro_aws_batch.local.gateway import Gateway
 from tests.acceptance.support import (
     Node,
     Project,
+    believe_invocations_short,
     finished,
     layers,
     make_project,
     messages_in,
+    open_runs,
     reconcile,
+    reconciling,
     service,
     settled,
 )
+from tests.local.support import until
 
 from .conftest import ROOT
 from .test_template import ACTIONS, FUNCTIONS, LOG, LOOK
@@ -115,6 +119,9 @@ def test_functions_call_nothing_that_their_roles_do_not_allow(aws: EmbeddedAws, 
         reconcile(aws)
         time.sleep(0.3)
     assert ended
+    believe_invocations_short(aws)
+    with reconciling(aws, every=1):
+        until(lambda: open_runs(aws) == [], 60)
 
     assert messages_in(aws, "DeadLetterQueue") == 0
     seen = {function: {action for name, action in calls if name == function} for function in FUNCTIONS}
