@@ -15,6 +15,8 @@ VIZ_READY := $(if $(CI),$(VENV)/viz/.ready)
 PLOTLY_READY := $(VENV)/plotly/.ready
 # And checkov, for one long test: it pins versions of what we use ourselves.
 CHECKOV_READY := $(VENV)/checkov/.ready
+# The site of the docs is built in an environment of its own, too: Python 3.11 is the oldest that its tool runs on.
+DOCS_READY := $(if $(CI)$(filter-out 3.10,$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')),$(VENV)/docs/.ready)
 UV := 0.13.9
 REDUN := 0.44.1
 TWINE := 7.0.0
@@ -26,7 +28,7 @@ export KEDRO_DISABLE_TELEMETRY := 1
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help browser image-tools kedro-viz demo test test-long check format dist audit bench redrive lock clean
+.PHONY: help browser image-tools kedro-viz demo test test-long check format docs pictures dist audit bench redrive lock clean
 
 help:  ## List what make can do
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -84,7 +86,7 @@ $(CHECKOV_READY): tests/deploy/checkov.txt | $(READY)
 demo: $(READY)  ## Run the example pipeline, distributed, on the embedded AWS
 	@cd examples/spaceflights && PATH="$(CURDIR)/$(BIN):$$PATH" ./demo
 
-test: $(READY) $(NODE_READY) $(BROWSER_READY) $(VIZ_READY) $(PLOTLY_READY)  ## Run the tests (under ten minutes on two cores)
+test: $(READY) $(NODE_READY) $(BROWSER_READY) $(VIZ_READY) $(PLOTLY_READY) $(DOCS_READY)  ## Run the tests (under ten minutes on two cores)
 	@$(BIN)/python -m pytest -n $(WORKERS) -m 'not long'
 
 test-long: $(READY) $(NODE_READY) $(CHECKOV_READY) $(IMAGE_TOOLS)  ## Run the long simulations and soak tests (under twenty minutes)
@@ -115,7 +117,20 @@ redrive: $(READY)  ## Move dead letters back: make redrive DEAD_LETTERS=<queue> 
 
 lock: $(READY)  ## Pin every version of the development environment again
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.10 --all-extras --no-header --no-annotate --no-emit-package kedro-aws-batch pyproject.toml --output-file constraints.txt
+	@echo "mkdocs-material>=9" | $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-header --no-annotate - --output-file scripts/docs.txt
 	@echo "checkov>=3" | $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.10 --no-header --no-annotate - --output-file tests/deploy/checkov.txt
+
+$(VENV)/docs/.ready: scripts/docs.txt | $(READY)
+	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python $(VENV)/docs
+	@VIRTUAL_ENV=$(CURDIR)/$(VENV)/docs $(BIN)/uv pip install --quiet --requirement scripts/docs.txt
+	@touch $@
+
+docs: $(VENV)/docs/.ready  ## Build the docs as a site, into build/site; a link that leads nowhere is an error
+	@# Not --quiet: with it, mkdocs takes no warning for an error.
+	@NO_MKDOCS_2_WARNING=1 $(VENV)/docs/bin/mkdocs build --strict
+
+pictures: $(READY) $(BROWSER_READY)  ## Make the docs' pictures again, from a run of the example
+	@$(BIN)/python -m scripts.pictures docs/pictures
 
 dist: $(READY)  ## Build what a release has, the wheel and the sdist, into dist/
 	@rm -rf dist

@@ -88,3 +88,24 @@ def test_the_defaults_in_the_reference_are_the_code_s() -> None:
     for key in (*RUN, "service", "shared_paths"):
         said = documented[key][0]
         assert yaml.safe_load(words.get(said, said)) == {**RUN, **PLUGIN}[key].default, key
+
+
+def test_the_figures_of_the_first_page_are_measured_ones() -> None:
+    measured = {
+        (shape, driver): (wall, calls)
+        for shape, seconds, driver, wall, _, calls, *_ in (
+            [cell.strip() for cell in line.strip("|").split("|")]
+            for line in (DOCS / "performance.md").read_text(encoding="utf-8").splitlines()
+            if line.count("|") == 9
+        )
+        if seconds == "5"
+    }
+    page = (DOCS / "index.md").read_text(encoding="utf-8")
+    told = re.findall(
+        r"^\| .*: seconds \| (\S+) \| (\S+) \|\n\| … and calls .* \| (\S+) \| (\S+) \|$", page, re.MULTILINE
+    )
+    shapes = ("1→198→1", "10 layers of 20")
+    assert told == [
+        tuple(measured[shape, driver][which] for which in (0, 1) for driver in ("polling 20", "ours"))
+        for shape in shapes
+    ]
