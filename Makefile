@@ -89,8 +89,9 @@ demo: $(READY)  ## Run the example pipeline, distributed, on the embedded AWS
 test: $(READY) $(NODE_READY) $(BROWSER_READY) $(VIZ_READY) $(PLOTLY_READY) $(DOCS_READY)  ## Run the tests (under ten minutes on two cores)
 	@$(BIN)/python -m pytest -n $(WORKERS) -m 'not long'
 
-test-long: $(READY) $(NODE_READY) $(CHECKOV_READY) $(IMAGE_TOOLS)  ## Run the long simulations and soak tests (under twenty minutes)
-	@$(BIN)/python -m pytest -n $(WORKERS) -m long
+# Hypothesis marks its own tests: these draw a hundred examples in `make test`, and a thousand here.
+test-long: $(READY) $(NODE_READY) $(CHECKOV_READY) $(IMAGE_TOOLS)  ## Run the long simulations, and the examples of Hypothesis by the thousand (under 25 minutes)
+	@HYPOTHESIS_PROFILE=many $(BIN)/python -m pytest -n $(WORKERS) -m 'long or hypothesis'
 
 check: $(READY)  ## Lint, types and import rules: what CI checks
 	@$(BIN)/ruff check .

@@ -146,7 +146,8 @@ class Stage:
 
     def job(self, group: int) -> SimulatedJob:
         """Return the newest job of a group."""
-        return [job for job in self.batch.work if self._own(job) and self.group(job) == group][-1]
+        nodes = self.dispatcher.plan(self.run_id).groups[group].nodes
+        return next(job for job in reversed(self.batch.work) if job.nodes == nodes and self._own(job))
 
     def group(self, job: SimulatedJob) -> int:
         """Return the group that a job runs."""
