@@ -44,6 +44,8 @@ RUN: Mapping[str, Setting] = {
     "on_failure": Setting(rule=rules.one_of(*(policy.value for policy in OnFailure)), default=OnFailure.ABORT.value),
     "memory_retry": Setting(rule=rules.memory_retry),
     "launch_type": Setting(rule=rules.one_of("EC2", "FARGATE"), default="EC2", for_one_run=False),
+    "request_environment": Setting(rule=rules.variable_names, default=[], for_one_run=False),
+    "conf_sources": Setting(rule=rules.conf_sources, default=[], for_one_run=False),
 }
 #: What the functions' names begin with.
 SERVICE = Setting(rule=rules.function_prefix, default="kedro-aws-batch-dev")

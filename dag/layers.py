@@ -58,8 +58,13 @@ class Layers:
 
     def named(self, key: str) -> set[Any]:
         """Return all values that the layers have for a key."""
-        layers = [self.default, *self.tags.values(), *self.namespaces.values(), *self.nodes.values()]
-        return {layer[key] for layer in layers if layer.get(key) is not None}
+        return {layer[key] for _, layer in self.placed() if layer.get(key) is not None}
+
+    def placed(self) -> Iterator[tuple[str, Resources]]:
+        """Yield each layer with its place in the configuration, as `resources.tags.gpu`."""
+        yield "resources.default", self.default
+        for name in NAMES[1:]:
+            yield from ((f"resources.{name}.{key}", layer) for key, layer in getattr(self, name).items())
 
     def unknown(self, nodes: Sequence[Named], where: str) -> Iterator[Problem]:
         """Yield a problem for each tag, namespace and name that none of the nodes has."""

@@ -9,15 +9,16 @@ from typing import Any
 
 from .configuration import KEY, RUN, read_overrides
 from .difference import MOST_NODES, fingerprints
-from .document import MOST_GROUPS, GraphDocument, Node, base_name
+from .document import MOST_GROUPS, GraphDocument, Node, Resources, base_name
 from .errors import GraphMismatchError, InvalidRequestError, NotAllowedError, RunTooLargeError, did_you_mean
 from .faults import Asking, faults
 from .grouping import group
 from .layers import Layers
 from .plan import Group, Plan, Reused, Settings
 from .problems import Problem
+from .reach import beyond
 from .resume import Resumption, changed_parameters, done_before, resumption
-from .rules import sentence
+from .rules import CONF_SOURCE, sentence
 from .selection import FILTERS, select
 from .shards import View
 from .sizes import MemoryRetry
@@ -49,7 +50,7 @@ def resumed_request(request: Mapping[str, Any], earlier: Mapping[str, Any]) -> d
     merged = dict(request)
     if not any(name in request for name in ("pipeline", "pipelines", *FILTERS)):
         merged.update({name: earlier[name] for name in ("pipeline", "pipelines", *FILTERS) if name in earlier})
-    for name in ("params", "load_versions", "max_workers", "on_failure"):
+    for name in ("params", "conf_source", "load_versions", "max_workers", "on_failure"):
         if name not in request and name in earlier:
             merged[name] = earlier[name]
     return merged
@@ -71,7 +72,7 @@ def make_plan(
     pipelines = _pipelines(request)
     overrides, problems = read_overrides(request.get("params", {}))
     config = {**document.run, **overrides.settings, **{key: request[key] for key in _FIELDS if key in request}}
-    refuse([*problems, *_wrong_fields(request)])
+    refuse([*problems, *_wrong_fields(request), *beyond(document, request, overrides.layers)])
     nodes = selected = select(document, pipelines, request)
     refuse(list(overrides.layers.unknown(nodes, f"params.{KEY}")))
     resumed = _resume(document, request, nodes, earlier) if earlier else None
@@ -83,7 +84,14 @@ def make_plan(
             )
     reused: Mapping[str, Reused] = resumed.reused if resumed else {}
     pins = _pins(document, request, _written(selected, run_id, reused))
-    maker = _Maker(document=document, pipelines=pipelines, config=config, layers=overrides.layers, pins=pins)
+    maker = _Maker(
+        document=document,
+        pipelines=pipelines,
+        config=config,
+        layers=overrides.layers,
+        pins=pins,
+        conf_source=request.get("conf_source"),
+    )
     groups = tuple(maker.groups(nodes))
     _refuse_not_allowed(groups, allowed)
     plan = Plan(
@@ -171,6 +179,7 @@ class _Maker:
     config: Mapping[str, Any]
     layers: Layers
     pins: Mapping[str, str]
+    conf_source: str | None
 
     def groups(self, nodes: Sequence[Node]) -> Iterator[Group]:
         """Yield the groups of these nodes. Raises a DagError before the first one if any of them can't be run."""
@@ -180,7 +189,7 @@ class _Maker:
                 f"The run has {len(indices):,} groups; {MOST_GROUPS:,} is the most. "
                 "Group its nodes by namespace or tag (group_by)."
             )
-        wanted = [self.layers.over(node.resources, node) for node in nodes]
+        wanted = [self._configured(self.layers.over(node.resources, node)) for node in nodes]
         asking = [Asking([nodes[index] for index in some], [wanted[index] for index in some]) for some in indices]
         refuse(faults(self.document, self.config, asking))
         yield from map(self._group, asking, parents)
@@ -197,6 +206,12 @@ class _Maker:
             load_versions={name: self.pins[name] for node in members for name in node.inputs if name in self.pins},
             pipelines=self._home(members),
         )
+
+    def _configured(self, wanted: Resources) -> Resources:
+        """Return what a node asks for with the place in it that its job is to be configured from."""
+        if self.conf_source is None:
+            return wanted
+        return {**wanted, "environment": {**wanted.get("environment", {}), CONF_SOURCE: self.conf_source}}
 
     def _home(self, members: Sequence[Node]) -> tuple[str, ...]:
         """Return the smallest pipeline that has all members, so that a job imports no more than it needs."""

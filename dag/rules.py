@@ -15,6 +15,8 @@ Rule = Callable[[Any], "str | None"]
 
 #: The variables that tell a job what to run: nobody else may set them.
 _OURS = frozenset({"KEDRO_AWS_BATCH_JOB"})
+#: The variable that says where a job finds its configuration, if not in the project's own folder of it.
+CONF_SOURCE = "KEDRO_AWS_BATCH_CONF_SOURCE"
 
 
 def sentence(wrong: str) -> str:
@@ -93,14 +95,38 @@ def environment(value: Any) -> str | None:
     if not isinstance(value, dict):
         return f"must map names to values, not be {value!r}"
     for name, content in value.items():
-        if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-            return f"has {name!r}, which can't name an environment variable"
-        if not limits.VARIABLE_NAME.allows(name):
-            return f"has '{name}': AWS Batch keeps names that begin with AWS_BATCH to itself"
-        if name in _OURS:
-            return f"has '{name}', by which a job is told what to run"
+        if wrong := _variable_name(name):
+            return wrong
         if not (content is None or isinstance(content, (str, bool)) or is_number(content)):
             return f"has '{name}', whose value must be a text or a number"
+    return None
+
+
+def variable_names(value: Any) -> str | None:
+    """Refuse what is not a list of variables that jobs may be given; which place configures them is not said so."""
+    if wrong := texts(value):
+        return wrong.replace("texts", "names of variables")
+    if CONF_SOURCE in value:
+        return f"has '{CONF_SOURCE}': name the places in conf_sources"
+    return next(filter(None, map(_variable_name, value)), None)
+
+
+def _variable_name(name: Any) -> str | None:
+    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        return f"has {name!r}, which can't name an environment variable"
+    if not limits.VARIABLE_NAME.allows(name):
+        return f"has '{name}': AWS Batch keeps names that begin with AWS_BATCH to itself"
+    return f"has '{name}', by which a job is told what to run" if name in _OURS else None
+
+
+def conf_sources(value: Any) -> str | None:
+    """Refuse what is not a list of folders within the project, as one types them there, and of URLs."""
+    if wrong := texts(value):
+        return wrong.replace("texts", "folders within the project and URLs")
+    for place in value:
+        parts = place.split("/")
+        if "://" not in place and (not set(parts).isdisjoint(("", ".", "..")) or "\\" in place):
+            return f"has {place!r}, which is neither a folder within the project, like 'settings/eu', nor a URL"
     return None
 
 

@@ -14,6 +14,7 @@ from .errors import InvalidRequestError
 from .payload import MOST_CHARACTERS, VARIABLE, carried, characters
 from .plan import Group, Plan
 from .resources import written
+from .rules import CONF_SOURCE
 from .shards import Mark
 
 #: Ends of an attempt that are no fault of the program, so that another may go better: AWS reclaimed the host, in words
@@ -209,6 +210,8 @@ def kedro_run(plan: Plan, group: Group) -> list[str]:
         )
     command = ["kedro", "run", f"--nodes={','.join(group.nodes)}", f"--env={plan.environment}"]
     command.append(_pipelines_option(plan, group))
+    if source := group.resources.get("environment", {}).get(CONF_SOURCE):
+        command.append(f"--conf-source={source}")
     params = {key: value for key, value in plan.params.items() if key != "aws_batch"}
     if params:
         command.append("--params=" + ",".join(_flat(params)))

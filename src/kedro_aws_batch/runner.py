@@ -6,6 +6,7 @@ what a run returns is empty, and its outputs are where the catalog says.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,9 @@ from kedro.framework.project import settings
 from kedro.runner import AbstractRunner
 
 from kedro_aws_batch._service.dag.configuration import read_overrides
-from kedro_aws_batch._service.dag.errors import did_you_mean
+from kedro_aws_batch._service.dag.document import read_document
+from kedro_aws_batch._service.dag.errors import DagError, did_you_mean
+from kedro_aws_batch._service.dag.preview import plan_of
 from kedro_aws_batch._service.dag.problems import listed
 from kedro_aws_batch.graph.check import check
 from kedro_aws_batch.graph.compile import compile_project
@@ -91,7 +94,7 @@ class AWSBatchRunner(AbstractRunner):
             self._run_on_aws(pipeline, display)
         except RunnerError:
             raise
-        except KedroAwsBatchError as error:
+        except (KedroAwsBatchError, DagError) as error:
             raise RunnerError(str(error)) from error
         return {}
 
@@ -100,7 +103,8 @@ class AWSBatchRunner(AbstractRunner):
         compiled, project = _compiled(told, display)
         display.prices = compiled.configuration.price_list
         commands = Commands(compiled.document["environment"])
-        request = with_conf_source(self._request(pipeline, told, compiled), _conf_source(told, project))
+        request = with_conf_source(self._request(pipeline, told, compiled), for_jobs(told.conf_source, project))
+        plan_of(read_document(json.dumps(compiled.document)), request)  # refuses what the service would
         run = RemoteRun(self._prefix(told, compiled), compiled.document, request, commands)
         watched = run_on_aws(run, display, wait=not self._options.get("detach"))
         if watched.state is not None:
@@ -182,8 +186,3 @@ def _compiled(told: Told, display: Display) -> tuple[Compiled, Path]:
 def _default_environment() -> str:
     args: Mapping[str, Any] = settings.CONFIG_LOADER_ARGS
     return str(args.get("default_run_env") or "local")
-
-
-def _conf_source(told: Told, project: Path) -> str | None:
-    found = for_jobs(told.conf_source, project)
-    return None if found == str(settings.CONF_SOURCE) else found

@@ -22,6 +22,8 @@ RUN: dict[str, Any] = {
     "on_failure": "abort",
     "memory_retry": None,
     "launch_type": "EC2",
+    "request_environment": [],
+    "conf_sources": [],
 }
 
 

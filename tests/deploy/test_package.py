@@ -307,6 +307,14 @@ def test_no_python_is_packaged_for_that_lambda_refuses_soon() -> None:
         ("- {schedule: rate(2 days), idempotency_key: a}", "has a field 'idempotency_key'"),
         ("- {schedule: rate(2 days), nodes: ['<lambda>__1']}", "has '<' in a value, which EventBridge"),
         ("- {schedule: rate(2 days), params: {a: '${b}'}}", "which osls would take"),
+        (
+            "- {schedule: rate(2 days), conf_source: s3://b/conf}",
+            "would start nothing: .* is no place that runs may",
+        ),
+        (
+            "- {schedule: rate(2 days), params: {aws_batch: {resources: {default: {environment: {PATH: /x}}}}}}",
+            "would start nothing: .*'PATH' is no variable that a run may set",
+        ),
     ],
 )
 def test_a_schedule_that_makes_no_sense_is_refused(tmp_path: Path, text: str, message: str) -> None:

@@ -86,6 +86,12 @@ def test_all_problems_come_at_once_errors_first(make_project: Make) -> None:
         ({"resources": {"nodes": {"scond": {}}}}, "no node is named 'scond'. Did you mean 'second'?"),
         ({"resources": {"tags": {"erly": {}}}}, "no tag is named 'erly'. Did you mean 'early'?"),
         ({"resources": {"namespaces": {"x": {}}}}, "no namespace is named 'x'. Remove it, or mend its name."),
+        ({"request_environment": ["a-b"]}, "request_environment: has 'a-b', which can't name an environment variable."),
+        ({"request_environment": "A"}, "request_environment: must be a list of names of variables, not 'A'."),
+        ({"request_environment": ["KEDRO_AWS_BATCH_CONF_SOURCE"]}, "name the places in conf_sources."),
+        ({"request_environment": ["KEDRO_AWS_BATCH_JOB"]}, "has 'KEDRO_AWS_BATCH_JOB', by which a job is told what"),
+        ({"conf_sources": ["../conf"]}, "has '../conf', which is neither a folder within the project, like"),
+        ({"conf_sources": ["/etc"]}, "conf_sources: has '/etc', which is neither a folder within the project"),
         ({"group_by": ["tag:erly"]}, "aws_batch.group_by: no node has the tag 'erly'. Did you mean 'early'?"),
     ],
 )  # fmt: skip
@@ -196,6 +202,22 @@ def test_a_bucket_that_nobody_has_named_yet_is_warned_of(make_project: Make) -> 
         "warning: dataset 'middle': the bucket is still called CHANGE-ME. "
         "Name yours in conf/aws_batch/catalog.yml before you deploy."
     )
+
+
+def test_variables_that_lead_jobs_to_other_code_are_warned_of(make_project: Make) -> None:
+    default = {"environment": {"PYTHONPATH": "/x", "OMP_NUM_THREADS": "1"}}
+    configuration = {**CONFIGURATION, "resources": {"default": default}, "request_environment": ["PATH"]}
+    report = found(make_project, Sources(catalog=REMOTE_CHAIN, configuration=configuration))
+    assert report.splitlines() == [
+        (
+            "warning: nodes 'first', 'second': 'PYTHONPATH' in the environment can lead the job to other code or "
+            "configuration than the image's. Set it in the image if it must be set."
+        ),
+        (
+            "warning: parameters of 'aws_batch', aws_batch.request_environment: whoever starts runs may set 'PATH', "
+            "and so lead jobs to other code or configuration. Take it out, unless all of them may run code as the jobs."
+        ),
+    ]
 
 
 def test_a_secret_in_a_job_s_environment_is_warned_of(make_project: Make) -> None:

@@ -63,6 +63,8 @@ EDGES: list[Any] = [
     *({"FLAG": True, "OFF": False, "RATE": 0.5, "N": 3, "T": "tRue"}, {"AWS_BATCH_X": 1}, {"AWS_BATC": None}),
     *({"FLAG": None}, {"a-b": 1}, {"KEDRO_AWS_BATCH_JOB": "x"}, {"X": [1]}, {"X": float("nan")}, {1: 2}),
 ]
+#: The variables of the edges and of the docs: a run may set what its deployment opens, and no others.
+OPENED = ["FLAG", "OFF", "RATE", "N", "T", "X", "AWS_BATC", "OMP_NUM_THREADS"]
 #: With one attempt Batch is asked for the tries that are no fault of the program: the number itself isn't said.
 UNSAID = [("attempts", 1)]
 
@@ -208,7 +210,7 @@ def test_what_is_accepted_in_one_place_is_in_all_and_reaches_the_job(project: Pr
                 assert_nothing_is_lost(document, group)
                 assert_the_job_gets_what_is_shown(plan, group.resources, group.index)
     if value.keys() <= FOR_ONE_RUN:
-        bare, _ = checked(project, CONFIGURATION)
+        bare, _ = checked(project, {**CONFIGURATION, "request_environment": OPENED})
         request = {"params": {"aws_batch": value}}
         refused = refusal(bare, request)
         assert bool(refused) == bool(wrong), (refused, wrong)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from kedro_aws_batch._service.dag.rules import CONF_SOURCE
 from kedro_aws_batch.cli.filters import merged
-from kedro_aws_batch.container.payload import CONF_SOURCE
 from kedro_aws_batch.errors import ProjectError
 from kedro_aws_batch.launch.sources import for_jobs, with_conf_source
 
@@ -116,16 +116,19 @@ def test_versions_to_load_reach_the_plan() -> None:
 
 def test_the_configuration_s_folder_reaches_the_jobs_if_they_can_have_it(project: Path, tmp_path: Path) -> None:
     (project / "conf").rename(project / "settings")
+    refused = call("--conf-source=settings").stderr
+    assert "conf_source: 'settings' is no place that runs may be configured from." in refused
+    parameters = project / "settings/aws_batch/parameters.yml"
+    parameters.write_text(parameters.read_text().replace("aws_batch:\n", "aws_batch:\n  conf_sources: [settings]\n"))
     environment = planned("--conf-source=settings")["groups"][0]["resources"]["environment"]
     assert environment == {CONF_SOURCE: "settings"}
     assert for_jobs("s3://bucket/conf", project) == "s3://bucket/conf"
+    assert for_jobs("conf", project) is None
     with pytest.raises(ProjectError, match="lies outside of the project"):
         for_jobs(str(tmp_path), project)
 
 
 def test_the_configuration_s_folder_is_added_to_what_a_request_has() -> None:
-    request = {"params": {"a": 1, "aws_batch": {"resources": {"default": {"environment": {"B": "2"}}}}}}
-    found = with_conf_source(request, "settings")["params"]
-    assert found["aws_batch"]["resources"]["default"]["environment"] == {"B": "2", CONF_SOURCE: "settings"}
-    assert found["a"] == 1
+    request = {"params": {"a": 1}}
+    assert with_conf_source(request, "settings") == {**request, "conf_source": "settings"}
     assert with_conf_source(request, None) == request

@@ -80,6 +80,17 @@ REFUSED = [
             "resources.nodes.frist.memory: must be a whole number of MiB, at least 4, not 0.",
         ],
     ),
+    (["request_environment=[PATH]"], ["request_environment: can't be changed for one run."]),
+    (
+        ["resources.default.environment.LD_PRELOAD=x"],
+        [
+            (
+                "resources.default.environment: 'LD_PRELOAD' is no variable that a run may set. If whoever starts runs "
+                "may choose it, add it to aws_batch.request_environment in conf/aws_batch/parameters.yml and deploy "
+                "again."
+            )
+        ],
+    ),
     (["launch_type=FARGATE"], ["launch_type: can't be changed for one run."]),
 ]
 
@@ -114,7 +125,7 @@ def test_the_service_refuses_in_the_same_words(enter: Enter) -> None:
 def test_a_flag_reaches_the_job_as_yaml_writes_it_either_way(enter: Enter) -> None:
     enter(resources={"default": {"environment": {"FLAG": True, "RATE": 0.5}}})
     assert resources()["first"]["environment"] == {"FLAG": "true", "RATE": "0.5"}
-    enter()
+    enter(request_environment=["FLAG", "RATE"])
     words = [
         "--params=aws_batch.resources.default.environment.FLAG=true,aws_batch.resources.default.environment.RATE=0.5"
     ]

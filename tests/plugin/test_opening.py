@@ -83,6 +83,12 @@ def test_where_a_stand_in_makes_no_sense_the_missing_parameter_is_named(make_pro
     assert paths(path, n=8)["raw"] == "s3://b/4"
 
 
+def test_kedro_calls_resolvers_that_a_parameter_names_so_that_no_request_may(make_project: Make) -> None:
+    settings = 'CONFIG_LOADER_ARGS = {"custom_resolvers": {"call": lambda text: f"called with {text}"}}'
+    path = make_project(Sources(settings=settings))
+    assert read_parameters(Opening(path=path, params={"x": "${call:theirs}"}))["x"] == "called with theirs"
+
+
 def test_parameters_alone_are_read_with_what_was_given(make_project: Make) -> None:
     path = make_project(DAILY)
     assert read_parameters(Opening(path=path))["rate"] == 1

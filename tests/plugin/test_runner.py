@@ -67,6 +67,12 @@ def test_a_failure_says_why_and_from_where_to_go_on(there: Deployed) -> None:
     assert failed.stderr.startswith(f"Error: Run {run_id} FAILED")
 
 
+def test_what_a_run_may_not_set_is_refused_in_the_service_s_words(there: Deployed) -> None:
+    refused = there.call(*RUN, "--params=aws_batch.resources.default.environment.PATH=x")
+    assert (refused.returncode, "'PATH' is no variable that a run may set." in refused.stderr) == (1, True)
+    assert there.service.list_runs() == []
+
+
 def test_a_project_that_is_not_what_was_deployed_is_refused_with_what_differs(there: Deployed) -> None:
     registry = next(there.project.glob("src/*/pipeline_registry.py"))
     registry.write_text(registry.read_text().replace('name="third"', 'name="fourth"'))

@@ -11,10 +11,9 @@ from kedro_aws_batch._service.dag.document import read_document
 from kedro_aws_batch._service.dag.errors import DagError
 from kedro_aws_batch._service.dag.preview import preview
 from kedro_aws_batch._service.dag.resources import left_to_definition, shown
-from kedro_aws_batch.launch.sources import for_jobs, with_conf_source
 from kedro_aws_batch.wording import counted, one_line
 
-from .prepare import prepare
+from .prepare import prepare, request_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -29,8 +28,7 @@ if TYPE_CHECKING:
 def show(way: Way, selection: Selection, asked: RunOptions, as_json: bool) -> None:
     """Print what would run. Raises a DagError for what the service would refuse."""
     prepared = prepare(way, selection)
-    conf_source = for_jobs(way.where.conf_source, prepared.project.path)
-    request = with_conf_source({**selection.request(), **asked.request()}, conf_source)
+    request = request_of(way, prepared, selection, asked)
     found = preview(read_document(json.dumps(prepared.compiled.document)), request)
     click.echo(json.dumps(found.as_json(), indent=2, ensure_ascii=False) if as_json else "\n".join(lines(found)))
 

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 from kedro_aws_batch._service.dag.configuration import read_overrides
 from kedro_aws_batch._service.dag.document import read_document
 from kedro_aws_batch._service.dag.preview import plan_of
+from kedro_aws_batch._service.dag.reach import beyond
 from kedro_aws_batch.graph.check import check
 from kedro_aws_batch.graph.compile import compile_project
 from kedro_aws_batch.graph.opening import Opening, as_deployed
 from kedro_aws_batch.graph.project import open_project, require_params
+from kedro_aws_batch.launch.sources import for_jobs, with_conf_source
 from kedro_aws_batch.quiet import stdout_kept_clean
 
 from .options import refuse
@@ -65,10 +67,18 @@ def prepare(way: Way, selection: Selection) -> Prepared:
     return prepared
 
 
-def require_possible(prepared: Prepared, selection: Selection, asked: RunOptions) -> None:
+def request_of(way: Way, prepared: Prepared, selection: Selection, asked: RunOptions) -> dict[str, Any]:
+    """Return the request of a run. Jobs of a local one are configured from where the project was opened anyway."""
+    conf_source = None if way.where.local else for_jobs(way.where.conf_source, prepared.project.path)
+    return with_conf_source({**selection.request(), **asked.request()}, conf_source)
+
+
+def require_possible(way: Way, prepared: Prepared, selection: Selection, asked: RunOptions) -> None:
     """Raise what the service would refuse of a run. Which nodes a resumed run has only the service can tell."""
-    if asked.resume_from:
-        refuse(read_overrides(selection.params)[1])
-        return
     document = read_document(json.dumps(prepared.compiled.document))
-    plan_of(document, {**selection.request(), **asked.request()})
+    request = request_of(way, prepared, selection, asked)
+    if asked.resume_from:
+        overrides, problems = read_overrides(selection.params)
+        refuse([*problems, *beyond(document, request, overrides.layers)])
+        return
+    plan_of(document, request)

@@ -16,12 +16,11 @@ from kedro_aws_batch.launch.missing import only_missing
 from kedro_aws_batch.launch.own_keys import own_keys
 from kedro_aws_batch.launch.remote import RemoteRun, run_on_aws
 from kedro_aws_batch.launch.selection import inputs_of
-from kedro_aws_batch.launch.sources import for_jobs, with_conf_source
 from kedro_aws_batch.quiet import stdout_kept_clean
 from kedro_aws_batch.show.display import Display, stdout_console
 
 from .filters import merged
-from .prepare import prepare, require_possible
+from .prepare import prepare, request_of, require_possible
 from .service import runs_of
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ def run(way: Way, selection: Selection, asked: RunOptions) -> int:
     if asked.resume_from is not None:
         selection = _continued(way, selection, asked.resume_from)
     prepared = prepare(way, selection)
-    require_possible(prepared, selection, asked)
+    require_possible(way, prepared, selection, asked)
     start = _run_locally if way.where.local else _run_on_aws
     try:
         return start(way, selection, asked, prepared)
@@ -63,7 +62,7 @@ def _run_on_aws(way: Way, selection: Selection, asked: RunOptions, prepared: Pre
     if narrowed is None:
         display.note("All outputs are there: nothing to run.")
         return 0
-    request = with_conf_source({**narrowed.request(), **asked.request()}, for_jobs(way.where.conf_source, project.path))
+    request = request_of(way, prepared, narrowed, asked)
     ours = read_overrides(selection.params)[0].settings.get("service")
     remote = RemoteRun(
         service=str(way.where.service or ours or compiled.configuration.service),

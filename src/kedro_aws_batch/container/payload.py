@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kedro_aws_batch._service.dag.jobs import is_run_id
 from kedro_aws_batch._service.dag.payload import FORMAT, VARIABLE, unpacked
+from kedro_aws_batch._service.dag.rules import CONF_SOURCE
 from kedro_aws_batch.container.asking import ask
 from kedro_aws_batch.errors import PayloadError
 
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 INDEX = "AWS_BATCH_JOB_ARRAY_INDEX"
-#: Where the configuration lies, if not in the project's `conf`: a path within the project, or a URL.
-CONF_SOURCE = "KEDRO_AWS_BATCH_CONF_SOURCE"
 
 
 @dataclass(frozen=True)
@@ -34,6 +33,7 @@ class Payload:
     load_versions: Mapping[str, str] = field(default_factory=dict)
     #: Whether the same nodes may have run before in this run, so that their versions may exist.
     again: bool = False
+    #: Where the configuration lies, if not in the project's `conf`: a path within the project, or a URL.
     conf_source: str | None = None
 
     def command(self) -> str:

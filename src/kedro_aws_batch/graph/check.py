@@ -16,6 +16,7 @@ from kedro_aws_batch._service.dag.errors import DagError, InvalidRequestError, d
 from kedro_aws_batch._service.dag.faults import cut_off
 from kedro_aws_batch._service.dag.preview import plan_of
 from kedro_aws_batch._service.dag.problems import Problem, listed
+from kedro_aws_batch._service.dag.reach import steers
 
 from .config import NO_BUCKET, place
 from .datasets import entry
@@ -45,6 +46,7 @@ def check(project: Project, compiled: Compiled, given: Mapping[str, Any] | None 
         *_unknown_names(project, compiled),
         *_what_runs_would_be_refused_for(compiled),
         *_secrets(compiled),
+        *_steering(project, compiled),
         *unreachable(project, compiled),
         *one_place_under_two_names(project, compiled),
         *local_credentials(project, compiled),
@@ -99,6 +101,22 @@ def _secrets(compiled: Compiled) -> Iterator[Problem]:
             if SECRET.search(name):
                 what = f"'{name}' in its environment looks like a secret, and Batch's events show it in plain text."
                 yield Problem(f"node '{node['name']}'", what, "Give secrets in the job definition.", warning=True)
+
+
+def _steering(project: Project, compiled: Compiled) -> Iterator[Problem]:
+    """Warn of variables that lead a job to other code or configuration, in words once for each."""
+    users: dict[str, list[str]] = defaultdict(list)
+    for node in compiled.document["nodes"]:
+        for name in filter(steers, node["resources"].get("environment", {})):
+            users[name].append(node["name"])
+    for name, nodes in users.items():
+        where = f"node{'s' if len(nodes) > 1 else ''} {listed(nodes)}"
+        what = f"'{name}' in the environment can lead the job to other code or configuration than the image's."
+        yield Problem(where, what, "Set it in the image if it must be set.", warning=True)
+    for name in filter(steers, compiled.configuration.run["request_environment"]):
+        what = f"whoever starts runs may set '{name}', and so lead jobs to other code or configuration."
+        where = f"{place(project.environment)}.request_environment"
+        yield Problem(where, what, "Take it out, unless all of them may run code as the jobs.", warning=True)
 
 
 def _placeholders(project: Project, compiled: Compiled) -> Iterator[Problem]:

@@ -10,9 +10,9 @@ from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from kedro_aws_batch._service.dag.configuration import read_overrides
+from kedro_aws_batch._service.dag.rules import CONF_SOURCE
 from kedro_aws_batch._service.dag.sizes import impossible
 from kedro_aws_batch.client import Service
-from kedro_aws_batch.container.payload import CONF_SOURCE
 from kedro_aws_batch.errors import ProjectError, ServiceError
 from kedro_aws_batch.files import write_atomically
 from kedro_aws_batch.graph.compile import to_json

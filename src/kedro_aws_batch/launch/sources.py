@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from kedro_aws_batch._service.dag.configuration import KEY
-from kedro_aws_batch.container.payload import CONF_SOURCE
+from kedro.framework.project import settings
+
 from kedro_aws_batch.errors import ProjectError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 def for_jobs(conf_source: str | None, project: Path) -> str | None:
@@ -21,6 +18,8 @@ def for_jobs(conf_source: str | None, project: Path) -> str | None:
     if conf_source is None or "://" in conf_source:
         return conf_source
     path = (Path.cwd() / conf_source).resolve()
+    if path == (project / settings.CONF_SOURCE).resolve():
+        return None
     if not path.is_relative_to(project.resolve()):
         raise ProjectError(
             f"The configuration in '{path}' lies outside of the project '{project}', so that jobs don't have it. "
@@ -30,16 +29,5 @@ def for_jobs(conf_source: str | None, project: Path) -> str | None:
 
 
 def with_conf_source(request: dict[str, Any], conf_source: str | None) -> dict[str, Any]:
-    """Return the request with the conf_source in the environment of all of its jobs."""
-    if conf_source is None:
-        return request
-    path = (KEY, "resources", "default", "environment", CONF_SOURCE)
-    return {**request, "params": _with(request.get("params"), path, conf_source)}
-
-
-def _with(below: Any, path: Sequence[str], value: Any) -> Any:
-    """Return a mapping with a value at a path in it. What is no mapping stays as it is: whoever reads it refuses it."""
-    if not (below is None or isinstance(below, dict)):
-        return below
-    head, *rest = path
-    return {**(below or {}), head: _with((below or {}).get(head), rest, value) if rest else value}
+    """Return the request of a run whose jobs are configured from that place."""
+    return request if conf_source is None else {**request, "conf_source": conf_source}
