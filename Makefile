@@ -93,11 +93,12 @@ test: $(READY) $(NODE_READY) $(BROWSER_READY) $(VIZ_READY) $(PLOTLY_READY) $(DOC
 test-long: $(READY) $(NODE_READY) $(CHECKOV_READY) $(IMAGE_TOOLS)  ## Run the long simulations, and the examples of Hypothesis by the thousand (under 25 minutes)
 	@HYPOTHESIS_PROFILE=many $(BIN)/python -m pytest -n $(WORKERS) -m 'long or hypothesis'
 
-check: $(READY)  ## Lint, types and import rules: what CI checks
+check: $(READY)  ## Lint, types, import rules and weaknesses of our own code: what CI checks
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/bandit --quiet --configfile pyproject.toml --recursive dag adapters runs handlers src scripts hatch_build.py
 
 format: $(READY)  ## Format the code and mend what ruff can
 	@$(BIN)/ruff format .
@@ -138,7 +139,7 @@ dist: $(READY)  ## Build what a release has, the wheel and the sdist, into dist/
 	@$(BIN)/python -m build --no-isolation --outdir dist .
 	@$(BIN)/uv tool run --quiet --from twine==$(TWINE) twine check --strict dist/*
 
-audit: $(READY)  ## Look for weaknesses that are known of what is pinned
+audit: $(READY)  ## Look for weaknesses that are known of what is pinned; it asks the network, so `make check` doesn't
 	@$(BIN)/uv tool run --quiet --from pip-audit==$(PIP_AUDIT) pip-audit --no-deps --progress-spinner off --requirement requirements.txt --requirement constraints.txt
 
 clean:  ## Remove the environment and everything that was built

@@ -221,7 +221,7 @@ class Limiter:
         """Halve the rate and hold everybody for a moment, with jitter."""
         with self._lock:
             self._rate = max(1.0, self._rate / 2)
-            pause = min(_LONGEST_PAUSE, 2 / self._rate) * random.uniform(0.5, 1.5)  # noqa: S311 - jitter
+            pause = min(_LONGEST_PAUSE, 2 / self._rate) * random.uniform(0.5, 1.5)  # noqa: S311 - jitter  # nosec B311
             self._next = max(self._next, self._clock.now() / 1000 + pause)
 
     def succeeded(self) -> None:

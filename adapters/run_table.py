@@ -411,7 +411,7 @@ class DynamoRunTable:
 def _pauses() -> Iterator[float]:
     """Yield the seconds to wait before what a throttled table left over is asked for again, for ever."""
     for tries in itertools.count():
-        yield min(1.0, 0.05 * 2 ** min(tries, 5)) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
+        yield min(1.0, 0.05 * 2 ** min(tries, 5)) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter  # nosec B311
 
 
 _RUNNING = _write(RunStatus.RUNNING.value)

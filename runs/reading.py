@@ -90,5 +90,5 @@ def in_turn(items: Sequence[_Item], now: int) -> list[_Item]:
     """
     if not items:
         return []
-    start = random.Random(now).randrange(len(items))  # noqa: S311 - to spread work
+    start = random.Random(now).randrange(len(items))  # noqa: S311 - to spread work  # nosec B311
     return [*items[start:], *items[:start]]

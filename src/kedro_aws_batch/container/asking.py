@@ -32,7 +32,7 @@ def ask(run_id: str, whom: Mapping[str, str], index: int | None) -> dict[str, An
             return answer
         if time.monotonic() > until:
             raise PayloadError(f"{function} did not say what to run, for {PATIENCE:g} s: {answer}")
-        time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
+        time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter  # nosec B311
         pause = min(20.0, pause * 2)
 
 

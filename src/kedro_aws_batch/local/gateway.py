@@ -10,7 +10,7 @@ import sys
 import uuid
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
-from xml.sax.saxutils import escape
+from xml.sax.saxutils import escape  # it parses nothing  # nosec B406
 
 from moto.core.request import (
     PRESERVED_HEADER_NAMES_ENVIRON_KEY,

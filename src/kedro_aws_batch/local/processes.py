@@ -31,7 +31,7 @@ class Child:
         self._processes = processes
         self._lock = threading.Lock()
         self._reaped = False
-        assert process.stdout is not None  # noqa: S101 - Processes.start always pipes it
+        assert process.stdout is not None  # noqa: S101 - Processes.start always pipes it  # nosec B101
         self.output = process.stdout
 
     @property

@@ -100,7 +100,7 @@ class Storage:
     @property
     def _dynamodb(self) -> PartitionedDynamoDBBackend:
         backend = dynamodb_backends[self._place.account][self._place.region]
-        assert isinstance(backend, PartitionedDynamoDBBackend)  # noqa: S101 - `_Running` has seen to it
+        assert isinstance(backend, PartitionedDynamoDBBackend)  # noqa: S101 - `_Running` has seen to it  # nosec B101
         return backend
 
 
