@@ -12,7 +12,7 @@ from .aws_errors import Call, may_pass, sentence
 from .errors import ServiceError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from _typeshed import DataclassInstance
     from mypy_boto3_lambda import LambdaClient
@@ -51,6 +51,11 @@ class GroupState:
     expected_ms: int | None = None
     exit_code: int | None = None
     reason: str | None = None
+    #: What its job's log says of why it failed, and of which node; None where nobody read it there, or it says nothing.
+    error: str | None = None
+    error_node: str | None = None
+    #: Where a browser shows its log; told of jobs that failed.
+    log_url: str | None = None
     log_stream: str | None = None
     #: Of each attempt that Batch made of its job, oldest first; `log_stream` is the last.
     log_streams: tuple[str, ...] = ()
@@ -65,6 +70,15 @@ class GroupState:
     job_queue: str | None = None
     #: Of a job in flight, what Batch says of it: SUBMITTED, PENDING, RUNNABLE, STARTING or RUNNING.
     job_status: str | None = None
+
+    @property
+    def why(self) -> str:
+        """Return why it ended as it did: what failed in it, or what Batch says and the exit code."""
+        if self.error is not None:
+            told = self.error_node is not None and len(self.nodes) > 1
+            return f"{self.error_node}: {self.error}" if told else self.error
+        code = f" (exit code {self.exit_code})" if self.exit_code else ""
+        return f"{self.reason or ''}{code}".strip()
 
     @property
     def seconds(self) -> float | None:
@@ -168,6 +182,8 @@ class Service:
 
     prefix: str
     lambda_client: LambdaClient
+    #: Adds to a run's state what the service doesn't know: what the logs of failed jobs say.
+    explain: Callable[[RunState], RunState] = field(default=lambda state: state, compare=False, repr=False)
 
     def start_run(self, request: Mapping[str, Any]) -> Started:
         """Start a run. An ambiguous failure may have started it: give an idempotency_key to be sure."""
@@ -181,7 +197,7 @@ class Service:
             further = self._invoke("describe_run", {"run_id": run_id, "page": page})
             groups += further["groups"]
             page = further.get("next_page")
-        return read_state({**answer, "groups": groups})
+        return self.explain(read_state({**answer, "groups": groups}))
 
     def request_of(self, run_id: str) -> Mapping[str, Any]:
         """Return what a run was asked for."""

@@ -2,7 +2,8 @@
 
 Its first line is the equivalent `kedro run`, with the names of parameters and not their values. Once the nodes have run
 or failed, it says what it has used. It exits with 0 only if all nodes ran and the session ended, which the child that
-runs them proves. Otherwise it exits with 1 and the traceback on stderr, or with what the child exited with.
+runs them proves. Otherwise it exits with 1 and the traceback on stderr, or with what the child exited with; its last
+line says why, as `container/failing.py` reads it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import time
 import traceback
 from pathlib import Path
 
+from kedro_aws_batch.container.failing import Whereabouts, at_the_project_s_own, failure_of
 from kedro_aws_batch.container.payload import Payload, read_payload
 from kedro_aws_batch.container.usage import used
 from kedro_aws_batch.container.worker import run_apart
@@ -39,17 +41,26 @@ def main() -> int:
 
 def _work(payload: Payload, began: float) -> int:
     """Run the nodes, say what that has used, and return the exit code."""
+    at = Whereabouts()
     try:
         try:
-            _run(payload)
+            _run(payload, at)
         finally:  # before the traceback, which is to be the last that a log shows
             print(used(began), flush=True)
     except KedroAwsBatchError as error:
         return _told(error)
-    except (Exception, SystemExit):  # noqa: BLE001  (a node that calls sys.exit(0) has not done its work)
-        traceback.print_exc()
-        return 1
+    except (Exception, SystemExit) as error:  # noqa: BLE001  (a node that calls sys.exit(0) has not done its work)
+        return _explained(error, at)
     return 0
+
+
+def _explained(error: BaseException, at: Whereabouts) -> int:
+    """Print the traceback of what the project has raised, then in one line why the job failed."""
+    project = Path.cwd()
+    trace = at_the_project_s_own(error.__traceback__, project)
+    traceback.print_exception(type(error), error, trace)
+    print(failure_of(error, at.node, project), file=sys.stderr, flush=True)
+    return 1
 
 
 def _told(error: object, exit_code: int = 1) -> int:
@@ -65,7 +76,7 @@ def _prepare_environment(payload: Payload) -> None:
         os.environ["KEDRO_ENV"] = payload.environment
 
 
-def _run(payload: Payload) -> None:
+def _run(payload: Payload, at: Whereabouts) -> None:
     from kedro_aws_batch.graph.folder import find_project  # noqa: PLC0415  (the first line comes first)
     from kedro_aws_batch.graph.project import bootstrap, ignore_known_warnings  # noqa: PLC0415
 
@@ -74,7 +85,7 @@ def _run(payload: Payload) -> None:
     bootstrap(project)
     from kedro_aws_batch.container.session import run_payload  # noqa: PLC0415
 
-    run_payload(project, payload)
+    run_payload(project, payload, at)
 
 
 if __name__ == "__main__":

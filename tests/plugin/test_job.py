@@ -308,8 +308,13 @@ def test_a_failing_node_ends_the_job_with_1_and_a_plain_traceback(make_project: 
     )
     ended = run_job(make_project(Sources(registry, parameters={"x": "it"})), ["bad"])
     assert ended.returncode == 1
-    assert ended.stderr.rstrip().endswith("RuntimeError: no luck with it")
-    assert "Traceback (most recent call last):" in ended.stderr
+    place = ended.stderr.rpartition("(pipeline_registry.py:")[2].strip()
+    assert re.fullmatch(r"\d+\)", place)
+    assert ended.stderr.rpartition("Traceback (most recent call last):\n")[2].splitlines()[1:] == [
+        '    raise RuntimeError(f"no luck with {x}")',
+        "RuntimeError: no luck with it",
+        f'Failed in "bad": RuntimeError: no luck with it (pipeline_registry.py:{place}',
+    ]
     assert "╭" not in ended.stderr
     assert "Used: " in ended.stdout
 

@@ -127,7 +127,7 @@ def test_a_failed_run_says_why_and_is_resumed_once_the_project_is_mended(make_pr
     assert failed.returncode == 1, failed.stdout + failed.stderr
     assert "Inputs: 1 file uploaded to the embedded S3" in failed.stdout
     assert re.search(r"^SUCCEEDED +[\d.]+ s +first$", failed.stdout, re.MULTILINE)
-    assert re.search(r"^second FAILED: .*, exit code 1$", failed.stdout, re.MULTILINE)
+    assert re.search(r"^second FAILED: RuntimeError: .* \(pipeline_registry.py:\d+\)$", failed.stdout, re.MULTILINE)
     assert "  RuntimeError: it went wrong\n" in failed.stdout
     assert f"To resume it: kedro aws-batch resume {run_id} --local\n" in failed.stdout
     assert stored(project) == {"raw.pkl": 21, f"middle.pkl/{run_id}/middle.pkl": 21}

@@ -54,7 +54,7 @@ def test_a_failure_says_why_and_from_where_to_go_on(there: Deployed) -> None:
     failed = there.call(*RUN, "--params=way=fail")
     run_id = id_in(failed.stdout)
     assert failed.returncode == 1
-    assert re.search(r"^second FAILED: .*, exit code 1$", failed.stdout, re.MULTILINE)
+    assert re.search(r"^second FAILED: RuntimeError: .* \(pipeline_registry.py:\d+\)$", failed.stdout, re.MULTILINE)
     assert "  RuntimeError: it went wrong\n" in failed.stdout
     assert f"To resume it: kedro aws-batch resume {run_id}\n" in failed.stdout
     assert "Completed 1 out of 3 tasks\n" in failed.stdout

@@ -104,9 +104,7 @@ def test_logs_are_followed_until_the_run_ends_and_watching_ends_as_the_run_does(
     assert re.search(r"^FAILED +[\d.]+ s +second$", watched.output, re.MULTILINE)
     assert f"To resume it: kedro aws-batch resume {run_id}\n" in watched.output
     plain = call("status", run_id).output
-    assert re.search(
-        r"^FAILED +[\d.]+ s +second +exit code 1: Essential container in task exited$", plain, re.MULTILINE
-    )
+    assert re.search(r"^FAILED +[\d.]+ s +second +RuntimeError: .*\(pipeline_registry.py:\d+\)$", plain, re.MULTILINE)
 
 
 def test_whatever_starts_a_run_says_that_its_queue_takes_no_jobs(there: Deployed) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from .options import Where
 
-#: A list that is shown once says more of its newest running runs: of so many.
+#: A list that is shown once says more of its newest runs: how those that go on are, why those failed. Of so many.
 MOST = 3
 #: Seconds: a laptop's network comes and goes, and runs go on without it.
 PATIENCE = 15 * 60

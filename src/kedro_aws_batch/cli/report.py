@@ -17,7 +17,7 @@ from kedro_aws_batch.launch.runs import find_run
 from kedro_aws_batch.report.content import About, content
 from kedro_aws_batch.report.measured import read_files, read_streams
 from kedro_aws_batch.report.page import render
-from kedro_aws_batch.show.outcome import LOG_GROUP
+from kedro_aws_batch.show.causes import in_console
 
 from .costs import read_project_prices
 from .service import client_of, runs_of, this_project
@@ -57,7 +57,7 @@ def read_usage(where: Where, state: RunState) -> Measured:
 def console_links() -> LogLink:
     """Return what leads to a job's log in CloudWatch's console."""
     region = client("logs").meta.region_name
-    return lambda group: _in_console(region, group)
+    return lambda group: in_console(region, group)
 
 
 def _file_links(run_id: str, report: Path) -> LogLink:
@@ -69,14 +69,3 @@ def _file_links(run_id: str, report: Path) -> LogLink:
         return quote(os.path.relpath(log, report.resolve().parent)) if log.is_file() else None
 
     return in_file
-
-
-def _in_console(region: str, group: GroupState) -> str | None:
-    """Return where CloudWatch's console shows a stream. It takes names quoted twice, with `$` for the outer `%`."""
-    if not group.log_stream:
-        return None
-    names = [
-        quote(quote(name, safe=""), safe="").replace("%", "$")
-        for name in (group.log_group or LOG_GROUP, group.log_stream)
-    ]
-    return f"https://console.aws.amazon.com/cloudwatch/home?region={region}#logsV2:log-groups/log-group/{names[0]}/log-events/{names[1]}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from kedro_aws_batch.aws import client
@@ -12,6 +13,7 @@ from kedro_aws_batch.graph.opening import Opening
 from kedro_aws_batch.graph.problems import require_none
 from kedro_aws_batch.launch.runs import LocalRuns, live_client
 from kedro_aws_batch.quiet import stdout_kept_clean
+from kedro_aws_batch.show.causes import in_cloudwatch
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,7 +32,9 @@ def this_project() -> Path:
 
 def runs_of(where: Where) -> Runs:
     """Return what tells of the runs."""
-    return LocalRuns(this_project()) if where.local else Service(_prefix(where), client("lambda"))
+    if where.local:
+        return LocalRuns(this_project())
+    return Service(_prefix(where), client("lambda"), in_cloudwatch(cache(lambda: client("logs"))))
 
 
 def client_of(where: Where, run_id: str, name: str) -> Any | None:

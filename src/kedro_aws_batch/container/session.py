@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kedro.framework.hooks import hook_impl
@@ -29,12 +30,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kedro.framework.context import KedroContext
+    from kedro.pipeline.node import Node
 
+    from .failing import Whereabouts
     from .payload import Payload
 
 
-def run_payload(project: Path, payload: Payload) -> None:
-    """Run a payload's nodes in a bootstrapped project, with all hooks, as `kedro run` would."""
+def run_payload(project: Path, payload: Payload, at: Whereabouts) -> None:
+    """Run a payload's nodes in a bootstrapped project, with all hooks, as `kedro run` would, and tell where it is."""
     save_as(payload.run_id)
     load_as_of(payload.run_id)
     if payload.again:
@@ -48,7 +51,7 @@ def run_payload(project: Path, payload: Payload) -> None:
         remote = "://" in payload.conf_source
         create["conf_source"] = payload.conf_source if remote else str(project / payload.conf_source)
     with session_class(base, payload.run_id).create(**create) as session:
-        for hooks in (pins, nodes):
+        for hooks in (pins, nodes, Following(at)):
             session._hook_manager.register(hooks)  # noqa: SLF001  (there is no public door)
         try:
             session.run(
@@ -71,6 +74,28 @@ def session_class(base: type[Any], run_id: str) -> type[Any]:
             super().__init__(*args, **{**kwargs, "session_id": run_id})
 
     return RunSession
+
+
+@dataclass
+class Following:
+    """The hooks that tell at which node a session is: from the first dataset it loads to the last it saves."""
+
+    at: Whereabouts
+
+    @hook_impl(tryfirst=True)
+    def before_dataset_loaded(self, node: Node) -> None:
+        """Tell it before the node's own hooks and its data can fail."""
+        self.at.node = node.name
+
+    @hook_impl(tryfirst=True)
+    def before_node_run(self, node: Node) -> None:
+        """Tell it of a node that loads nothing."""
+        self.at.node = node.name
+
+    @hook_impl(tryfirst=True)
+    def after_pipeline_run(self) -> None:
+        """Tell that what fails now is no node."""
+        self.at.node = None
 
 
 class Pins:

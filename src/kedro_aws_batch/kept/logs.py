@@ -9,14 +9,18 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 from kedro_aws_batch.files import write_atomically
+from kedro_aws_batch.show.causes import LINES, Causes
 from kedro_aws_batch.show.logs import LogLine, streams_of
 from kedro_aws_batch.show.outcome import LOG_GROUP
+
+from .place import folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from kedro_aws_batch.client import GroupState, RunState
+    from kedro_aws_batch.show.causes import Read
 
 #: Runs whose logs are kept.
 KEPT_LOGS = 20
@@ -29,6 +33,26 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 def log_name(group: GroupState) -> str:
     """Return the name of the file of a group's log: its index and its first node."""
     return f"{group.index:04d}-{re.sub(r'[^A-Za-z0-9_.-]+', '-', group.nodes[0])[:80]}.log"
+
+
+def log_file(project: Path, run_id: str, group: GroupState) -> Path:
+    """Return where a local run leaves the log of a group's jobs."""
+    return folder(project) / "logs" / run_id / log_name(group)
+
+
+def local_causes(project: Path, read: Read) -> Causes:
+    """Return what reads why the jobs of a project's local runs failed, and where their logs are."""
+
+    def link(run_id: str, group: GroupState) -> str | None:
+        return log_file(project.resolve(), run_id, group).as_uri() if group.log_stream else None
+
+    return Causes(read, link)
+
+
+def kept_causes(project: Path, run_id: str) -> Causes:
+    """Return the same of a local run that has ended, from the files that it left."""
+    place = folder(project) / "logs" / run_id
+    return local_causes(project, lambda group: [line.text for line in read_log(place, group)[-LINES:]])
 
 
 @dataclass

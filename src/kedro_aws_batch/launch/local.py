@@ -17,11 +17,12 @@ from kedro_aws_batch.errors import ProjectError, ServiceError
 from kedro_aws_batch.files import write_atomically
 from kedro_aws_batch.graph.compile import to_json
 from kedro_aws_batch.kept.commands import Live, in_progress, in_progress_now
-from kedro_aws_batch.kept.logs import KeptLogs
+from kedro_aws_batch.kept.logs import KeptLogs, local_causes
 from kedro_aws_batch.kept.place import folder, forget
 from kedro_aws_batch.kept.state import State
 from kedro_aws_batch.quiet import stdout_kept_clean
-from kedro_aws_batch.show.outcome import Ending
+from kedro_aws_batch.show.causes import LINES
+from kedro_aws_batch.show.outcome import Ending, end_of_log
 from kedro_aws_batch.wording import counted
 
 from .commands import Commands
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from kedro_aws_batch.graph.project import Project
     from kedro_aws_batch.kept.commands import Command
     from kedro_aws_batch.local import EmbeddedAws
+    from kedro_aws_batch.show.causes import Causes
     from kedro_aws_batch.show.display import Display
 
     from .selection import RunOptions, Selection
@@ -104,7 +106,7 @@ def _run(run: LocalRun, aws: EmbeddedAws, command: Command, display: Display) ->
     _say(display, _upload_inputs(run, aws))
     state.save()  # before anything is started: what can't be kept is known then
     command.reached_at(_live(aws))
-    service = Service(aws.service_prefix, aws.client("lambda"))
+    service = Service(aws.service_prefix, aws.client("lambda"), _causes(run.project.path, aws.client("logs")))
     keeping = Keeping(
         service=service,
         state=state,
@@ -115,6 +117,10 @@ def _run(run: LocalRun, aws: EmbeddedAws, command: Command, display: Display) ->
         return _execute(run, aws, keeping)
     finally:
         keeping.finish()
+
+
+def _causes(project: Path, logs: Any) -> Causes:
+    return local_causes(project, lambda group: end_of_log(logs, group, LINES)[0])
 
 
 def _live(aws: EmbeddedAws) -> Live:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from kedro_aws_batch.aws import client
 from kedro_aws_batch.client import Service
 from kedro_aws_batch.errors import ServiceError
 from kedro_aws_batch.graph.difference import explain
+from kedro_aws_batch.show.causes import in_cloudwatch
 from kedro_aws_batch.show.outcome import Ending
 
 from .execution import Execution, Watched, start, watch
@@ -45,7 +47,11 @@ def run_on_aws(run: RemoteRun, display: Display, wait: bool) -> Watched:
         return Ending(client("logs"), run.commands.to("logs", state.run_id), run.commands.to("resume", state.run_id))
 
     execution = Execution(
-        service=Service(run.service, client("lambda")), display=display, pace=PACE, ending=ending, commands=run.commands
+        service=Service(run.service, client("lambda"), in_cloudwatch(cache(lambda: client("logs")))),
+        display=display,
+        pace=PACE,
+        ending=ending,
+        commands=run.commands,
     )
     try:
         started = start(execution, {**run.request, "graph_digest": run.document["digest"]})

@@ -11,7 +11,10 @@ from kedro_aws_batch.aws import embedded_client
 from kedro_aws_batch.client import RunSummary, Service
 from kedro_aws_batch.errors import KedroAwsBatchError, ServiceError
 from kedro_aws_batch.kept.commands import in_progress_now
+from kedro_aws_batch.kept.logs import kept_causes, local_causes
 from kedro_aws_batch.kept.runs import kept_run, kept_runs
+from kedro_aws_batch.show.causes import LINES
+from kedro_aws_batch.show.outcome import end_of_log
 from kedro_aws_batch.wording import counted
 
 if TYPE_CHECKING:
@@ -40,19 +43,19 @@ class LocalRuns:
         kept = self._kept(run_id)
         service = None if kept.state.over else _service(self.project, kept.command)
         if service is None:
-            return kept.state
+            return self._told(kept)
         try:
             return service.describe_run(run_id)
         except ServiceError as error:
             if error.type != "Unreachable":
                 raise
-            return self._kept(run_id).state  # its command has just ended
+            return self._told(self._kept(run_id))  # its command has just ended
 
     def list_runs(self, status: str | None = None, limit: int | None = None) -> list[RunSummary]:
         """Return the runs, newest first."""
         found: list[RunSummary] = []
         for kept in kept_runs(self.project):
-            state = kept.state if kept.state.over else self.describe_run(kept.state.run_id)
+            state = self._told(kept) if kept.state.over else self.describe_run(kept.state.run_id)
             if status in (None, state.status):
                 found.append(RunSummary(**{name: getattr(state, name) for name in RunSummary.__dataclass_fields__}))
             if len(found) == (limit or 20):
@@ -64,6 +67,9 @@ class LocalRuns:
         kept = self._kept(run_id)
         service = None if kept.state.over else _service(self.project, kept.command)
         return kept.state.status if service is None else service.cancel_run(run_id, reason)
+
+    def _told(self, kept: KeptRun) -> RunState:
+        return kept_causes(self.project, kept.state.run_id)(kept.state)
 
     def _kept(self, run_id: str) -> KeptRun:
         kept = kept_run(self.project, run_id)
@@ -82,7 +88,10 @@ def live_client(project: Path, run_id: str, name: str) -> Any | None:
 def _service(project: Path, command: str) -> Service | None:
     """Return the service of a command that is in progress."""
     live = in_progress_now(project).get(command)
-    return None if live is None else Service(live.service, embedded_client("lambda", live))
+    if live is None:
+        return None
+    causes = local_causes(project, lambda group: end_of_log(embedded_client("logs", live), group, LINES)[0])
+    return Service(live.service, embedded_client("lambda", live), causes)
 
 
 def find_run(runs: Runs, wanted: str | None, status: Sequence[str] = ()) -> str:

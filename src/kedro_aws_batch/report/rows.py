@@ -45,10 +45,8 @@ class Row:
 
     @property
     def reason(self) -> str:
-        """Return why it ended as it did, with the exit code if there is one that says something."""
-        code = self.group.exit_code
-        said = plain(self.group.reason or "")
-        return f"{said} (exit code {code})".lstrip() if code else said
+        """Return why it ended as it did."""
+        return plain(self.group.why)
 
 
 @dataclass(frozen=True)

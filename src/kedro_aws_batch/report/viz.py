@@ -81,17 +81,17 @@ def _of_end(state: RunState, nodes: Mapping[str, Node]) -> list[Event]:
     }
     failed = [group for group in state.groups if group.status == "FAILED"]
     first = min(failed, key=lambda group: (group.ended_at or 0, group.index), default=None)
-    if first is not None and first.nodes[0] in nodes:
-        node = nodes[first.nodes[0]]
+    at_fault = "" if first is None else first.error_node or first.nodes[0]
+    if at_fault in nodes:
+        node = nodes[at_fault]
         end |= {"node": node.name, "node_id": _id(str(node))}
     return [end]
 
 
 def _why(group: GroupState) -> dict[str, str]:
     """Return what Kedro-Viz shows of a failure; in the place of a traceback, where the job's log is."""
-    code = "" if group.exit_code is None else f" (exit code {group.exit_code})"
     log = f"The log stream of its job: {group.log_stream}" if group.log_stream else "Its job never had a log."
-    return {"error": _for_viz(f"{group.reason or 'no reason given'}{code}"), "traceback": plain(log)}
+    return {"error": _for_viz(group.why or "no reason given"), "traceback": plain(log)}
 
 
 def _for_viz(text: str) -> str:

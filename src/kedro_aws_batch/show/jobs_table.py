@@ -72,8 +72,12 @@ def _why(row: JobRow) -> str:
         return ""
     if job.status == "SUBMITTED":
         return STARTING.get(job.job_status or "", "")
-    code = "" if job.exit_code in (None, 0) else f"exit code {job.exit_code}: "
-    return one_line(f"{code}{job.reason}") if job.reason else ""
+    return one_line(job.why)
+
+
+def _why_style(row: JobRow) -> str:
+    """Return how a reason looks: where it has a log, terminals that can lead there."""
+    return f"dim link {row.job.log_url}" if row.job is not None and row.job.log_url else "dim"
 
 
 #: What is shown of each job. Narrow terminals get no reasons: what failed first is said above the table.
@@ -81,7 +85,7 @@ COLUMNS: tuple[Column[JobRow], ...] = (
     Column("job", lambda row: row.status, style=lambda row: COLOURS.get(row.status, ""), piped=9),
     Column("took", _took, justify="right", piped=10),
     Column("nodes", _nodes, style=lambda row: "" if row.job else "dim", share=3),
-    Column("why", _why, style=lambda _: "dim", least=NARROW, optional=True, share=2),
+    Column("why", _why, style=_why_style, least=NARROW, optional=True, share=2),
 )
 
 

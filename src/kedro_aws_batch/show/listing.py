@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
 
+from kedro_aws_batch._service.dag.records import EXITED
 from kedro_aws_batch.client import RunSummary
 from kedro_aws_batch.errors import ServiceError
 from kedro_aws_batch.wording import lasting
@@ -31,7 +32,7 @@ class Listed:
 
 @dataclass
 class Listing:
-    """The newest runs, and the states of those that go on; states of what has ended never change and are kept."""
+    """The newest runs, and the states of those that go on or failed; states of what has ended are asked for once."""
 
     runs: Runs
     status: str | None
@@ -54,8 +55,8 @@ class Listing:
     @property
     def wanted(self) -> list[str]:
         """Return the runs whose state is not known or may have changed: first who was asked for longest ago."""
-        found = [run.run_id for run in self._runs if self._wants(run)]
-        return sorted(found, key=lambda run_id: self._turns.get(run_id, 0))
+        found = sorted((run for run in self._runs if self._wants(run)), key=lambda run: run.status != "RUNNING")
+        return sorted((run.run_id for run in found), key=lambda run_id: self._turns.get(run_id, 0))
 
     def describe(self, run_id: str) -> None:
         """Ask for a run's state. One that the table has forgotten meanwhile stays as it was."""
@@ -70,7 +71,13 @@ class Listing:
         state = self._states.get(run.run_id)
         if state is not None:
             return not state.over
-        return run.status == "RUNNING" or (self.everything and run.run_id not in self._turns)
+        fresh = run.run_id not in self._turns
+        return run.status == "RUNNING" or (fresh and (self.everything or self._says_little(run)))
+
+    @staticmethod
+    def _says_little(run: RunSummary) -> bool:
+        """Whether only the logs of a run's jobs know why it failed, which are read with its state."""
+        return EXITED in (run.reason or "")
 
 
 def _newer(run: RunSummary, state: RunState | None) -> Listed:

@@ -13,12 +13,16 @@ from kedro_aws_batch.aws_errors import Call, sentence
 from kedro_aws_batch.wording import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from kedro_aws_batch.client import GroupState, RunState
 
     from .display import Display
 
 LOG_GROUP = "/aws/batch/job"
 TAIL = 20
+#: Lines that are read, for where a traceback begins in them nothing before it needs to be shown.
+READ = 60
 #: What Python says in an image that this package isn't installed in.
 WITHOUT_PACKAGE = re.compile(r"No module named '?kedro_aws_batch")
 #: Failed jobs whose logs are shown; of the others, the names.
@@ -62,10 +66,9 @@ def report(display: Display, state: RunState, ending: Ending) -> None:
 def _report_failures(display: Display, state: RunState, ending: Ending) -> None:
     failed = [group for group in state.groups if group.status == "FAILED"]
     for group in failed[:SHOWN]:
-        code = "" if group.exit_code is None else f", exit code {group.exit_code}"
-        display.note(f"\n{', '.join(group.nodes)} FAILED: {group.reason or 'no reason given'}{code}", "red")
+        display.note(f"\n{', '.join(group.nodes)} FAILED: {group.why or 'no reason given'}", "red")
         lines = tail(ending.logs, group)
-        for line in lines:
+        for line in whole_traceback(lines):
             display.note(f"  {line}")
         if any(WITHOUT_PACKAGE.search(line) for line in lines):
             display.note(_remedy(group), "yellow")
@@ -88,11 +91,24 @@ def tail(logs: Any, group: GroupState) -> list[str]:
     """Return the last lines of a job's log; what keeps them from being read is said in their place."""
     if not group.log_stream:
         return ["(no log: the job's container never started)"]
-    lines, error = end_of_log(logs, group, TAIL)
+    lines, error = end_of_log(logs, group, READ)
     if error is None:
         return lines
     call = Call(f"read the logs in '{group.log_group or LOG_GROUP}'", "logs:GetLogEvents on it")
     return [f"(its log can't be read: {sentence(error, call)})"]
+
+
+def whole_traceback(lines: Sequence[str]) -> list[str]:
+    """Return the end of a log from where its last traceback begins, without what the job says besides; else its end.
+
+    A traceback of more lines has its middle left out.
+    """
+    said = [line for line in lines if not line.startswith(("Used: ", "Failed in ", "Failed: "))]
+    begins = [number for number, line in enumerate(said) if line.startswith("Traceback (most recent call last):")]
+    if not begins:
+        return said[-TAIL:]
+    whole = said[begins[-1] :]
+    return whole if len(whole) <= TAIL else [*whole[: TAIL // 2], "  …", *whole[-TAIL // 2 :]]
 
 
 def end_of_log(logs: Any, group: GroupState, lines: int) -> tuple[list[str], ClientError | BotoCoreError | None]:

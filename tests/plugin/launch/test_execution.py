@@ -115,7 +115,7 @@ def test_a_failure_shows_its_reason_the_end_of_its_log_and_how_to_resume(logs: A
         "SUCCEEDED     1.5 s  node_0",
         "FAILED               bad [one], worse (attempt 2)",
         "",
-        "bad [one], worse FAILED: OutOfMemoryError, exit code 137",
+        "bad [one], worse FAILED: OutOfMemoryError (exit code 137)",
         *[f"  line {number}" for number in range(10, 30)],
         "",
         "Run r FAILED: 4 nodes in 3 jobs, 1 succeeded, 1 failed, 1 skipped.",

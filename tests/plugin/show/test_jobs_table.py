@@ -175,6 +175,6 @@ def test_what_nodes_and_reasons_hold_is_shown_and_does_nothing() -> None:
     state = replace(RUN, groups=(evil,), status="FAILED", reason="[bold]\x1b[2Jgone")
     text = "\n".join(drawn(state, 120) + plain_lines(state))
     assert "[red]<script>.n" in text
-    assert "exit code 1: why [/]" in text
+    assert "why [/] (exit code 1)" in text
     assert "[bold]gone" in text
     assert not set(text) & {"\x1b", "\r", "\u202e"}
