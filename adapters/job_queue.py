@@ -154,11 +154,8 @@ class BatchJobQueue:
                 asked: Any = {"jobQueue": queue, "filters": [{"name": "JOB_NAME", "values": [name]}]}
                 answer = self._client.list_jobs(**asked, **token)
             except ClientError as error:
-                if (
-                    _status(error) < _SERVER_ERROR
-                    and not self._client.describe_job_queues(jobQueues=[queue])["jobQueues"]
-                ):
-                    return []  # with a queue its jobs are gone
+                if _status(error) < _SERVER_ERROR and self._is_gone(queue):
+                    return []
                 raise
             found += [(job["jobName"], job.get("createdAt", 0), job["jobId"]) for job in answer["jobSummaryList"]]
             if not answer.get("nextToken"):
@@ -166,7 +163,7 @@ class BatchJobQueue:
             token = {"nextToken": answer["nextToken"]}
 
     def _is_gone(self, queue: str) -> bool:
-        """Return whether there is no such queue, and so no job in it: Batch deletes none that has jobs."""
+        """Return whether there is no such queue, and so no job in it: Batch ends those of a queue that is deleted."""
         return not self._client.describe_job_queues(jobQueues=[queue])["jobQueues"]
 
     def terminate(self, job_ids: Sequence[str], reason: str) -> int:
