@@ -90,6 +90,24 @@ def test_each_method_is_exactly_one_request(dynamo: Dynamo, there: bool) -> None
     assert made == {name: [operation] for name, (operation, _) in CALLS.items()}
 
 
+def test_all_that_is_read_is_read_consistently(dynamo: Dynamo) -> None:
+    """What is decided upon may not be older than our own last write: DynamoDB's default is."""
+    asked: list[tuple[str, bool]] = []
+
+    def note(params: dict[str, Any], model: Any, **_: Any) -> None:
+        if model.name in ("GetItem", "Query", "BatchGetItem"):
+            tables = params.get("RequestItems", {"": params}).values()
+            asked.extend((model.name, table.get("ConsistentRead", False)) for table in tables)
+
+    dynamo.client.meta.events.register("provide-client-params.dynamodb.*", note)
+    for _, call in CALLS.values():
+        call(dynamo.table)
+    dynamo.client.meta.events.unregister("provide-client-params.dynamodb.*", note)
+
+    reads = [operation for operation, _ in CALLS.values() if operation in ("GetItem", "Query", "BatchGetItem")]
+    assert asked == [(operation, True) for operation in reads]
+
+
 def test_every_method_is_counted() -> None:
     assert CALLS.keys() == {name for name in vars(DynamoRunTable) if not name.startswith("_")}
 
