@@ -1,0 +1,44 @@
+"""What is done for a run that is over, whatever happens at the same moment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.runs.stage import Stage
+from tests.simulation.graphs import chain, document
+
+
+class Interrupted(Stage):
+    """A stage on which something happens just before a call takes effect, once."""
+
+    before: tuple[str, Callable[[], object]] | None = None
+
+    def _call(self, name: str) -> None:
+        super()._call(name)
+        if self.before is not None and self.before[0] == name:
+            act, self.before = self.before[1], None
+            act()
+
+
+def test_a_job_that_is_submitted_just_before_the_run_ends_is_terminated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its submitter saw the run go on, so it is the business of whoever ended the run, who had read before."""
+    monkeypatch.setattr("dag.shards.SHARD_SIZE", 1)  # so that it does not see the failure beside its own shard
+    stage = Interrupted(document([[], [], [0], [2]]))
+    stage.start()
+    succeeded, failed = stage.end(0), stage.end(1, exit_code=1)
+    stage.before = ("end_run", lambda: stage.deliver(succeeded))
+    stage.deliver(failed)
+    assert stage.submitted() == [0, 1, 2]
+    assert stage.job(2).over
+
+
+def test_a_start_that_was_not_announced_is_announced_before_the_end() -> None:
+    stage = Stage(document(chain(1)))
+    stage.bus_is_out = True
+    stage.start()
+    stage.bus_is_out = False
+    stage.finish(0)
+    assert [detail["status"] for detail in stage.announced] == ["RUNNING", "SUCCEEDED"]
+    assert stage.announced[0]["ended_at"] is None
