@@ -97,7 +97,7 @@ class TimedBatch:
     def __init__(
         self,
         timeline: Timeline,
-        call: Callable[[str, float], None],
+        call: Callable[[str], None],
         lasts: Callable[[str], float],
         ended: Callable[[Work], None],
     ) -> None:
@@ -114,7 +114,7 @@ class TimedBatch:
 
     def submit_job(self, **request: Any) -> Json:
         """Accept a job, unless the account's quota is used up."""
-        self._call("SubmitJob", figures.SUBMIT_MS.value)
+        self._call("SubmitJob")
         if not self._quota.take(self._timeline.now, 1):
             self.throttled += 1
             answer: Any = {"Error": {"Code": "TooManyRequestsException", "Message": "Too Many Requests"}}
@@ -155,20 +155,20 @@ class TimedBatch:
         return self._described("DescribeJobDefinitions", {"jobDefinitions": [{"jobDefinitionName": jobDefinitionName}]})
 
     def _described(self, operation: str, answer: Json) -> Json:
-        self._call(operation, figures.DESCRIBE_MS.value)
+        self._call(operation)
         self._timeline.used()
         return answer
 
     def describe_jobs(self, *, jobs: Sequence[str]) -> Json:
         """Describe jobs that run nodes."""
-        self._call("DescribeJobs", figures.DESCRIBE_MS.value)
+        self._call("DescribeJobs")
         answer = {"jobs": [self.work[job_id].detail(self._timeline.now) for job_id in jobs]}
         self._timeline.used()
         return answer
 
     def list_jobs(self, *, jobQueue: str, filters: Sequence[Mapping[str, Any]]) -> Json:  # noqa: ARG002, N803
         """List jobs by their name: arrays by their parents."""
-        self._call("ListJobs", figures.DESCRIBE_MS.value)
+        self._call("ListJobs")
         ((name,),) = (each["values"] for each in filters)
         found = {work.job_id.partition(":")[0] for work in self.work.values() if work.name == name}
         self._timeline.used()

@@ -8,6 +8,7 @@ It understands exactly the expressions that the adapter writes, and raises on an
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right, insort
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -19,7 +20,6 @@ from dag import limits
 
 Item = dict[str, Any]
 Key = tuple[str, str]
-_PAGE = limits.QUERY_BYTES.most
 _LARGEST_ITEM = limits.ITEM_BYTES.most
 
 
@@ -115,16 +115,18 @@ class MeteredDynamoDB:
 
     exceptions = _Exceptions
 
-    def __init__(self, line: Line | None = None) -> None:
+    def __init__(self, line: Line | None = None, page_bytes: int = limits.QUERY_BYTES.most) -> None:
         self.meter = Meter()
         self._line = line or Line()
+        self._page_bytes = page_bytes
         self._items: dict[str, dict[str, Item]] = {}
+        self._order: dict[str, list[str]] = {}  #: sort keys by partition key, in order
         self._sizes: dict[Key, int] = {}
 
     def unmetered(self) -> MeteredDynamoDB:
         """Return a client of the same items that takes no time and counts for nothing."""
         other = MeteredDynamoDB()
-        other._items, other._sizes = self._items, self._sizes
+        other._items, other._order, other._sizes = self._items, self._order, self._sizes
         return other
 
     # the client's methods ----------------------------------------------------------------------------------------
@@ -153,7 +155,8 @@ class MeteredDynamoDB:
         key = _key(Key)
 
         def apply() -> Item:
-            self._items.get(key[0], {}).pop(key[1], None)
+            if self._items.get(key[0], {}).pop(key[1], None) is not None:
+                self._order[key[0]].remove(key[1])
             self._sizes.pop(key, None)
             return {}
 
@@ -210,9 +213,13 @@ class MeteredDynamoDB:
         start = ExclusiveStartKey["sk"]["S"] if ExclusiveStartKey else None
 
         def effect() -> Effect:
-            keys = sorted((sk for sk in self._items.get(pk, {}) if low <= sk <= high), reverse=not ScanIndexForward)
-            if start is not None:
-                keys = [sk for sk in keys if (sk > start if ScanIndexForward else sk < start)]
+            order = self._order.get(pk, [])
+            begin, end = bisect_left(order, low), bisect_right(order, high)
+            if start is not None and ScanIndexForward:
+                begin = max(begin, bisect_right(order, start))
+            elif start is not None:
+                end = min(end, bisect_left(order, start))
+            keys = order[begin:end] if ScanIndexForward else order[begin:end][::-1]
             taken, total = self._page(pk, keys, Limit)
             answer: dict[str, Any] = {"Items": [_shown(self._items[pk][sk]) for sk in taken]}
             if len(taken) < len(keys):
@@ -225,7 +232,7 @@ class MeteredDynamoDB:
         taken: list[str] = []
         total = 0
         for sk in keys:
-            if total >= _PAGE or len(taken) == limit:
+            if total >= self._page_bytes or len(taken) == limit:
                 break
             taken.append(sk)
             total += self._sizes[pk, sk]
@@ -272,6 +279,10 @@ class MeteredDynamoDB:
         """Return the sort keys of a partition key without asking for them."""
         return list(self._items.get(pk, ()))
 
+    def partitions(self, prefix: str) -> list[str]:
+        """Return the partition keys that begin so, without asking for them."""
+        return [pk for pk in self._items if pk.startswith(prefix)]
+
     # behind it ---------------------------------------------------------------------------------------------------
 
     def _request(self, operation: str, effect: Callable[[], Effect]) -> Item:
@@ -303,7 +314,10 @@ class MeteredDynamoDB:
     def _put(self, item: Item, size: int) -> Item:
         key = _key(item)
         _check(size <= _LARGEST_ITEM, f"{key} has {size:,} bytes")
-        self._items.setdefault(key[0], {})[key[1]] = item
+        items = self._items.setdefault(key[0], {})
+        if key[1] not in items:
+            insort(self._order.setdefault(key[0], []), key[1])
+        items[key[1]] = item
         self._sizes[key] = size
         self.meter.largest = max(self.meter.largest, size)
         return {}

@@ -22,6 +22,8 @@ SUBMITS_A_SECOND = Figure(
 )
 SUBMIT_MS = Figure(100, "SubmitJob, answered", "assumed")
 DESCRIBE_MS = Figure(100, "what Batch is asked for, answered", "assumed")
+LIST_MS = Figure(80, "a page of ListJobs, answered", "assumed")
+TERMINATE_MS = Figure(50, "TerminateJob, answered", "assumed")
 JOB_START_MS = Figure(0, "from SubmitJob to the job's start", "left out: it is the compute environment's, not ours")
 
 # EventBridge and SQS ---------------------------------------------------------------------------------------------
@@ -58,5 +60,21 @@ LAMBDA_GB_SECOND = Figure(0.0000133334, "a GB-second of Lambda on arm64, cold st
 SQS_REQUEST = Figure(0.40e-6, "an SQS request", "SQS pricing")
 CUSTOM_EVENT = Figure(1.0e-6, "a custom event; AWS services' own are free", "EventBridge pricing")
 TRANSITION = Figure(25e-6, "a state transition of Step Functions", "Step Functions pricing, standard workflows")
+
+#: The latency of each request, by its name.
+REQUEST_MS = {
+    **dict.fromkeys(("PutItem", "UpdateItem", "DeleteItem"), WRITE_MS.value),
+    **dict.fromkeys(("GetItem", "Query", "BatchGetItem"), READ_MS.value),
+    "BatchWriteItem": BATCH_WRITE_MS.value,
+    **dict.fromkeys(("PutEvents", "SendMessage"), EVENTS_MS.value),
+    **dict.fromkeys(("ReceiveMessage", "DeleteMessageBatch"), RECEIVE_MS.value),
+    "SubmitJob": SUBMIT_MS.value,
+    "ListJobs": LIST_MS.value,
+    "TerminateJob": TERMINATE_MS.value,
+    **dict.fromkeys(
+        ("DescribeJobs", "DescribeJobQueues", "DescribeComputeEnvironments", "DescribeJobDefinitions"),
+        DESCRIBE_MS.value,
+    ),
+}
 
 ALL = {name: figure for name, figure in list(globals().items()) if isinstance(figure, Figure)}

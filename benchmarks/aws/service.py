@@ -94,9 +94,7 @@ class _Line(Line):
         self._partitions: dict[str, tuple[Bucket, Bucket]] = {}
 
     def depart(self, operation: str) -> None:
-        milliseconds = figures.WRITE_MS if operation in ("PutItem", "UpdateItem", "DeleteItem") else figures.READ_MS
-        milliseconds = figures.BATCH_WRITE_MS if operation == "BatchWriteItem" else milliseconds
-        self._service.call(operation, milliseconds.value)
+        self._service.call(operation)
 
     def admit(self, writes: Mapping[str, int], reads: Mapping[str, int]) -> bool:
         now = self._service.timeline.now
@@ -151,29 +149,29 @@ class Service:
 
     # what the functions see --------------------------------------------------------------------------------------
 
-    def call(self, name: str, milliseconds: float) -> None:
+    def call(self, name: str) -> None:
         """Let an AWS call's time pass: the CPU used until then, boto3's and the way there and back."""
         self.usage.calls[name] += 1
         cpu = self.timeline.used() + figures.CLIENT_MS.value
         self.usage.cpu_ms += cpu
-        self.timeline.pause(cpu * self.timeline.slowness + milliseconds)
+        self.timeline.pause(cpu * self.timeline.slowness + figures.REQUEST_MS[name])
 
     def add(self, counts: Mapping[str, int], /) -> None:
         """Take what is counted."""
 
     def announce(self, detail: Mapping[str, Any]) -> None:  # noqa: ARG002 - nobody listens
         """Take an announcement."""
-        self.call("PutEvents", figures.EVENTS_MS.value)
+        self.call("PutEvents")
 
     def advance_later(self, run_id: str) -> None:
         """Take a message of an invocation that ran out of time."""
-        self.call("SendMessage", figures.EVENTS_MS.value)
+        self.call("SendMessage")
         body = json.dumps({"advance": {"run_id": run_id}})
         self._arrive(lambda: body, len(body))
 
     def receive(self) -> list[Mapping[str, Any]]:
         """Return messages to a function that asks for more."""
-        self.call("ReceiveMessage", figures.RECEIVE_MS.value)
+        self.call("ReceiveMessage")
         got = [self._queue.popleft() for _ in range(min(len(self._queue), int(figures.RECEIVE_AT_ONCE.value)))]
         self.usage.sqs += _chunks(sum(message.size for message in got))
         for message in got:
@@ -184,7 +182,7 @@ class Service:
     def delete(self, records: Sequence[Mapping[str, Any]]) -> None:
         """Delete messages that a function received by itself."""
         for first in range(0, len(records), 10):
-            self.call("DeleteMessageBatch", figures.RECEIVE_MS.value)
+            self.call("DeleteMessageBatch")
             self.usage.sqs += 1
             for record in records[first : first + 10]:
                 del self._fetched[record["receiptHandle"]]

@@ -6,13 +6,14 @@ from collections.abc import Iterable
 
 import pytest
 
+from benchmarks.aws import figures
 from dag.shards import Mark, by_shard
 from dag.status import RunStatus
 from tests.runs.stage import Stage
 from tests.simulation.graphs import document
 
-#: ms that a call takes; after 60 s an invocation is gone.
-_CALL = {"ListJobs": 80, "SubmitJob": 100, "TerminateJob": 50, "DescribeJobs": 100}
+#: ms that a call to the table takes; after 60 s an invocation is gone.
+_TABLE = figures.WRITE_MS.value
 
 
 class Slow(Stage):
@@ -20,8 +21,9 @@ class Slow(Stage):
 
     def _call(self, name: str) -> None:
         super()._call(name)
-        self.now += _CALL.get(name, 7)
-        self.left -= _CALL.get(name, 7) / 1000
+        milliseconds = int(figures.REQUEST_MS.get(name, _TABLE))
+        self.now += milliseconds
+        self.left -= milliseconds / 1000
         if self.left < 0:
             raise TimeoutError(name)
 

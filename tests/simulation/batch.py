@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any, NoReturn
 
 from botocore.exceptions import ClientError, ReadTimeoutError
 
+from benchmarks.aws.time import Bucket
 from dag import limits
 from dag.payload import VARIABLE, characters, unpacked
 
@@ -35,6 +36,8 @@ class SimulatedJob:
     attempts_before: list[Any] = field(default_factory=list)  #: which Batch made on hosts that were reclaimed
     ended_at: int | None = None
     reason: str | None = None
+    foreign: bool = False  #: somebody's copy of one of ours
+    going: int = 0  #: of an array's parent, how many of its children have not ended
 
     @property
     def over(self) -> bool:
@@ -110,6 +113,8 @@ class Faults:
     repeat_event: float = 0.0
     crash: float = 0.0  #: at any single call
     stale_list: float = 0.0  #: ListJobs does not show a job yet
+    copied: float = 0.0  #: somebody submits a job of the same name again
+    dynamodb_twice: float = 0.0  #: DynamoDB's answer is lost, and the SDK asks again
     on: bool = field(default=True)
 
 
@@ -126,7 +131,11 @@ class SimulatedBatch:
     ) -> None:
         self.jobs: dict[str, SimulatedJob] = {}
         self.counts: dict[str, int] = {}
+        self.quota: Bucket | None = None  #: of submissions
+        self.failing = False  #: whether all calls are answered 5xx
+        self.losing: Mapping[int, str] = {}  #: of which SubmitJobs, by their number, the "request" or "answer" is lost
         self._accepted = 0
+        self._listings: dict[str, list[SimulatedJob]] = {}
         self.queues: frozenset[str] | None = None  #: those that there are; None: whatever is asked for
         self.definitions: frozenset[str] | None = None
         self.door: Door = nobody
@@ -144,15 +153,17 @@ class SimulatedBatch:
 
     def submit_job(self, **request: Any) -> dict[str, str]:
         self._call("SubmitJob")
-        if self._happens(self._faults.throttled):
+        spent = self.quota is not None and not self.quota.take(self._now(), 1)
+        if spent or self._happens(self._faults.throttled):
             _refuse("TooManyRequestsException", 429)
-        if self._happens(self._faults.lost_before):
+        number = self.counts["SubmitJob"]
+        if self.losing.get(number) == "request" or self._happens(self._faults.lost_before):
             raise ReadTimeoutError(endpoint_url="batch")
         if self.denied:
             _refuse("AccessDeniedException", 403, "not authorized to perform: batch:SubmitJob")
         self._check(request)
         job = self._accept(request)
-        if self._happens(self._faults.lost_after):
+        if self.losing.get(number) == "answer" or self._happens(self._faults.lost_after):
             raise ReadTimeoutError(endpoint_url="batch")
         return {"jobId": job.job_id, "jobName": job.name}
 
@@ -170,7 +181,9 @@ class SimulatedBatch:
         if size is None:
             return self._start(request, job_id, groups[0]["nodes"])
         assert size == len(groups) >= 2
-        parent = SimulatedJob(job_id, request["jobName"], request["jobQueue"], self._now(), 0, 0, None, size=size)
+        parent = SimulatedJob(
+            job_id, request["jobName"], request["jobQueue"], self._now(), 0, 0, None, size=size, going=size
+        )
         self.jobs[job_id] = parent
         for index, entry in enumerate(groups):
             self._start(request, f"{job_id}:{index}", entry["nodes"], index)
@@ -202,10 +215,36 @@ class SimulatedBatch:
         self._hear("accepted", job)
         return job
 
+    def copy(self, job: SimulatedJob, exit_code: int, lasts: int) -> None:
+        """Submit a job once more under its name, an array with its children, as somebody may in the console."""
+        parent = self.jobs[job.job_id.partition(":")[0]]
+        for each in (parent, *self.children(parent)):
+            first, colon, index = each.job_id.partition(":")
+            copied = replace(
+                each,
+                job_id=f"{first}-copy{colon}{index}",
+                accepted_at=self._now() + 1,
+                ended_at=None,
+                reason=None,
+                exit_code=exit_code,
+                lasts=lasts,
+                foreign=True,
+                going=each.size or 0,
+            )
+            self.jobs.setdefault(copied.job_id, copied)
+            self._hear("copied", copied)
+
+    def delete_queues(self) -> None:
+        """Delete all queues; jobs in them end."""
+        self.queues = frozenset()
+        for job in list(self.jobs.values()):
+            if job.size is None and not job.over:
+                self.end(job, "Job queue was deleted")
+
     @property
     def work(self) -> list[SimulatedJob]:
-        """Return the jobs that run nodes: all but arrays' parents."""
-        return [job for job in self.jobs.values() if job.size is None]
+        """Return the jobs that run nodes: all but arrays' parents, and but for others' copies."""
+        return [job for job in self.jobs.values() if job.size is None and not job.foreign]
 
     def children(self, parent: SimulatedJob) -> list[SimulatedJob]:
         """Return an array's children."""
@@ -241,14 +280,19 @@ class SimulatedBatch:
         if self.queues is not None and request["jobQueue"] not in self.queues:
             _refuse("ClientException", 400, f"Job queue {request['jobQueue']} does not exist")
         (wanted,) = request["filters"][0]["values"]
-        seen = self._now() - (30_000 if self._happens(self._faults.stale_list) else 0)
-        listed = [job for job in self.jobs.values() if job.index is None and job.queue == request["jobQueue"]]
-        matching = [job for job in listed if _matches(job.name, wanted) and job.accepted_at <= seen]
-        start = int(request.get("nextToken", 0))
-        page = matching[start : start + limits.LIST_JOBS_FILTERED.most]
+        matching = self._listings.pop(request.get("nextToken", ""), None) or self._matching(request["jobQueue"], wanted)
+        page, rest = matching[: limits.LIST_JOBS_FILTERED.most], matching[limits.LIST_JOBS_FILTERED.most :]
         summaries = [{"jobId": job.job_id, "jobName": job.name, "createdAt": job.accepted_at} for job in page]
-        more = {"nextToken": str(start + len(page))} if start + len(page) < len(matching) else {}
-        return {"jobSummaryList": summaries, **more}
+        if not rest:
+            return {"jobSummaryList": summaries}
+        token = f"{wanted} {len(self._listings)}"
+        self._listings[token] = rest
+        return {"jobSummaryList": summaries, "nextToken": token}
+
+    def _matching(self, queue: str, wanted: str) -> list[SimulatedJob]:
+        seen = self._now() - (30_000 if self._happens(self._faults.stale_list) else 0)
+        listed = [job for job in self.jobs.values() if job.index is None and job.queue == queue]
+        return [job for job in listed if _matches(job.name, wanted) and job.accepted_at <= seen]
 
     def terminate_job(self, **request: str) -> dict[str, str]:
         self._call("TerminateJob")
@@ -264,8 +308,9 @@ class SimulatedBatch:
         self._hear("ended", job)
         if job.index is not None:
             parent = self.jobs[job.job_id.partition(":")[0]]
-            siblings = self.children(parent)
-            if all(sibling.over for sibling in siblings):
+            parent.going -= 1
+            if not parent.going:
+                siblings = self.children(parent)
                 parent.exit_code = max(sibling.exit_code for sibling in siblings)
                 parent.ended_at, parent.reason = self._now(), next((s.reason for s in siblings if s.reason), None)
                 self._hear("ended", parent)
@@ -273,6 +318,8 @@ class SimulatedBatch:
     def _call(self, name: str) -> None:
         self.counts[name] = self.counts.get(name, 0) + 1
         self._called(name)
+        if self.failing:
+            _refuse("ServerException", 500)
 
     def _happens(self, probability: float) -> bool:
         return self._faults.on and probability > 0 and self._rng.random() < probability

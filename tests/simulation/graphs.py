@@ -71,6 +71,13 @@ def layers(rng: random.Random, depth: int, width: int) -> list[list[int]]:
     return parents
 
 
+def large(rng: random.Random) -> list[list[int]]:
+    """Return a graph of some thousands."""
+    if rng.random() < 0.5:
+        return fan(rng.randint(1_000, 3_000))
+    return layers(rng, rng.randint(2, 5), rng.randint(300, 800))
+
+
 def anything(rng: random.Random, most: int) -> list[list[int]]:
     """Return a random graph; it may be in several pieces."""
     size = rng.randint(1, most)

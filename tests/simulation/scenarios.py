@@ -15,29 +15,54 @@ import dag.submission
 
 os.environ.setdefault("POWERTOOLS_LOG_LEVEL", "CRITICAL")
 
+from dag import limits
 from tests.simulation.batch import Faults
-from tests.simulation.graphs import document, shape
-from tests.simulation.world import World
+from tests.simulation.fibers import START
+from tests.simulation.graphs import document, large, shape
+from tests.simulation.lateness import stated
+from tests.simulation.world import Outage, World
+
+#: One seed of so many has a graph of thousands.
+EVERY, LARGE = 2_000, 7
 
 
 def build(seed: int) -> World:
     """Return the world of a seed before anything has happened."""
     rng = random.Random(f"scenario {seed}")
-    parents = shape(rng)
+    parents = shape(rng) if seed % EVERY != LARGE else large(rng)
     retry = {"factor": 2, "max": 4000} if rng.random() < 0.3 else None
     request: dict[str, object] = {"on_failure": rng.choice(("abort", "drain", "continue"))}
     if rng.random() < 0.3:
-        request["max_workers"] = rng.randint(1, 4)
-    calm = rng.random() < 0.1
-    faults = Faults() if calm else _faults(rng, len(parents))
-    world = World(seed, document(parents, memory_retry=retry, array_jobs=rng.random() < 0.5), faults, request)
+        request["max_workers"] = rng.randint(1, 4) if len(parents) < 1000 else rng.randint(100, 1000)
+    nothing = rng.random() < 0.1
+    world = World(
+        seed,
+        document(parents, memory_retry=retry, array_jobs=rng.random() < 0.5),
+        Faults() if nothing else _faults(rng, len(parents)),
+        request,
+        page_bytes=rng.choice((1, 2_000, limits.QUERY_BYTES.most)) if len(parents) < 50 else limits.QUERY_BYTES.most,
+        skew=rng.choice((0, 50, 5_000)),
+        outages=[] if nothing or rng.random() < 0.8 else [_outage(rng)],
+    )
+    _befall(world, rng)
+    return world
+
+
+def _befall(world: World, rng: random.Random) -> None:
+    """Let a world begin, and what users and others do in it come."""
     world.start()
     if rng.random() < 0.3:
         world.later(rng.choice((0, 1, 10, 1000)), world.start)
     if rng.random() < 0.15:
         world.later(rng.choice((0, 50, 1_000, 20_000, 100_000)), world.cancel)
+    if rng.random() < 0.03:
+        world.later(rng.choice((500, 5_000, 100_000, 300_000)), world.delete_queues)
     world.later(rng.randrange(60_000), world.reconcile_every_minute)
-    return world
+
+
+def _outage(rng: random.Random) -> Outage:
+    begins = START + rng.choice((0, 1_000, 20_000, 200_000))
+    return Outage(rng.choice(("Batch", "DynamoDB", "EventBridge")), begins, begins + rng.choice((60_000, 600_000)))
 
 
 def build_fair(seed: int) -> World:
@@ -48,7 +73,8 @@ def build_fair(seed: int) -> World:
     if rng.random() < 0.3:
         request["max_workers"] = rng.randint(1, 4)
     faults = Faults(job_fails=rng.random() / len(parents), repeat_event=rng.random() / 2)
-    world = World(seed, document(parents, array_jobs=rng.random() < 0.5), faults, request, fair=True)
+    plan = document(parents, array_jobs=rng.random() < 0.5)
+    world = World(seed, plan, faults, request, fair=True, calm=True, bounds=stated()["nothing"])
     world.start()
     if rng.random() < 0.5:
         world.cancel_at_job = rng.randint(1, len(parents))
@@ -59,6 +85,7 @@ def _faults(rng: random.Random, size: int) -> Faults:
     def some(most: float) -> float:
         return rng.random() * most if rng.random() < 0.5 else 0.0
 
+    many = size >= 1000  # of which an invocation makes so many calls that it would never get through
     return Faults(
         throttled=some(0.5),
         lost_before=some(0.2),
@@ -67,8 +94,10 @@ def _faults(rng: random.Random, size: int) -> Faults:
         out_of_memory=some(0.3) if rng.random() < 0.4 else 0.0,
         lose_event=some(0.2),
         repeat_event=some(0.5),
-        crash=some(0.05),
+        crash=some(0.002 if many else 0.05),
         stale_list=some(0.5),
+        copied=some(0.1),
+        dynamodb_twice=some(0.05),
     )
 
 
@@ -92,6 +121,6 @@ def play(seed: int, build: Callable[[int], World] = build) -> World:
 
 if __name__ == "__main__":
     played = play(int(sys.argv[1]))
-    assert played.run_id is not None
-    print(played.table._runs[played.run_id])
-    print(f"{len(played.batch.jobs)} jobs, {(played.now - 1_700_000_000_000) / 1000:.0f} virtual seconds", played.calls)
+    print(*played.peek.runs())
+    print(f"{len(played.batch.jobs)} jobs, {(played.now - START) / 1000:.0f} virtual seconds", dict(played.calls))
+    print("late, in ms:", played.lateness.worst)

@@ -2,52 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
+import benchmarks.aws.dynamodb
 import dag.decision
 import runs.advance
 from adapters.job_queue import BatchJobQueue
-from adapters.ports import Accepted, Answer
+from adapters.ports import Accepted, Answer, Ports
+from adapters.run_table import DynamoRunTable
+from benchmarks.aws.dynamodb import Item
 from dag.plan import Plan
 from dag.records import Outcome, Run
 from dag.shards import Mark, Shard, View, read_mark
 from dag.submission import Submission
-from tests.simulation.run_table import MemoryRunTable
+from runs.announcing import announce
+from tests.simulation.alone import build_alone
+from tests.simulation.batch import Faults
+from tests.simulation.graphs import document, fan
+from tests.simulation.promises import BrokenPromiseError
 from tests.simulation.scenarios import build, build_fair, play
-from tests.simulation.world import BrokenPromiseError, World
+from tests.simulation.table import SimulatedDynamoDB
+from tests.simulation.world import World
 
 _SEEDS = 1500
+Build = Callable[[int], World]
 
 
-def _noticed(broken: pytest.MonkeyPatch, build: Callable[[int], World] = build) -> bool:
-    """Return whether a seed complains of what is broken, and no more once that is mended."""
-    seed = next((seed for seed in range(_SEEDS) if _complains(seed, build)), None)
-    broken.undo()
-    return seed is not None and not _complains(seed, build)
+def _noticed(build: Build = build) -> int | None:
+    """Return the first seed that notices, or None if none does."""
+    return next((seed for seed in range(_SEEDS) if _says(seed, build) is not None), None)
 
 
-def _complains(seed: int, build: Callable[[int], World]) -> bool:
+def _says(seed: int, build: Build) -> str | None:
+    """Return what a seed notices."""
     try:
         play(seed, build)
-    except (Exception, BrokenPromiseError):
-        return True
-    return False
+    except (Exception, BrokenPromiseError) as error:
+        return repr(error)
+    return None
+
+
+@contextmanager
+def _broken(monkeypatch: pytest.MonkeyPatch, build: Build = build) -> Iterator[pytest.MonkeyPatch]:
+    """Break the design; then some seed must notice, and must notice nothing once it is whole again."""
+    with monkeypatch.context() as breaking:
+        yield breaking
+        seed = _noticed(build)
+    assert seed is not None
+    assert _says(seed, build) is None
 
 
 def test_overwriting_instead_of_adding_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    def overwrite(table: MemoryRunTable, run_id: str, index: int, marks: Mapping[str, Collection[int]]) -> Shard:
-        sets = {name: frozenset(numbers) for name, numbers in marks.items()}
-        shard = replace(table._shard(run_id, index), **sets)  # type: ignore[arg-type]
-        table._shards[run_id][index] = shard
-        return shard
+    def overwrite(item: Item, action: str, name: str, value: Item) -> int:
+        return change(item, "SET" if action == "ADD" else action, name, value)
 
-    monkeypatch.setattr(MemoryRunTable, "_add", overwrite)
-    assert _noticed(monkeypatch)
+    change = benchmarks.aws.dynamodb._change
+    with _broken(monkeypatch) as breaking:
+        breaking.setattr("benchmarks.aws.dynamodb._change", overwrite)
 
 
 def test_counting_parents_instead_of_deriving_them_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,14 +86,13 @@ def test_counting_parents_instead_of_deriving_them_is_noticed(monkeypatch: pytes
             and counters.get((plan.run_id, group), 0) >= len(plan.groups[group].parents)
         ]
 
-    monkeypatch.setattr(runs.advance._Advance, "_merge", count)
-    monkeypatch.setattr(dag.decision, "frontier", by_count)
-
     def fresh(seed: int) -> World:
         counters.clear()
         return build(seed)
 
-    assert _noticed(monkeypatch, fresh)
+    with _broken(monkeypatch, fresh) as breaking:
+        breaking.setattr(runs.advance._Advance, "_merge", count)
+        breaking.setattr(dag.decision, "frontier", by_count)
 
 
 def test_retrying_submit_job_blindly_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,8 +103,8 @@ def test_retrying_submit_job_blindly_is_noticed(monkeypatch: pytest.MonkeyPatch)
             except (BotoCoreError, ClientError):
                 self._limiter._sleep(1)
 
-    monkeypatch.setattr(BatchJobQueue, "_submit_one", blind)
-    assert _noticed(monkeypatch)
+    with _broken(monkeypatch) as breaking:
+        breaking.setattr(BatchJobQueue, "_submit_one", blind)
 
 
 def test_reading_the_status_before_recording_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,37 +135,45 @@ def test_reading_the_status_before_recording_is_noticed(monkeypatch: pytest.Monk
         finally:
             self.ports = ports
 
-    monkeypatch.setattr(runs.advance._Advance, "_submit", early)
-    assert _noticed(monkeypatch, build_fair)
+    with _broken(monkeypatch, build_fair) as breaking:
+        breaking.setattr(runs.advance._Advance, "_submit", early)
 
 
 def test_taking_a_claim_over_without_its_condition_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    claim = MemoryRunTable.claim
+    claim = DynamoRunTable.claim
 
-    def unconditional(self: MemoryRunTable, run_id: str, shard: int, numbers: Collection[int]) -> Shard:
-        before = claim(self, run_id, shard, numbers)
+    def unconditional(self: DynamoRunTable, run_id: str, shard: int, numbers: Collection[int], until: int) -> Shard:
+        before = claim(self, run_id, shard, numbers, until)
         takeovers = frozenset(number for number in numbers if read_mark(shard, number).generation)
         return replace(before, claimed=before.claimed - takeovers)
 
     def twice(seed: int) -> World:
-        world = build(seed)
-        world.later(1_000, world.reconcile_every_minute)
-        world.later(1_001, world.reconcile_every_minute)
+        world = World(seed, document(fan(8)), Faults(lost_before=0.5))
+        world.start()
+        for later in (1_000, 1_001, 1_002):
+            world.later(later, world.reconcile_every_minute)
         return world
 
-    monkeypatch.setattr(MemoryRunTable, "claim", unconditional)
-    assert _noticed(monkeypatch, twice)
+    with _broken(monkeypatch, twice) as breaking:
+        breaking.setattr(DynamoRunTable, "claim", unconditional)
 
 
 def test_claims_that_everybody_wins_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    claim = MemoryRunTable.claim
+    claim = DynamoRunTable.claim
 
-    def generous(self: MemoryRunTable, run_id: str, shard: int, numbers: Collection[int]) -> Shard:
-        before = claim(self, run_id, shard, numbers)
+    def generous(self: DynamoRunTable, run_id: str, shard: int, numbers: Collection[int], until: int) -> Shard:
+        before = claim(self, run_id, shard, numbers, until)
         return replace(before, claimed=before.claimed - frozenset(numbers))
 
-    monkeypatch.setattr(MemoryRunTable, "claim", generous)
-    assert _noticed(monkeypatch)
+    def crowded(seed: int) -> World:
+        world = World(seed, document(fan(8)), Faults(repeat_event=1.0), calm=True)
+        world.start()
+        world.start()
+        world.later(1_000, world.reconcile_every_minute)
+        return world
+
+    with _broken(monkeypatch, crowded) as breaking:
+        breaking.setattr(DynamoRunTable, "claim", generous)
 
 
 def test_trusting_what_was_read_before_the_last_write_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,10 +182,45 @@ def test_trusting_what_was_read_before_the_last_write_is_noticed(monkeypatch: py
         if self.full or self.causes or run.over or run.failure or self.plan.settings.max_workers:
             self._read_everything()
 
-    monkeypatch.setattr(runs.advance._Advance, "_read", stale)
-    assert _noticed(monkeypatch, build_fair)
+    with _broken(monkeypatch, build_fair) as breaking:
+        breaking.setattr(runs.advance._Advance, "_read", stale)
 
 
 def test_going_without_reconcile_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(World, "reconcile_every_minute", lambda _: None)
-    assert _noticed(monkeypatch)
+    with _broken(monkeypatch) as breaking:
+        breaking.setattr(World, "reconcile_every_minute", lambda _: None)
+
+
+@pytest.mark.parametrize("operation", ["get_item", "query", "batch_get_item"])
+def test_reading_what_may_be_stale_is_noticed(monkeypatch: pytest.MonkeyPatch, operation: str) -> None:
+    read = getattr(SimulatedDynamoDB, operation)
+
+    def weak(self: Any, **request: Any) -> Any:
+        for asked in request.get("RequestItems", {"": request}).values():
+            asked.pop("ConsistentRead")
+        return read(self, **request)
+
+    with _broken(monkeypatch) as breaking:
+        breaking.setattr(SimulatedDynamoDB, operation, weak)
+
+
+def test_a_hand_over_that_is_never_sent_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def wide(seed: int) -> World:
+        world = build_alone("nothing", seed, fan(300))
+        world.timeout = 17_000  # too short for all of it
+        return world
+
+    with _broken(monkeypatch, wide) as breaking:
+        breaking.setattr(World, "advance_later", lambda *_: None)
+
+
+def test_a_start_whose_announcement_is_not_made_up_at_the_end_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def ends_alone(ports: Ports, plan: Plan, run: Run, view: View) -> None:
+        if run.over:
+            announce(ports, plan, run, view)
+
+    def without_bus(seed: int) -> World:
+        return build_alone("EventBridge is out for ten minutes", seed)
+
+    with _broken(monkeypatch, without_bus) as breaking:
+        breaking.setattr("runs.ending.announce", ends_alone)

@@ -1,0 +1,100 @@
+"""Worlds in which one thing goes wrong, and nothing else: by them the bounds of docs/reliability.md are measured.
+
+Play one with `python -m tests.simulation.alone "an event is lost" SEED`.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from tests.simulation.batch import Faults
+from tests.simulation.fibers import START
+from tests.simulation.graphs import document, shape
+from tests.simulation.lateness import stated
+from tests.simulation.scenarios import play
+from tests.simulation.world import Outage, World
+
+
+def nothing(_world: World, _rng: random.Random) -> None:
+    """Let all go well."""
+
+
+def repeated(world: World, rng: random.Random) -> None:
+    """Let events come twice, jobs be copied and clocks differ by five seconds."""
+    world.faults.repeat_event, world.faults.copied, world.skew = rng.random(), rng.random() / 5, 5_000
+
+
+def event_lost(world: World, rng: random.Random) -> None:
+    """Lose one event."""
+    world.lost_events = frozenset({rng.randint(1, len(world.document.nodes))})
+
+
+def crash(world: World, rng: random.Random) -> None:
+    """Let one invocation die at one of its calls."""
+    world.crash_at = frozenset({_some_call(world, rng)})
+
+
+def submission_lost(world: World, rng: random.Random) -> None:
+    """Lose SubmitJob's answer, or its request."""
+    world.batch.losing = {rng.randint(1, len(world.document.nodes)): rng.choice(("request", "answer"))}
+
+
+def write_lost(world: World, rng: random.Random) -> None:
+    """Lose an answer of DynamoDB, so that the SDK asks again."""
+    world.twice_at = frozenset({_some_call(world, rng)})
+
+
+def out(service: str, seconds: int) -> Callable[[World, random.Random], None]:
+    """Return what has all calls of a service fail for so long."""
+
+    def happen(world: World, rng: random.Random) -> None:
+        begins = START + rng.choice((0, 300, 20_000, 100_000))
+        world.outages.append(Outage(service, begins, begins + seconds * 1000))
+
+    return happen
+
+
+#: By their names in docs/reliability.md.
+FAULTS: Mapping[str, Callable[[World, random.Random], None]] = {
+    "nothing": nothing,
+    "events come twice, jobs are copied, clocks are 5 s apart": repeated,
+    "an event is lost": event_lost,
+    "an invocation dies": crash,
+    "SubmitJob's answer is lost": submission_lost,
+    "DynamoDB's answer is lost": write_lost,
+    "Batch answers 5xx for a minute": out("Batch", 60),
+    "DynamoDB throttles for a minute": out("DynamoDB", 60),
+    "EventBridge is out for ten minutes": out("EventBridge", 600),
+}
+
+
+def _some_call(world: World, rng: random.Random) -> int:
+    return rng.randint(1, 20 + 15 * len(world.document.nodes))
+
+
+def build_alone(fault: str, seed: int, parents: Sequence[Sequence[int]] | None = None, **run: Any) -> World:
+    """Return a world in which one thing goes wrong; of a random graph, in which jobs may fail, unless one is given."""
+    rng = random.Random(f"{fault} {seed}")
+    request: dict[str, object] = {}
+    faults = Faults()
+    if parents is None:
+        parents = shape(rng)
+        request = {"on_failure": rng.choice(("abort", "drain", "continue"))}
+        if rng.random() < 0.3:
+            request["max_workers"] = rng.randint(1, 4)
+        faults.job_fails = rng.random() / len(parents) if rng.random() < 0.3 else 0.0
+        run.setdefault("array_jobs", rng.random() < 0.5)
+    world = World(seed, document(parents, **run), faults, request, calm=True)
+    world.bounds = stated()[fault]
+    FAULTS[fault](world, rng)
+    world.start()
+    world.later(rng.randrange(60_000), world.reconcile_every_minute)
+    return world
+
+
+if __name__ == "__main__":
+    played = play(int(sys.argv[2]), lambda seed: build_alone(sys.argv[1], seed))
+    print("late, in ms:", played.lateness.worst, played.lateness.which)
