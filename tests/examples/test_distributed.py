@@ -13,7 +13,8 @@ import pytest
 from tests.examples.outputs import list_versions, read_outputs
 from tests.examples.project import copy_spaceflights, run_python
 
-pytestmark = pytest.mark.timeout(900)  # whole runs, at times on a busy machine
+#: Whole runs, at times on a busy machine; what they have made is there for the tests of one process.
+pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("spaceflights")]
 
 NODES_OF = """
 import json, sys
@@ -96,8 +97,8 @@ def test_each_job_was_a_process_of_its_own_that_first_said_what_it_runs(distribu
 
 
 FILTERS = [
-    ("--pipelines=data_processing", ["data_processing"], {}),
     ("--tags=training", ["__default__"], {"tags": ["training"]}),
+    ("--pipelines=data_processing", ["data_processing"], {}),
     ("--pipelines=data_science,reporting", ["data_science", "reporting"], {}),
     (
         "--namespaces=active_modelling_pipeline",
@@ -120,7 +121,7 @@ FILTERS = [
 @pytest.mark.parametrize(
     ("words", "pipelines", "filters"),
     [
-        pytest.param(*case, marks=[pytest.mark.long] if place > 1 else [], id=case[0])
+        pytest.param(*case, marks=[pytest.mark.long] if place else [], id=case[0])
         for place, case in enumerate(FILTERS)
     ],
 )

@@ -13,7 +13,7 @@ import yaml
 from tests.packaging import packages
 
 from .commands import call
-from .project import CONFIGURATION, REMOTE_CHAIN, Sources
+from .project import CONFIGURATION, REMOTE_CHAIN, Sources, write_project
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,15 +25,21 @@ NETWORK = ("--param=subnets=subnet-01234567", "--param=security_groups=sg-012345
 EC2 = ("--param=image=x:1", *NETWORK)
 
 
+@pytest.fixture(scope="module")
+def serverless_yml(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What init writes for deploying."""
+    project = write_project(tmp_path_factory.mktemp("initialised"), Sources())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(project)
+        assert call("init", "--force").exit_code == 0
+    return (project / "serverless.yml").read_text()
+
+
 @pytest.fixture
-def project(make_project: Make, monkeypatch: pytest.MonkeyPatch) -> Path:
+def project(make_project: Make, serverless_yml: str, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project with what init writes for deploying, and without osls."""
     made = make_project(Sources(catalog=REMOTE_CHAIN, configuration={**CONFIGURATION, "service": "flights-dev"}))
-    monkeypatch.chdir(made)
-    other = make_project(Sources())
-    monkeypatch.chdir(other)
-    assert call("init", "--force").exit_code == 0
-    (made / "serverless.yml").write_text((other / "serverless.yml").read_text())
+    (made / "serverless.yml").write_text(serverless_yml)
     monkeypatch.chdir(made)
     return made
 
