@@ -159,6 +159,7 @@ def bare(user: NewUser, monkeypatch: pytest.MonkeyPatch) -> Iterator[EmbeddedAws
 
 
 @pytest.mark.filterwarnings("ignore:Tried to parse")  # alarms and policies, which moto's CloudFormation leaves out
+@pytest.mark.long
 def test_a_new_user_deploys_runs_changes_and_removes_a_project(user: NewUser, aws: EmbeddedAws) -> None:
     service = Service(PREFIX, aws.client("lambda"))
 

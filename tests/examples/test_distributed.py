@@ -120,10 +120,7 @@ FILTERS = [
 
 @pytest.mark.parametrize(
     ("words", "pipelines", "filters"),
-    [
-        pytest.param(*case, marks=[pytest.mark.long] if place else [], id=case[0])
-        for place, case in enumerate(FILTERS)
-    ],
+    [pytest.param(*case, marks=[pytest.mark.long] if place else [], id=case[0]) for place, case in enumerate(FILTERS)],
 )
 def test_a_part_of_it_leaves_what_the_same_part_of_kedro_run_leaves(
     tmp_path: Path,

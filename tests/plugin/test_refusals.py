@@ -102,8 +102,9 @@ def test_without_credentials_each_command_says_to_log_in(
 ) -> None:
     for name in NO_CREDENTIALS:
         monkeypatch.delenv(name, raising=False)
-    assert sentence(*words).startswith("There are no AWS credentials to ")
-    assert sentence(*words).endswith("Log in, or set AWS_PROFILE.")
+    said = sentence(*words)
+    assert said.startswith("There are no AWS credentials to ")
+    assert said.endswith("Log in, or set AWS_PROFILE.")
 
 
 @pytest.mark.parametrize("words", [*COMMANDS, DEPLOY, ("check", "--aws")], ids=lambda words: words[0])
