@@ -60,6 +60,8 @@ class Dataset:
     type: str
     location: str  #: `remote`, `local` or `memory`
     versioned: bool
+    #: What becomes of its partitions when others are saved: `kept` or `overwritten`; None for what has none.
+    partitions: str | None = None
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,8 @@ def _parse(raw: Mapping[str, Any]) -> GraphDocument:
                 f"Pipeline '{name}' of the graph document names a node that isn't in it. Compile it again."
             )
     datasets = {
-        name: Dataset(entry["type"], entry["location"], entry["versioned"]) for name, entry in raw["datasets"].items()
+        name: Dataset(entry["type"], entry["location"], entry["versioned"], entry.get("partitions"))
+        for name, entry in raw["datasets"].items()
     }
     return GraphDocument(
         digest=raw["digest"],

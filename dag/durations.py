@@ -10,30 +10,39 @@ from dataclasses import replace
 
 from .plan import Plan
 from .records import Outcome
+from .slices import Slice
 
 #: Weight of the newest run in the average.
 _NEWEST = 0.4
 
 
-def key(signatures: Sequence[str]) -> str:
-    """Return by what a group is known again: its nodes' signatures."""
-    return hashlib.sha256(" ".join(signatures).encode()).hexdigest()[:12]
+def key(signatures: Sequence[str], part: Slice | None = None) -> str:
+    """Return by what a group is known again: its nodes' signatures, and into how many slices they are split."""
+    width = [f"/{part.into}"] if part else []
+    return hashlib.sha256(" ".join([*signatures, *width]).encode()).hexdigest()[:12]
 
 
 def with_durations(plan: Plan, known: Mapping[str, float]) -> Plan:
     """Return the plan with what is known of how long its groups take."""
-    groups = (replace(group, seconds=known.get(key(group.signatures))) for group in plan.groups)
+    groups = (replace(group, seconds=known.get(key(group.signatures, group.part))) for group in plan.groups)
     return replace(plan, groups=tuple(groups)) if known else plan
 
 
 def learn(known: Mapping[str, float], plan: Plan, outcomes: Iterable[Outcome]) -> dict[str, float]:
-    """Return the durations in seconds with those of a run averaged in; attempts that failed teach nothing."""
-    learned = dict(known)
+    """Return the durations in seconds with those of a run averaged in; attempts that failed teach nothing.
+
+    The slices of a node count as one: by the mean of them.
+    """
+    took: dict[str, list[float]] = {}
     for outcome in outcomes:
         if not outcome.succeeded or outcome.started_at is None or outcome.ended_at is None:
             continue
-        name = key(plan.groups[outcome.mark.group].signatures)
         seconds = max(0.0, (outcome.ended_at - outcome.started_at) / 1000)
+        group = plan.groups[outcome.mark.group]
+        took.setdefault(key(group.signatures, group.part), []).append(seconds)
+    learned = dict(known)
+    for name, times in took.items():
+        seconds = sum(times) / len(times)
         before = known.get(name, seconds)
         learned[name] = round(before + _NEWEST * (seconds - before), 2)
     return learned

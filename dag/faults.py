@@ -13,6 +13,7 @@ from .grouping import is_in_memory
 from .problems import Problem, listed
 from .resources import combine, disagreements
 from .sizes import impossible
+from .splitting import split_faults
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ def faults(document: GraphDocument, config: Mapping[str, Any], groups: Sequence[
         *(problem for asking in groups for problem in _disagreements(asking)),
         *_impossible_sizes(config, groups),
         *_lost(document, groups),
+        *split_faults(document, config, groups),
         *cut_off(document, [node for asking in groups for node in asking.nodes]),
     ]
 

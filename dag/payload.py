@@ -20,6 +20,8 @@ from .shards import Mark
 
 VARIABLE = "KEDRO_AWS_BATCH_JOB"
 FORMAT = 1
+#: That of a payload with slices, which an image that doesn't know them would run whole, each.
+SLICED_FORMAT = 2
 #: Characters of the overrides that we fill. ECS takes 8,192; Batch adds variables of its own, and 7,680 were refused.
 MOST_CHARACTERS = 7_000
 #: Of each node's signature a job gets so many hex digits: a payload has to stay small, and one node in 16 million is
@@ -31,8 +33,9 @@ _NEVER_FITS = 2_000
 
 def payload(plan: Plan, marks: Sequence[Mark]) -> dict[str, Any]:
     """Return what a job of one attempt has to know, or an array of several."""
+    groups = [plan.groups[mark.group] for mark in marks]
     return {
-        "format": FORMAT,
+        "format": format_of(groups),
         "run_id": plan.run_id,
         "environment": plan.environment,
         "pipelines": plan.pipelines,
@@ -51,7 +54,14 @@ def _entry(group: Group, attempt: int) -> dict[str, Any]:
     }
     if attempt:
         entry["attempt"] = attempt
+    if group.part:
+        entry["slice"] = group.part.as_json()
     return entry
+
+
+def format_of(groups: Iterable[Group]) -> int:
+    """Return the format of a payload for these groups."""
+    return SLICED_FORMAT if any(group.part for group in groups) else FORMAT
 
 
 def joined_signatures(signatures: Iterable[str]) -> str:
@@ -64,14 +74,15 @@ def carried(plan: Plan, marks: Sequence[Mark], overrides: Mapping[str, Any]) -> 
 
     `overrides` is what the request asks of the container besides.
     """
+    format_ = format_of(plan.groups[mark.group] for mark in marks)
     if len(marks) <= _NEVER_FITS:
         text = _dumped(payload(plan, marks))
         if fits(overrides, text):
             return text
-        packed = _dumped({"format": FORMAT, "packed": base64.b64encode(zlib.compress(text.encode(), 9)).decode()})
+        packed = _dumped({"format": format_, "packed": base64.b64encode(zlib.compress(text.encode(), 9)).decode()})
         if fits(overrides, packed):
             return packed
-    return _dumped({"format": FORMAT, "run_id": plan.run_id, "ask": whom_to_ask(plan, marks)})
+    return _dumped({"format": format_, "run_id": plan.run_id, "ask": whom_to_ask(plan, marks)})
 
 
 def unpacked(told: Mapping[str, Any]) -> dict[str, Any]:

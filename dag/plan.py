@@ -14,10 +14,13 @@ from .errors import InvalidGraphError
 from .jobs import JobName
 from .shards import Mark, by_shard
 from .sizes import MemoryRetry
+from .slices import Slice, read_slice, unit
 from .status import OnFailure
 
 #: Raised whenever what is stored changes: open runs outlive deployments.
 PLAN_FORMAT = 2
+#: That of a plan with slices, which a release that doesn't know them would run whole, each.
+SLICED_FORMAT = 3
 
 
 @dataclass(frozen=True)
@@ -31,11 +34,13 @@ class Group:
     load_versions: Mapping[str, str]
     pipelines: tuple[str, ...]  #: which the job has to import to find its nodes
     seconds: float | None = None  #: how long it took in earlier runs
+    part: Slice | None = None  #: the slice that its nodes get, if they are split
 
     @property
     def title(self) -> str:
-        """Return the group's name for people: its first node's, and how many more there are."""
-        return self.nodes[0] if len(self.nodes) == 1 else f"{self.nodes[0]} (+{len(self.nodes) - 1})"
+        """Return the group's name for people: its first node's, with its slice, and how many more there are."""
+        more = f" (+{len(self.nodes) - 1})" if len(self.nodes) > 1 else ""
+        return f"{unit(self.nodes[0], self.part)}{more}"
 
 
 @dataclass(frozen=True)
@@ -123,8 +128,8 @@ class Plan:
 
     @property
     def node_count(self) -> int:
-        """Return how many nodes the run runs."""
-        return sum(len(group.nodes) for group in self.groups)
+        """Return how many nodes the run runs; one that is split is one."""
+        return len({name for group in self.groups for name in group.nodes})
 
     def memory(self, group: int, attempt: int) -> int | None:
         """Return the MiB that an attempt of a group asks for; None where there is no such attempt or no figure."""
@@ -135,8 +140,9 @@ class Plan:
 
     def job_name(self, group: int, attempt: int) -> str:
         """Return the name of the job that runs an attempt of a group."""
+        first = self.groups[group]
         return JobName(project=self.project, run_id=self.run_id, group=group, attempt=attempt).write(
-            self.groups[group].nodes[0]
+            unit(first.nodes[0], first.part)
         )
 
     def array_name(self, first: Mark) -> str:
@@ -158,7 +164,7 @@ def dump_plan(plan: Plan) -> bytes:
     """Return the plan as compressed JSON."""
     retry = plan.settings.memory_retry
     body = {
-        "format": PLAN_FORMAT,
+        "format": SLICED_FORMAT if any(group.part for group in plan.groups) else PLAN_FORMAT,
         "run_id": plan.run_id,
         "project": plan.project,
         "environment": plan.environment,
@@ -166,7 +172,10 @@ def dump_plan(plan: Plan) -> bytes:
         "params": plan.params,
         "settings": {**vars(plan.settings), "memory_retry": retry and vars(retry)},
         "groups": [
-            [g.nodes, g.signatures, g.parents, g.resources, g.load_versions, g.pipelines, g.seconds]
+            [
+                *(g.nodes, g.signatures, g.parents, g.resources, g.load_versions, g.pipelines, g.seconds),
+                *([g.part.as_json()] if g.part else []),
+            ]
             for g in plan.groups
         ],
         "reused": {name: [node.signature, node.run_id] for name, node in plan.reused.items()},
@@ -179,10 +188,11 @@ def dump_plan(plan: Plan) -> bytes:
 def load_plan(packed: bytes) -> Plan:
     """Return the plan that `dump_plan` wrote. Raises InvalidGraphError for one of another format."""
     body = json.loads(zlib.decompress(packed))
-    if body.get("format") != PLAN_FORMAT:
+    if body.get("format") not in (PLAN_FORMAT, SLICED_FORMAT):
         raise InvalidGraphError(
             f"Run {body.get('run_id')} was started by a release that stores plans in format {body.get('format')}, "
-            f"and this one reads format {PLAN_FORMAT}. Deploy that release again until the run has ended."
+            f"and this one reads formats {PLAN_FORMAT} and {SLICED_FORMAT}. "
+            "Deploy that release again until the run has ended."
         )
     settings = body["settings"]
     retry = settings["memory_retry"]
@@ -209,8 +219,9 @@ def load_plan(packed: bytes) -> Plan:
                 load_versions=load_versions,
                 pipelines=tuple(pipelines),
                 seconds=seconds,
+                part=read_slice(next(iter(part), None)),
             )
-            for nodes, signatures, parents, resources, load_versions, pipelines, seconds in body["groups"]
+            for nodes, signatures, parents, resources, load_versions, pipelines, seconds, *part in body["groups"]
         ),
         reused={name: Reused(signature, run_id) for name, (signature, run_id) in body["reused"].items()},
         home=Home(**body["home"]),

@@ -41,6 +41,7 @@ class PlannedGroup:
     step: int  #: how many groups lie on the longest way to it
     resources: Resources
     why: tuple[str, ...]  #: why several nodes share the job
+    slice: str | None = None  #: `7/50` of a node that is split
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,7 @@ def preview(document: GraphDocument, request: Mapping[str, Any]) -> Preview:
             step=steps[index],
             resources=group.resources,
             why=tuple(_why([nodes[name] for name in group.nodes], document, group_by)),
+            slice=str(group.part) if group.part else None,
         )
         for index, group in enumerate(plan.groups)
     )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -17,11 +17,13 @@ from .layers import Layers
 from .plan import Group, Plan, Reused, Settings
 from .problems import Problem
 from .reach import beyond
-from .resume import Resumption, changed_parameters, done_before, resumption
+from .resume import Resumption, changed_parameters, done_before, resumption, signature_of
 from .rules import CONF_SOURCE, sentence
 from .selection import FILTERS, select
 from .shards import View
 from .sizes import MemoryRetry
+from .slices import Slice
+from .splitting import asked, slices_kept, splitting, spread
 from .status import OnFailure
 
 #: The settings that a request may have as its own fields, which win over its parameters.
@@ -92,7 +94,7 @@ def make_plan(
         pins=pins,
         conf_source=request.get("conf_source"),
     )
-    groups = tuple(maker.groups(nodes))
+    groups, kept = maker.groups(nodes, resumed.slices if resumed else {})
     _refuse_not_allowed(groups, allowed)
     plan = Plan(
         run_id=run_id,
@@ -102,10 +104,11 @@ def make_plan(
         params=request.get("params", {}),
         settings=_settings(config),
         groups=groups,
-        reused=reused,
+        reused={**reused, **kept},
         kedro_version=document.kedro_version,
     )
-    return plan, resumed
+    widths = {name: one.part.into for one in groups if one.part for name in one.nodes}
+    return plan, resumed and resumed.keeping(kept, widths)
 
 
 def _pipelines(request: Mapping[str, Any]) -> tuple[str, ...]:
@@ -181,27 +184,41 @@ class _Maker:
     pins: Mapping[str, str]
     conf_source: str | None
 
-    def groups(self, nodes: Sequence[Node]) -> Iterator[Group]:
-        """Yield the groups of these nodes. Raises a DagError before the first one if any of them can't be run."""
+    def groups(self, nodes: Sequence[Node], done: Mapping[str, Reused]) -> tuple[tuple[Group, ...], dict[str, Reused]]:
+        """Return the groups of these nodes, and which of the slices done before need none.
+
+        Raises a DagError if any of them can't be run.
+        """
         indices, parents = group(nodes, self.document.datasets, self.config["group_by"])
-        if len(indices) > MOST_GROUPS:
-            raise RunTooLargeError(
-                f"The run has {len(indices):,} groups; {MOST_GROUPS:,} is the most. "
-                "Group its nodes by namespace or tag (group_by)."
-            )
+        _refuse_many(len(indices))
         wanted = [self._configured(self.layers.over(node.resources, node)) for node in nodes]
         asking = [Asking([nodes[index] for index in some], [wanted[index] for index in some]) for some in indices]
+        _refuse_many(sum(max((how.into for how in map(asked, each.wanted) if how), default=1) for each in asking))
         refuse(faults(self.document, self.config, asking))
-        yield from map(self._group, asking, parents)
+        how = splitting(asking, parents, self.document.datasets)
+        kept = slices_kept(how, parents, {job: _slices_done(asking[job], part, done) for job, part in how.jobs.items()})
+        found = spread(how, parents, kept)
+        whole = [self._group(each) for each in asking]
+        groups = tuple(
+            replace(whole[job], part=part, parents=tuple(above))
+            for job, part, above in zip(found.jobs, found.slices, found.parents, strict=True)
+        )
+        units = (
+            f"{name}[{number}/{how.jobs[job].into}]"
+            for job, numbers in kept.items()
+            for number in numbers
+            for name in whole[job].nodes
+        )
+        return groups, {name: done[name] for name in units}
 
-    def _group(self, asking: Asking, parents: Sequence[int]) -> Group:
+    def _group(self, asking: Asking) -> Group:
         places = {key: self.config[key] for key in ("job_queue", "job_definition")}
         resources = {**places, **asking.resources}
         members = asking.nodes
         return Group(
             nodes=tuple(node.name for node in members),
             signatures=tuple(node.signature for node in members),
-            parents=tuple(parents),
+            parents=(),
             resources=resources,
             load_versions={name: self.pins[name] for node in members for name in node.inputs if name in self.pins},
             pipelines=self._home(members),
@@ -236,6 +253,27 @@ class _Maker:
             for index in self._contents[name]:
                 homes.setdefault(index, []).append(name)
         return homes
+
+
+def _slices_done(asking: Asking, part: Slice, done: Mapping[str, Reused]) -> set[int]:
+    """Return the slices of a job that an earlier run has done as they are now, all of its nodes."""
+    signatures = {node.name: signature_of(node.name, node.signature, part) for node in asking.nodes}
+    return {
+        number
+        for number in range(1, part.into + 1)
+        if all(
+            (one := done.get(f"{name}[{number}/{part.into}]")) is not None and one.signature == signature
+            for name, signature in signatures.items()
+        )
+    }
+
+
+def _refuse_many(groups: int) -> None:
+    if groups > MOST_GROUPS:
+        raise RunTooLargeError(
+            f"The run has {groups:,} groups; {MOST_GROUPS:,} is the most. "
+            "Group its nodes by namespace or tag (group_by), or split them into fewer."
+        )
 
 
 def _refuse_not_allowed(groups: Sequence[Group], allowed: Allowed) -> None:

@@ -118,6 +118,8 @@ KEYS: Mapping[str, Key] = {
         rule=rules.share_identifier, combined=_first, agreed=True, written=_field("shareIdentifier")
     ),
     "priority": Key(rule=rules.within(limits.PRIORITY), written=_field("schedulingPriorityOverride")),
+    # Of this dag.splitting makes groups: no job asks Batch for it.
+    "split": Key(rule=rules.split, combined=lambda _: None, written=lambda _: {}, shown=_nothing),
 }
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .document import Dataset, Node, is_parameter
 from .grouping import is_in_memory, node_children
 from .plan import Plan, Reused
 from .shards import View
+from .slices import Slice, read_unit, unit
 
 
 @dataclass(frozen=True)
@@ -20,16 +22,50 @@ class Resumption:
     source: str  #: the run that is resumed
     reused: Mapping[str, Reused]
     again: Mapping[str, str]  #: node → why it runs again
+    #: The slices that were done, by `slices.unit`, of nodes that run again and read no parameter that was changed.
+    slices: Mapping[str, Reused] = field(default_factory=dict)
+
+    def keeping(self, kept: Mapping[str, Reused], widths: Mapping[str, int]) -> Resumption:
+        """Return it with why nodes run again of which these slices need not."""
+        number = Counter(part[0] for part in map(read_unit, kept) if part)
+        why = {
+            node: f"{widths[node] - done} of its {widths[node]} slices have not succeeded"
+            for node, done in number.items()
+            if self.again[node] == _NOT_SUCCEEDED
+        }
+        return replace(self, again={**self.again, **why})
 
 
 def done_before(plan: Plan, view: View) -> dict[str, Reused]:
-    """Return the nodes that a run has done or had itself taken over, with the run that wrote their outputs."""
+    """Return the nodes that a run has done or had itself taken over, with the run that wrote their outputs.
+
+    Of a node that is split also its slices; the node itself, once all of them are done.
+    """
     done = dict(plan.reused)
     for index, group in enumerate(plan.groups):
         if view.succeeded(index):
             for name, signature in zip(group.nodes, group.signatures, strict=True):
-                done[name] = Reused(signature, plan.run_id)
-    return done
+                done[unit(name, group.part)] = Reused(signature_of(name, signature, group.part), plan.run_id)
+    return {**done, **_whole(done)}
+
+
+def signature_of(node: str, signature: str, part: Slice | None) -> str:
+    """Return a node's signature; of a slice also over what, by which other partitions would fall into it."""
+    return signature if part is None else f"{signature} {part.over[node]}"
+
+
+def _whole(done: Mapping[str, Reused]) -> dict[str, Reused]:
+    """Return the nodes of which all slices are done; what they wrote is the newest run's."""
+    runs: dict[tuple[str, int, str], dict[int, str]] = {}
+    for name, reused in done.items():
+        if part := read_unit(name):
+            node, number, into = part
+            runs.setdefault((node, into, reused.signature), {})[number] = reused.run_id
+    return {
+        node: Reused(signature.partition(" ")[0], max(of.values()))
+        for (node, into, signature), of in runs.items()
+        if len(of) == into
+    }
 
 
 def resumption(
@@ -62,14 +98,24 @@ def resumption(
                 again[index] = f"'{needed}', which it leaves in memory, is needed again"
                 settled = False
     reused = {node.name: done[node.name] for index, node in enumerate(nodes) if index not in again}
-    return Resumption(source, reused, {nodes[index].name: why for index, why in sorted(again.items())})
+    why_again = {nodes[index].name: why for index, why in sorted(again.items())}
+    same = {node.name for node in nodes if node.name in why_again and _changed(node, changed_params) is None}
+    slices = {name: one for name, one in done.items() if (part := read_unit(name)) and part[0] in same}
+    return Resumption(source, reused, why_again, slices)
+
+
+_NOT_SUCCEEDED = "it has not succeeded"
 
 
 def _why_again(node: Node, done: Mapping[str, Reused], changed_params: Sequence[str]) -> str | None:
     if node.name not in done:
-        return "it has not succeeded"
+        return _NOT_SUCCEEDED
     if done[node.name].signature != node.signature:
         return "its inputs or outputs are others now"
+    return _changed(node, changed_params)
+
+
+def _changed(node: Node, changed_params: Sequence[str]) -> str | None:
     for name in filter(is_parameter, node.inputs):
         if changed := [key for key in changed_params if _concerns(key, name)]:
             return f"parameter '{changed[0]}' was changed"

@@ -17,6 +17,8 @@ Rule = Callable[[Any], "str | None"]
 _OURS = frozenset({"KEDRO_AWS_BATCH_JOB"})
 #: The variable that says where a job finds its configuration, if not in the project's own folder of it.
 CONF_SOURCE = "KEDRO_AWS_BATCH_CONF_SOURCE"
+#: What `split` looks like.
+_SPLIT = "{into: 50, over: raw_images}"
 
 
 def sentence(wrong: str) -> str:
@@ -158,3 +160,24 @@ def group_by(value: Any) -> str | None:
             near = did_you_mean(way, ("memory", "namespace", "tag:"))
             return f"knows 'memory', 'namespace' and 'tag:<name>', not {way!r}.{near}".rstrip(".")
     return None
+
+
+def split(value: Any) -> str | None:
+    """Refuse what does not say into how many jobs a node is split, which its array has to hold, and over what."""
+    most = limits.ARRAY_SIZE.most
+    wrong = whole(1, most)
+    if not isinstance(value, dict):
+        return wrong(value) and f"must be a number of jobs from 1 to {most:,}, or like {_SPLIT}, not {value!r}"
+    if "partitions" in value:
+        return (
+            "can't say how many partitions a job gets: that number of jobs may be known only once the run has begun, "
+            f"and a run's jobs are planned before. Say how many jobs: {{into: 50}}, up to {most:,}"
+        )
+    for key in value:
+        if key not in ("into", "over", "ids"):
+            return f"has {key!r}, and takes into, over and ids.{did_you_mean(str(key), ('into', 'over', 'ids'))}"
+    if told := wrong(value.get("into")):
+        return f"must be like {_SPLIT}: into {told}"
+    if not isinstance(value.get("over", ""), str):
+        return f"must be like {_SPLIT}: over must name a dataset, not {value['over']!r}"
+    return None if value.get("ids", "same") in ("same", "new") else f"takes ids: same or new, not {value['ids']!r}"

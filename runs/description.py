@@ -18,6 +18,8 @@ from runs.reading import read_jobs, read_outcomes
 
 #: Groups in a page: with all their details they stay under the 6 MB of a Lambda answer.
 PAGE = 1000
+#: Parents of all groups in a page: seven characters each.
+_PARENTS = 200_000
 #: Jobs in flight that are looked up for whether they are RUNNING; beyond that they count as SUBMITTED.
 _MOST_DESCRIBED = 1000
 
@@ -25,7 +27,7 @@ _MOST_DESCRIBED = 1000
 def describe(dispatcher: Dispatcher, run: Run, first: int, limit: int) -> dict[str, Any]:
     """Return a run's state, with the groups from `first`, at most `limit` of them."""
     plan, view = dispatcher.plan(run.run_id), dispatcher.view(run.run_id)
-    last = min(first + min(limit, PAGE), len(plan.groups)) - 1
+    last = _last(plan, first, limit)
     details = _in_flight_details(dispatcher, plan, view)
     running = {mark.group for mark, detail in details.items() if detail["status"] == "RUNNING"}
     table = dispatcher.ports.table
@@ -58,6 +60,16 @@ def describe(dispatcher: Dispatcher, run: Run, first: int, limit: int) -> dict[s
         "groups": groups,
         "next_page": str(last + 1) if last + 1 < len(plan.groups) else None,
     }
+
+
+def _last(plan: Plan, first: int, limit: int) -> int:
+    """Return the last group of a page, which ends early where they have very many parents; it has one at least."""
+    parents = 0
+    for index, group in enumerate(plan.groups[first : first + min(limit, PAGE)], start=first):
+        parents += len(group.parents)
+        if parents > _PARENTS and index > first:
+            return index - 1
+    return min(first + min(limit, PAGE), len(plan.groups)) - 1
 
 
 def _blocked(plan: Plan, details: Mapping[Mark, Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -133,6 +145,7 @@ def _group(
     return {
         "index": mark.group,
         "nodes": list(group.nodes),
+        **({"slice": {"number": group.part.number, "into": group.part.into}} if group.part else {}),
         "parents": list(group.parents),
         "status": status,
         "attempt": mark.attempt,

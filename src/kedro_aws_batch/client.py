@@ -70,6 +70,14 @@ class GroupState:
     job_queue: str | None = None
     #: Of a job in flight, what Batch says of it: SUBMITTED, PENDING, RUNNABLE, STARTING or RUNNING.
     job_status: str | None = None
+    #: Of a node that is split, which slice of its partitions the job gets: `number`, from 1, and `into` how many.
+    slice: Mapping[str, int] | None = None
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Return its nodes by name, with the slice that they get: `clean[7/50]`."""
+        part = f"[{self.slice['number']}/{self.slice['into']}]" if self.slice else ""
+        return tuple(f"{name}{part}" for name in self.nodes)
 
     @property
     def why(self) -> str:

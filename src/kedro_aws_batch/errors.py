@@ -24,6 +24,10 @@ class ImageError(KedroAwsBatchError):
     """The project in a job's image is not the one whose graph runs."""
 
 
+class SliceError(KedroAwsBatchError):
+    """A node that is split can't be run on a slice, or would save what is another slice's."""
+
+
 class ServiceError(KedroAwsBatchError):
     """The service refused a request, failed, or can't be reached."""
 

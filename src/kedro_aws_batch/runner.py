@@ -136,7 +136,8 @@ class AWSBatchRunner(AbstractRunner):
     @staticmethod
     def _conclude(pipeline: Pipeline, state: RunState, compiled: Compiled, display: Display) -> None:
         """End as Kedro's runners do: what is done, and from which nodes to go on."""
-        done = {name for group in state.groups if group.status == "SUCCEEDED" for name in group.nodes}
+        left = {name for group in state.groups if group.status != "SUCCEEDED" for name in group.nodes}
+        done = {name for group in state.groups for name in group.nodes} - left
         display.note(f"Completed {len(done)} out of {len(pipeline.nodes)} tasks")
         if state.status == "SUCCEEDED":
             return

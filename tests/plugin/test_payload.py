@@ -50,7 +50,7 @@ def test_a_second_attempt_by_batch_or_by_the_service_is_noticed(
         (None, {}, "is not set"),
         ("{", {}, "is not JSON"),
         ("[]", {}, "must be a JSON object"),
-        ({"format": 2}, {}, "has format 2, and this image reads format 1"),
+        ({"format": 3}, {}, "has format 3, and this image reads formats 1 and 2"),
         ({"run_id": "../../etc"}, {}, "must look like 2026-"),
         ({"groups": []}, {}, "must be a JSON object with a list of groups"),
         ({"groups": [{"nodes": []}]}, {}, "names no nodes"),

@@ -137,3 +137,18 @@ def test_eight_hundred_groups_are_told_in_one_answer_by_a_few_calls(done: int, d
     of_batch = stage.calls.pop("DescribeJobs", 0)
     # DescribeJobs takes a hundred jobs, and up to eight such requests are under way at a time.
     assert (of_batch, sum(stage.calls.values()) <= 5) == (describe_jobs, True), stage.calls
+
+
+def test_a_page_ends_early_where_groups_have_very_many_parents(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runs.description._PARENTS", 5)
+    stage = Stage(document([[], [], [], [0, 1, 2], [0, 1, 2], [3, 4]]))
+    stage.start()
+    pages, first = [], 0
+    while True:
+        told = stage.described(first)
+        pages.append([len(group["parents"]) for group in told["groups"]])
+        if told["next_page"] is None:
+            break
+        first = int(told["next_page"])
+    assert pages == [[0, 0, 0, 3], [3, 2]]
+    assert stage.described(6)["groups"] == []

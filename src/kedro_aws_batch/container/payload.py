@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from kedro_aws_batch._service.dag.jobs import is_run_id
-from kedro_aws_batch._service.dag.payload import FORMAT, VARIABLE, unpacked
+from kedro_aws_batch._service.dag.payload import FORMAT, SLICED_FORMAT, VARIABLE, unpacked
+from kedro_aws_batch._service.dag.problems import listed
 from kedro_aws_batch._service.dag.rules import CONF_SOURCE
+from kedro_aws_batch._service.dag.slices import Slice, read_slice
 from kedro_aws_batch.container.asking import ask
 from kedro_aws_batch.errors import PayloadError
 
@@ -35,6 +37,8 @@ class Payload:
     again: bool = False
     #: Where the configuration lies, if not in the project's `conf`: a path within the project, or a URL.
     conf_source: str | None = None
+    #: The part of their partitions that the nodes get, if they are split.
+    part: Slice | None = None
 
     def command(self) -> str:
         """Return the `kedro run` that does the same, for people to read; run parameters by their names alone.
@@ -52,7 +56,8 @@ class Payload:
             words.append(f"--load-versions={pins}")
         if self.conf_source:
             words.append(f"--conf-source={self.conf_source}")
-        return shlex.join(words)
+        of = f"  # slice {self.part} of {listed(dict.fromkeys(self.part.over.values()))}" if self.part else ""
+        return shlex.join(words) + of
 
 
 def read_payload(environment: Mapping[str, str]) -> Payload:
@@ -70,6 +75,7 @@ def read_payload(environment: Mapping[str, str]) -> Payload:
         params=raw.get("params") or {},
         load_versions=group.get("load_versions") or {},
         conf_source=environment.get(CONF_SOURCE) or None,
+        part=_part(group),
         again=any(
             _number(attempt, first) > first
             for attempt, first in (
@@ -103,9 +109,9 @@ def _variable(environment: Mapping[str, str]) -> dict[str, Any]:
         raise PayloadError(f"{VARIABLE} is not JSON: {error}.") from error
     if not isinstance(raw, dict):
         raise PayloadError(f"{VARIABLE} must be a JSON object.")
-    if raw.get("format") != FORMAT:
+    if raw.get("format") not in (FORMAT, SLICED_FORMAT):
         raise PayloadError(
-            f"{VARIABLE} has format {raw.get('format')!r}, and this image reads format {FORMAT}: "
+            f"{VARIABLE} has format {raw.get('format')!r}, and this image reads formats {FORMAT} and {SLICED_FORMAT}: "
             "build the image with the kedro-aws-batch version that the service was deployed with."
         )
     return raw
@@ -147,6 +153,13 @@ def _number(value: Any, default: int) -> int:
         return default if value is None else int(value)
     except (TypeError, ValueError):
         return default
+
+
+def _part(group: Mapping[str, Any]) -> Slice | None:
+    try:
+        return read_slice(group.get("slice"))
+    except (KeyError, TypeError, ValueError) as error:
+        raise PayloadError(f"The slice in {VARIABLE} is malformed: {group.get('slice')!r}.") from error
 
 
 def _names(params: Mapping[str, Any], prefix: str = "") -> Iterator[str]:

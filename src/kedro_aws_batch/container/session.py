@@ -23,6 +23,7 @@ from kedro_aws_batch._service.dag.document import base_name
 from kedro_aws_batch.graph.datasets import entry
 
 from .signatures import SameNodes
+from .slicing import SliceRunner
 from .versions import list_as_of, load_as_of, overwrite_own_version, save_as
 
 if TYPE_CHECKING:
@@ -51,12 +52,13 @@ def run_payload(project: Path, payload: Payload, at: Whereabouts) -> None:
         remote = "://" in payload.conf_source
         create["conf_source"] = payload.conf_source if remote else str(project / payload.conf_source)
     with session_class(base, payload.run_id).create(**create) as session:
-        for hooks in (pins, nodes, Following(at)):
+        runner = SliceRunner(payload.part) if payload.part else SequentialRunner()
+        for hooks in (pins, nodes, Following(at), *([runner] if payload.part else [])):
             session._hook_manager.register(hooks)  # noqa: SLF001  (there is no public door)
         try:
             session.run(
                 node_names=list(payload.nodes),
-                runner=SequentialRunner(),
+                runner=runner,
                 load_versions=pins.official,
                 **_selected(session, payload),
                 **({} if of_process else {"run_id": payload.run_id, **params}),

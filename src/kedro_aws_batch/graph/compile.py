@@ -63,7 +63,12 @@ def compile_project(project: Project) -> Compiled:
             for name in _default_first(project.pipelines)
         },
         "datasets": {
-            name: {"type": dataset.type, "location": dataset.location, "versioned": dataset.versioned}
+            name: {
+                "type": dataset.type,
+                "location": dataset.location,
+                "versioned": dataset.versioned,
+                **({"partitions": dataset.partitions} if dataset.partitions else {}),
+            }
             for name, dataset in found.items()
         },
         "run": dict(configuration.run),

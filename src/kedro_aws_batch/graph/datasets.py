@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from .project import Project
 
 MEMORY_TYPES = ("MemoryDataset", "SharedMemoryDataset")
+#: They hold a file, or more, for each id.
+PARTITIONED_TYPES = ("PartitionedDataset", "IncrementalDataset")
 #: Such a dataset writes a file of its own machine, and sends it to the tracking server; only there others find it.
 _SENDS_ITS_FILE = "MlflowArtifactDataset"
 
@@ -37,6 +39,8 @@ class Dataset:
     places: tuple[Place, ...] = ()
     #: Whether where its data lives was seen: a type that nobody knows may put it anywhere.
     seen: bool = True
+    #: What becomes of its partitions when others are saved: `kept` or `overwritten`; None for what has none.
+    partitions: str | None = None
 
     @property
     def place(self) -> Place | None:
@@ -94,7 +98,19 @@ def of_config(config: Mapping[str, Any], ground: Ground | None = None) -> Datase
         versioned=versioned or any(each.versioned for each in inner.values()),
         places=own + within,
         seen=bool(own or within) or class_ is None,
+        partitions=_partitions(_names(type_, class_), bool(config.get("overwrite"))),
     )
+
+
+def _names(type_: str, class_: type | None) -> set[str]:
+    """Return the names of a type and of those that it is made from, as far as it is known."""
+    return {type_.rpartition(".")[2], *(base.__name__ for base in getattr(class_, "__mro__", ()))}
+
+
+def _partitions(names: Collection[str], overwrite: bool) -> str | None:
+    if not any(name in names for name in PARTITIONED_TYPES):
+        return None
+    return "overwritten" if overwrite else "kept"
 
 
 def _location(type_: str, config: Mapping[str, Any], own: Sequence[Place], inner: Collection[Dataset]) -> str:
@@ -122,7 +138,8 @@ def _of_instance(dataset: Any, ground: Ground) -> Dataset:
         return Dataset(type_, REMOTE, versioned=False, seen=False)
     full = str(path) if protocol in LOCAL_PROTOCOLS or "://" in str(path) else f"{protocol}://{path}"
     place = ground.place("filepath", full)
-    return Dataset(type_, place.location, bool(getattr(dataset, "_version", None)), (place,))
+    partitions = _partitions(_names(type_, type(dataset)), bool(getattr(dataset, "_overwrite", False)))
+    return Dataset(type_, place.location, bool(getattr(dataset, "_version", None)), (place,), partitions=partitions)
 
 
 def _type_name(type_: Any) -> str:

@@ -1,0 +1,79 @@
+"""Gives the nodes of a job their slice of the partitions, and sees that slices keep out of each other's way.
+
+What isn't of the slice is neither loaded nor made into a dataset: the partitioned dataset lists no others. Loading and
+saving stay as lazy as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from kedro.framework.hooks import hook_impl
+from kedro.pipeline import Pipeline
+from kedro.runner import SequentialRunner
+
+from kedro_aws_batch._service.dag.problems import listed
+from kedro_aws_batch.errors import SliceError
+from kedro_aws_batch.wording import counted
+
+if TYPE_CHECKING:
+    from kedro.pipeline.node import Node
+
+    from kedro_aws_batch._service.dag.slices import Slice
+
+
+class SliceRunner(SequentialRunner):
+    """Runs each node on its slice; one whose slice is empty has nothing to do, and is not called.
+
+    Where there is no partition at all, slice 1 does what `kedro run` does, which may be to fail; the others do nothing.
+    """
+
+    def __init__(self, part: Slice) -> None:
+        super().__init__()
+        self._part = part
+        self._handed: dict[str, frozenset[str]] = {}  #: node → the ids of its partitions
+
+    def _run(self, pipeline: Pipeline, catalog: Any, *args: Any, **kwargs: Any) -> None:
+        for node in pipeline.nodes:
+            if self._narrow(node, catalog):
+                super()._run(Pipeline([node]), catalog, *args, **kwargs)
+
+    def _narrow(self, node: Node, catalog: Any) -> bool:
+        """Let a node's dataset list no partitions but those of the slice, and return whether the node is to run."""
+        name = self._part.over[node.name]
+        mine, total = narrow(catalog.get(name), name, self._part)
+        self._handed[node.name] = mine
+        found = f"{len(mine):,} of {counted(total, 'partition')} of '{name}'"
+        nothing = "" if mine else ": nothing to do"
+        print(f"Slice {self._part.number} of {self._part.into} of node '{node.name}': {found}{nothing}.", flush=True)
+        return bool(mine) or (not total and self._part.number == 1)
+
+    @hook_impl
+    def before_dataset_saved(self, dataset_name: str, data: Any, node: Node) -> None:
+        """Raise SliceError for a partition that another slice might save as well, before any of these is saved."""
+        if node.name in self._part.new_ids or not isinstance(data, Mapping):
+            return
+        others = [one for one in data if one not in self._handed[node.name]]
+        if others:
+            raise SliceError(
+                f"Node '{node.name}' returns the partitions {listed(map(str, others))} for '{dataset_name}', which it "
+                f"was not given in slice {self._part} of '{self._part.over[node.name]}': another slice may save the "
+                "same, and one would be lost. Return partitions of the ids that were read. If all ids that it makes "
+                f"are different in all slices, set its `split: {{into: {self._part.into}, ids: new}}`."
+            )
+
+
+def narrow(dataset: Any, name: str, part: Slice) -> tuple[frozenset[str], int]:
+    """Let a partitioned dataset list no partitions but those of a slice; return their ids, and how many there are.
+
+    It is listed once: what a node is given is what was counted. Raises SliceError for a dataset without partitions.
+    """
+    if not hasattr(dataset, "_list_partitions"):
+        raise SliceError(f"Dataset '{name}' ({type(dataset).__name__}) has no partitions that could be shared out.")
+    paths = dataset._list_partitions()  # noqa: SLF001  (there is no public door)
+    ids = {path: dataset._path_to_partition(path) for path in paths}  # noqa: SLF001
+    mine = [path for path in paths if part.holds(ids[path])]
+    if paths:
+        dataset._list_partitions = lambda: mine  # noqa: SLF001
+    return frozenset(ids[path] for path in mine), len(set(ids.values()))
