@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,10 +17,10 @@ from kedro_aws_batch.wording import counted, one_line
 from .prepare import prepare, request_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from kedro_aws_batch._service.dag.document import GraphDocument
-    from kedro_aws_batch._service.dag.preview import Preview
+    from kedro_aws_batch._service.dag.preview import PlannedGroup, Preview
     from kedro_aws_batch.launch.selection import RunOptions, Selection
 
     from .options import Way
@@ -49,10 +50,17 @@ def explained(document: GraphDocument) -> Iterator[str]:
 
 def shared(found: Preview) -> Iterator[str]:
     """Yield two lines for each job of several nodes: the nodes, and why they share it."""
-    for group in found.groups:
+    for group, _ in folded(found.groups):
         if len(group.nodes) > 1:
             yield f"  {one_line(', '.join(group.nodes))}"
             yield f"      together, since {'; '.join(map(one_line, group.why))}"
+
+
+def folded(groups: Sequence[PlannedGroup]) -> Iterator[tuple[PlannedGroup, int]]:
+    """Yield the groups, each with how many slices it stands for: the first for all; 0 where nothing is split."""
+    slices = Counter(group.nodes for group in groups if group.slice)
+    first = {group.nodes: group.index for group in reversed(groups)}
+    yield from ((group, slices[group.nodes]) for group in groups if first[group.nodes] == group.index)
 
 
 def lines(found: Preview) -> Iterator[str]:
@@ -63,9 +71,10 @@ def lines(found: Preview) -> Iterator[str]:
     for step in range(steps):
         yield ""
         yield f"Step {step + 1}: {_submitted(found, step)}"
-        for group in found.groups:
+        for group, slices in folded(found.groups):
             if group.step == step:
-                yield f"  {one_line(', '.join(group.nodes))}{_asked(group.resources)}"
+                split = f" (split {slices})" if slices else ""
+                yield f"  {one_line(', '.join(group.nodes))}{split}{_asked(group.resources)}"
                 if len(group.nodes) > 1:
                     yield f"      together, since {'; '.join(map(one_line, group.why))}"
     yield ""

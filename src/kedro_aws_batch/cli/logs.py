@@ -48,6 +48,8 @@ class LogOptions:
     #: Whether to wait for lines until the run has ended.
     follow: bool
     as_json: bool
+    #: Of a node that is split, the slice whose lines to print; None for those of all.
+    slice: int | None = None
 
 
 def print_logs(where: Where, run: str | None, wanted: LogOptions) -> None:
@@ -55,7 +57,7 @@ def print_logs(where: Where, run: str | None, wanted: LogOptions) -> None:
     runs = runs_of(where)
     run_id = find_run(runs, run)
     state = runs.describe_run(run_id)
-    groups = _groups(state, wanted.node)
+    groups = _groups(state, wanted.node, wanted.slice)
     logs = client_of(where, run_id, "logs")
     if logs is None:
         _show_files(run_id, groups, wanted)
@@ -69,14 +71,14 @@ def print_logs(where: Where, run: str | None, wanted: LogOptions) -> None:
         if not where.local or error.type != "Unreachable":
             raise
         # The local run has ended, and its AWS with it: what was not read of it yet is in the files that it left.
-        _show_files(run_id, _groups(runs.describe_run(run_id), wanted.node), wanted, reader.read)
+        _show_files(run_id, _groups(runs.describe_run(run_id), wanted.node, wanted.slice), wanted, reader.read)
 
 
 def _show(runs: Runs, state: RunState, reader: LogReader, wanted: LogOptions) -> None:
     """Print what there is, and with `follow` what comes, until the run has ended."""
     silent, said = True, None
     while True:
-        groups = _groups(state, wanted.node)
+        groups = _groups(state, wanted.node, wanted.slice)
         lines = reader.lines(groups, wanted.start)
         _print(lines, groups, wanted.as_json)
         silent = silent and not lines
@@ -102,10 +104,23 @@ def _nothing(groups: Sequence[GroupState], wanted: LogOptions) -> str:
     return f"No log yet: {what}.{' Waiting for it…' if wanted.follow else ''}"
 
 
-def _groups(state: RunState, node: str | None) -> list[GroupState]:
-    """Return the jobs of a node, or of the whole run."""
-    if node is None:
-        return list(state.groups)
+def _groups(state: RunState, node: str | None, part: int | None = None) -> list[GroupState]:
+    """Return the jobs of a node, or of one slice of it, or of the whole run."""
+    found = list(state.groups) if node is None else _of_node(state, node)
+    if part is None:
+        return found
+    slices = [group for group in found if group.slice]
+    of = [group for group in slices if group.slice and group.slice["number"] == part]
+    if not of:
+        what = f"Node '{node}'" if node else "No node"
+        numbers = sorted({group.slice["number"] for group in slices if group.slice})
+        there = f"has slices {numbers[0]} to {numbers[-1]} in run {state.run_id}" if numbers else "is split"
+        there = there if numbers or not node else f"isn't split in run {state.run_id}"
+        raise NoSuchNodeError(f"{what} {there}: there is no slice {part}.")
+    return of
+
+
+def _of_node(state: RunState, node: str) -> list[GroupState]:
     found = [group for group in state.groups if node in group.nodes]
     if not found:
         names = [name for group in state.groups for name in group.nodes]
@@ -124,11 +139,13 @@ def _of_a_namespace(node: str, names: Sequence[str]) -> str:
 
 def _print(lines: Iterable[LogLine], groups: Sequence[GroupState], as_json: bool) -> None:
     names = {group.index: group.nodes[0] for group in groups}
-    prefixes = _prefixes(names)
+    prefixes = _prefixes({group.index: group.labels[0] for group in groups})
+    slices = {group.index: {"slice": group.slice["number"]} for group in groups if group.slice}
     for line in lines:
         if as_json:
             entry = {"timestamp": line.timestamp, "group": line.index, "node": names[line.index], "message": line.text}
-            click.echo(json.dumps({**entry, "attempt": line.attempt or 1}, ensure_ascii=False))
+            more = {"attempt": line.attempt or 1, **slices.get(line.index, {})}
+            click.echo(json.dumps({**entry, **more}, ensure_ascii=False))
         else:
             click.echo(_with_prefix(prefixes[line.index], line.attempt, line.text))
 

@@ -82,7 +82,7 @@ def _line(group: GroupState) -> Text:
     line = Text(f"{group.status:<9} ", COLOURS.get(group.status, ""))
     again = f" (attempt {group.attempt + 1})" if group.attempt else ""
     took = "" if group.seconds is None else f"{group.seconds:7.1f} s  "
-    return line.append(f"{took:<11}", "default").append(f"{one_line(', '.join(group.nodes))}{again}", "default")
+    return line.append(f"{took:<11}", "default").append(f"{one_line(', '.join(group.labels))}{again}", "default")
 
 
 def stdout_console() -> Console:

@@ -13,6 +13,7 @@ from kedro_aws_batch.wording import counted, lasting, one_line, roughly
 from .colours import COLOURS
 from .columns import NARROW, Column, piped, table_of
 from .header import figures, header, stuck
+from .slices import first_failed, lasted, split_nodes, status_of, told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -44,13 +45,15 @@ class JobRow:
     #: What time it is, in milliseconds.
     now: int | None = None
     folded: str = ""
+    #: The slices of a node that is split, which share the line.
+    slices: Sequence[GroupState] = ()
 
 
 def _took(row: JobRow) -> str:
     """Return how long a job has run, of about how long it does, or has waited to start."""
     job, now = row.job, row.now
     if job is None:
-        return ""
+        return lasting(lasted(row.slices, now))
     if job.status == "SUBMITTED" and job.submitted_at is not None and now is not None:
         return lasting(max(0, now - job.submitted_at) / 1000)
     took = lasting(job.seconds_until(now))
@@ -63,16 +66,17 @@ def _nodes(row: JobRow) -> str:
     if row.job is None:
         return row.folded
     again = f" (attempt {row.job.attempt + 1})" if row.job.attempt else ""
-    return one_line(", ".join(row.job.nodes)) + again
+    return one_line(", ".join(row.job.labels)) + again
 
 
 def _why(row: JobRow) -> str:
-    job = row.job
+    job = row.job or first_failed(row.slices)
     if job is None or job.status == "SUCCEEDED":
         return ""
     if job.status == "SUBMITTED":
         return STARTING.get(job.job_status or "", "")
-    return one_line(job.why)
+    which = f"slice {job.slice['number']}: " if row.slices and job.slice and job.why else ""
+    return one_line(f"{which}{job.why}")
 
 
 def _why_style(row: JobRow) -> str:
@@ -84,7 +88,7 @@ def _why_style(row: JobRow) -> str:
 COLUMNS: tuple[Column[JobRow], ...] = (
     Column("job", lambda row: row.status, style=lambda row: COLOURS.get(row.status, ""), piped=9),
     Column("took", _took, justify="right", piped=10),
-    Column("nodes", _nodes, style=lambda row: "" if row.job else "dim", share=3),
+    Column("nodes", _nodes, style=lambda row: "" if row.job or row.slices else "dim", share=3),
     Column("why", _why, style=_why_style, least=NARROW, optional=True, share=2),
 )
 
@@ -148,9 +152,17 @@ def _whole(groups: Sequence[GroupState], status: str) -> bool:
 
 
 def _rows(state: RunState, room: int | None) -> Iterator[JobRow]:
-    """Yield each line."""
-    lines = shown(state.groups, room)
-    by_status = {status: [group for group in state.groups if group.status == status] for status in lines}
+    """Yield each line: of a node that is split one, among those of its status."""
+    alone, split = split_nodes(state.groups)
+    lines = [JobRow(status_of(slices), None, state.now, told(slices), slices) for slices in split]
+    lines += _lines(state, alone, None if room is None else max(1, room - len(split)))
+    yield from sorted(lines, key=lambda row: ORDER.index(row.status))
+
+
+def _lines(state: RunState, groups: Sequence[GroupState], room: int | None) -> Iterator[JobRow]:
+    """Yield each line of jobs that are no slices."""
+    lines = shown(groups, room)
+    by_status = {status: [group for group in groups if group.status == status] for status in lines}
     folded = [status for status, number in lines.items() if number < len(by_status[status])]
     spare = 0 if room is None else max(0, room - sum(lines.values()) - len(folded))
     for status, number in lines.items():

@@ -66,14 +66,14 @@ def report(display: Display, state: RunState, ending: Ending) -> None:
 def _report_failures(display: Display, state: RunState, ending: Ending) -> None:
     failed = [group for group in state.groups if group.status == "FAILED"]
     for group in failed[:SHOWN]:
-        display.note(f"\n{', '.join(group.nodes)} FAILED: {group.why or 'no reason given'}", "red")
+        display.note(f"\n{', '.join(group.labels)} FAILED: {group.why or 'no reason given'}", "red")
         lines = tail(ending.logs, group)
         for line in whole_traceback(lines):
             display.note(f"  {line}")
         if any(WITHOUT_PACKAGE.search(line) for line in lines):
             display.note(_remedy(group), "yellow")
     if len(failed) > SHOWN:
-        display.note(f"\nFAILED too: {', '.join(group.nodes[0] for group in failed[SHOWN:])}", "red")
+        display.note(f"\nFAILED too: {', '.join(group.labels[0] for group in failed[SHOWN:])}", "red")
     if not failed and state.reason:
         display.note(f"\n{state.status}: {state.reason}", "yellow")
     display.note("")

@@ -178,3 +178,35 @@ def test_what_nodes_and_reasons_hold_is_shown_and_does_nothing() -> None:
     assert "why [/] (exit code 1)" in text
     assert "[bold]gone" in text
     assert not set(text) & {"\x1b", "\r", "\u202e"}
+
+
+def slices(*statuses: str, into: int = 0) -> tuple[GroupState, ...]:
+    return tuple(
+        GroupState(
+            index,
+            ("clean",),
+            status,
+            started_at=None if status == "WAITING" else 1000 * index,
+            ended_at=61_000 if status in ("SUCCEEDED", "FAILED") else None,
+            exit_code=1 if status == "FAILED" else None,
+            reason="no luck" if status == "FAILED" else None,
+            slice={"number": index + 1, "into": into or len(statuses)},
+        )
+        for index, status in enumerate(statuses)
+    )
+
+
+def test_a_node_that_is_split_is_one_row() -> None:
+    statuses = ("SUCCEEDED",) * 47 + ("RUNNING",) * 2 + ("FAILED",)
+    state = RunState("r", "RUNNING", 50, 1, slices(*statuses), created_at=1000, now=121_000)
+    rows = drawn(state, 120)
+    said = "FAILED 2 min 01 s clean split 50: 47 succeeded, 2 running, 1 failed slice 50: no luck (exit code 1)"
+    assert " ".join(rows[-1].split()) == said
+    assert sum("clean" in row for row in rows) == 1
+    assert any("clean[50/50]" in line and "FAILED" in line for line in plain_lines(state, PRICES))
+
+
+def test_a_resumed_split_says_how_many_of_its_slices_run_again() -> None:
+    state = RunState("r", "RUNNING", 3, 1, slices("SUCCEEDED", "WAITING", "WAITING", into=50), created_at=0, now=70_000)
+    row = " ".join(drawn(state, 120)[-1].split())
+    assert row == "WAITING 1 min 01 s clean 3 slices of 50: 1 succeeded, 2 waiting"

@@ -28,10 +28,13 @@ def _since(ctx: click.Context, param: click.Parameter, value: str | None) -> int
 @click.argument("run", required=False)
 @click.argument("node", required=False)
 @click.option("-f", "--follow", is_flag=True, help="Go on until the run has ended.")
+@click.option("--slice", "part", type=click.IntRange(1), help="Only this slice of a node that is split, from 1.")
 @click.option("--since", callback=_since, metavar="TIME", help="Only what is newer than, say, 90s, 10m, 2h or 1d.")
 @json_option()
 @where_options
-def command(where: Where, run: str | None, node: str | None, follow: bool, since: int, as_json: bool) -> None:
+def command(
+    where: Where, run: str | None, node: str | None, part: int | None, follow: bool, since: int, as_json: bool
+) -> None:
     """Show what the jobs of a run, or of one node, have printed: all attempts, in order, each line with its node.
 
     RUN is a run's id, or as much of its beginning as only one has; left out, the latest run. NODE is a node's name.
@@ -41,9 +44,10 @@ def command(where: Where, run: str | None, node: str | None, follow: bool, since
       kedro aws-batch logs
       kedro aws-batch logs train_model_node --follow
       kedro aws-batch logs 2026-11-22T13.11 train_model_node --since=10m
+      kedro aws-batch logs clean --slice=7
     """
     from kedro_aws_batch.cli.logs import LogOptions, print_logs
 
     if run is not None and node is None and not re.match(r"\d{4}-", run):  # one word that is no run's id
         run, node = None, run
-    print_logs(where, run, LogOptions(node=node, start=since, follow=follow, as_json=as_json))
+    print_logs(where, run, LogOptions(node=node, slice=part, start=since, follow=follow, as_json=as_json))
