@@ -64,7 +64,7 @@ EDGES: list[Any] = [
     *({"FLAG": None}, {"a-b": 1}, {"KEDRO_AWS_BATCH_JOB": "x"}, {"X": [1]}, {"X": float("nan")}, {1: 2}),
 ]
 #: The variables of the edges and of the docs: a run may set what its deployment opens, and no others.
-OPENED = ["FLAG", "OFF", "RATE", "N", "T", "X", "AWS_BATC", "OMP_NUM_THREADS"]
+OPENED = ["FLAG", "OFF", "RATE", "N", "T", "X", "AWS_BATC", "OMP_NUM_THREADS", "factor", "max"]
 #: With one attempt Batch is asked for the tries that are no fault of the program: the number itself isn't said.
 UNSAID = [("attempts", 1)]
 
