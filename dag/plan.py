@@ -37,10 +37,14 @@ class Group:
     part: Slice | None = None  #: the slice that its nodes get, if they are split
 
     @property
+    def units(self) -> tuple[str, ...]:
+        """Return its nodes, each with the slice that it gets: `clean[7/50]`."""
+        return tuple(unit(name, self.part) for name in self.nodes)
+
+    @property
     def title(self) -> str:
         """Return the group's name for people: its first node's, with its slice, and how many more there are."""
-        more = f" (+{len(self.nodes) - 1})" if len(self.nodes) > 1 else ""
-        return f"{unit(self.nodes[0], self.part)}{more}"
+        return self.units[0] if len(self.nodes) == 1 else f"{self.units[0]} (+{len(self.nodes) - 1})"
 
 
 @dataclass(frozen=True)

@@ -330,3 +330,24 @@ def test_the_critical_path_is_marked_and_reasons_are_in_sight_however_wide_the_w
         left = page.run("chart.getBoundingClientRect().left")
         assert min(page.run(inside)) >= left
         assert sum(label.startswith("◆ ") for label in texts(page, "#chart .yaxislayer-above text")) == 3
+
+
+def test_a_split_node_is_one_bar_that_unfolds(open_report: Open) -> None:
+    slices = [runs.group(one, 0, nodes=["clean"], depth=1, slice={"number": one, "into": 3}) for one in (1, 2, 3)]
+    page = open_report(runs.run([runs.group(0), *slices, runs.group(4, 1, 2, 3)]))
+    folded = ["◆ node_0", "▸ clean", "◆ node_4"]
+    names = "#chart .yaxislayer-above text"
+    assert (texts(page, names), page.run("chart.dataset.rows")) == (folded, "3")
+    assert page.run(f"{BARS}('succeeded')") == 3
+    page.run("chart.emit('plotly_click', {points: [{customdata: -1}]})")
+    page.settle()
+    assert [name.removeprefix("◆ ") for name in texts(page, names)] == [
+        *("node_0", "▾ clean", "clean[1/3]", "clean[2/3]", "clean[3/3]", "node_4"),
+    ]
+    search(page, "clean[2/3]")
+    assert [name.removeprefix("◆ ") for name in texts(page, names)] == ["▾ clean", "clean[2/3]"]
+    search(page, "")
+    page.run("chart.emit('plotly_click', {points: [{customdata: -1}]})")
+    page.settle()
+    assert (texts(page, names), column(page, 2)[1]) == (folded, "clean[1/3]")
+    assert sound(page)

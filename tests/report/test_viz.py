@@ -113,6 +113,18 @@ def test_nodes_of_one_job_have_the_time_of_the_job_each() -> None:
     assert [event["duration"] for event in found if event["event"] == "after_node_run"] == [10.0, 10.0]
 
 
+def test_a_node_that_is_split_is_told_once() -> None:
+    slices = [runs.group(one, nodes=["first"], slice={"number": one, "into": 2}) for one in (0, 1)]
+    alone = runs.group(0, nodes=["first"], ended_at=slices[1]["ended_at"])
+    assert told(*slices) == told(alone)
+    failed = [slices[0], slices[1] | {"status": "FAILED", "reason": "no luck", "exit_code": 1}]
+    (node_run,) = (one for one in told(*failed) if one["event"] == "after_node_run")
+    assert node_run["status"] == "failed"
+    assert [one["error"] for one in told(*failed) if one["event"] == "on_node_error"] == ["no luck (exit code 1)"]
+    going_on = told(slices[0], slices[1] | {"status": "RUNNING", "ended_at": None})
+    assert [one["event"] for one in going_on] == ["before_pipeline_run", "after_pipeline_run"]
+
+
 def test_nodes_that_the_project_no_longer_has_are_left_out() -> None:
     assert [event["event"] for event in told(runs.group(0, nodes=["gone"]))] == [
         "before_pipeline_run",

@@ -8,13 +8,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from kedro_aws_batch.estimate import words_left
+from kedro_aws_batch.show.slices import status_of, told
 from kedro_aws_batch.wording import counted, lasting, moment, money, plain
 
 from .rows import COLUMNS, Cell, FigureColumn, Row, hover
 from .timeline import IN_FLIGHT, Line, Span, lines
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from kedro_aws_batch.client import GroupState, RunState
     from kedro_aws_batch.prices import Prices
@@ -161,14 +162,27 @@ class Content:
         return {
             "start": begin,
             "end": max([self.state.ended_at or 0, *ends], default=None) or begin,
-            "rows": [self._bar(row) for row in self.rows],
+            "rows": list(self._bars()),
         }
+
+    def _bars(self) -> Iterator[dict[str, Any]]:
+        """Yield the bars; before the slices of a node that is split a band, which stands for them until it unfolds."""
+        slices: dict[tuple[str, ...], list[Row]] = {}
+        for row in self.rows:
+            if row.group.slice:
+                slices.setdefault(row.group.nodes, []).append(row)
+        bands = {nodes: -1 - number for number, nodes in enumerate(slices)}
+        for row in self.rows:
+            of = slices.get(row.group.nodes, ()) if row.group.slice else ()
+            if of and of[0] is row:
+                yield _band(bands[row.group.nodes], of)
+            yield self._bar(row) | ({"band": bands[row.group.nodes]} if of else {})
 
     def _bar(self, row: Row) -> dict[str, Any]:
         line, group = row.line, row.group
         return {
             "i": group.index,
-            "name": _label(group.nodes),
+            "name": _label(group.labels),
             "status": group.status,
             "critical": line.critical,
             "waiting": _pair(line.waiting),
@@ -246,6 +260,25 @@ def content(state: RunState, prices: Prices, log_link: LogLink, about: About | N
         live=about.live,
         measured=about.measured,
     )
+
+
+def _band(index: int, rows: Sequence[Row]) -> dict[str, Any]:
+    """Return the bar of a node that is split: from its first slice that began to the last that ended."""
+    spans = [span for row in rows for span in (row.line.running,) if span is not None]
+    groups = [row.group for row in rows]
+    ran = [min(span.start for span in spans), max(span.end for span in spans)] if spans else None
+    return {
+        "i": index,
+        "name": _label(groups[0].nodes),
+        "status": status_of(groups),
+        "critical": any(row.line.critical for row in rows),
+        "waiting": None,
+        "starting": None,
+        "tries": [],
+        "running": ran,
+        "hover": _for_plotly(plain(told(groups))),
+        "slices": [group.index for group in groups],
+    }
 
 
 def _unpriced(group: GroupState) -> bool:

@@ -7,7 +7,13 @@
   const row = new Map(rows.map((one) => [Number(one.dataset.i), one]));
   const text = new Map(rows.map((one) => [one, one.textContent.toLowerCase()]));
   const HEIGHT = 24, TOP = 58, BOTTOM = 8;
-  let shown = data.rows;
+  // A node that is split is a band: one bar for all of its slices, until it is unfolded.
+  const bands = new Set(data.rows.filter((one) => one.slices).map((one) => one.i));
+  const unfolded = new Set();
+  const inSight = () => data.rows.filter((one) => (one.slices
+    ? one.slices.some((slice) => !row.get(slice).hidden)
+    : !row.get(one.i).hidden && (one.band === undefined || unfolded.has(one.band))));
+  let shown = inSight();
 
   // ---- The timeline. Only the rows in sight are drawn: the frame scrolls, and the chart stays where it is in it.
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
@@ -80,7 +86,8 @@
         tickmode: "array", tickvals: seen.map((_, n) => Math.floor(place.first) + n),
         ticktext: seen.map((one) => {
           const room = Math.floor((margin - 12) / 7.4);
-          return literal(one.critical ? `◆ ${cut(one.name, room - 2)}` : cut(one.name, room));
+          const sign = bands.has(one.i) ? (unfolded.has(one.i) ? "▾ " : "▸ ") : one.critical ? "◆ " : "";
+          return literal(`${sign}${cut(one.name, room - sign.length)}`);
         }),
       },
     };
@@ -109,11 +116,20 @@
   const soon = () => { waiting = waiting || requestAnimationFrame(draw); };
 
   const ready = data.start === null ? Promise.resolve(scroller.remove()) : draw().then(() => {
-    chart.on("plotly_click", (event) => find(event.points[0].customdata));
+    chart.on("plotly_click", (event) => {
+      const index = event.points[0].customdata;
+      if (bands.has(index)) fold(index); else find(index);
+    });
     scroller.addEventListener("scroll", soon, { passive: true });
     new ResizeObserver(soon).observe(document.body);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", soon);
   });
+
+  const fold = (band) => {
+    if (!unfolded.delete(band)) unfolded.add(band);
+    shown = inSight();
+    soon();
+  };
 
   const find = (index) => {
     for (const one of document.querySelectorAll("tr.found")) one.classList.remove("found");
@@ -133,8 +149,9 @@
   const filter = () => {
     const words = $("search").value.toLowerCase().split(/\s+/).filter(Boolean);
     for (const one of rows) one.hidden = !matches(one, words);
-    shown = data.rows.filter((one) => !row.get(one.i).hidden);
-    $("shown").textContent = shown.length === rows.length ? "" : `${shown.length} of ${rows.length}`;
+    shown = inSight();
+    const left = rows.filter((one) => !one.hidden).length;
+    $("shown").textContent = left === rows.length ? "" : `${left} of ${rows.length}`;
     scroller.scrollTop = 0;
     if (scroller.isConnected) soon();
   };

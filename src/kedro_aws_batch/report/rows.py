@@ -118,7 +118,7 @@ COLUMNS = (
 def hover(row: Row) -> Iterable[str]:
     """Yield what is said of a job where one points at its bar."""
     group, line = row.group, row.line
-    yield from textwrap.wrap(plain(", ".join(group.nodes)), HOVER_WIDTH, max_lines=6) or ["–"]
+    yield from textwrap.wrap(plain(", ".join(group.labels)), HOVER_WIDTH, max_lines=6) or ["–"]
     attempt = f", attempt {group.attempt + 1}" if group.attempt else ""
     critical = ", on the critical path" if line.critical else ""
     yield f"{group.status}{attempt}{critical}"

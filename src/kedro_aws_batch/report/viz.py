@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import html
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from kedro_aws_batch._service.dag.document import base_name, is_parameter
+from kedro_aws_batch.show.slices import first_failed, split_nodes, status_of
 from kedro_aws_batch.wording import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from kedro.pipeline import Pipeline
     from kedro.pipeline.node import Node
@@ -37,7 +39,7 @@ def nodes_of(state: RunState, pipelines: Mapping[str, Pipeline]) -> dict[str, No
 
 def events(state: RunState, nodes: Mapping[str, Node]) -> list[Event]:
     """Return what Kedro-Viz reads: one event after the other, in the order in which jobs ended."""
-    ended = [group for group in state.groups if group.status in ("SUCCEEDED", "FAILED")]
+    ended = [group for group in _whole(state.groups) if group.status in ("SUCCEEDED", "FAILED")]
     ended.sort(key=lambda group: (group.ended_at or 0, group.index))
     found = [{"event": "before_pipeline_run", "timestamp": _timestamp(state.created_at)}]
     for group in ended:
@@ -45,6 +47,21 @@ def events(state: RunState, nodes: Mapping[str, Node]) -> list[Event]:
             if name in nodes:
                 found += _of_node(group, nodes[name])
     return found + _of_end(state, nodes)
+
+
+def _whole(groups: Sequence[GroupState]) -> list[GroupState]:
+    """Return the groups, those of a node that is split as one: failed as its first slice that failed has."""
+    alone, split = split_nodes(groups)
+    return alone + [_one(slices) for slices in split]
+
+
+def _one(slices: Sequence[GroupState]) -> GroupState:
+    """Return the slices of a node as one group, from the first that began to the last that ended."""
+    begun = [one.started_at for one in slices if one.started_at is not None]
+    ended = [one.ended_at for one in slices if one.ended_at is not None]
+    one = first_failed(slices) or slices[0]
+    begin, end = min(begun, default=None), max(ended, default=None)
+    return replace(one, status=status_of(slices), started_at=begin, ended_at=end)
 
 
 def _of_node(group: GroupState, node: Node) -> Iterator[Event]:
