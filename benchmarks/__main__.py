@@ -17,6 +17,7 @@ RESULTS = Path(__file__).parent / "results"
 BENCHMARKS = {
     "scale": "wait, calls and dollars of whole runs on a simulated AWS, in virtual time",
     "mapping": "batch size, window and concurrency of the event source mapping, on the same AWS",
+    "split": "makespan of a node on many machines beside its largest slice, on the same AWS",
     "priority": "critical path first against first come, with few places",
     "advance": "CPU time of one event by the size of the run",
     "cold_start": "import time of each function against the floor",

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from adapters.job_queue import BatchJobQueue
 from benchmarks.aws import figures
 from benchmarks.aws.time import Bucket, Timeline
-from tests.simulation.batch import Door, groups_of, nobody
+from tests.simulation.batch import Door, groups_of, nobody, units
 
 Json = dict[str, Any]
 
@@ -124,7 +124,7 @@ class TimedBatch:
         groups = groups_of(request, self.door)
         size = request.get("arrayProperties", {}).get("size")
         for index, group in enumerate(groups):
-            self._start(job_id, None if size is None else index, group["nodes"], request)
+            self._start(job_id, None if size is None else index, units(group), request)
         self._timeline.used()  # our own work is not the caller's
         return {"jobId": job_id, "jobName": request["jobName"]}
 
@@ -152,7 +152,9 @@ class TimedBatch:
 
     def describe_job_definitions(self, *, jobDefinitionName: str, **_: Any) -> Json:  # noqa: N803
         """Describe the active revisions of a definition."""
-        return self._described("DescribeJobDefinitions", {"jobDefinitions": [{"jobDefinitionName": jobDefinitionName}]})
+        return self._described(
+            "DescribeJobDefinitions", {"jobDefinitions": [{"jobDefinitionName": jobDefinitionName, "revision": 1}]}
+        )
 
     def _described(self, operation: str, answer: Json) -> Json:
         self._call(operation)

@@ -146,13 +146,13 @@ class Stage:
 
     def job(self, group: int) -> SimulatedJob:
         """Return the newest job of a group."""
-        nodes = self.dispatcher.plan(self.run_id).groups[group].nodes
+        nodes = self.dispatcher.plan(self.run_id).groups[group].units
         return next(job for job in reversed(self.batch.work) if job.nodes == nodes and self._own(job))
 
     def group(self, job: SimulatedJob) -> int:
         """Return the group that a job runs."""
         plan = self.dispatcher.plan(self.run_id)
-        return next(index for index, group in enumerate(plan.groups) if group.nodes == job.nodes)
+        return next(index for index, group in enumerate(plan.groups) if group.units == job.nodes)
 
     def _own(self, job: SimulatedJob) -> bool:
         name = read_job_name(job.name)

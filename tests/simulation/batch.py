@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from benchmarks.aws.time import Bucket
 from dag import limits
 from dag.payload import VARIABLE, characters, unpacked
+from dag.slices import read_slice, unit
 
 
 @dataclass
@@ -86,6 +87,12 @@ Door = Callable[[str, Mapping[str, str], "int | None"], Mapping[str, Any]]
 def nobody(run_id: str, whom: Mapping[str, str], _: int | None) -> NoReturn:
     """Answer nothing: whose requests are small need not ask."""
     raise AssertionError(f"{whom['job']} of {run_id} has nobody to ask")
+
+
+def units(group: Mapping[str, Any]) -> list[str]:
+    """Return the nodes of a payload's group, each with the slice that it gets."""
+    part = read_slice(group.get("slice"))
+    return [unit(node, part) for node in group["nodes"]]
 
 
 def groups_of(request: Mapping[str, Any], door: Door) -> list[Mapping[str, Any]]:
@@ -179,14 +186,14 @@ class SimulatedBatch:
         job_id = f"job-{self._accepted}"
         self._accepted += 1
         if size is None:
-            return self._start(request, job_id, groups[0]["nodes"])
+            return self._start(request, job_id, units(groups[0]))
         assert size == len(groups) >= 2
         parent = SimulatedJob(
             job_id, request["jobName"], request["jobQueue"], self._now(), 0, 0, None, size=size, going=size
         )
         self.jobs[job_id] = parent
         for index, entry in enumerate(groups):
-            self._start(request, f"{job_id}:{index}", entry["nodes"], index)
+            self._start(request, f"{job_id}:{index}", units(entry), index)
         return parent
 
     def _start(
