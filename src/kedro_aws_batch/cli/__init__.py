@@ -24,6 +24,7 @@ COMMANDS = {
     "ui": "Show runs on a page of this machine, live, with buttons to cancel and resume.",
     "cancel": "Cancel a run.",
     "resume": "Run again what a run did not finish, on what it did.",
+    "redrive": "Move the dead letters of the service back to its queue.",
 }
 
 

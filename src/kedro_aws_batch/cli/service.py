@@ -34,7 +34,7 @@ def runs_of(where: Where) -> Runs:
     """Return what tells of the runs."""
     if where.local:
         return LocalRuns(this_project())
-    return Service(_prefix(where), client("lambda"), in_cloudwatch(cache(lambda: client("logs"))))
+    return Service(prefix_of(where), client("lambda"), in_cloudwatch(cache(lambda: client("logs"))))
 
 
 def client_of(where: Where, run_id: str, name: str) -> Any | None:
@@ -53,5 +53,6 @@ def configuration_of(where: Where, key: str) -> Configuration:
     return configuration
 
 
-def _prefix(where: Where) -> str:
+def prefix_of(where: Where) -> str:
+    """Return what the names of the deployed functions begin with, which is also the stack's name."""
     return where.service or configuration_of(where, "service").service

@@ -32,7 +32,7 @@ def command(where: Where, status: str | None, limit: int, watch: bool, costs: bo
       kedro aws-batch list --watch
       kedro aws-batch list --status=failed --limit=5
       kedro aws-batch list --costs
-      kedro aws-batch list --local --json
+      python -m kedro_aws_batch list --local --json
     """
     from kedro_aws_batch.cli.list import print_list, watch_list
 
