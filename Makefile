@@ -42,7 +42,7 @@ $(READY): pyproject.toml constraints.txt hatch_build.py
 	@touch $@
 
 node_modules/.ready: package.json package-lock.json .npmrc
-	@command -v npm >/dev/null || { echo "Tests need Node 20 or newer and npm, and CI may not skip those. Install them (https://nodejs.org) or unset CI."; exit 1; }
+	@command -v npm >/dev/null || { echo "Tests need Node 22 or newer and npm, and CI may not skip those. Install them (https://nodejs.org) or unset CI."; exit 1; }
 	@echo "Installing into node_modules, once (about ten seconds)…"
 	@if npm ci --loglevel=error; then touch $@; elif [ -n "$(CI)" ]; then exit 1; else echo "npm ci failed: the tests that need it are skipped."; fi
 

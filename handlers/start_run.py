@@ -1,5 +1,8 @@
 """start_run: creates a run of the deployed graph and submits its roots."""
 
+from __future__ import annotations
+
+import os
 from typing import Any
 
 from dag.errors import DagError
@@ -14,10 +17,7 @@ def handler(event: Any, context: Context) -> Reply:
     """Return {run_id, status, groups, nodes} of a new run, or of the one that the request's key already started."""
 
     def act(request: dict[str, Any]) -> Reply:
-        # A retry of the same asynchronous invocation has its request id.
-        given = request.get("idempotency_key")
-        key = f"given:{given}" if given else f"invocation:{context.aws_request_id}"
-        run = start(dispatcher(context), source(), request, key)
+        run = start(dispatcher(context), source(), request, _key(request.get("idempotency_key"), context))
         answer: Reply = {
             "run_id": run.run_id,
             "status": run.status.value,
@@ -26,7 +26,16 @@ def handler(event: Any, context: Context) -> Reply:
         }
         return answer | ({"resumed": run.resumed} if run.resumed else {})
 
-    return answering("start_run", event, act, _missed if _scheduled(event) else log_refusal)
+    given = event.get("idempotency_key") if isinstance(event, dict) else None
+    return answering("start_run", event, act, log_refusal if _event_id(given) is None else _missed)
+
+
+def _key(given: str | None, context: Context) -> str:
+    """Return what makes a request the same one. No caller can give the key of a schedule's event or an invocation."""
+    if event_id := _event_id(given):
+        return f"schedule:{event_id}"
+    # A retry of the same asynchronous invocation has its request id.
+    return f"given:{given}" if given else f"invocation:{context.aws_request_id}"
 
 
 def _missed(error: DagError) -> None:
@@ -35,5 +44,11 @@ def _missed(error: DagError) -> None:
     counts.add({Count.FAILED_RUNS.value: 1})
 
 
-def _scheduled(event: Any) -> bool:
-    return isinstance(event, dict) and str(event.get("idempotency_key")).startswith("schedule:")
+def _event_id(given: Any) -> str | None:
+    """Return the event's id of a key that a schedule of this deployment made, None of any other key.
+
+    Its mark is in the rule and in this function's configuration: whoever may only invoke the function knows none.
+    """
+    mark = os.environ.get("SCHEDULE_MARK")
+    prefix = f"schedule:{mark}:"
+    return given.removeprefix(prefix) if mark and isinstance(given, str) and given.startswith(prefix) else None

@@ -25,6 +25,10 @@ Json = dict[str, Any]
 ENDED = ("SUCCEEDED", "FAILED", "CANCELLED")
 
 
+#: By which start_run knows what the schedules of a deployment send.
+SCHEDULE_MARK = "0123456789abcdef"
+
+
 @dataclass(frozen=True)
 class Node:
     """A node, and how its stand-in behaves."""
@@ -138,6 +142,7 @@ class Project:
             graph_document=self.graph,
             jobs_cwd=self.root / "jobs",
             job_environment={"STAND_IN_TRACES": str(self.traces_file)},
+            packaged={"scheduleMark": SCHEDULE_MARK},
             # A wide queue: what the stand-ins wait for must not be that.
             **{"max_vcpus": 32, "stop_timeout": 2, "exit_grace": 0.2, "async_retry_delays": (), **settings},
         )

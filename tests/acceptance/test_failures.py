@@ -18,7 +18,19 @@ from kedro_aws_batch.errors import ServiceError
 from kedro_aws_batch.local import EmbeddedAws
 from tests.local.support import alive, function_log, until
 
-from .support import Json, Node, Project, finished, make_project, messages_in, queue_url, service, settled, statuses
+from .support import (
+    SCHEDULE_MARK,
+    Json,
+    Node,
+    Project,
+    finished,
+    make_project,
+    messages_in,
+    queue_url,
+    service,
+    settled,
+    statuses,
+)
 
 FOREVER = 120.0  # longer than any test waits
 
@@ -392,11 +404,13 @@ def test_a_refused_request_leaves_no_run(aws: EmbeddedAws) -> None:
 def test_a_run_for_which_batch_has_no_place_is_refused_and_a_scheduled_one_says_so_in_the_log(aws: EmbeddedAws) -> None:
     batch, before = aws.client("batch"), [run.run_id for run in service(aws).list_runs(limit=100)]
     environment = batch.describe_compute_environments()["computeEnvironments"][0]["computeEnvironmentName"]
-    scheduled = {"pipeline": "single", "idempotency_key": "schedule:1"}
+    scheduled = {"pipeline": "single", "idempotency_key": f"schedule:{SCHEDULE_MARK}:1"}
+    forged = {"pipeline": "single", "idempotency_key": "schedule:other:1"}
 
     batch.update_job_queue(jobQueue=aws.job_queue, state="DISABLED")
     try:
         off = refusal(aws, "start_run", scheduled)
+        assert refusal(aws, "start_run", forged) == off
         batch.update_job_queue(jobQueue=aws.job_queue, state="ENABLED")
         batch.update_compute_environment(computeEnvironment=environment, state="DISABLED")
         behind = refusal(aws, "start_run", {"pipeline": "single"})
@@ -410,7 +424,9 @@ def test_a_run_for_which_batch_has_no_place_is_refused_and_a_scheduled_one_says_
     assert [run.run_id for run in service(aws).list_runs(limit=100)] == before
     (line,) = until(lambda: [line for line in function_log(aws, "start_run") if "scheduled run refused" in line])
     assert (json.loads(line)["level"], json.loads(line)["reason"]) == ("ERROR", off[1])
-    assert service(aws).start_run(scheduled).nodes == 1
+    (run, others) = (service(aws).start_run(each).run_id for each in (scheduled, {**scheduled, **forged}))
+    assert run != others
+    assert service(aws).start_run(scheduled).run_id == run
 
 
 def test_dead_letters_that_are_moved_back_are_handled_again(aws: EmbeddedAws) -> None:

@@ -70,7 +70,7 @@ def settings_of(root: Path, project: Path | None = None) -> Settings:
     """Return what all tests package with."""
     schedules = root / "schedules.yml"
     schedules.write_text(SCHEDULES)
-    return Settings(buckets=["flights", "shared/raw/"], schedules=schedules, project=project)
+    return Settings(buckets=["flights", "shared/raw/"], tags={"team": "ml"}, schedules=schedules, project=project)
 
 
 @pytest.fixture(scope="session")
@@ -111,6 +111,11 @@ class Template:
     @property
     def resources(self) -> dict[str, Any]:
         return dict(self.body["Resources"])
+
+    @property
+    def schedule_mark(self) -> str:
+        variables = self.properties("StartUnderscorerunLambdaFunction")["Environment"]["Variables"]
+        return str(variables["SCHEDULE_MARK"])
 
     def of_type(self, kind: str) -> dict[str, dict[str, Any]]:
         """Return the properties of all resources of a type, by their logical names."""

@@ -249,7 +249,10 @@ def ended(aws: EmbeddedAws, run_id: str) -> RunState:
 
 def test_a_project_and_a_directory_that_stands_alone_make_the_same_stack(package: Packager, tmp_path: Path) -> None:
     alone = package("own")
-    stage(GOLDEN, tmp_path / "build/aws_batch/dev", settings_of(tmp_path, project=tmp_path))
+    there = tmp_path / "build/aws_batch/dev"
+    there.mkdir(parents=True)
+    (there / "packaged.json").write_text(json.dumps({"scheduleMark": alone.schedule_mark}))
+    stage(GOLDEN, there, settings_of(tmp_path, project=tmp_path))
     values = {"region": "us-east-1", "project": "flights", "service": "s-dev", "service_name": "s", "stage": "dev"}
     text = Template((TEMPLATES / "serverless.yml").read_text(encoding="utf-8")).substitute(values)
     (tmp_path / "serverless.yml").write_text(text, encoding="utf-8")

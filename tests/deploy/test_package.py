@@ -26,7 +26,7 @@ from kedro_aws_batch.package.requirements import install
 from kedro_aws_batch.package.schedules import read_schedules
 from tests.local.support import until
 
-from .conftest import GOLDEN, Staged
+from .conftest import GOLDEN, Staged, settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -197,6 +197,14 @@ def test_a_staged_directory_is_filled_again_without_leftovers(tmp_path: Path) ->
     assert not (tmp_path / "resources/of_an_earlier_version.yml").exists()
 
 
+def test_schedules_keep_their_mark_where_they_are_packaged_again(tmp_path: Path) -> None:
+    def mark(directory: Path) -> str:
+        stage(GOLDEN, directory, settings_of(tmp_path))
+        return str(json.loads((directory / "packaged.json").read_text(encoding="utf-8"))["scheduleMark"])
+
+    assert mark(tmp_path / "here") == mark(tmp_path / "here") != mark(tmp_path / "there")
+
+
 def test_a_graph_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PackageError, match="`kedro aws-batch compile` writes one"):
         build_zip(tmp_path / "graph.json", tmp_path / "service.zip")
@@ -322,7 +330,7 @@ def test_a_schedule_that_makes_no_sense_is_refused(tmp_path: Path, text: str, me
     schedules.write_text(text)
 
     with pytest.raises(PackageError, match=message):
-        read_schedules(schedules, read_document(GOLDEN.read_text(encoding="utf-8")))
+        read_schedules(schedules, read_document(GOLDEN.read_text(encoding="utf-8")), "mark")
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER  # type: ignore[import-untyped]
 
+from kedro_aws_batch.deploy.deployment import DeploymentError, Target
 from kedro_aws_batch.deploy.parameters import EC2, FARGATE, OWN, PARAMETERS, wrong_params
 from kedro_aws_batch.local.variables import Variables
 
@@ -30,6 +32,8 @@ WRONG: dict[str, list[Any]] = {
     "runnable_limit_seconds": [599, 86_401, -1, "1h"],
     "compute_environment_name": ["an environment", "x" * 129],
     "job_role_name": ["a role", "x" * 65],
+    "permissions_boundary": ["boundary", "arn:aws:iam::12:policy/x", "arn:aws:iam::123456789012:role/x"],
+    "role_path": ["", "teams/ml", "/teams/ml", "//", "/a b/"],
     "alarm_email": ["me", "me@here", "me@example.com, you@example.com"],
     "stalled_hours": [0, 169, "six"],
     "log_retention_days": [0, 10, 31, "forever"],
@@ -51,6 +55,8 @@ RIGHT: dict[str, list[Any]] = {
     "runnable_limit_seconds": [0, 600, "86400"],
     "compute_environment_name": ["", "spaceflights_env"],
     "job_role_name": ["", "batchJobRole", "a.b@c"],
+    "permissions_boundary": ["", "arn:aws:iam::123456789012:policy/a/b", "arn:aws-cn:iam::aws:policy/PowerUserAccess"],
+    "role_path": ["/", "/teams/ml/"],
     "alarm_email": ["", "me@example.com"],
     "stalled_hours": [1, 168],
     "log_retention_days": [1, 3653],
@@ -143,3 +149,25 @@ def test_the_docs_have_the_table() -> None:
     docs = (ROOT / "docs/deploy.md").read_text(encoding="utf-8")
     rows = [f"| `{name}` | {each.default or ''} | {each.help} | {each.wanted} |" for name, each in PARAMETERS.items()]
     assert "\n".join(rows) in docs
+
+
+@pytest.mark.parametrize(
+    ("said", "tags"),
+    [
+        (None, {}),
+        ("team=ml, cost-center=42,note=a=b", {"team": "ml", "cost-center": "42", "note": "a=b"}),
+        ("team", "has 'team', which is no tag: write name=value"),
+        ("aws:team=ml", "Names that begin with aws: are AWS's"),
+        ("kedro-project=other", "those with kedro- ours"),
+        ({"team": "ml"}, "is a text: write name=value"),
+    ],
+)
+def test_tags_are_names_and_values(tmp_path: Path, said: Any, tags: Any) -> None:
+    (tmp_path / "serverless.yml").write_text(yaml.safe_dump({"params": {"default": {"tags": said}}}))
+    target = Target(tmp_path, "dev", {})
+    if isinstance(tags, dict):
+        assert target.tags() == tags
+        return
+    with pytest.raises(DeploymentError) as refused:
+        target.tags()
+    assert tags in str(refused.value)

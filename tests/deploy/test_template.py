@@ -230,11 +230,13 @@ def test_runs_start_by_the_clock_with_the_events_id_as_key(template: Template) -
 
     assert set(rules) == {"rate(1 minute)", "cron(0 3 * * ? *)", "rate(12 hours)"}
     transformer = rules["cron(0 3 * * ? *)"]["InputTransformer"]
+    mark = template.schedule_mark
+    assert re.fullmatch("[0-9a-f]{32}", mark)
     assert transformer["InputPathsMap"] == {"id": "$.id"}
     assert json.loads(transformer["InputTemplate"]) == {
         "pipeline": "__default__",
         "params": {"rate": 0.5},
-        "idempotency_key": "schedule:<id>",
+        "idempotency_key": f"schedule:{mark}:<id>",
     }
     permitted = template.of_type("AWS::Lambda::Permission").values()
     assert {each["Principal"] for each in permitted} == {"events.amazonaws.com"}
@@ -397,3 +399,34 @@ def test_every_setting_is_a_param_of_its_name_and_is_used() -> None:
     assert [name for name, value in declared.items() if not value.startswith(f"${{param:{name}, ")] == []
     assert set(re.findall(r"file\(resources/settings\.yml\):(\w+)\}", text)) == set(declared)
     assert "${param:" not in text
+
+
+BOUNDARY = "arn:aws:iam::123456789012:policy/boundary"
+
+
+@pytest.mark.parametrize("variant", ["own", "fargate", "ec2-spot"])
+def test_every_role_is_bound_and_lies_below_the_path(package: Packager, variant: str) -> None:
+    template = package(variant, permissions_boundary=BOUNDARY, role_path="/teams/ml/")
+    defaults = {name: template.body["Parameters"][name]["Default"] for name in ("PermissionsBoundary", "RolePath")}
+    bound = {"Fn::If": ["BoundRoles", {"Ref": "PermissionsBoundary"}, {"Ref": "AWS::NoValue"}]}
+
+    assert defaults == {"PermissionsBoundary": BOUNDARY, "RolePath": "/teams/ml/"}
+    roles = template.of_type("AWS::IAM::Role")
+    assert {name for name, each in roles.items() if each.get("PermissionsBoundary") != bound} == set()
+    profiles = template.of_type("AWS::IAM::InstanceProfile")
+    assert {name for name, each in {**roles, **profiles}.items() if each["Path"] != {"Ref": "RolePath"}} == set()
+
+
+def test_the_stack_says_what_it_is_and_where_its_parts_are(template: Template) -> None:
+    assert template.body["Description"].startswith(
+        "Runs the pipelines of the Kedro project golden_flights on AWS Batch"
+    )
+    outputs = template.body["Outputs"]
+    assert outputs["StartRunArn"]["Value"] == {"Fn::GetAtt": ["StartUnderscorerunLambdaFunction", "Arn"]}
+    for name in ("RunTable", "EventsQueue", "DeadLetterQueue"):
+        assert outputs[name]["Value"] == {"Ref": name}
+
+
+def test_tags_of_ones_own_are_the_stack_s(template: Template) -> None:
+    state = json.loads((template.path.parent / "serverless-state.json").read_text(encoding="utf-8"))
+    assert state["service"]["provider"]["stackTags"] == {"team": "ml"}

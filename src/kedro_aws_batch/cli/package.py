@@ -62,7 +62,13 @@ def stage_project(wanted: PackageOptions, prepared: Prepared, output: Path | Non
         packaged = stage(
             graph,
             directory,
-            Settings(service=service, buckets=buckets, schedules=_schedules(wanted, project), project=owner),
+            Settings(
+                service=service,
+                buckets=buckets,
+                tags={} if owner is None else target.tags(),
+                schedules=_schedules(wanted, project),
+                project=owner,
+            ),
         )
     _tell(directory, packaged, compiled, buckets)
     if wheel:

@@ -23,7 +23,7 @@ FILE = "serverless.yml"
 #: Below it, each stage has a directory; serverless.yml says so, too.
 STAGED = Path("build/aws_batch")
 #: Of serverless.yml's params, what packaging reads and the templates don't.
-_OURS = ("buckets",)
+_OURS = ("buckets", "tags")
 
 
 class DeploymentError(KedroAwsBatchError):
@@ -64,6 +64,26 @@ class Target:
         if not isinstance(names, list) or any("${" in str(name) for name in names):
             raise DeploymentError(f"`buckets` in {FILE} is read before osls: write names, separated by commas.")
         return [str(name).strip() for name in names if str(name).strip()]
+
+    def tags(self) -> dict[str, str]:
+        """Return the tags that serverless.yml gives all of the stack. Raises DeploymentError for what is none."""
+        found = self.params().get("tags") or ""
+        if not isinstance(found, str):
+            raise DeploymentError(f"`tags` in {FILE} is a text: write name=value, with commas between them.")
+        return dict(_tag(each) for each in found.split(",") if each.strip())
+
+
+_TAG = re.compile(r"(?!aws:|kedro-)([\w .:/+@-]{1,128})=([\w .:/+=@-]{0,256})")
+
+
+def _tag(text: str) -> tuple[str, str]:
+    fits = _TAG.fullmatch(text.strip())
+    if fits is None:
+        raise DeploymentError(
+            f"`tags` in {FILE} has {text.strip()!r}, which is no tag: write name=value, with commas between them. "
+            "Names that begin with aws: are AWS's, those with kedro- ours."
+        )
+    return fits[1], fits[2]
 
 
 def batch_of(target: Target, launch_type: str) -> str:

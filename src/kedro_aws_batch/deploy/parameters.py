@@ -144,6 +144,17 @@ PARAMETERS: Mapping[str, Parameter] = {
         example="batchJobRole",
         of=(FARGATE, EC2),
     ),
+    "permissions_boundary": Parameter(
+        help="the ARN of the policy that bounds every role of the stack",
+        pattern=r"(arn:aws[a-z-]*:iam::(\d{12}|aws):policy/[\w+=,.@/-]+)?",
+        example="arn:aws:iam::123456789012:policy/boundary",
+    ),
+    "role_path": Parameter(  # a role's path is never changed: CloudFormation makes another role
+        help="the path of the stack's roles, before the first deployment",
+        default="/",
+        pattern=r"/([\w+=,.@-]{1,100}/)*",
+        example="/teams/ml/",
+    ),
     "alarm_email": Parameter(
         help="who gets a mail when something is wrong", pattern=r"([^@\s]+@[^@\s]+\.[^@\s]+)?", example="me@example.com"
     ),

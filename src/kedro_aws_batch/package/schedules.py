@@ -45,11 +45,11 @@ class _Entry:
         return PackageError(f"{self.where} {what}")
 
 
-def read_schedules(path: Path, graph: GraphDocument) -> list[Event]:
+def read_schedules(path: Path, graph: GraphDocument, mark: str) -> list[Event]:
     """Return the events of start_run that a YAML list of schedules declares. Raises PackageError.
 
     Each entry has `schedule`, `cron(…)` or `rate(…)` in UTC, and fields of a start_run request, which the graph has to
-    be able to run: nobody reads what start_run answers to a schedule.
+    be able to run: nobody reads what start_run answers to a schedule. By `mark` start_run knows what they send.
     """
     try:
         entries = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -64,16 +64,16 @@ def read_schedules(path: Path, graph: GraphDocument) -> list[Event]:
     known = json.loads((service_root() / "handlers/schemas/start_run.json").read_text(encoding="utf-8"))["properties"]
     fields = {name: declared["type"] for name, declared in known.items() if name not in _NOT_YOURS}
     places = (f"Schedule {number} in {path}" for number in range(1, len(entries) + 1))
-    return [_event(_Entry(where, entry), fields, graph) for where, entry in zip(places, entries, strict=True)]
+    return [_event(_Entry(where, entry), fields, graph, mark) for where, entry in zip(places, entries, strict=True)]
 
 
-def _event(entry: _Entry, fields: Mapping[str, str], graph: GraphDocument) -> Event:
+def _event(entry: _Entry, fields: Mapping[str, str], graph: GraphDocument, mark: str) -> Event:
     when = entry.content.get("schedule")
     if wrong := wrong_expression(when if isinstance(when, str) else ""):
         raise entry.refuse(f"is to start {when!r}: {wrong}.")
     request = _request(entry, fields)
     # An event that is delivered twice has one id, and so starts one run.
-    template = _template(entry, {**request, "idempotency_key": "schedule:<id>"})
+    template = _template(entry, {**request, "idempotency_key": f"schedule:{mark}:<id>"})
     try:
         preview(graph, request)
     except DagError as error:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 import shutil
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ class Settings:
         "kedro-aws-batch"  #: with the stage, `-dev` say, the prefix of the functions' names and the stack's name
     )
     buckets: Sequence[str] = ()  #: that jobs may read and write: names, or `name/prefix` for a part of one
+    tags: Mapping[str, str] = field(default_factory=dict)  #: of your own, for all of the stack
     schedules: Path | None = None  #: a YAML file, see `read_schedules`
     project: Path | None = None  #: whose serverless.yml reads the directory; None if it stands alone
 
@@ -49,10 +51,14 @@ def stage(graph_document: Path, directory: Path, settings: Settings = Settings()
     if not _SERVICE.fullmatch(settings.service):
         raise PackageError(f"'{settings.service}' is no name of a service: letters, digits and single hyphens, please.")
     place = _place(directory, settings.project)
+    mark = _schedule_mark(directory)
+    schedules = read_schedules(settings.schedules, graph, mark) if settings.schedules else []
     wanted = {
         "service": settings.service,
         "artifact": f"{place}{ZIP}",
-        "schedules": read_schedules(settings.schedules, graph) if settings.schedules else [],
+        "schedules": schedules,
+        "tags": dict(settings.tags),
+        "scheduleMark": mark if schedules else "",
         "jobPolicies": job_policies(settings.buckets),
     }
     directory.mkdir(parents=True, exist_ok=True)
@@ -61,6 +67,15 @@ def stage(graph_document: Path, directory: Path, settings: Settings = Settings()
     (directory / PACKAGED).write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
     _copy_templates(directory, place)
     return packaged
+
+
+def _schedule_mark(directory: Path) -> str:
+    """Return what start_run is to know its schedules by: what it was, where that is known, so that nothing changes."""
+    try:
+        before = json.loads((directory / PACKAGED).read_text(encoding="utf-8"))["scheduleMark"]
+    except (OSError, ValueError, KeyError):
+        before = ""
+    return str(before) or secrets.token_hex(16)
 
 
 def _place(directory: Path, project: Path | None) -> str:
