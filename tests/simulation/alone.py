@@ -37,6 +37,11 @@ def crash(world: World, rng: random.Random) -> None:
     world.crash_at = frozenset({_some_call(world, rng)})
 
 
+def crashes(world: World, rng: random.Random) -> None:
+    """Let invocations die at ten calls."""
+    world.crash_at = frozenset(_some_call(world, rng) for _ in range(10))
+
+
 def submission_lost(world: World, rng: random.Random) -> None:
     """Lose SubmitJob's answer, or its request."""
     world.batch.losing = {rng.randint(1, len(world.document.nodes)): rng.choice(("request", "answer"))}
@@ -63,6 +68,7 @@ FAULTS: Mapping[str, Callable[[World, random.Random], None]] = {
     "events come twice, jobs are copied, clocks are 5 s apart": repeated,
     "an event is lost": event_lost,
     "an invocation dies": crash,
+    "ten invocations die": crashes,
     "SubmitJob's answer is lost": submission_lost,
     "DynamoDB's answer is lost": write_lost,
     "Batch answers 5xx for a minute": out("Batch", 60),
