@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.runs.stage import Stage
+from dag.durations import load_durations
+from tests.runs.stage import LIFETIME, Stage
 from tests.simulation.graphs import chain, document
 
 
@@ -42,3 +43,24 @@ def test_a_start_that_was_not_announced_is_announced_before_the_end() -> None:
     stage.finish(0)
     assert [detail["status"] for detail in stage.announced] == ["RUNNING", "SUCCEEDED"]
     assert stage.announced[0]["ended_at"] is None
+
+
+def test_what_a_run_took_is_learned_when_it_ends_and_no_more_of_it_later() -> None:
+    stage = Stage(document(chain(1)))
+    stage.start()
+    stage.now += 5_000
+    stage.finish(0)
+    (packed,) = stage.table._durations.values()
+    assert [round(seconds) for seconds in load_durations(packed).values()] == [5]
+    stage.advance()
+    assert stage.calls["put_durations"] == 1
+
+
+def test_a_settled_run_is_listed_until_its_retention_is_over() -> None:
+    stage = Stage(document(chain(1)))
+    stage.start()
+    stage.finish(0)
+    listed: list[tuple[str, int]] = []
+    stage.table.put_listing = lambda run_id, expires_at: listed.append((run_id, expires_at))  # type: ignore[method-assign]
+    stage.reconcile(later=LIFETIME + 1)
+    assert listed == [(stage.run_id, (stage.run.ended_at or 0) // 1000 + 86_400)]
