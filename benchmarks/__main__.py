@@ -15,6 +15,7 @@ from benchmarks import page
 RESULTS = Path(__file__).parent / "results"
 #: Name → what it measures; each is a module of this package with `run() -> list[Report]`.
 BENCHMARKS = {
+    "starts": "what a user waits and pays on Fargate, whose containers take their time, and what of it is ours",
     "scale": "wait, calls and dollars of whole runs on a simulated AWS, in virtual time",
     "mapping": "batch size, window and concurrency of the event source mapping, on the same AWS",
     "split": "makespan of a node on many machines beside its largest slice, on the same AWS",

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from benchmarks.aws.hosts import Hosts
 from benchmarks.aws.service import Deployment, Service
 from benchmarks.shapes import Parents, critical_path
 from tests.simulation.graphs import document
@@ -21,6 +22,7 @@ class Measured:
     nodes: int
     ratio: float  #: makespan ÷ critical path
     wait: float  #: seconds beyond the critical path
+    makespan: float  #: seconds
 
     @property
     def per_thousand(self) -> float:
@@ -34,10 +36,14 @@ def seconds(count: int, shortest: float, longest: float) -> list[float]:
     return [rng.uniform(shortest, longest) for _ in range(count)]
 
 
-def measure(parents: Parents, lasts: Sequence[float], deployment: Deployment, **run: Any) -> Measured:
-    """Run a pipeline of nodes that last so many seconds."""
+def measure(
+    parents: Parents, lasts: Sequence[float], deployment: Deployment, hosts: Hosts | None = None, **run: Any
+) -> Measured:
+    """Run a pipeline of nodes that last so many seconds; on hosts that start at once, unless others are given."""
     by_name = {f"n{index}": each * 1000 for index, each in enumerate(lasts)}
     service = Service(document(parents, **run), by_name.__getitem__, deployment)
+    if hosts:
+        service.batch.hosts = hosts
     gc.collect()
     gc.disable()  # what the simulated AWS keeps would count as the functions' garbage
     try:
@@ -47,4 +53,4 @@ def measure(parents: Parents, lasts: Sequence[float], deployment: Deployment, **
     path = critical_path(parents, lasts)
     assert service.ended is not None
     makespan = (service.ended - service.began) / 1000
-    return Measured(service, len(parents), makespan / path, makespan - path)
+    return Measured(service, len(parents), makespan / path, makespan - path, makespan)

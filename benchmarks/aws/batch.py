@@ -1,4 +1,4 @@
-"""AWS Batch in virtual time: what it accepts runs at once, as long as its node lasts, and succeeds."""
+"""AWS Batch in virtual time: what it accepts begins when its hosts let it, lasts as its node does, and succeeds."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from adapters.job_queue import BatchJobQueue
 from benchmarks.aws import figures
+from benchmarks.aws.hosts import Hosts, refusal
 from benchmarks.aws.time import Bucket, Timeline
 from tests.simulation.batch import Door, groups_of, nobody, units
 
@@ -25,9 +26,11 @@ class Work:
     job_id: str
     name: str
     index: int | None
+    accepted: float
     begun: float
     ends: float
     request: Mapping[str, Any]
+    refused: str | None = None  #: why its task never ran
 
     def detail(self, now: float) -> Json:
         """Return what DescribeJobs says of it, and its events too, with the fields that Batch documents."""
@@ -38,10 +41,9 @@ class Work:
             "jobName": self.name,
             "jobId": self.job_id,
             "jobQueue": f"arn:aws:batch:us-east-1:123456789012:job-queue/{self.request['jobQueue']}",
-            "status": "SUCCEEDED" if over else "RUNNING",
+            "status": self._status(now),
             "attempts": [],
-            "createdAt": int(self.begun),
-            "startedAt": int(self.begun),
+            "createdAt": int(self.accepted),
             "retryStrategy": self.request["retryStrategy"],
             "dependsOn": [],
             "jobDefinition": f"arn:aws:batch:us-east-1:123456789012:job-definition/{self.request['jobDefinition']}:1",
@@ -52,6 +54,10 @@ class Work:
         }
         if self.index is not None:
             detail["arrayProperties"] = {"index": self.index, "statusSummary": {}}
+        if self.refused:
+            return detail | {"stoppedAt": int(self.ends), "statusReason": self.refused}
+        if now >= self.begun:
+            detail["startedAt"] = int(self.begun)
         if over:
             end = int(self.ends)
             ended = {"containerInstanceArn": container["containerInstanceArn"], "taskArn": container["taskArn"]}
@@ -62,6 +68,11 @@ class Work:
             detail |= {"stoppedAt": end, "statusReason": _WHY}
             container["exitCode"] = 0
         return detail
+
+    def _status(self, now: float) -> str:
+        if now >= self.ends:
+            return "FAILED" if self.refused else "SUCCEEDED"
+        return "RUNNING" if now >= self.begun else "STARTING"
 
     def _container(self) -> Json:
         overrides = self.request["containerOverrides"]
@@ -102,6 +113,7 @@ class TimedBatch:
         ended: Callable[[Work], None],
     ) -> None:
         self.work: dict[str, Work] = {}
+        self.hosts = Hosts()
         self.meta = SimpleNamespace(region_name="us-east-1")
         self.throttled = 0
         self._accepted = 0
@@ -130,10 +142,15 @@ class TimedBatch:
 
     def _start(self, job_id: str, index: int | None, nodes: Sequence[str], request: Json) -> None:
         now = self._timeline.now
-        lasts = sum(map(self._lasts, nodes))
         name = job_id if index is None else f"{job_id}:{index}"
-        work = self.work[name] = Work(name, request["jobName"], index, now, now + lasts, request)
-        self._timeline.later(lasts, lambda: self._ended(work))
+        refused = refusal(request, name, index)
+        launched = self.hosts.launch(now)
+        begun = launched if refused else launched + self.hosts.start_ms
+        ends = begun if refused else begun + sum(map(self._lasts, nodes))
+        if not refused:
+            self.hosts.bill(launched, ends)
+        work = self.work[name] = Work(name, request["jobName"], index, now, begun, ends, request, refused)
+        self._timeline.later(ends - now, lambda: self._ended(work))
 
     def describe_job_queues(self, *, jobQueues: Sequence[str]) -> Json:  # noqa: N803
         """Describe queues: all are there, with a compute environment each."""

@@ -25,6 +25,17 @@ DESCRIBE_MS = Figure(100, "what Batch is asked for, answered", "assumed")
 LIST_MS = Figure(80, "a page of ListJobs, answered", "assumed")
 TERMINATE_MS = Figure(50, "TerminateJob, answered", "assumed")
 JOB_START_MS = Figure(0, "from SubmitJob to the job's start", "left out: it is the compute environment's, not ours")
+FARGATE_BURST = Figure(limits.FARGATE_BURST.most, limits.FARGATE_BURST.what, limits.FARGATE_BURST.source)
+FARGATE_LAUNCHES_A_SECOND = Figure(
+    limits.FARGATE_LAUNCHES_A_SECOND.most,
+    limits.FARGATE_LAUNCHES_A_SECOND.what,
+    limits.FARGATE_LAUNCHES_A_SECOND.source,
+)
+FARGATE_BILLED_SECONDS = Figure(
+    limits.FARGATE_BILLED_SECONDS.least,
+    "seconds that a Fargate task is billed at least",
+    limits.FARGATE_BILLED_SECONDS.source,
+)
 
 # EventBridge and SQS ---------------------------------------------------------------------------------------------
 DELIVERY_MS = Figure(50, "from a job's end to its message in the queue, median", "assumed below the P99")
