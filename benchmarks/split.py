@@ -14,7 +14,7 @@ from dag.slices import read_unit, slice_of
 from tests.simulation.graphs import document
 
 #: Slices and partitions; each partition takes a job about two seconds.
-SIZES = ((20, 3_000), (50, 3_000), (500, 30_000), (5_000, 300_000))
+SIZES = ((20, 3_000), (50, 3_000), (500, 30_000))
 _PARTS = Dataset("partitions.PartitionedDataset", "remote", versioned=False, partitions="kept")
 _AROUND = 60.0  #: seconds of the nodes before and after
 
