@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from .document import Resources
 from .errors import did_you_mean
 from .namespaces import in_namespace, prefixes
-from .problems import Problem
+from .problems import Problem, listed
 from .resources import KEYS
 
 
@@ -76,5 +76,12 @@ class Layers:
         for layer, names in known.items():
             for name in getattr(self, layer):
                 if name not in names:
-                    to_do = did_you_mean(name, names).strip() or "Remove it, or mend its name."
+                    to_do = _near(name, names) or "Remove it, or mend its name."
                     yield Problem(f"{where}.resources.{layer}", f"no {layer[:-1]} is named '{name}'.", to_do)
+
+
+def _near(name: str, names: Collection[str]) -> str:
+    """Suggest the nearest name, or those that are the same but for a namespace before it."""
+    whole = did_you_mean(name, names).strip()
+    within = [known for known in sorted(names) if known.rpartition(".")[2] == name.rpartition(".")[2]]
+    return whole if whole or not within else f"Did you mean {listed(within, limit=3)}?"

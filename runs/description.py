@@ -147,6 +147,7 @@ def _group(
         "nodes": list(group.nodes),
         **({"slice": {"number": group.part.number, "into": group.part.into}} if group.part else {}),
         "parents": list(group.parents),
+        "load_versions": dict(group.load_versions),
         "status": status,
         "attempt": mark.attempt,
         "job_id": (end and end.job_id) or (job.job_id if job else None),

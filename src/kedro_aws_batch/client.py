@@ -61,6 +61,8 @@ class GroupState:
     log_streams: tuple[str, ...] = ()
     #: None: Batch's own, as far as Batch has told.
     log_group: str | None = None
+    #: At which version its job loads a dataset, as far as the run pins it.
+    load_versions: Mapping[str, str] = field(default_factory=dict)
     #: Attempts that Batch made of its job before the one that the times are of: started_at, ended_at.
     batch_attempts: tuple[Mapping[str, Any], ...] = ()
     #: Earlier jobs of the group, which ran out of memory: attempt, job_id, started_at, ended_at, log_streams, ….

@@ -11,10 +11,9 @@ from __future__ import annotations
 import os
 import sys
 import time
-import traceback
 from pathlib import Path
 
-from kedro_aws_batch.container.failing import Whereabouts, at_the_project_s_own, failure_of
+from kedro_aws_batch.container.failing import Whereabouts, explain
 from kedro_aws_batch.container.payload import Payload, read_payload
 from kedro_aws_batch.container.usage import used
 from kedro_aws_batch.container.worker import run_apart
@@ -50,17 +49,9 @@ def _work(payload: Payload, began: float) -> int:
     except KedroAwsBatchError as error:
         return _told(error)
     except (Exception, SystemExit) as error:  # noqa: BLE001  (a node that calls sys.exit(0) has not done its work)
-        return _explained(error, at)
+        explain(error, at.node, Path.cwd())
+        return 1
     return 0
-
-
-def _explained(error: BaseException, at: Whereabouts) -> int:
-    """Print the traceback of what the project has raised, then in one line why the job failed."""
-    project = Path.cwd()
-    trace = at_the_project_s_own(error.__traceback__, project)
-    traceback.print_exception(type(error), error, trace)
-    print(failure_of(error, at.node, project), file=sys.stderr, flush=True)
-    return 1
 
 
 def _told(error: object, exit_code: int = 1) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 
 
 def counted(number: int, noun: str) -> str:
@@ -28,10 +28,20 @@ def one_line(text: str) -> str:
 
 
 def moment(at: int | None) -> str:
-    """Return a time as `2026-11-22 13:11:00 UTC`."""
+    """Return a time as `2026-11-22 13:11:00 UTC`, in the time zone of this machine."""
     if at is None:
         return ""
-    return datetime.fromtimestamp(at / 1000, timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return _here(at).strftime("%Y-%m-%d %H:%M:%S %Z")
+
+
+def zone(at: int | None) -> tuple[str, int]:
+    """Return what this machine's time zone is called at a moment, and by how many milliseconds it is ahead of UTC."""
+    here = _here(at or 0)
+    return here.strftime("%Z"), round((here.utcoffset() or timedelta()).total_seconds() * 1000)
+
+
+def _here(at: int) -> datetime:
+    return datetime.fromtimestamp(at / 1000, timezone.utc).astimezone()
 
 
 def lasting(seconds: float | None) -> str:

@@ -144,6 +144,12 @@ def test_a_failed_run_says_why_and_is_resumed_once_the_project_is_mended(make_pr
     (_, second) = json.loads(look(project, "status", "--json"))["groups"]
     (first_try,) = second["batch_attempts"]  # Batch tried it twice
     assert first_try["started_at"] < first_try["ended_at"] <= second["started_at"] < second["ended_at"]
+    before = stored(project)
+    replayed = look(project, "replay", "second")
+    assert replayed.splitlines()[-1] == f"Saved: .kedro_aws_batch/replay/{run_id}/second/final.pkl"
+    kept = project / f".kedro_aws_batch/replay/{run_id}/second/final.pkl"
+    assert pickle.loads(kept.read_bytes()) == 42  # noqa: S301
+    assert stored(project) == before
     resumed = run(project, f"--resume-from={run_id}")
     assert resumed.returncode == 0, resumed.stdout + resumed.stderr
     assert "0 files uploaded to the embedded S3 (0.0 MB), 1 already there" in resumed.stdout

@@ -59,6 +59,18 @@ def test_a_failure_says_why_and_from_where_to_go_on(there: Deployed) -> None:
     assert f"To resume it: kedro aws-batch resume {run_id}\n" in failed.stdout
     assert "Completed 1 out of 3 tasks\n" in failed.stdout
 
+    before = there.stored()
+    replayed = there.call("aws-batch", "replay", "second", "--pdb")
+    assert replayed.returncode == 1
+    assert "(Pdb)" in replayed.stdout
+    assert re.search(
+        r"^Replays 'second' of run \S+, where it FAILED: RuntimeError: it went wrong \(pipeline_registry.py:\d+\)$",
+        replayed.stderr,
+        re.MULTILINE,
+    )
+    assert 'Failed in "second": RuntimeError: it went wrong' in replayed.stderr
+    assert there.stored() == before
+
     there.aws.client("batch").update_job_queue(jobQueue=there.aws.job_queue, state="DISABLED")
     refused = there.call(*RUN)
     assert (refused.returncode, "Traceback" in refused.stdout + refused.stderr) == (1, False)

@@ -34,6 +34,19 @@ def test_the_critical_path_of_a_run_that_goes_on_leads_to_what_is_expected_to_en
     assert critical_path(runs.going_on()) == [0, 1]
 
 
+def test_a_run_that_failed_hung_on_no_job_that_was_cancelled_because_of_it() -> None:
+    ends = {"submitted_at": START, "started_at": START}
+    groups = [
+        runs.group(0, ended_at=START + 1000, **ends),
+        runs.group(1, 0, status="FAILED", ended_at=START + 2000, **ends),
+        runs.group(2, 0, status="CANCELLED", ended_at=START + 9000, **ends),
+        runs.group(3, ended_at=START + 5000, **ends),
+    ]
+    assert critical_path(runs.run(groups, status="FAILED")) == [0, 1]
+    assert critical_path(runs.run(groups, status="FAILED", on_failure="drain")) == [3]
+    assert critical_path(runs.run(groups, status="CANCELLED")) == [0, 2]
+
+
 def test_a_run_of_which_nothing_ended_has_no_critical_path() -> None:
     assert critical_path(runs.run([runs.group(0, status="SKIPPED", **runs.NEVER)])) == []
 

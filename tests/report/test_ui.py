@@ -281,3 +281,12 @@ def test_what_others_wrote_is_escaped_in_the_list_too(entered: FlaskClient, func
     for path in (f"{ROOT}/", RUN):
         answer = entered.get(path, **HERE)
         assert (answer.status_code, runs.SCRIPT in answer.text, runs.IMAGE in answer.text) == (200, False, False)
+
+
+def test_the_log_of_a_local_job_is_shown_as_text_where_it_is_kept(client: FlaskClient, source: Source) -> None:
+    source.log = lambda state, index: f"{state.run_id} {index}\x1b[2J\n" if index == 1 else None
+    assert client.get(f"{RUN}/logs/1", **HERE).status_code == 403
+    client.get(f"{ROOT}/?key={KEY}", **HERE)
+    shown = client.get(f"{RUN}/logs/1", **HERE)
+    assert (shown.text, shown.mimetype) == (f"{GOING.run_id} 1\n", "text/plain")
+    assert client.get(f"{RUN}/logs/2", **HERE).text == "No log of it is kept here.\n"

@@ -23,6 +23,7 @@ def test_a_group_is_described_with_its_job_its_times_and_its_end() -> None:
         "index": 0,
         "nodes": ["n0"],
         "parents": [],
+        "load_versions": {},
         "status": "FAILED",
         "attempt": 0,
         "job_id": job.job_id,

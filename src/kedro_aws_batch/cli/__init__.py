@@ -19,6 +19,7 @@ COMMANDS = {
     "status": "Show a run: its jobs, what they do, and why they failed.",
     "list": "List runs, newest first.",
     "logs": "Show what the jobs of a run, or of one node, have printed.",
+    "replay": "Run one node of a run here, on what that run loaded, to see why it failed.",
     "report": "Write a run's report: its timeline, jobs, failures and cost in one HTML file.",
     "viz": "Show a run in Kedro-Viz: each node's status, duration and error.",
     "ui": "Show runs on a page of this machine, live, with buttons to cancel and resume.",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+from collections.abc import Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -12,8 +14,14 @@ from kedro_aws_batch.errors import KedroAwsBatchError
 from kedro_aws_batch.graph.problems import listing
 from kedro_aws_batch.quiet import stdout_kept_clean
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+#: What to do where the disk refuses something: none of it is the plugin's fault.
+OF_THE_DISK: Mapping[int, str] = {
+    errno.ENOSPC: "Make room, then call the command again.",
+    errno.EDQUOT: "Make room within your quota, then call the command again.",
+    errno.EROFS: "Call the command where you may write, in a copy of the project, say.",
+    errno.EACCES: "Mend the rights of the file or of its folder.",
+    errno.EPERM: "Mend the rights of the file or of its folder.",
+}
 
 
 class LateCommand(click.Command):
@@ -64,3 +72,13 @@ class LateGroup(click.Group):
         except (KedroAwsBatchError, DagError) as error:
             problems = error.problems if isinstance(error, InvalidRequestError) else ()
             raise click.ClickException(listing(problems) if problems else str(error)) from error
+        except OSError as error:
+            if error.errno not in OF_THE_DISK:
+                raise
+            raise click.ClickException(_about_the_disk(error)) from error
+
+
+def _about_the_disk(error: OSError) -> str:
+    """Return what keeps something from being written, and what to do about it."""
+    what = f"'{error.filename}' can't be written or read" if error.filename else "A file can't be written"
+    return f"{what}: {error.strerror}. {OF_THE_DISK[error.errno or 0]}"

@@ -57,7 +57,7 @@ def print_logs(where: Where, run: str | None, wanted: LogOptions) -> None:
     runs = runs_of(where)
     run_id = find_run(runs, run)
     state = runs.describe_run(run_id)
-    groups = _groups(state, wanted.node, wanted.slice)
+    groups = groups_of(state, wanted.node, wanted.slice)
     logs = client_of(where, run_id, "logs")
     if logs is None:
         _show_files(run_id, groups, wanted)
@@ -71,14 +71,14 @@ def print_logs(where: Where, run: str | None, wanted: LogOptions) -> None:
         if not where.local or error.type != "Unreachable":
             raise
         # The local run has ended, and its AWS with it: what was not read of it yet is in the files that it left.
-        _show_files(run_id, _groups(runs.describe_run(run_id), wanted.node, wanted.slice), wanted, reader.read)
+        _show_files(run_id, groups_of(runs.describe_run(run_id), wanted.node, wanted.slice), wanted, reader.read)
 
 
 def _show(runs: Runs, state: RunState, reader: LogReader, wanted: LogOptions) -> None:
     """Print what there is, and with `follow` what comes, until the run has ended."""
     silent, said = True, None
     while True:
-        groups = _groups(state, wanted.node, wanted.slice)
+        groups = groups_of(state, wanted.node, wanted.slice)
         lines = reader.lines(groups, wanted.start)
         _print(lines, groups, wanted.as_json)
         silent = silent and not lines
@@ -104,7 +104,7 @@ def _nothing(groups: Sequence[GroupState], wanted: LogOptions) -> str:
     return f"No log yet: {what}.{' Waiting for it…' if wanted.follow else ''}"
 
 
-def _groups(state: RunState, node: str | None, part: int | None = None) -> list[GroupState]:
+def groups_of(state: RunState, node: str | None, part: int | None = None) -> list[GroupState]:
     """Return the jobs of a node, or of one slice of it, or of the whole run."""
     found = list(state.groups) if node is None else _of_node(state, node)
     if part is None:

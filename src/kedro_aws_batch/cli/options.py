@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import functools
+import os
+import time
 from dataclasses import dataclass, fields
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from kedro_aws_batch._service.dag.status import OnFailure
 from kedro_aws_batch.graph.problems import require_none
@@ -81,8 +85,16 @@ def where_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def run_argument() -> Decorator:
-    """Return the argument RUN."""
-    return click.argument("run", required=False)
+    """Return the argument RUN, which the tab key completes."""
+    return click.argument("run", required=False, shell_complete=_run_ids)
+
+
+def _run_ids(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the runs that there are, for the tab key; none where they can't be asked for."""
+    completing = import_module("kedro_aws_batch.cli.completing")  # only for the tab key, as `late` imports what is done
+    given = {one.name: ctx.params.get(one.name) for one in fields(Where)}
+    where = Where(bool(given["local"]), given["environment"] or "aws_batch", given["conf_source"], given["service"])
+    return [CompletionItem(run_id, help=about) for run_id, about in completing.runs_for_completion(where, incomplete)]
 
 
 def environment_option() -> Decorator:
@@ -134,6 +146,18 @@ def json_option(text: str = "As JSON, for programs.") -> Decorator:
 def max_workers_option() -> Decorator:
     """Return the option --max-workers."""
     return click.option("--max-workers", type=click.IntRange(min=1), help="The most jobs in flight at once.")
+
+
+def utc_option() -> Decorator:
+    """Return the option --utc, which has this process tell times in UTC and not in the machine's zone."""
+
+    def in_utc(_ctx: click.Context, _param: click.Parameter, wanted: bool) -> None:
+        if wanted:
+            os.environ["TZ"] = "UTC"
+            time.tzset()
+
+    text = "Tell times in UTC, and not in this machine's time zone."
+    return click.option("--utc", is_flag=True, expose_value=False, callback=in_utc, help=text)
 
 
 def description_option() -> Decorator:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import socket
 import tempfile
 from contextlib import contextmanager, nullcontext
 from html import escape
@@ -10,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kedro_aws_batch.errors import ProjectError
+from kedro_aws_batch.errors import KedroAwsBatchError, ProjectError
 from kedro_aws_batch.files import PRIVATE, write_atomically
+from kedro_aws_batch.kept.logs import log_file
 from kedro_aws_batch.kept.place import folder
 from kedro_aws_batch.launch.runs import LocalRuns
 from kedro_aws_batch.report.content import About, content
@@ -32,7 +35,7 @@ except ImportError as error:
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kedro_aws_batch.client import RunState
+    from kedro_aws_batch.client import GroupState, RunState
 
     from .options import Where
 
@@ -47,8 +50,10 @@ class Quiet(WSGIRequestHandler):
 def serve(where: Where, port: int, browser: bool) -> None:
     """Serve the page until Ctrl-C."""
     entrance, source = Entrance(), _source(where)
-    server = make_server("127.0.0.1", port, create_app(source, entrance), threaded=True, request_handler=Quiet)
-    origin = f"http://127.0.0.1:{server.server_port}"
+    listening = listen(port)
+    app, own_port = create_app(source, entrance), listening.getsockname()[1]
+    server = make_server("127.0.0.1", own_port, app, threaded=True, request_handler=Quiet, fd=listening.detach())
+    origin = f"http://127.0.0.1:{own_port}"
     click.echo(f"Runs: {entrance.address(origin)}\nCtrl-C ends this page; runs go on.")
     try:
         with opened(entrance.address_for_once(origin), _folder()) if browser else nullcontext():
@@ -57,6 +62,22 @@ def serve(where: Where, port: int, browser: bool) -> None:
         click.echo("")
     finally:
         server.server_close()
+
+
+def listen(port: int) -> socket.socket:
+    """Return a socket that listens on this machine's port, or on one that is free for 0."""
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(("127.0.0.1", port))
+        listening.listen(128)
+    except OSError as error:
+        listening.close()
+        why = "is taken by another program" if error.errno == errno.EADDRINUSE else f"can't be used: {error.strerror}"
+        raise KedroAwsBatchError(
+            f"Port {port} {why}. Leave out --port, and one that is free is taken, or give another."
+        ) from error
+    return listening
 
 
 @contextmanager
@@ -83,6 +104,11 @@ def _folder() -> Path | None:
     return place
 
 
+def _page_of_log(group: GroupState) -> str | None:
+    """Return where the page has a local job's log, as seen from the report."""
+    return f"logs/{group.index}" if group.log_stream else None
+
+
 def _source(where: Where) -> Source:
     prices = read_project_prices(where)
     if where.local:
@@ -91,9 +117,13 @@ def _source(where: Where) -> Source:
         def local_report(state: RunState) -> str:
             place = folder(project) / "logs" / state.run_id
             measured = read_files(place, state.groups) if place.is_dir() else None
-            return render(content(state, prices, lambda _: None, About(REMARK, live=True, measured=measured)))
+            return render(content(state, prices, _page_of_log, About(REMARK, live=True, measured=measured)))
 
-        return Source(lambda: LocalRuns(project), local_report, where.commands)
+        def log(state: RunState, index: int) -> str | None:
+            file = next((log_file(project, state.run_id, one) for one in state.groups if one.index == index), None)
+            return file.read_text(encoding="utf-8") if file is not None and file.is_file() else None
+
+        return Source(lambda: LocalRuns(project), local_report, where.commands, log)
     service, log_link = runs_of(where), console_links()
 
     def report(state: RunState) -> str:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import re
+import sys
+import traceback
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,6 +57,12 @@ def failure_of(error: BaseException, node: str | None, project: Path) -> Failure
     name = type(error).__qualname__
     place = _place(error.__traceback__, project)
     return Failure(f"{name}{f': {said}' if said else ''}{f' ({place})' if place else ''}", node)
+
+
+def explain(error: BaseException, node: str | None, project: Path) -> None:
+    """Print the traceback of what a project has raised, then in one line why its job failed."""
+    traceback.print_exception(type(error), error, at_the_project_s_own(error.__traceback__, project))
+    print(failure_of(error, node, project), file=sys.stderr, flush=True)
 
 
 def read_failure(lines: Iterable[str]) -> Failure | None:

@@ -37,8 +37,11 @@ if TYPE_CHECKING:
     from .payload import Payload
 
 
-def run_payload(project: Path, payload: Payload, at: Whereabouts) -> None:
-    """Run a payload's nodes in a bootstrapped project, with all hooks, as `kedro run` would, and tell where it is."""
+def run_payload(project: Path, payload: Payload, at: Whereabouts, *more: object) -> None:
+    """Run a payload's nodes in a bootstrapped project, with all hooks, as `kedro run` would, and tell where it is.
+
+    `more` are hooks that go before all others.
+    """
     save_as(payload.run_id)
     load_as_of(payload.run_id)
     if payload.again:
@@ -53,7 +56,7 @@ def run_payload(project: Path, payload: Payload, at: Whereabouts) -> None:
         create["conf_source"] = payload.conf_source if remote else str(project / payload.conf_source)
     with session_class(base, payload.run_id).create(**create) as session:
         runner = SliceRunner(payload.part) if payload.part else SequentialRunner()
-        for hooks in (pins, nodes, Following(at), *([runner] if payload.part else [])):
+        for hooks in (pins, nodes, Following(at), *([runner] if payload.part else []), *more):
             session._hook_manager.register(hooks)  # noqa: SLF001  (there is no public door)
         try:
             session.run(

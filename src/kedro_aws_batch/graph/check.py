@@ -21,6 +21,7 @@ from kedro_aws_batch._service.dag.reach import steers
 from .config import NO_BUCKET, place
 from .datasets import entry
 from .entries import local_credentials, one_place_under_two_names, unreachable
+from .params import unread
 from .places import MEMORY
 from .project import base_parameters
 
@@ -54,6 +55,7 @@ def check(project: Project, compiled: Compiled, given: Mapping[str, Any] | None 
         *_free_inputs_in_memory(project, compiled),
         *_unusable_types(project, compiled),
         *_parameters_that_lose_their_neighbours(project, given),
+        *unread(project, compiled, given or {}),
     ]
     return sorted(dict.fromkeys(found), key=lambda problem: problem.warning)
 

@@ -123,6 +123,15 @@ def _causes(project: Path, logs: Any) -> Causes:
     return local_causes(project, lambda group: end_of_log(logs, group, LINES)[0])
 
 
+@contextmanager
+def kept_data(run: LocalRun) -> Iterator[None]:
+    """Let datasets of this process be those that local runs have left. What is changed of them meanwhile isn't kept."""
+    with in_progress(run.project.path) as command, _embedded_aws(run, command) as aws:
+        State(run.project.path, aws.storage, command.name).load()
+        with _environment(aws.environment):
+            yield
+
+
 def _live(aws: EmbeddedAws) -> Live:
     return Live(
         endpoint_url=aws.endpoint_url,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kedro_aws_batch.estimate import words_left
 from kedro_aws_batch.show.slices import status_of, told
-from kedro_aws_batch.wording import counted, lasting, moment, money, plain
+from kedro_aws_batch.wording import counted, lasting, moment, money, plain, zone
 
 from .rows import COLUMNS, Cell, FigureColumn, Row, hover
 from .timeline import IN_FLIGHT, Line, Span, lines
@@ -154,12 +154,18 @@ class Content:
         moving = not self.state.ended or any(row.group.status in IN_FLIGHT for row in self.rows)
         return moment(self.state.now) if moving else ""
 
+    @property
+    def zone(self) -> str:
+        """Return the time zone in which times are told."""
+        return zone(self.state.created_at)[0]
+
     def chart(self) -> dict[str, Any]:
         """Return what the timeline draws. Plotly reads its texts as HTML: they are escaped here, and only here."""
         ends = [row.line.end for row in self.rows if row.line.end is not None]
         start = min([row.line.spans[0].start for row in self.rows if row.line.spans], default=None)
         begin = self.state.created_at if self.state.created_at is not None else start
         return {
+            "ahead": zone(begin)[1],
             "start": begin,
             "end": max([self.state.ended_at or 0, *ends], default=None) or begin,
             "rows": list(self._bars()),

@@ -1,6 +1,13 @@
 "use strict";
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
+  // Plotly tells times in UTC: they are put ahead by as much as the zone in which they are to be told.
+  const ahead = (span) => span && span.map((at) => at + data.ahead);
+  for (const one of data.rows) {
+    for (const part of ["waiting", "starting", "running"]) one[part] = ahead(one[part]);
+    one.tries = one.tries.map(ahead);
+  }
+  if (data.start !== null) [data.start, data.end] = ahead([data.start, data.end]);
   const $ = (id) => document.getElementById(id);
   const body = document.querySelector("tbody");
   const rows = [...body.rows];

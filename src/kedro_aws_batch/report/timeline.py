@@ -77,16 +77,29 @@ def lines(state: RunState) -> list[Line]:
 def critical_path(state: RunState) -> list[int]:
     """Return the groups that the end hung on, first to last: from the last to end, always the parent that ended last.
 
-    In a run that goes on, the last is the one expected to end last of those in flight.
+    In a run that goes on, the last is the one expected to end last of those in flight. A run that failed hung on no job
+    that was cancelled because of it; one that was aborted, on its first failure.
     """
     by_index = {group.index: group for group in state.groups}
     ends = {group.index: end for group in state.groups if (end := _expected_end(group, state)) is not None}
-    if not ends:
+    last = _last(state, ends)
+    if last is None:
         return []
-    path = [max(ends, key=lambda index: (ends[index], -index))]
+    path = [last]
     while parents := [index for index in by_index[path[-1]].parents if index in ends]:
         path.append(max(parents, key=lambda index: (ends[index], -index)))
     return path[::-1]
+
+
+def _last(state: RunState, ends: Mapping[int, int]) -> int | None:
+    """Return the group with which a run ended, or is expected to; None where nothing has begun."""
+    status = {group.index: group.status for group in state.groups}
+    failed = [index for index in ends if status[index] == "FAILED"]
+    if state.status == "FAILED" and failed:
+        if state.on_failure in (None, "abort"):
+            return min(failed, key=lambda index: (ends[index], index))
+        ends = {index: end for index, end in ends.items() if status[index] != "CANCELLED"}
+    return max(ends, key=lambda index: (ends[index], -index), default=None)
 
 
 def _expected_end(group: GroupState, state: RunState) -> int | None:

@@ -46,6 +46,8 @@ class Source:
     #: Returns a run's report.
     render: Callable[[RunState], str]
     commands: Commands
+    #: Returns what a job of a run has printed, as far as it is kept here; None where it isn't.
+    log: Callable[[RunState, int], str | None] = lambda _state, _index: None
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _known: dict[str, _Known] = field(default_factory=dict)
 
@@ -142,6 +144,11 @@ def _pages(source: Source, entrance: Entrance) -> Blueprint:
     @pages.get("/runs/<run_id>/report")
     def report(run_id: str) -> str:
         return source.render(source.state(run_id))
+
+    @pages.get("/runs/<run_id>/logs/<int:index>")
+    def log(run_id: str, index: int) -> Response:
+        text = source.log(source.state(run_id), index)
+        return Response("No log of it is kept here.\n" if text is None else plain(text), mimetype="text/plain")
 
     @pages.post("/runs/<run_id>/cancel")
     def cancel(run_id: str) -> AnyResponse:

@@ -9,7 +9,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from kedro_aws_batch.cli.logs import NoSuchNodeError, _groups, _prefixes, _with_prefix
+from kedro_aws_batch.cli.logs import NoSuchNodeError, _prefixes, _with_prefix, groups_of
 from kedro_aws_batch.client import GroupState, RunState
 from kedro_aws_batch.errors import ServiceError
 from kedro_aws_batch.show.logs import LogReader, streams_of
@@ -136,15 +136,15 @@ def test_a_node_meant_without_its_namespace_is_suggested() -> None:
     )
     state = RunState("r", "SUCCEEDED", 3, 3, groups)
     with pytest.raises(NoSuchNodeError, match=r"has no node 'trian'. Did you mean 'a.train', 'b.train'\?"):
-        _groups(state, "trian")
+        groups_of(state, "trian")
 
 
 def test_a_slice_s_job_is_found_by_its_number_and_one_that_is_not_there_is_refused() -> None:
     slices = [GroupState(one, ("clean",), "RUNNING", slice={"number": one, "into": 3}) for one in (1, 2, 3)]
     state = RunState("r", "RUNNING", 4, 2, (GroupState(0, ("make",), "SUCCEEDED"), *slices))
-    assert _groups(state, "clean", 2) == _groups(state, None, 2) == [slices[1]]
-    assert _groups(state, "clean") == slices
+    assert groups_of(state, "clean", 2) == groups_of(state, None, 2) == [slices[1]]
+    assert groups_of(state, "clean") == slices
     with pytest.raises(NoSuchNodeError, match=r"Node 'clean' has slices 1 to 3 in run r: there is no slice 4."):
-        _groups(state, "clean", 4)
+        groups_of(state, "clean", 4)
     with pytest.raises(NoSuchNodeError, match=r"Node 'make' isn't split in run r: there is no slice 1."):
-        _groups(state, "make", 1)
+        groups_of(state, "make", 1)

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from kedro_aws_batch.cli.late import LateCommand
-from kedro_aws_batch.cli.options import Where, run_argument, where_options
+from kedro_aws_batch.cli.options import Where, run_argument, utc_option, where_options
 
 
 @click.command("report", cls=LateCommand)
@@ -25,6 +25,7 @@ from kedro_aws_batch.cli.options import Where, run_argument, where_options
     show_default=True,
     help="Whether to read at the end of each job's log what it used: a call of GetLogEvents for each.",
 )
+@utc_option()
 @where_options
 def command(where: Where, run: str | None, output: Path | None, price_file: Path | None, usage: bool) -> None:
     """Write a run's report: one HTML file with its timeline, its jobs, why they failed and what they cost.

@@ -5,12 +5,13 @@ from __future__ import annotations
 import click
 
 from kedro_aws_batch.cli.late import LateCommand
-from kedro_aws_batch.cli.options import Where, where_options
+from kedro_aws_batch.cli.options import Where, utc_option, where_options
 
 
 @click.command("ui", cls=LateCommand)
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="The port to listen on; else one that is free.")
 @click.option("--browser/--no-browser", default=True, help="Whether to open it.")
+@utc_option()
 @where_options
 def command(where: Where, port: int, browser: bool) -> None:
     """Show runs on a page of this machine: their list, the live report of one, buttons to cancel and resume it.

@@ -1,0 +1,46 @@
+"""`kedro aws-batch replay`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+
+from kedro_aws_batch.cli.late import LateCommand
+from kedro_aws_batch.cli.options import Where, where_options
+
+
+@click.command("replay", cls=LateCommand)
+@click.argument("run", required=False)
+@click.argument("node", required=False)
+@click.option("--pdb", "debug", is_flag=True, help="Where it fails, open Python's debugger.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    help="Where what it saves goes. [default: .kedro_aws_batch/replay/<run>/<node>]",
+)
+@where_options
+def command(where: Where, run: str | None, node: str | None, output: Path | None, debug: bool) -> None:
+    """Run one node of a run here, on what that run loaded, to see why it failed or whether it would now.
+
+    RUN is a run's id, or as much of its beginning as only one has; left out, the latest run. NODE is a node's name.
+    The code is the one here. It gets the parameters of that run, and the versions of datasets that its job had; what
+    has no versions is loaded as it is now. What it saves goes into a folder, and changes nothing of the run. Nodes
+    that passed it data in memory run before it.
+
+    \b
+    Examples:
+      kedro aws-batch replay train_model_node --pdb
+      kedro aws-batch replay 2026-11-22T13.11 train_model_node
+      kedro aws-batch replay train_model_node --local --output=tried
+    """
+    from kedro_aws_batch.cli.replay import replay
+
+    if run is not None and node is None and not re.match(r"\d{4}-", run):  # one word that is no run's id
+        run, node = None, run
+    if node is None:
+        raise click.UsageError("Say which node: kedro aws-batch replay [RUN] NODE")
+    raise SystemExit(replay(where, run, node, output, debug))

@@ -1,0 +1,86 @@
+"""Keeps what nodes save apart: in files of a folder, whatever the catalog says."""
+
+from __future__ import annotations
+
+import pickle  # of what this process has made alone  # nosec B403
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kedro.framework.hooks import hook_impl
+from kedro.io import AbstractDataset
+
+from kedro_aws_batch.graph.datasets import entry
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kedro.pipeline import Pipeline
+
+#: The keys by which datasets are told where their data is.
+_PATHS = ("filepath", "path")
+#: What is true of where data really is, and of no file here.
+_OF_ELSEWHERE = ("versioned", "version", "credentials", "storage_options", "metadata")
+_OPENING = ("open_args_load", "open_args_save")
+
+
+@dataclass
+class Aside:
+    """The hook that has the outputs of a pipeline saved in a folder."""
+
+    folder: Path
+    #: The outputs that a node of the pipeline hands to another in memory.
+    passed: frozenset[str] = frozenset()
+    #: What was not kept, and why.
+    lost: list[str] = field(default_factory=list)
+
+    @hook_impl(tryfirst=True)
+    def before_pipeline_run(self, pipeline: Pipeline, catalog: Any) -> None:
+        """Put datasets of the folder in the place of the catalog's, before any of those is made."""
+        for name in sorted(pipeline.all_outputs() - self.passed):
+            catalog[name] = self._dataset(catalog, name)
+
+    def _dataset(self, catalog: Any, name: str) -> Any:
+        made = name in getattr(catalog, "_datasets", {})  # by a hook: how is not known
+        config = {} if made else entry(catalog, name)
+        key = next((key for key in _PATHS if isinstance(config.get(key), str)), None)
+        if key is None:
+            return Pickled(self.folder / f"{_file_name(name)}.pkl", self.lost)
+        suffixes = "".join(Path(config[key].rpartition("/")[2]).suffixes[-2:])
+        return AbstractDataset.from_config(name, _here(config, key, self.folder / f"{_file_name(name)}{suffixes}"))
+
+
+class Pickled(AbstractDataset[Any, Any]):
+    """Data of which no file is known: pickled if it can be, and else not kept."""
+
+    def __init__(self, file: Path, lost: list[str]) -> None:
+        self._file, self._lost = file, lost
+
+    def load(self) -> Any:
+        """Return what was saved."""
+        return pickle.loads(self._file.read_bytes())  # noqa: S301 - this process wrote it  # nosec B301
+
+    def save(self, data: Any) -> None:
+        """Save data, or note that it can't be."""
+        try:
+            content = pickle.dumps(data)
+        except Exception as error:  # noqa: BLE001  (objects may do anything when they are pickled)
+            self._lost.append(f"{self._file.stem}, which can't be pickled: {error}")
+            return
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        self._file.write_bytes(content)
+
+    def _describe(self) -> dict[str, Any]:
+        return {"file": str(self._file)}
+
+
+def _here(config: Mapping[str, Any], key: str, file: Path) -> dict[str, Any]:
+    """Return an entry whose data is in a file here."""
+    kept = {name: value for name, value in config.items() if name not in _OF_ELSEWHERE}
+    opening = {name: value for name, value in (config.get("fs_args") or {}).items() if name in _OPENING}
+    return {**kept, **({"fs_args": opening} if "fs_args" in config else {}), key: str(file)}
+
+
+def _file_name(dataset: str) -> str:
+    return re.sub(r"[^\w.-]+", "-", dataset)

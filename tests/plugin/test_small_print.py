@@ -1,0 +1,128 @@
+"""What stands in the way of a command that is typed: a name, a port, a folder, a disk; and what the tab key offers."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import time
+from typing import TYPE_CHECKING
+
+import click
+import pytest
+from click.shell_completion import ShellComplete
+
+from kedro_aws_batch.cli import aws_batch
+from kedro_aws_batch.cli.late import LateGroup
+from kedro_aws_batch.cli.ui import listen
+from kedro_aws_batch.client import RunState
+from kedro_aws_batch.errors import KedroAwsBatchError
+from kedro_aws_batch.kept.runs import save_run
+from kedro_aws_batch.wording import moment, zone
+
+from .commands import call
+from .project import REMOTE_CHAIN, Sources
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    Make = Callable[[Sources], Path]
+
+AT = 1_795_353_060_000  # 2026-11-22T13:11:00Z
+UNREAD = "is in no parameters of the project, and nothing reads it."
+RUNS = ("2026-11-21T00.00.00.000Z", "2026-11-22T13.11.00.123Z")
+
+
+@pytest.fixture
+def project(make_project: Make, monkeypatch: pytest.MonkeyPatch) -> Path:
+    made = make_project(Sources(catalog=REMOTE_CHAIN, parameters={"model": {"rate": 1}, "way": "on"}))
+    monkeypatch.chdir(made)
+    return made
+
+
+@pytest.fixture
+def cairo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "XYZ-2")  # two hours ahead
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.parametrize(
+    ("given", "warned"),
+    [
+        ("modle.rate=2", f"'modle.rate': {UNREAD} Did you mean 'model.rate'?"),
+        ("model.rat=2", f"'model.rat': {UNREAD} Did you mean 'model.rate'?"),
+        ("nosuch=1", f"'nosuch': {UNREAD}"),
+        ("way=off", ""),
+        ("model.rate=2", ""),
+    ],
+)
+@pytest.mark.usefixtures("project")
+def test_a_parameter_that_nothing_reads_is_told_of(given: str, warned: str) -> None:
+    result = call("run", "--dry-run", f"--params={given}")
+    lines = [line for line in result.stderr.splitlines() if "--params" in line]
+    assert (result.exit_code, lines) == (0, [f"Warning: --params: {warned}"] if warned else [])
+
+
+def test_a_report_into_a_folder_that_is_not_there_is_refused_before_anything_is_read(tmp_path: Path) -> None:
+    result = call("report", "--local", f"--output={tmp_path}/nosuch/report.html")
+    said = f"Error: There is no folder '{tmp_path}/nosuch' to write the report into. Make it first.\n"
+    assert (result.exit_code, result.stderr, list(tmp_path.iterdir())) == (1, said, [])
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (errno.ENOSPC, "No space left on device. Make room, then call the command again."),
+        (errno.EROFS, "Read-only file system. Call the command where you may write, in a copy of the project, say."),
+        (errno.EACCES, "Permission denied. Mend the rights of the file or of its folder."),
+    ],
+)
+def test_what_the_disk_refuses_is_a_sentence(number: int, said: str) -> None:
+    class Refused(LateGroup):
+        def get_command(self, _: click.Context, cmd_name: str) -> click.Command:
+            def refuse() -> None:
+                raise OSError(number, os.strerror(number), "/x")
+
+            return click.Command(cmd_name, callback=refuse)
+
+    group = Refused("g")
+    group.helps = {"write": ""}
+    with pytest.raises(click.ClickException) as caught:
+        group.main(["write"], standalone_mode=False)
+    assert caught.value.message == f"'/x' can't be written or read: {said}"
+
+
+def test_a_port_that_is_taken_is_a_sentence_and_a_free_one_is_listened_on() -> None:
+    with listen(0) as taken:
+        port = taken.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port)), pytest.raises(KedroAwsBatchError) as refused:
+            listen(port)
+    assert str(refused.value) == (
+        f"Port {port} is taken by another program. Leave out --port, and one that is free is taken, or give another."
+    )
+
+
+@pytest.mark.usefixtures("cairo")
+def test_times_are_this_machine_s_with_its_zone_and_utc_where_that_is_wanted(project: Path) -> None:
+    save_run(project, RunState(RUNS[1], "SUCCEEDED", 0, 0, created_at=AT, ended_at=AT + 5000, settled=True))
+    assert (moment(AT), zone(AT)) == ("2026-11-22 15:11:00 XYZ", ("XYZ", 7_200_000))
+    for words, said in (((), "2026-11-22 15:11:00 XYZ to 15:11:05 XYZ"), (("--utc",), "2026-11-22 13:11:00 UTC to")):
+        assert call("report", "--local", "--output=report.html", *words).exit_code == 0
+        assert said in (project / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_tab_key_offers_the_runs_there_are(project: Path) -> None:
+    for run_id in RUNS:
+        save_run(project, RunState(run_id, "SUCCEEDED", 0, 0, settled=True))
+
+    def offered(*words: str) -> list[str]:
+        completing = ShellComplete(aws_batch, {}, "kedro", "_KEDRO_COMPLETE")
+        return [item.value for item in completing.get_completions(list(words[:-1]), words[-1])]
+
+    assert offered("status", "--local", "2026") == [RUNS[1], RUNS[0]]
+    assert offered("resume", "--local", "2026-11-22") == [RUNS[1]]
+    assert offered("status", "--local", "1999") == []
