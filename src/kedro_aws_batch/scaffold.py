@@ -11,28 +11,26 @@ from typing import TYPE_CHECKING, Any
 
 import botocore.session
 import yaml
+from kedro.framework.project import settings
 
-from kedro_aws_batch._service.dag.problems import listed
+from kedro_aws_batch.graph import ENVIRONMENT
 from kedro_aws_batch.graph.compile import project_name
-from kedro_aws_batch.graph.datasets import of_config
-from kedro_aws_batch.graph.places import LOCAL, PATH_KEYS
+from kedro_aws_batch.graph.project import base_environment
 from kedro_aws_batch.package.image import WHEEL, plugin
 
-from .errors import KedroAwsBatchError, ProjectError
 from .files import write_atomically
+from .moving import move
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from kedro_aws_batch.package.image import Plugin
+
+    from .moving import Moved
 
 TEMPLATES = Path(__file__).parent / "templates"
 #: Of a new service: the part of its functions' names that says which deployment of it they are.
 STAGE = "dev"
-
-
-class FilesExistError(KedroAwsBatchError):
-    """Files would be overwritten."""
 
 
 @dataclass(frozen=True)
@@ -40,26 +38,34 @@ class Scaffold:
     """The files to write, by their paths within the project."""
 
     files: Mapping[str, str]
-    #: Datasets that moved from this machine to S3.
-    moved: tuple[str, ...]
+    #: The datasets that lay on this machine.
+    moved: Moved
+    #: The stage that the environment is deployed as.
+    stage: str = STAGE
 
 
 def scaffold(project: Path, package: str, environment: str, bucket: str, plugin_from: str = WHEEL) -> Scaffold:
-    """Return the files for a project: its catalog is the base's, with the local files on S3."""
-    catalog, moved = _catalog(project, bucket)
+    """Return the files for a bootstrapped project: its catalog is the base's, with the local files on S3.
+
+    Each environment is a stage of its own, with a queue, a definition and functions of its own.
+    """
+    moved = move(project / settings.CONF_SOURCE / base_environment(), bucket)
+    stage = _stage(environment)
     name = project_name(package)
     service_name = _service_name(name)
     values = {
         "project": name,
-        "service": f"{service_name}-{STAGE}",
+        "names": name if stage == STAGE else f"{name}_{stage}",
+        "service": f"{service_name}-{stage}",
         "service_name": service_name,
-        "stage": STAGE,
+        "stage": stage,
         "region": _region(),
         "python": f"{sys.version_info.major}.{sys.version_info.minor}",
         "requirements": _requirements(project, plugin(plugin_from)),
     }
     files = {
-        f"conf/{environment}/catalog.yml": catalog,
+        f"conf/{environment}/catalog.yml": _catalog(moved.entries),
+        **({f"conf/{environment}/globals.yml": _globals(moved.globals)} if moved.globals else {}),
         f"conf/{environment}/parameters.yml": _filled("parameters.yml", values),
         f"conf/{environment}/schedules.yml": _filled("schedules.yml", values),
         "serverless.yml": _filled("serverless.yml", values),
@@ -67,7 +73,25 @@ def scaffold(project: Path, package: str, environment: str, bucket: str, plugin_
         "Dockerfile": _filled("Dockerfile", values),
         ".dockerignore": _filled("dockerignore", values),
     }
-    return Scaffold(files, moved)
+    return Scaffold(files, moved, stage)
+
+
+def _stage(environment: str) -> str:
+    """Return the stage of an environment: its name, of which a stage takes letters and digits."""
+    return STAGE if environment == ENVIRONMENT else re.sub(r"[^a-z0-9]", "", environment.lower()) or STAGE
+
+
+def _catalog(entries: Mapping[str, Any]) -> str:
+    head = (
+        "# The base catalog's datasets that lie on this machine, on S3, where jobs reach them. What nodes pass to\n"
+        "# each other and no catalog names stays in memory: such nodes share a job.\n"
+    )
+    return head + (yaml.safe_dump(dict(entries), sort_keys=False, allow_unicode=True) if entries else "{}\n")
+
+
+def _globals(values: Mapping[str, Any]) -> str:
+    head = "# The base's globals with which paths of the catalog begin, on S3, where jobs reach them.\n"
+    return head + yaml.safe_dump(dict(values), sort_keys=False, allow_unicode=True)
 
 
 def _service_name(project: str) -> str:
@@ -82,13 +106,13 @@ def _region() -> str:
     return str(botocore.session.Session().get_config_variable("region") or "us-east-1")
 
 
-def write(project: Path, found: Scaffold, force: bool) -> None:
-    """Write the files, all or none. Raises FilesExistError for files that are there already, unless forced to."""
-    existing = [name for name in found.files if (project / name).exists()]
-    if existing and not force:
-        raise FilesExistError(f"There is already {listed(existing)}: nothing was written. To overwrite: --force.")
+def write(project: Path, found: Scaffold, force: bool) -> list[str]:
+    """Write the files, and return those that were there already and stay as they are, unless forced."""
+    kept = [] if force else [name for name in found.files if (project / name).exists()]
     for name, text in found.files.items():
-        write_atomically(project / name, text.encode())
+        if name not in kept:
+            write_atomically(project / name, text.encode())
+    return kept
 
 
 def _filled(name: str, values: Mapping[str, str]) -> str:
@@ -102,42 +126,3 @@ def _requirements(project: Path, ours: Plugin) -> str:
     # Kedro's pyproject.toml names the README, without which some build back ends refuse to install the project.
     copies = "COPY pyproject.toml README* LICENSE* ./\nCOPY src src\n"
     return f"{ours.before}{copies}RUN pip install . {ours.requirement}"
-
-
-def _catalog(project: Path, bucket: str) -> tuple[str, tuple[str, ...]]:
-    """Return the catalog of the new environment, and which datasets in it had been on this machine."""
-    moved = {name: _on_s3(entry, bucket) for name, entry in _base_entries(project) if _is_local(entry)}
-    head = (
-        "# The base catalog's datasets that lie on this machine, on S3, where jobs reach them. What nodes pass to\n"
-        "# each other and no catalog names stays in memory: such nodes share a job.\n"
-    )
-    body = yaml.safe_dump(moved, sort_keys=False, allow_unicode=True) if moved else "{}\n"
-    return head + body, tuple(moved)
-
-
-def _base_entries(project: Path) -> Iterator[tuple[str, Any]]:
-    for file in sorted((project / "conf/base").glob("**/catalog*.y*ml")):
-        try:
-            found = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
-        except yaml.YAMLError as error:
-            raise ProjectError(f"'{file}' is not YAML: {error}") from error
-        yield from found.items()
-
-
-def _is_local(entry: Any) -> bool:
-    if not isinstance(entry, dict) or "type" not in entry:
-        return False
-    found = of_config(entry)
-    return found.location == LOCAL and found.path is not None and not found.path.startswith("$")
-
-
-def _on_s3(entry: Mapping[str, Any], bucket: str) -> dict[str, Any]:
-    moved: dict[str, Any] = {}
-    for key, value in entry.items():
-        if key in PATH_KEYS and isinstance(value, str):
-            moved[key] = f"s3://{bucket}/{re.sub(r'^(file://|local://)?/*(data/)?', '', value)}"
-        elif isinstance(value, dict) and ("type" in value or key == "checkpoint"):
-            moved[key] = _on_s3(value, bucket)
-        else:
-            moved[key] = value
-    return moved

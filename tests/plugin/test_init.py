@@ -81,12 +81,14 @@ def test_a_name_that_no_bucket_can_have_is_refused_before_it_is_in_the_catalog(b
     assert refused.stderr.startswith("Error: 's3://mine' is no bucket: write its name, or name/prefix for a part")
 
 
-def test_nothing_that_is_there_is_overwritten_unless_forced(bare: Path) -> None:
+def test_what_is_there_stays_and_is_named_unless_forced(bare: Path) -> None:
     (bare / "Dockerfile").write_text("FROM scratch\n")
-    refused = call("init")
-    assert refused.exit_code == 1
-    assert refused.stderr == "Error: There is already 'Dockerfile': nothing was written. To overwrite: --force.\n"
-    assert not (bare / "package.json").exists()
+    result = call("init")
+    assert result.exit_code == 0
+    assert "wrote package.json\n" in result.output
+    assert "wrote Dockerfile" not in result.output
+    assert "kept Dockerfile, which was there: see that its image holds the project and installs" in result.output
+    assert (bare / "Dockerfile").read_text() == "FROM scratch\n"
     assert call("init", "--force").exit_code == 0
     assert "FROM python:" in (bare / "Dockerfile").read_text()
 
@@ -231,3 +233,86 @@ def test_every_param_that_the_project_s_serverless_yml_tells_of_is_one_that_exis
     settings = yaml.safe_load((Path(__file__).parents[2] / "resources/settings.yml").read_text())
     assert set(told) - {"buckets", "tags"} <= set(settings)
     assert {"image", "alarm_email", "spot"} <= set(told)
+
+
+ROOTS = {"root": "data", "paths": {"raw": "${root}/01_raw", "far": "s3://far"}, "other": 1}
+
+
+def test_paths_that_begin_with_globals_or_with_the_catalog_s_own_variables_go_to_s3(bare: Path) -> None:
+    (bare / "conf/base/globals.yml").write_text(yaml.safe_dump(ROOTS))
+    catalog = {
+        "_own": "data/02",
+        "a": pickled("${globals:root}/a.pkl"),
+        "b": pickled("${globals:paths.raw}/b.pkl"),
+        "c": pickled("${_own}/c.pkl"),
+        "far": pickled("${globals:paths.far}/d.pkl"),
+        "e": pickled("${oc.env:HOME}/e.pkl"),
+    }
+    (bare / "conf/base/catalog.yml").write_text(yaml.safe_dump(catalog))
+    result = call("init", "--bucket=mine")
+    there = bare / "conf/aws_batch"
+    assert yaml.safe_load((there / "catalog.yml").read_text()) == {"c": pickled("s3://mine/02/c.pkl")}
+    assert yaml.safe_load((there / "globals.yml").read_text()) == {
+        "root": "s3://mine",
+        "paths": {"raw": "s3://mine/01_raw", "far": "s3://far"},
+    }
+    assert "1 dataset moved to s3://mine/ in conf/aws_batch/catalog.yml\n" in result.output
+    assert "2 datasets moved to s3://mine/ in conf/aws_batch/globals.yml\n" in result.output
+    assert "1 dataset left, whose paths begin with ${…} that only Kedro resolves: 'e'.\n" in result.output
+
+
+def test_the_base_may_have_another_name(make_project: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = make_project(Sources(settings='CONFIG_LOADER_ARGS = {"base_env": "common"}\n'))
+    (project / "conf/common").mkdir()
+    (project / "conf/common/catalog.yml").write_text(yaml.safe_dump({"raw": pickled("data/raw.pkl")}))
+    monkeypatch.chdir(project)
+    assert call("init", "--env=cloud", "--bucket=mine").exit_code == 0
+    assert yaml.safe_load((project / "conf/cloud/catalog.yml").read_text()) == {"raw": pickled("s3://mine/raw.pkl")}
+
+
+def test_a_second_environment_is_a_stage_of_its_own_and_leaves_what_the_first_has(bare: Path) -> None:
+    call("init", "--bucket=mine")
+    before = {name: (bare / name).read_bytes() for name in ("serverless.yml", "Dockerfile", "package.json")}
+    (bare / "serverless.yml").write_bytes(before["serverless.yml"] + b"# mine\n")
+    result = call("init", "--env=prod", "--bucket=its-own")
+    assert result.exit_code == 0
+    assert (bare / "serverless.yml").read_bytes() == before["serverless.yml"] + b"# mine\n"
+    assert (
+        "kept serverless.yml, which was there: what holds for the stage prod alone goes below `prod`" in result.output
+    )
+    first, second = (
+        yaml.safe_load((bare / f"conf/{name}/parameters.yml").read_text())["aws_batch"]
+        for name in ("aws_batch", "prod")
+    )
+    assert second["service"] == f"{first['service'].removesuffix('-dev')}-prod"
+    assert {first[key] for key in ("job_queue", "job_definition")}.isdisjoint(
+        {second[key] for key in ("job_queue", "job_definition")}
+    )
+
+
+def test_many_datasets_of_one_folder_are_one_problem(make_project: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [f"d{number}" for number in range(290)]
+    registry = """
+    def register_pipelines():
+        return {"__default__": pipeline([node(pair, [f"d{n}" for n in range(290)], "final", name="all")])}
+    """
+    catalog = {name: pickled(f"data/{name}.pkl") for name in names} | {"final": pickled("s3://bucket/final.pkl")}
+    monkeypatch.chdir(make_project(Sources(registry, catalog)))
+    result = call("check")
+    assert result.stderr.splitlines()[0] == "Error: 1 problem to solve first:"
+    assert "290 datasets, 'd0', 'd1', 'd10' and 287 more: lie on this machine (below data), which jobs" in result.stderr
+
+
+def test_an_import_that_fails_keeps_its_cause(make_project: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    registry = """
+    def register_pipelines():
+        try:
+            import no_such_spark
+        except ImportError as error:
+            raise ImportError("An error occurred while importing the 'spark.pipelines.reporting' module.") from error
+    """
+    monkeypatch.chdir(make_project(Sources(registry)))
+    said = call("check").stderr
+    assert (
+        "importing the 'spark.pipelines.reporting' module. ModuleNotFoundError: No module named 'no_such_spark'" in said
+    )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
+from kedro_aws_batch._service.dag.problems import listed
 from kedro_aws_batch.graph.config import NO_BUCKET
 from kedro_aws_batch.graph.folder import find_project
 from kedro_aws_batch.graph.project import bootstrap
@@ -14,6 +17,30 @@ from kedro_aws_batch.quiet import stdout_kept_clean
 from kedro_aws_batch.scaffold import scaffold, write
 from kedro_aws_batch.wording import counted
 
+if TYPE_CHECKING:
+    from kedro_aws_batch.moving import Moved
+
+
+def _advice(name: str, stage: str) -> str:
+    """Return what to see to in a file that stays as it was."""
+    return {
+        "Dockerfile": ": see that its image holds the project and installs 'kedro-aws-batch[s3]', in the version here",
+        "serverless.yml": f": what holds for the stage {stage} alone goes below `{stage}` in its params",
+        ".dockerignore": ": see that it lets build/aws_batch/*.whl in, where the Dockerfile installs that",
+    }.get(name, "")
+
+
+def _say_what_moved(moved: Moved, folder: str, bucket: str) -> None:
+    for number, file in ((len(moved.entries), "catalog.yml"), (len(moved.by_globals), "globals.yml")):
+        if number:
+            click.echo(f"{counted(number, 'dataset')} moved to s3://{bucket}/ in {folder}/{file}")
+    if moved.left:
+        click.echo(
+            f"{counted(len(moved.left), 'dataset')} left, whose paths begin with ${{…}} that only Kedro resolves: "
+            f"{listed(moved.left)}.\n  Where that leads to this machine, set what they begin with in {folder}, or copy "
+            f"their entries to {folder}/catalog.yml and write s3://{bucket}/ in its place."
+        )
+
 
 def init(environment: str, bucket: str, force: bool, plugin_from: str) -> None:
     """Write the files, and say what comes next."""
@@ -22,12 +49,14 @@ def init(environment: str, bucket: str, force: bool, plugin_from: str) -> None:
     with stdout_kept_clean():
         project = find_project()
         found = scaffold(project, bootstrap(project), environment, bucket, plugin_from)
-        write(project, found, force)
+        kept = write(project, found, force)
         wheel = provide(project)
-    for name in [*found.files, *([wheel.relative_to(project).as_posix()] if wheel else [])]:
+    written = [name for name in found.files if name not in kept]
+    for name in [*written, *([wheel.relative_to(project).as_posix()] if wheel else [])]:
         click.echo(f"wrote {name}")
-    if found.moved:
-        click.echo(f"{counted(len(found.moved), 'dataset')} moved to s3://{bucket}/ in conf/{environment}/catalog.yml")
+    for name in kept:
+        click.echo(f"kept {name}, which was there{_advice(name, found.stage)}")
+    _say_what_moved(found.moved, f"conf/{environment}", bucket)
     other = "" if environment == "aws_batch" else f" --env={environment}"
     click.echo(
         "\nNext:\n"

@@ -29,10 +29,26 @@ if TYPE_CHECKING:
     from .project import Project
 
 
+#: Datasets below one folder of which each is a problem of its own.
+MOST_ONE_BY_ONE = 5
+
+
 def unreachable(project: Project, compiled: Compiled) -> Iterator[Problem]:
-    """Yield the datasets of which a part lies on this machine."""
-    for name, dataset in compiled.datasets.items():
-        if dataset.location == LOCAL:
+    """Yield the datasets of which a part lies on this machine; many below one folder as one problem."""
+    here = {name: dataset for name, dataset in compiled.datasets.items() if dataset.location == LOCAL}
+    folders: dict[str, list[str]] = defaultdict(list)
+    for name, dataset in here.items():
+        folders[_shown(project, dataset).partition("/")[0]].append(name)
+    for folder, names in folders.items():
+        if len(names) > MOST_ONE_BY_ONE:
+            yield Problem(
+                f"{len(names):,} datasets, {listed(names, limit=3)}",
+                f"lie on this machine (below {folder or '/'}), which jobs can't reach.",
+                f"Give them paths on S3 in conf/{project.environment}/catalog.yml; where their paths begin with one of "
+                f"the globals, that one in conf/{project.environment}/globals.yml. `kedro aws-batch init` does both.",
+            )
+            continue
+        for name, dataset in ((name, here[name]) for name in names):
             yield Problem(
                 f"dataset '{name}'",
                 f"lies on this machine ({_shown(project, dataset)}), which jobs can't reach.",

@@ -217,7 +217,15 @@ def _needs(missing: list[str]) -> str:
 
 def _sentence(error: Exception, environment: str) -> str:
     text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
-    return f"Kedro can't load the project in environment '{environment}': {type(error).__name__}: {text.strip()}"
+    said = f"Kedro can't load the project in environment '{environment}': {type(error).__name__}: {text.strip()}"
+    return f"{said}{_because(error, said)}"
+
+
+def _because(error: BaseException, said: str) -> str:
+    """Return what an error came of in the end, `No module named 'pyspark'`, unless that has been said."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return "" if str(error) in said else f" {type(error).__name__}: {error}"
 
 
 @contextmanager

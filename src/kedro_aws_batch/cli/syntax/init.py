@@ -23,12 +23,13 @@ from kedro_aws_batch.graph.config import NO_BUCKET
 def command(environment: str, bucket: str, force: bool, plugin_from: str) -> None:
     """Add to a project what running it on AWS Batch takes: an environment, a Dockerfile, a serverless.yml.
 
-    The catalog of the new environment is that of conf/base with the local files on S3. Nothing that is there is
-    overwritten without --force.
+    The catalog of the new environment is that of the base with the local files on S3. Files that are there stay as
+    they are without --force. A further environment is a stage of its own.
 
     \b
     Examples:
       kedro aws-batch init --bucket=my-bucket
+      kedro aws-batch init --env=prod --bucket=its-bucket
       kedro aws-batch init --plugin-from=index
     """
     from kedro_aws_batch.cli.init import init
