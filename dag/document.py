@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from .errors import InvalidGraphError
+from .shape import ShapedBy
 
 FORMAT = 1
 #: Above this a run is refused: its plan and shards would outgrow what one invocation can read in good time.
@@ -76,6 +77,8 @@ class GraphDocument:
     datasets: Mapping[str, Dataset]
     run: Mapping[str, Any]
     kedro_version: str = ""
+    #: The runtime parameters that it depends on, and for which values it holds (`dag.shape`).
+    shaped_by: ShapedBy = field(default_factory=dict)
 
 
 def digest_of(document: Mapping[str, Any]) -> str:
@@ -149,4 +152,5 @@ def _parse(raw: Mapping[str, Any]) -> GraphDocument:
         datasets=datasets,
         run=raw["run"],
         kedro_version=raw["kedro_version"],
+        shaped_by=raw.get("shaped_by", {}),
     )

@@ -62,6 +62,10 @@ class GraphMismatchError(DagError):
         self.details = deployed
 
 
+class ShapeMismatchError(DagError):
+    """The request's parameters mean another graph than the deployed one."""
+
+
 class NotAllowedError(DagError):
     """The request uses a queue or definition that the deployment doesn't list."""
 

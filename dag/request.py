@@ -20,6 +20,7 @@ from .reach import beyond
 from .resume import Resumption, changed_parameters, done_before, resumption, signature_of
 from .rules import CONF_SOURCE, sentence
 from .selection import FILTERS, select
+from .shape import refuse_another_shape
 from .shards import View
 from .sizes import MemoryRetry
 from .slices import Slice
@@ -71,6 +72,7 @@ def make_plan(
             "deploy again, or check out what was deployed.",
             fingerprints(document) if len(document.nodes) <= MOST_NODES else None,
         )
+    refuse_another_shape(document.shaped_by, request.get("params", {}))
     pipelines = _pipelines(request)
     overrides, problems = read_overrides(request.get("params", {}))
     config = {**document.run, **overrides.settings, **{key: request[key] for key in _FIELDS if key in request}}

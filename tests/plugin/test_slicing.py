@@ -19,8 +19,8 @@ from kedro_datasets.partitions import PartitionedDataset  # type: ignore[import-
 
 from kedro_aws_batch._service.dag.slices import Slice
 from kedro_aws_batch.container.slicing import SliceRunner, narrow
-from kedro_aws_batch.container.versions import save_as
 from kedro_aws_batch.errors import SliceError
+from kedro_aws_batch.world.versions import save_as
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

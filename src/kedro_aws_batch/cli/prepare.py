@@ -14,6 +14,7 @@ from kedro_aws_batch.graph.check import check
 from kedro_aws_batch.graph.compile import compile_project
 from kedro_aws_batch.graph.opening import Opening, as_deployed
 from kedro_aws_batch.graph.project import open_project, require_params
+from kedro_aws_batch.graph.twice import second_opening, varies
 from kedro_aws_batch.launch.sources import for_jobs, with_conf_source
 from kedro_aws_batch.quiet import stdout_kept_clean
 
@@ -39,12 +40,22 @@ class Prepared:
     problems: list[Problem]
 
 
-def open_checked(opening: Opening, given: Mapping[str, Any] | None = None) -> Prepared:
-    """Return a project and what check finds, for the runtime parameters that are given; nothing reaches stdout."""
+def open_checked(opening: Opening, given: Mapping[str, Any] | None = None, *, thorough: bool = True) -> Prepared:
+    """Return a project and what check finds, for the runtime parameters that are given; nothing reaches stdout.
+
+    Where anything in the project may vary between processes, it is opened a second time in another one. Unless this is
+    to be thorough, only what the project resolves its configuration by counts as such.
+    """
     with stdout_kept_clean():
-        project = open_project(opening)
-        compiled = compile_project(project)
-        return Prepared(project, compiled, check(project, compiled, given))
+        if not varies(opening, thorough=thorough):
+            project = open_project(opening)
+            compiled = compile_project(project)
+            return Prepared(project, compiled, check(project, compiled, given))
+        with second_opening(opening) as second:
+            project = open_project(opening)
+            compiled = compile_project(project)
+            problems = check(project, compiled, given)
+            return Prepared(project, compiled, [*second.problems(project, compiled), *problems])
 
 
 def prepare_whole(opening: Opening) -> Prepared:
@@ -61,7 +72,7 @@ def prepare(way: Way, selection: Selection) -> Prepared:
     """
     params = as_deployed(selection.params)
     opening = Opening(way.where.environment, params=params, conf_source=way.where.conf_source)
-    prepared = open_checked(opening, selection.params)
+    prepared = open_checked(opening, selection.params, thorough=False)
     require_params(prepared.project)
     refuse(prepared.problems)
     return prepared

@@ -1,7 +1,7 @@
 """A Kedro session that is one part of a run: its id is the run's, and it loads what the run wrote.
 
 Kedro makes `session_id = save_version = run_id` for each process, so that nodes run in processes of their own
-would save different versions and load whatever is newest: a race between runs (versions.py).
+would save different versions and load whatever is newest: a race between runs (`kedro_aws_batch.world`).
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ from kedro.runner import SequentialRunner
 
 from kedro_aws_batch._service.dag.document import base_name
 from kedro_aws_batch.graph.datasets import entry
+from kedro_aws_batch.world import settle
+from kedro_aws_batch.world.versions import list_as_of, overwrite_own_version
 
 from .signatures import SameNodes
 from .slicing import SliceRunner
-from .versions import list_as_of, load_as_of, overwrite_own_version, save_as
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,8 +43,7 @@ def run_payload(project: Path, payload: Payload, at: Whereabouts, *more: object)
 
     `more` are hooks that go before all others.
     """
-    save_as(payload.run_id)
-    load_as_of(payload.run_id)
+    settle(payload.run_id)
     if payload.again:
         overwrite_own_version(payload.run_id)
     base = getattr(settings, "SESSION_CLASS", KedroSession)  # a setting since Kedro 1.3

@@ -14,6 +14,7 @@ from kedro_aws_batch._service.dag.document import FORMAT, digest_of, is_paramete
 
 from . import datasets
 from .config import read_configuration
+from .shape import shaped_by
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -51,6 +52,7 @@ def compile_project(project: Project) -> Compiled:
     indices = {identity: index for index, identity in enumerate(identities)}
     nodes = [node for node, _ in identities]
     found = _datasets(project, nodes, configuration.shared_paths)
+    made = getattr(project.catalog, "_datasets", {})
     document: dict[str, Any] = {
         "format": FORMAT,
         "project": project_name(project.package),
@@ -73,6 +75,8 @@ def compile_project(project: Project) -> Compiled:
         },
         "run": dict(configuration.run),
     }
+    if depends := shaped_by(project, [name for name in found if name not in made]):
+        document["shaped_by"] = depends
     return Compiled(
         document={**document, "digest": digest_of(document)},
         nodes=nodes,

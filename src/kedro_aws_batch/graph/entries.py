@@ -100,7 +100,7 @@ def one_place_under_two_names(project: Project, compiled: Compiled) -> Iterator[
     told: set[frozenset[str]] = set()
     for name, pipeline in project.pipelines.items():
         shared = [each for each in _shared(compiled, pipeline) if any(each.meetings(pipeline))]
-        plan = _plan(compiled, name) if shared else None
+        plan = plan_of_pipeline(compiled, name) if shared else None
         for each in shared:
             for writer, other, does in each.meetings(pipeline):
                 pair = frozenset((writer, other, *each.names))
@@ -144,7 +144,8 @@ def _folders_above(path: str) -> Iterator[str]:
         yield path
 
 
-def _plan(compiled: Compiled, pipeline: str) -> Plan | None:
+def plan_of_pipeline(compiled: Compiled, pipeline: str) -> Plan | None:
+    """Return what a run of a pipeline would be; None of one that can't be run."""
     try:
         return plan_of(read_document(json.dumps(compiled.document)), {"pipeline": pipeline})
     except DagError:  # which is told of elsewhere

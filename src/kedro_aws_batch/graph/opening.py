@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kedro_aws_batch._service.dag.configuration import KEY
+from kedro_aws_batch.world.moment import Moment
 
 from . import ENVIRONMENT
 
@@ -20,6 +21,8 @@ class Opening:
     path: Path | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
     conf_source: str | None = None
+    #: Of which run its configuration is to be: of one that begins now, or, if None, of none.
+    run_id: str | None = field(default_factory=lambda: Moment.of_now().run_id, compare=False)
 
 
 def as_deployed(params: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from kedro.framework.startup import bootstrap_project
 from kedro_aws_batch._service.dag.errors import did_you_mean
 from kedro_aws_batch._service.dag.problems import listed
 from kedro_aws_batch.errors import ProjectError
+from kedro_aws_batch.world import settled
 
 from .folder import find_project
 from .opening import Opening
@@ -42,6 +43,8 @@ class Project:
     opening: Opening = field(default_factory=Opening)
     #: Which runtime parameters its configuration asks for, and whether it does so without a default.
     asked: Mapping[str, bool] = field(default_factory=dict)
+    #: The defaults of those that have any.
+    defaults: Mapping[str, Any] = field(default_factory=dict)
 
 
 def open_project(opening: Opening) -> Project:
@@ -52,7 +55,7 @@ def open_project(opening: Opening) -> Project:
     path = find_project(opening.path)
     package = bootstrap(path)
     require_environment(path, opening)
-    with _kedro_env(opening.environment), warnings.catch_warnings(), stand_ins() as asked:
+    with _kedro_env(opening.environment), warnings.catch_warnings(), stand_ins() as asked, settled(opening.run_id):
         ignore_known_warnings()
         try:
             project = _read(path, package, opening)
@@ -61,7 +64,7 @@ def open_project(opening: Opening) -> Project:
         except Exception as error:
             missing = asked.missing(opening.params)
             raise ProjectError(f"{_sentence(error, opening.environment)}{_needs(missing)}") from error
-    return replace(project, asked=dict(asked.required))
+    return replace(project, asked=dict(asked.required), defaults=dict(asked.defaults))
 
 
 def require_params(project: Project) -> None:
@@ -84,7 +87,7 @@ def read_configuration(path: Path, opening: Opening, key: str) -> dict[str, Any]
 
     A text stands in for a runtime parameter that it needs and that nobody has given.
     """
-    with warnings.catch_warnings(), stand_ins():
+    with warnings.catch_warnings(), stand_ins(), settled(opening.run_id):
         ignore_known_warnings()
         try:
             loader = settings.CONFIG_LOADER_CLASS(

@@ -10,6 +10,7 @@ from kedro.config import OmegaConfigLoader
 from omegaconf.errors import InterpolationResolutionError
 
 from kedro_aws_batch._service.dag.configuration import KEY
+from kedro_aws_batch._service.dag.shape import given
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -21,11 +22,15 @@ class Asked:
 
     #: Whether a parameter has no default wherever it is asked for.
     required: dict[str, bool] = field(default_factory=dict)
+    #: The defaults, one of each that has any.
+    defaults: dict[str, Any] = field(default_factory=dict)
 
-    def note(self, name: str, required: bool) -> None:
-        """Note that a parameter is asked for; ours, like `aws_batch.run_id`, jobs are always given."""
+    def note(self, name: str, default: tuple[Any, ...]) -> None:
+        """Note that a parameter is asked for, but for those of `aws_batch`, which aren't the project's."""
         if name.partition(".")[0] != KEY:
-            self.required[name] = required or self.required.get(name, False)
+            self.required[name] = not default or self.required.get(name, False)
+            if default and isinstance(default[0], (str, int, float)):
+                self.defaults[name] = default[0]
 
     def missing(self, params: Mapping[str, Any]) -> list[str]:
         """Return those without a default that these parameters lack."""
@@ -40,16 +45,6 @@ def stand_in(name: str) -> str:
 def begins_with_stand_in(text: str) -> bool:
     """Whether a text begins with a parameter that nobody has given, so that it may be anything."""
     return text.startswith("<")
-
-
-def given(params: Mapping[str, Any], name: str) -> Any:
-    """Return the value of a dotted name; None if there is none."""
-    found: Any = params
-    for part in name.split("."):
-        if not isinstance(found, dict) or part not in found:
-            return None
-        found = found[part]
-    return found
 
 
 def with_param(params: Mapping[str, Any], name: str, value: Any) -> dict[str, Any]:
@@ -67,7 +62,7 @@ def stand_ins() -> Iterator[Asked]:
     before = OmegaConfigLoader._get_runtime_value  # noqa: SLF001  (there is no public door)
 
     def _get_runtime_value(self: Any, variable: str, *default: Any) -> Any:
-        asked.note(variable, required=not default)
+        asked.note(variable, default)
         try:
             return before(self, variable, *default)
         except InterpolationResolutionError:

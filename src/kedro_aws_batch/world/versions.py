@@ -17,6 +17,8 @@ from typing import Any
 from kedro.io import AbstractVersionedDataset, core
 from kedro.io.core import VersionNotFoundError
 
+from .moment import Moment
+
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d\.\d\d\.\d\d\.\d{3}Z")
 #: When something was last written, in what file systems tell of it: of this machine, S3, Azure, and Google.
 _WRITTEN_AT = ("mtime", "LastModified", "last_modified", "updated")
@@ -30,8 +32,8 @@ class AsOf:
 
     @cached_property
     def began(self) -> datetime:
-        """Return when the run began: its id says so."""
-        return datetime.strptime(self.run_id, "%Y-%m-%dT%H.%M.%S.%fZ").replace(tzinfo=timezone.utc)
+        """Return when the run began."""
+        return Moment(self.run_id).utc
 
     def names(self, version: str) -> bool:
         """Whether a version may be of before, by its name; the run's own counts, and names that are no timestamps."""

@@ -1,0 +1,86 @@
+"""Which runtime parameters change more than paths and values: found by giving each of them another value."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from kedro.io.catalog_config_resolver import CatalogConfigResolver
+
+from kedro_aws_batch._service.dag.configuration import KEY
+from kedro_aws_batch._service.dag.shape import fingerprint, given
+from kedro_aws_batch.errors import ProjectError
+from kedro_aws_batch.quiet import silent
+
+from .datasets import of_config
+from .places import Ground
+from .project import read_configuration
+from .runtime_params import stand_in, with_param
+
+if TYPE_CHECKING:
+    from .opening import Opening
+    from .project import Project
+
+
+def shaped_by(project: Project, names: Collection[str]) -> dict[str, list[str | None]]:
+    """Return the runtime parameters that change what these datasets are, or what jobs ask for, and the values held.
+
+    One whose other value the configuration can't take at all counts as none: of it nothing is known.
+    """
+    usual = _shape(project, project.opening, names) if project.asked else None
+    return {
+        name: _held(project, name)
+        for name in sorted(project.asked)
+        if _shape(project, _with_another(project, name), names) not in (usual, None)
+    }
+
+
+def _held(project: Project, name: str) -> list[str | None]:
+    """Return the fingerprints of the values that are as good as the one that the project was opened with."""
+    value, default = given(project.opening.params, name), project.defaults.get(name)
+    held = {fingerprint(value)} | ({fingerprint(default), None} if value in (None, default) else set())
+    return sorted(held, key=str)
+
+
+def _with_another(project: Project, name: str) -> Opening:
+    """Return the opening with another value of a parameter, of the same type."""
+    value = given(project.opening.params, name)
+    value = project.defaults.get(name) if value is None else value
+    other: Any = f"{stand_in(name)} or another"
+    if isinstance(value, bool):
+        other = not value
+    elif isinstance(value, (int, float)):
+        other = value + 1
+    return replace(project.opening, params=with_param(project.opening.params, name, other))
+
+
+def _shape(project: Project, opening: Opening, names: Collection[str]) -> Any:
+    """Return what a graph document would tell of a project opened like this; None if it can't be."""
+    try:
+        catalog = read_configuration(project.path, opening, "catalog")
+        settings = read_configuration(project.path, opening, "parameters").get(KEY)
+        resolver = CatalogConfigResolver(_without_credentials(catalog))
+        with silent("kedro.io.catalog_config_resolver"):
+            entries = {name: resolver.config.get(name) or resolver.resolve_pattern(name) for name in names}
+    except (ProjectError, ValueError, TypeError, KeyError):
+        return None
+    shared = settings.get("shared_paths") if isinstance(settings, Mapping) else None
+    ground = Ground(project.path, tuple(shared) if isinstance(shared, list) else ())
+    found = {name: (of_config(entry, ground).location, *_kinds(entry)) for name, entry in entries.items()}
+    return found, settings
+
+
+def _kinds(entry: Any) -> Iterator[str]:
+    """Yield the types of an entry and of those within it, and whether they keep versions."""
+    if isinstance(entry, Mapping):
+        for key, value in entry.items():
+            if key in ("type", "versioned"):
+                yield f"{key} {value}"
+            yield from _kinds(value)
+
+
+def _without_credentials(config: Any) -> Any:
+    if not isinstance(config, Mapping):
+        return config
+    return {key: _without_credentials(value) for key, value in config.items() if key != "credentials"}

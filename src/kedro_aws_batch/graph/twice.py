@@ -1,0 +1,179 @@
+"""What differs between two openings of a project, and so between the jobs of a run, each of which opens it anew."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import subprocess
+import sys
+from collections import defaultdict
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from kedro.config import OmegaConfigLoader
+from kedro.framework.project import settings
+
+from kedro_aws_batch._service.dag.configuration import KEY
+from kedro_aws_batch._service.dag.problems import Problem, listed
+
+from .entries import plan_of_pipeline
+from .facts import facts
+from .folder import find_project
+from .project import bootstrap
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from .compile import Compiled
+    from .facts import Fact
+    from .opening import Opening
+    from .project import Project
+
+#: What a module names that may be another in each process, or at each time.
+_VARIES = re.compile(r"\b(datetime|time|uuid\d?|random|secrets|getpid|environ|getenv|gethostname|tempfile)\b")
+#: Variables that are another's in each container.
+_OF_A_CONTAINER = ("HOSTNAME", "AWS_BATCH_JOB_ID", "AWS_BATCH_JOB_ATTEMPT", "ECS_CONTAINER_METADATA_URI_V4")
+#: Seconds beyond which a second opening isn't waited for.
+_PATIENCE = 600
+
+
+def varies(opening: Opening, *, thorough: bool) -> bool:
+    """Return whether anything in a project could be another in another process, or at another time.
+
+    That are functions of its settings by which its configuration is resolved, and to be thorough any of its modules
+    that names a clock, a process or chance.
+    """
+    path = find_project(opening.path)
+    package = bootstrap(path)
+    arguments = settings.CONFIG_LOADER_ARGS
+    if arguments.get("custom_resolvers") or settings.CONFIG_LOADER_CLASS is not OmegaConfigLoader:
+        return True
+    spec = find_spec(package)
+    folders = (spec.submodule_search_locations or ()) if thorough and spec else ()
+    files = (file for folder in folders for file in Path(folder).rglob("*.py"))
+    return any(_VARIES.search(file.read_text(encoding="utf-8", errors="replace")) for file in files)
+
+
+@dataclass
+class Second:
+    """An opening of a project in a process of its own, in another environment and on another day."""
+
+    opening: Opening
+    folder: Path
+    process: subprocess.Popen[str]
+    salt: str
+
+    @classmethod
+    def start(cls, opening: Opening, folder: Path, *, settled: bool = True) -> Second:
+        """Start it; it goes on beside whatever else is done.
+
+        Jobs that run plain `kedro run` don't settle on the run's world: then it doesn't, either.
+        """
+        path, salt = str(find_project(opening.path)), secrets.token_hex(8)
+        with (folder / "stderr").open("w") as errors:
+            process = subprocess.Popen(
+                [sys.executable, "-W", "ignore", "-m", "kedro_aws_batch.graph.second"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                text=True,
+                env={**os.environ, **{name: secrets.token_hex(8) for name in _OF_A_CONTAINER}},
+                cwd=path,
+            )
+        asked = {**vars(opening), "path": path, "params": dict(opening.params)}
+        if not settled:
+            asked["run_id"] = None
+        if process.stdin is not None:
+            with process.stdin as told:
+                json.dump({"opening": asked, "salt": salt, "answer": str(folder / "answer")}, told)
+        return cls(opening, folder, process, salt)
+
+    def problems(self, project: Project, compiled: Compiled) -> Iterator[Problem]:
+        """Yield what differs from this opening, and what to do."""
+        if compiled.configuration.run["job_command"] != "job":
+            self.stop()
+            plain = Second.start(self.opening, self.folder, settled=False)
+            self.process, self.salt = plain.process, plain.salt
+        if self.process.wait(_PATIENCE):
+            last = (self.folder / "stderr").read_text(errors="replace").strip().splitlines()[-1:] or ["no word"]
+            what = f"could be opened here, and not in a second process: {last[0].strip()}"
+            yield Problem("the project", what, "Each job is such a process.", warning=True)
+            return
+        answer = json.loads((self.folder / "answer").read_text(encoding="utf-8"))
+        there = {(kind, name, key): digest for (kind, name, key), digest in answer}
+        yield from _told(_differing(dict(facts(project, self.salt)), there), compiled)
+
+    def stop(self) -> None:
+        """End it, whether it is done or not."""
+        self.process.kill()
+        self.process.wait()
+
+
+@contextmanager
+def second_opening(opening: Opening) -> Iterator[Second]:
+    """Open a project a second time meanwhile."""
+    with TemporaryDirectory() as folder:
+        second = Second.start(opening, Path(folder))
+        try:
+            yield second
+        finally:
+            second.stop()
+
+
+def _differing(here: Mapping[Fact, str], there: Mapping[Fact, str]) -> dict[tuple[str, str], list[str]]:
+    """Return what isn't the same in both, and where in it."""
+    found: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for fact in sorted(here.keys() | there.keys()):
+        if here.get(fact) != there.get(fact):
+            found[fact[:2]].append(fact[2])
+    return found
+
+
+def _told(differing: Mapping[tuple[str, str], list[str]], compiled: Compiled) -> Iterator[Problem]:
+    for (kind, name), keys in differing.items():
+        if kind == "node":
+            what = "is not the same in another process, or at another time, and jobs find their nodes by name."
+            yield Problem(f"node '{name}'", what, "Let its name, inputs and outputs depend on neither.")
+            continue
+        if kind == "parameter" and name.partition(".")[0] == KEY:
+            what = "is another in another process, or at another time."
+            yield Problem(f"parameter '{name}'", what, "Jobs are submitted as it was when the graph was compiled.")
+            continue
+        users = _in_several_jobs(compiled, kind, name)
+        if users:
+            what = (
+                f"{'is' if kind == 'parameter' else f'its {listed(keys)} is'} another in each process, or at another "
+                f"time, and {listed(users)} run in several."
+            )
+            yield Problem(f"{kind} '{name}'", what, _REMEDY)
+
+
+_REMEDY = (
+    "Take it from the run, as ${runtime_params:aws_batch.run_id} or, of its day, "
+    "${runtime_params:aws_batch.run_date}; or let the nodes share a job."
+)
+
+
+def _in_several_jobs(compiled: Compiled, kind: str, name: str) -> list[str]:
+    """Return the nodes that use a dataset or parameter, if in some pipeline they run in several jobs."""
+    users = {node.name for node in compiled.nodes if _uses({*node.inputs, *node.outputs}, kind, name)}
+    for pipeline in compiled.document["pipelines"]:
+        plan = plan_of_pipeline(compiled, pipeline) if len(users) > 1 else None
+        jobs = [] if plan is None else [group for group in plan.groups if users & set(group.nodes)]
+        if len(jobs) > 1:
+            return sorted(users & {node for group in jobs for node in group.nodes})
+    return []
+
+
+def _uses(names: set[Any], kind: str, name: str) -> bool:
+    """Whether datasets of these names are the one meant, or hold the parameter meant, or a part of it."""
+    if kind == "dataset":
+        return name in names
+    parts = {taken.removeprefix("params:") for taken in names if taken.startswith("params:")}
+    return "parameters" in names or any(f"{name}.".startswith(f"{each}.") for each in parts)

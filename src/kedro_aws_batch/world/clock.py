@@ -1,0 +1,147 @@
+"""A clock that stands still while a configuration's resolvers read it, at the moment at which the run began.
+
+A resolver such as `lambda form: datetime.now().strftime(form)` finds `datetime` in its module. There, and in all of the
+project's modules, stands one whose now is that moment while it is called. What gets to the clock in another way is not
+held: it imports within the function, or asks another library. `check` opens a project twice, and names what differs.
+"""
+
+from __future__ import annotations
+
+import datetime as datetimes
+import functools
+import inspect
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from datetime import date, datetime, timezone
+from types import BuiltinFunctionType, MethodType, ModuleType, SimpleNamespace
+from typing import Any
+
+from kedro.framework import project
+from omegaconf import OmegaConf
+
+from .moment import Moment
+
+
+@contextmanager
+def clock_stands_at(moment: Moment) -> Iterator[None]:
+    """Let resolvers that are called meanwhile find that it is this moment, in whatever time zone they ask."""
+    before, still = OmegaConf._get_resolver, Still(moment)  # noqa: SLF001  (there is no public door)
+
+    def _get_resolver(name: str) -> Any:
+        found = before(name)
+        return None if found is None else functools.partial(_called, found, still)
+
+    setattr(OmegaConf, "_get_resolver", staticmethod(_get_resolver))  # noqa: B010  (mypy knows it as a method)
+    try:
+        yield
+    finally:
+        setattr(OmegaConf, "_get_resolver", staticmethod(before))  # noqa: B010
+
+
+class Still:
+    """What stands in for a module's `datetime`, `date` and `time`, whichever of them it has."""
+
+    def __init__(self, moment: Moment) -> None:
+        seconds = moment.utc.timestamp()
+        date_, datetime_ = _dates(seconds)
+        self._functions = _functions(seconds)
+        classes = {"date": date_, "datetime": datetime_}
+        self._modules = {
+            "datetime": SimpleNamespace(**{**vars(datetimes), **classes}),
+            "time": SimpleNamespace(**{**vars(time), **self._functions}),
+        }
+        self._classes = classes
+
+    def instead_of(self, value: Any) -> Any:
+        """Return what stands in for a value of a module; None for what doesn't read the clock."""
+        if isinstance(value, ModuleType):
+            return self._modules.get(value.__name__)
+        if value is date or value is datetime:
+            return self._classes[value.__name__]
+        if isinstance(value, (BuiltinFunctionType, MethodType)):
+            owner = self.instead_of(value.__self__)
+            return None if owner is None else getattr(owner, value.__name__, None)
+        return None
+
+    @contextmanager
+    def within(self, names: dict[str, Any]) -> Iterator[None]:
+        """Let a module's names be those that stand in, for a while."""
+        changed = {name: stands_in for name in names if (stands_in := self.instead_of(names[name])) is not None}
+        before = {name: names[name] for name in changed}
+        names.update(changed)
+        try:
+            yield
+        finally:
+            names.update(before)
+
+
+def _called(kept: Callable[..., Any], still: Still, *args: Any) -> Any:
+    """Call a resolver as OmegaConf keeps it: within a function of its own."""
+    innermost = kept
+    while isinstance(innermost, functools.partial):
+        innermost = innermost.args[0]
+    inner = inspect.getclosurevars(innermost).nonlocals if inspect.isfunction(innermost) else {}
+    with ExitStack() as held:
+        for names in (_names(inner.get("resolver")), *_names_of_the_project()):
+            held.enter_context(still.within(names))
+        return kept(*args)
+
+
+def _names_of_the_project() -> list[dict[str, Any]]:
+    """Return the names of each module of the project that has been imported: a resolver may call any of them."""
+    package = str(project.PACKAGE_NAME or "")
+    modules = list(sys.modules.items())
+    return [vars(module) for name, module in modules if package and name.partition(".")[0] == package]
+
+
+def _names(resolver: Any) -> dict[str, Any]:
+    """Return the names of the module where a resolver was written; none where there is no such module."""
+    while isinstance(resolver, functools.partial):
+        resolver = resolver.func
+    function = inspect.unwrap(resolver)
+    if not hasattr(function, "__globals__"):  # an object that can be called, whose class says how
+        function = vars(type(function)).get("__call__")
+    found: dict[str, Any] = getattr(function, "__globals__", {})
+    return found
+
+
+def _dates(seconds: float) -> tuple[type, type]:
+    """Return classes that make the dates and times of Python, whose now is a moment."""
+
+    class Kind(type):
+        def __instancecheck__(cls, instance: Any) -> bool:
+            return isinstance(instance, cls.__mro__[1])
+
+    class Date(date, metaclass=Kind):
+        @classmethod
+        def today(cls) -> Any:
+            return date.fromtimestamp(seconds)  # noqa: DTZ012  (whoever asks for today means the day here)
+
+    class DateTime(datetime, metaclass=Kind):
+        @classmethod
+        def now(cls, tz: Any = None) -> Any:
+            return datetime.fromtimestamp(seconds, tz)
+
+        @classmethod
+        def utcnow(cls) -> Any:
+            return datetime.fromtimestamp(seconds, timezone.utc).replace(tzinfo=None)
+
+        @classmethod
+        def today(cls) -> Any:
+            return cls.now()
+
+    return Date, DateTime
+
+
+def _functions(seconds: float) -> Mapping[str, Callable[..., Any]]:
+    """Return those functions of `time` that tell what time it is."""
+    return {
+        "time": lambda: seconds,
+        "time_ns": lambda: int(seconds * 1_000) * 1_000_000,
+        "localtime": lambda given=None: time.localtime(seconds if given is None else given),
+        "gmtime": lambda given=None: time.gmtime(seconds if given is None else given),
+        "ctime": lambda given=None: time.ctime(seconds if given is None else given),
+        "strftime": lambda form, *given: time.strftime(form, *(given or (time.localtime(seconds),))),
+    }
