@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from kedro_aws_batch._service.dag.shape import given
 from kedro_aws_batch.graph.datasets import of_config
 from kedro_aws_batch.graph.places import LOCAL, PATH_KEYS
-from kedro_aws_batch.graph.runtime_params import given, with_param
+from kedro_aws_batch.graph.runtime_params import with_param
 
 from .errors import ProjectError
 
