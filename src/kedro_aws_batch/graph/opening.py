@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kedro_aws_batch._service.dag.configuration import KEY
-from kedro_aws_batch.world.moment import Moment
+from kedro_aws_batch.moment import Moment
 
 from . import ENVIRONMENT
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
+from kedro_aws_batch.moment import Moment
+
 from .clock import clock_stands_at
-from .moment import Moment
 from .offered import offering
 from .versions import load_as_of, save_as
 

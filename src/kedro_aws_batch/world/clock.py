@@ -21,7 +21,7 @@ from typing import Any
 from kedro.framework import project
 from omegaconf import OmegaConf
 
-from .moment import Moment
+from kedro_aws_batch.moment import Moment
 
 
 @contextmanager

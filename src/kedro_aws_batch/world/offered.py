@@ -8,7 +8,7 @@ from typing import Any
 
 from kedro.config import OmegaConfigLoader
 
-from .moment import Moment
+from kedro_aws_batch.moment import Moment
 
 #: What is offered, by name. A configuration that plain `kedro run` reads as well gives it a default.
 OFFERED: Mapping[str, Callable[[Moment], str]] = {

@@ -17,7 +17,7 @@ from typing import Any
 from kedro.io import AbstractVersionedDataset, core
 from kedro.io.core import VersionNotFoundError
 
-from .moment import Moment
+from kedro_aws_batch.moment import Moment
 
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d\.\d\d\.\d\d\.\d{3}Z")
 #: When something was last written, in what file systems tell of it: of this machine, S3, Azure, and Google.
