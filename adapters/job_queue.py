@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
@@ -79,9 +80,17 @@ class BatchJobQueue:
         if not all(active):
             others = batch.describe_job_definitions(status="ACTIVE")["jobDefinitions"]
             near |= {each["jobDefinitionName"] for each in others}
-        revisions = {name: revision for name, revision in zip(definitions, active, strict=True) if revision}
+        newest = {name: found for name, found in zip(definitions, active, strict=True) if found}
+        timeouts = {
+            name: one["timeout"]["attemptDurationSeconds"] for name, one in newest.items() if one.get("timeout")
+        }
         return Offer(
-            queues=found, environments=environments, definitions=revisions, region=batch.meta.region_name, near=near
+            queues=found,
+            environments=environments,
+            definitions={name: one["revision"] for name, one in newest.items()},
+            timeouts=timeouts,
+            region=batch.meta.region_name,
+            near=near,
         )
 
     def _queues(self, names: Sequence[str]) -> tuple[list[Any], list[Any]]:
@@ -93,15 +102,15 @@ class BatchJobQueue:
         described = self._submitter.describe_compute_environments(computeEnvironments=arns)
         return list(queues), list(described["computeEnvironments"])
 
-    def _newest(self, name: str) -> int | None:
+    def _newest(self, name: str) -> Mapping[str, Any] | None:
         """Return a definition's newest active revision; None if there is none. Batch promises no order of them."""
-        revisions: list[int] = []
+        revisions: list[Mapping[str, Any]] = []
         token: dict[str, Any] = {}
         while True:
             answer = self._submitter.describe_job_definitions(jobDefinitionName=name, status="ACTIVE", **token)
-            revisions += [each["revision"] for each in answer["jobDefinitions"]]
+            revisions += answer["jobDefinitions"]
             if not answer.get("nextToken"):
-                return max(revisions, default=None)
+                return max(revisions, key=itemgetter("revision"), default=None)
             token = {"nextToken": answer["nextToken"]}
 
     def submit(self, submissions: Sequence[Submission]) -> list[Answer]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from dag.offer import Offer
-from dag.records import Array, Job, Outcome, Run
+from dag.records import Array, Job, Outcome, Run, Worker
 from dag.shards import Mark, Shard
 from dag.status import RunStatus
 from dag.submission import Submission
@@ -30,6 +30,16 @@ class Page:
 
     run_ids: list[str]
     next: str | None
+
+
+@dataclass(frozen=True)
+class Asking:
+    """Who asks for the next group."""
+
+    job_id: str  #: Batch's, of an array's child its own
+    first: Mark  #: the attempt that the job was submitted for
+    epoch: int  #: which of Batch's attempts asks, from 1
+    done: int | None  #: which of its groups is done, from 0; None: it was started anew, and asks which group is its own
 
 
 class RunTable(Protocol):
@@ -142,6 +152,28 @@ class RunTable(Protocol):
 
     def arrays(self, run_id: str, after: Mark | None) -> tuple[list[Array], Mark | None]:
         """Return the recorded array jobs, and after which the next page begins."""
+
+    def put_question(self, run_id: str, asking: Asking, expires_at: int) -> Worker | None:
+        """Write down that a worker asks, and what it says is done; return the worker as it is then.
+
+        None for a question that is nobody's any more: a newer attempt of Batch's has asked, the job's end is being
+        merged, or the answer was given and asked past long ago.
+        """
+
+    def put_answer(self, run_id: str, asking: Asking, told: Mark | None, at: int) -> bool:
+        """Write down what a worker is told of the group after the one that it asks about; None: nothing.
+
+        Return False where another answer was given, a newer attempt has asked, or the job's end is being merged.
+        """
+
+    def close_worker(self, run_id: str, first: Mark, end: Outcome, expires_at: int) -> Worker:
+        """Let a job be told nothing more, since it has ended; return the worker as it is for good."""
+
+    def get_workers(self, run_id: str, job_ids: Collection[str]) -> list[Worker]:
+        """Return what is known of the workers of at most 100 jobs; those that never asked are left out."""
+
+    def workers(self, run_id: str, after: str | None) -> tuple[list[Worker], str | None]:
+        """Return the workers of a run that have asked or ended, and after which job the next page begins."""
 
     def put_outcomes(self, run_id: str, outcomes: Sequence[Outcome], expires_at: int) -> None:
         """Record how attempts ended, at most 25; of two for one attempt the later stays."""

@@ -39,10 +39,21 @@ def frontier(plan: Plan, view: View, candidates: Iterable[int]) -> list[Mark]:
     """
     ready = []
     for group in candidates:
-        attempt = view.next_attempt(group)
+        attempt = next_attempt(plan, view, group)
         if attempt is not None and all(view.succeeded(parent) for parent in plan.groups[group].parents):
             ready.append(Mark(group, attempt))
     return sorted(ready, key=lambda mark: (-plan.remaining[mark.group], mark))
+
+
+def next_attempt(plan: Plan, view: View, group: int) -> int | None:
+    """Return the attempt of a group that nobody has claimed and that may be, as far as the group's own past goes."""
+    newest = view.newest_attempt(group)
+    if newest is None:
+        return 0
+    mark = Mark(group, newest)
+    if not view.has("retried", mark) or view.succeeded(group):
+        return None
+    return plan.as_before(newest) if view.has("again", mark) else plan.with_more_memory(newest)
 
 
 def decide(plan: Plan, view: View, candidates: Collection[int], failed: bool) -> Decision:
@@ -89,12 +100,19 @@ def group_status(view: View, group: int, run: RunStatus, running: bool = False) 
         return GroupStatus.SKIPPED if over else GroupStatus.WAITING
     mark = Mark(group, newest)
     if view.has("retried", mark):
-        return GroupStatus.FAILED if over else GroupStatus.WAITING
+        return _before_another_attempt(view, mark, over)
     if view.has("cancelled", mark):
         return GroupStatus.CANCELLED if view.has("submitted", mark) else GroupStatus.SKIPPED
     if view.has("failed", mark):
         return GroupStatus.FAILED
     return GroupStatus.RUNNING if running else GroupStatus.SUBMITTED
+
+
+def _before_another_attempt(view: View, mark: Mark, over: bool) -> GroupStatus:
+    """Return what has become of a group whose next attempt nobody has claimed, or will, once the run is over."""
+    if not over:
+        return GroupStatus.WAITING
+    return GroupStatus.CANCELLED if view.has("again", mark) else GroupStatus.FAILED
 
 
 def counts(plan: Plan, view: View, run: RunStatus, running: Collection[int] = ()) -> dict[str, int]:

@@ -80,6 +80,10 @@ class NotSettledError(DagError):
     """The run that is to be resumed is over, but not all of its jobs have ended yet: it may be asked again."""
 
 
+class SupersededError(DagError):
+    """A container asks what is nobody's business any more: another attempt of its job runs, or its end is known."""
+
+
 class RunTooLargeError(DagError):
     """The run is beyond a documented size."""
 

@@ -6,7 +6,7 @@ Asked by `start_run` before each run, and by `check --aws` and `deploy` before t
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .document import Resources
@@ -28,6 +28,8 @@ class Offer:
     region: str
     #: Where one of those that were asked for isn't there, the names of others that are.
     near: Collection[str] = ()
+    #: The seconds after which each definition ends a job without a time-out of its own; absent where it has none.
+    timeouts: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,27 @@ def pinned(plan: Plan, offer: Offer) -> Plan:
         return replace(group, resources={**group.resources, "job_definition": f"{name}:{revision}"})
 
     return replace(plan, groups=tuple(map(fixed, plan.groups)))
+
+
+def with_timeouts(plan: Plan, offer: Offer | None) -> Plan:
+    """Return a plan whose containers may carry on: each group has its own time-out, since a container runs several.
+
+    A definition's time-out would be that of all groups together. Where it isn't known, containers don't carry on.
+    """
+    if not plan.settings.warm_containers:
+        return plan
+    without = [group for group in plan.groups if group.resources.get("timeout") is None]
+    if offer is None and without:
+        return replace(plan, settings=replace(plan.settings, warm_containers=False))
+    timeouts = {} if offer is None else offer.timeouts
+
+    def own(group: Group) -> Group:
+        seconds = timeouts.get(group.resources["job_definition"])
+        if seconds is None or group.resources.get("timeout") is not None:
+            return group
+        return replace(group, resources={**group.resources, "timeout": seconds})
+
+    return replace(plan, groups=tuple(map(own, plan.groups)))
 
 
 def faults(asked: Asked, offer: Offer) -> list[Fault]:

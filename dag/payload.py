@@ -31,29 +31,40 @@ SIGNATURE_DIGITS = 6
 _NEVER_FITS = 2_000
 
 
-def payload(plan: Plan, marks: Sequence[Mark]) -> dict[str, Any]:
-    """Return what a job of one attempt has to know, or an array of several."""
+def payload(plan: Plan, marks: Sequence[Mark], whom: str | None = None) -> dict[str, Any]:
+    """Return what a job of one attempt has to know, or an array of several.
+
+    `whom` is the key of the job, which may carry on if the run's containers do.
+    """
     groups = [plan.groups[mark.group] for mark in marks]
+    next_ = {}
+    if whom is not None and plan.settings.warm_containers:
+        next_ = {"next": {**whom_to_ask(plan, whom), "seconds": plan.settings.warm_seconds}}
     return {
         "format": format_of(groups),
         "run_id": plan.run_id,
         "environment": plan.environment,
         "pipelines": plan.pipelines,
         "params": plan.params,
-        "groups": [_entry(plan.groups[mark.group], mark.attempt) for mark in marks],
+        "groups": [_entry(plan, mark) for mark in marks],
+        **next_,
     }
 
 
-def _entry(group: Group, attempt: int) -> dict[str, Any]:
+def _entry(plan: Plan, mark: Mark) -> dict[str, Any]:
     """Return a group's part; from attempt 1 on the job overwrites what an earlier one saved."""
+    group = plan.groups[mark.group]
     entry: dict[str, Any] = {
         "nodes": group.nodes,
         "signatures": joined_signatures(group.signatures),
         "load_versions": group.load_versions,
         "pipelines": group.pipelines,
     }
-    if attempt:
-        entry["attempt"] = attempt
+    if mark.attempt:
+        entry["attempt"] = mark.attempt
+    timeout = group.resources.get("timeout")
+    if plan.settings.warm_containers and timeout is not None:
+        entry["timeout"] = timeout  # Batch's own is for all groups of a container
     if group.part:
         entry["slice"] = group.part.as_json()
     return entry
@@ -75,14 +86,15 @@ def carried(plan: Plan, marks: Sequence[Mark], overrides: Mapping[str, Any]) -> 
     `overrides` is what the request asks of the container besides.
     """
     format_ = format_of(plan.groups[mark.group] for mark in marks)
+    job = job_key(marks[0], is_array=len(marks) > 1)
     if len(marks) <= _NEVER_FITS:
-        text = _dumped(payload(plan, marks))
+        text = _dumped(payload(plan, marks, whom=job))
         if fits(overrides, text):
             return text
         packed = _dumped({"format": format_, "packed": base64.b64encode(zlib.compress(text.encode(), 9)).decode()})
         if fits(overrides, packed):
             return packed
-    return _dumped({"format": format_, "run_id": plan.run_id, "ask": whom_to_ask(plan, marks)})
+    return _dumped({"format": format_, "run_id": plan.run_id, "ask": whom_to_ask(plan, job)})
 
 
 def unpacked(told: Mapping[str, Any]) -> dict[str, Any]:
@@ -92,9 +104,8 @@ def unpacked(told: Mapping[str, Any]) -> dict[str, Any]:
     return dict(json.loads(zlib.decompress(base64.b64decode(told["packed"]))))
 
 
-def whom_to_ask(plan: Plan, marks: Sequence[Mark]) -> dict[str, str]:
+def whom_to_ask(plan: Plan, job: str) -> dict[str, str]:
     """Return the function that knows the payload, and what it is to be told: the job, and that it is this job."""
-    job = job_key(marks[0], is_array=len(marks) > 1)
     return {"function": plan.home.next_group, "job": job, "token": token(plan, job)}
 
 

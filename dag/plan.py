@@ -12,7 +12,7 @@ from typing import Any
 from .document import Resources
 from .errors import InvalidGraphError
 from .jobs import JobName
-from .shards import Mark, by_shard
+from .shards import MOST_ATTEMPTS, Mark, by_shard
 from .sizes import MemoryRetry
 from .slices import Slice, read_slice, unit
 from .status import OnFailure
@@ -57,6 +57,8 @@ class Settings:
     max_workers: int | None
     memory_retry: MemoryRetry | None
     array_jobs: bool
+    warm_containers: bool = False  #: whether a job that has done its group may carry on with another
+    warm_seconds: int = 3600  #: for which a container may carry on
 
 
 @dataclass(frozen=True)
@@ -130,17 +132,41 @@ class Plan:
         """Return the length of the critical path, as `remaining` measures."""
         return max(self.remaining)
 
+    @cached_property
+    def longest_timeout(self) -> int:
+        """Return the longest time-out of a group, in seconds; 0 where none has one."""
+        return max((group.resources.get("timeout") or 0 for group in self.groups), default=0)
+
     @property
     def node_count(self) -> int:
         """Return how many nodes the run runs; one that is split is one."""
         return len({name for group in self.groups for name in group.nodes})
 
+    def step(self, attempt: int) -> int:
+        """Return how often an attempt's memory was raised.
+
+        Where containers carry on, each step has two attempts: the second is made as the first was, where that ended
+        for no fault of its group.
+        """
+        return attempt // 2 if self.settings.warm_containers else attempt
+
+    def as_before(self, attempt: int) -> int | None:
+        """Return the attempt that repeats another as it was; None if that was a repetition itself."""
+        return attempt + 1 if self.settings.warm_containers and attempt % 2 == 0 else None
+
+    def with_more_memory(self, attempt: int) -> int:
+        """Return the attempt that follows one that ran out of memory."""
+        return (self.step(attempt) + 1) * (2 if self.settings.warm_containers else 1)
+
     def memory(self, group: int, attempt: int) -> int | None:
         """Return the MiB that an attempt of a group asks for; None where there is no such attempt or no figure."""
         resources = self.groups[group].resources
-        if attempt == 0 or self.settings.memory_retry is None:
-            return resources.get("memory") if attempt == 0 else None
-        return self.settings.memory_retry.memory(resources, attempt, self.settings.launch_type == "FARGATE")
+        step = self.step(attempt)
+        if step == 0 or self.settings.memory_retry is None:
+            return resources.get("memory") if step == 0 else None
+        if attempt >= MOST_ATTEMPTS:
+            return None
+        return self.settings.memory_retry.memory(resources, step, self.settings.launch_type == "FARGATE")
 
     def job_name(self, group: int, attempt: int) -> str:
         """Return the name of the job that runs an attempt of a group."""
@@ -159,7 +185,7 @@ class Plan:
     def resources(self, group: int, attempt: int) -> Resources:
         """Return what an attempt of a group asks of Batch."""
         resources = dict(self.groups[group].resources)
-        if attempt:
+        if self.step(attempt):
             resources["memory"] = self.memory(group, attempt)
         return resources
 
@@ -213,6 +239,8 @@ def load_plan(packed: bytes) -> Plan:
             max_workers=settings["max_workers"],
             memory_retry=MemoryRetry(**retry) if retry else None,
             array_jobs=settings["array_jobs"],
+            warm_containers=settings["warm_containers"],
+            warm_seconds=settings["warm_seconds"],
         ),
         groups=tuple(
             Group(

@@ -56,6 +56,12 @@ def slot(mark: Mark) -> int:
     return mark.attempt * 1_000_000 + mark.group
 
 
+def read_slot(number: int) -> Mark:
+    """Return the attempt that holds a place."""
+    attempt, group = divmod(number, 1_000_000)
+    return Mark(group, attempt)
+
+
 @dataclass(frozen=True)
 class Job:
     """A submitted job, as recorded."""
@@ -86,6 +92,36 @@ class Array:
 
 
 @dataclass(frozen=True)
+class Worker:
+    """A job whose container may carry on: where what it asks, and its end, are put in order.
+
+    Only the newest two of its groups are kept, so that it is of one size.
+    """
+
+    job_id: str
+    first: Mark  #: the attempt that it was submitted for
+    epoch: int = 1  #: the newest of Batch's attempts that has asked
+    done: int = -1  #: the newest of its groups that was said to be done, counted from 0
+    answered: int = 0  #: the group that was last told to it, or that there is none
+    answer: Mark | None = None  #: that group's attempt; None: it was told that there is nothing more
+    before: Mark | None = None  #: the attempt of the group before
+    answered_at: int | None = None  #: ms
+    closed: bool = False  #: whether its end is being merged: then it is told nothing more
+    container: Mapping[str, Any] | None = None  #: once closed, what is known of its container: times, log
+
+    @property
+    def marks(self) -> dict[int, Mark]:
+        """Return the newest of its groups, by their places."""
+        two = {self.answered - 1: self.before, self.answered: self.answer}
+        return {place: mark for place, mark in two.items() if mark is not None}
+
+    @property
+    def newest(self) -> int:
+        """Return the place of its newest group."""
+        return max(self.marks)
+
+
+@dataclass(frozen=True)
 class Outcome:
     """How an attempt ended."""
 
@@ -105,6 +141,7 @@ class Outcome:
     #: when those that Batch itself made before began and ended, in turn; `started_at` and `ended_at` are of the last
     earlier_times: tuple[int, ...] | None = None
     never_submitted: bool = False
+    place: int = 0  #: which of its container's groups it was; of the first, 0
 
     @property
     def cancelled(self) -> bool:

@@ -75,7 +75,13 @@ def make_plan(
     refuse_another_shape(document.shaped_by, request.get("params", {}))
     pipelines = _pipelines(request)
     overrides, problems = read_overrides(request.get("params", {}))
-    config = {**document.run, **overrides.settings, **{key: request[key] for key in _FIELDS if key in request}}
+    defaults = {key: setting.default for key, setting in RUN.items()}
+    config = {
+        **defaults,
+        **document.run,
+        **overrides.settings,
+        **{key: request[key] for key in _FIELDS if key in request},
+    }
     refuse([*problems, *_wrong_fields(request), *beyond(document, request, overrides.layers)])
     nodes = selected = select(document, pipelines, request)
     refuse(list(overrides.layers.unknown(nodes, f"params.{KEY}")))
@@ -142,6 +148,8 @@ def _settings(config: Mapping[str, Any]) -> Settings:
         max_workers=config["max_workers"],
         memory_retry=MemoryRetry(retry["factor"], retry["max"]) if retry else None,
         array_jobs=config["array_jobs"],
+        warm_containers=config["warm_containers"] and config["job_command"] == "job",
+        warm_seconds=config["warm_seconds"],
     )
 
 

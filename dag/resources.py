@@ -5,6 +5,7 @@ A key is added by adding its row here, and a line in docs/configuration.md.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +30,24 @@ def _seconds(values: Sequence[Any]) -> Any:
 
 def _first(values: Iterable[Any]) -> Any:
     return next((value for value in values if value is not None), None)
+
+
+def _within(has: Any, wants: Any) -> bool:
+    """Return whether there is as much as is wanted; what is the definition's is not known, so only the same will do."""
+    return bool(has == wants or (has is not None and wants is not None and wants <= has))
+
+
+def _fewer_gpus(has: Any, wants: Any) -> bool:
+    return (wants or 0) <= (has or 0)
+
+
+def _limited(has: Any, wants: Any) -> bool:
+    """Return whether a container's limit in time leaves a group its own; one without needs a container without."""
+    return has is None or wants is not None
+
+
+def _any(_: Any, __: Any) -> bool:
+    return True
 
 
 def _later(_: Any, value: Any) -> Any:
@@ -64,6 +83,8 @@ class Key:
     over: Callable[[Any, Any], Any] = _later
     #: Whether the members of a group may not differ.
     agreed: bool = False
+    #: Whether a container that was asked for with one value runs a group that wants another.
+    serves: Callable[[Any, Any], bool] = operator.eq
     #: How `--dry-run` says it; nothing of what is said elsewhere.
     shown: Callable[[Any], str] = str
     #: What it is an amount of.
@@ -89,14 +110,21 @@ def _nothing(_: Any) -> str:
 
 #: What may be asked for. Null takes back what an earlier layer says; the rest is the job definition's business.
 KEYS: Mapping[str, Key] = {
-    "vcpus": Key(rule=rules.positive, written=_required("VCPU"), shown=amount, unit="vCPUs", defined=True),
-    "memory": Key(
-        rule=rules.within(limits.MEMORY_MIB, " of MiB"), written=_required("MEMORY"), unit="MiB", defined=True
+    "vcpus": Key(
+        rule=rules.positive, written=_required("VCPU"), serves=_within, shown=amount, unit="vCPUs", defined=True
     ),
-    "gpus": Key(rule=rules.whole(1), written=_required("GPU"), unit="GPUs"),
+    "memory": Key(
+        rule=rules.within(limits.MEMORY_MIB, " of MiB"),
+        written=_required("MEMORY"),
+        serves=_within,
+        unit="MiB",
+        defined=True,
+    ),
+    "gpus": Key(rule=rules.whole(1), written=_required("GPU"), serves=_fewer_gpus, unit="GPUs"),
     "timeout": Key(
         rule=rules.within(limits.TIMEOUT_SECONDS, " of seconds"),
         combined=_seconds,
+        serves=_limited,
         written=lambda seconds: {"timeout": {"attemptDurationSeconds": seconds}},
         defined=True,
     ),
@@ -117,9 +145,9 @@ KEYS: Mapping[str, Key] = {
     "share_identifier": Key(
         rule=rules.share_identifier, combined=_first, agreed=True, written=_field("shareIdentifier")
     ),
-    "priority": Key(rule=rules.within(limits.PRIORITY), written=_field("schedulingPriorityOverride")),
+    "priority": Key(rule=rules.within(limits.PRIORITY), serves=_any, written=_field("schedulingPriorityOverride")),
     # Of this dag.splitting makes groups: no job asks Batch for it.
-    "split": Key(rule=rules.split, combined=lambda _: None, written=lambda _: {}, shown=_nothing),
+    "split": Key(rule=rules.split, combined=lambda _: None, serves=_any, written=lambda _: {}, shown=_nothing),
 }
 
 
@@ -134,6 +162,11 @@ def combine(members: Sequence[Resources]) -> Resources:
         if (value := key.combined([member.get(name) for member in members])) is not None:
             combined[name] = value
     return combined
+
+
+def serves(has: Resources, wants: Resources) -> bool:
+    """Return whether a container that was asked for with these resources runs a group that wants others."""
+    return all(key.serves(has.get(name), wants.get(name)) for name, key in KEYS.items())
 
 
 def disagreements(members: Sequence[Resources]) -> dict[str, list[Any]]:

@@ -44,7 +44,7 @@ def read_mark(shard: int, number: int) -> Mark:
 
 
 #: The names of a shard's sets, as stored.
-SETS = ("claimed", "submitted", "succeeded", "failed", "retried", "cancelled")
+SETS = ("claimed", "submitted", "succeeded", "failed", "retried", "again", "cancelled")
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,8 @@ class Shard:
     submitted: frozenset[int] = frozenset()  #: a job exists
     succeeded: frozenset[int] = frozenset()
     failed: frozenset[int] = frozenset()
-    retried: frozenset[int] = frozenset()  #: failed, and the next attempt may be claimed
+    retried: frozenset[int] = frozenset()  #: failed, and another attempt may be claimed
+    again: frozenset[int] = frozenset()  #: of those, which are to be made again as they were
     cancelled: frozenset[int] = frozenset()  #: failed because we ended it, or because it was never submitted
 
     def marks(self, name: str) -> set[Mark]:
@@ -117,13 +118,6 @@ class View:
         """Return the newest attempt of a group, or None when it was never claimed."""
         shard = self.shards.get(group // SHARD_SIZE)
         return None if shard is None else shard.newest.get(group)
-
-    def next_attempt(self, group: int) -> int | None:
-        """Return the attempt of a group that nobody has claimed and that may be, as far as its own past goes."""
-        newest = self.newest_attempt(group)
-        if newest is None:
-            return 0
-        return newest + 1 if self.has("retried", Mark(group, newest)) and not self.succeeded(group) else None
 
     def open_claims(self) -> list[Mark]:
         """Return the claims, by their newest generation, of which it isn't known whether a job exists."""

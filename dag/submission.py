@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
-from . import limits
+from . import carrying, limits
 from .errors import InvalidRequestError
 from .payload import MOST_CHARACTERS, VARIABLE, carried, characters
 from .plan import Group, Plan
@@ -35,6 +35,10 @@ _MORE_MEMORY_INSTEAD: Sequence[Mapping[str, str]] = (
     {"onReason": "OutOfMemory*", "action": "EXIT"},
     {"onExitCode": "137", "action": "EXIT"},
 )
+
+
+#: What a container that carries on exits with by its own decision.
+_BY_ITSELF: Mapping[str, str] = {"onExitCode": carrying.OURS, "action": "EXIT"}
 
 
 #: From so many alike groups on they go as one array job; fewer keep jobs of their own, with names that people can read.
@@ -119,12 +123,18 @@ def _pieces(marks: Sequence[Mark]) -> Iterator[Sequence[Mark]]:
 
 def _request(plan: Plan, marks: Sequence[Mark], name: str, command: Sequence[str] | None) -> dict[str, Any]:
     resources = plan.resources(marks[0].group, marks[0].attempt)
+    if plan.settings.warm_containers and (seconds := carrying.limit(plan, marks[0])) is not None:
+        resources = {**resources, "timeout": min(seconds, limits.TIMEOUT_SECONDS.most)}
     asked = written(resources)
     request: dict[str, Any] = {
         "jobName": name,
         **asked,
         "containerOverrides": _container(plan, marks, asked.get("containerOverrides", {}), command),
-        "retryStrategy": retry_strategy(resources.get("attempts", 1), plan.settings.memory_retry is not None),
+        "retryStrategy": retry_strategy(
+            resources.get("attempts", 1),
+            more_memory=plan.settings.memory_retry is not None,
+            carries_on=plan.settings.warm_containers,
+        ),
         "tags": {"kedro-project": plan.project, "kedro-run-id": plan.run_id},
         "propagateTags": True,
     }
@@ -160,13 +170,19 @@ def _is_kedro_run(plan: Plan) -> bool:
     return plan.settings.job_command == "kedro-run"
 
 
-def retry_strategy(attempts: int, more_memory: bool = False) -> Mapping[str, Any]:
+def retry_strategy(attempts: int, *, more_memory: bool = False, carries_on: bool = False) -> Mapping[str, Any]:
     """Return Batch's retry strategy: `attempts` for whatever fails, and some for what is no fault of the program.
 
-    With `more_memory` an attempt that ran out of memory is not repeated: the service submits the next with more.
+    With `more_memory` an attempt that ran out of memory is not repeated: the service submits the next with more. One
+    that `carries_on` is not repeated where it ended by its own decision, which the service knows how to take.
     """
     if attempts == 1:
         return {"attempts": _TRIES_WITHOUT_FAULT, "evaluateOnExit": [dict(one) for one in (*_NO_FAULT, _NOTHING_ELSE)]}
+    if carries_on:
+        # A container that ran out of memory exits with 137, whichever of its processes was killed.
+        out_of_memory = _MORE_MEMORY_INSTEAD[-1:] if more_memory else ()
+        rules = (*_NO_FAULT[:3], *out_of_memory, _BY_ITSELF)
+        return {"attempts": attempts, "evaluateOnExit": [dict(rule) for rule in rules]}
     if more_memory:
         return {"attempts": attempts, "evaluateOnExit": [dict(rule) for rule in _MORE_MEMORY_INSTEAD]}
     return {"attempts": attempts}

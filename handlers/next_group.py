@@ -1,18 +1,27 @@
-"""next_group: tells a job what it is to run."""
+"""next_group: tells a job what it is to run, and a container that has done that what comes next."""
 
 from typing import Any
 
 from handlers.requests import Reply, answering
 from handlers.service import Context, dispatcher, logger
-from runs.asking import payload_of
+from runs.asking import Answer, Question, next_group, payload_of
 
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: Any, context: Context) -> Reply:
-    """Return {payload} of the job that asks; of an array's child with its own part alone."""
+    """Return {payload} of the job that asks; with `epoch`, {place, payload} of its next group, {nothing} or {over}."""
 
     def act(request: dict[str, Any]) -> Reply:
         asked = (request["run_id"], request["job"], request["token"])
-        return {"payload": payload_of(dispatcher(context), *asked, request.get("index"))}
+        if "epoch" not in request:
+            return {"payload": payload_of(dispatcher(context), *asked, request.get("index"))}
+        question = Question(**{"index": None, **request})
+        return _said(next_group(dispatcher(context), question))
 
     return answering("next_group", event, act)
+
+
+def _said(answer: Answer) -> Reply:
+    if answer.over:
+        return {"over": True}
+    return {"nothing": True} if answer.payload is None else {"place": answer.place, "payload": answer.payload}

@@ -18,16 +18,17 @@ Called without outcomes, on any run at any moment, it does what is missing, or n
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from adapters.ports import Ports
-from dag import decision, limits
+from dag import carrying, decision, limits
 from dag.plan import Plan
 from dag.records import Array, Outcome, Run, slot
 from dag.shards import Mark, View, by_shard
 from dag.status import RunStatus
 from runs.claiming import Claims
+from runs.concluding import Ended, conclude
 from runs.counting import add_marks
 from runs.ending import WoundUp, terminate, wind_up
 from runs.plans import Plans
@@ -67,11 +68,11 @@ class Dispatcher:
 
     def advance(self, run_id: str, outcomes: Sequence[Outcome] = ()) -> Account:
         """Merge the outcomes and do what a run needs; without outcomes, look at all of it. Raises UnknownRunError."""
-        return _Advance(self.ports, self.plan(run_id), full=not outcomes).go(outcomes)
+        return Advance(self.ports, self.plan(run_id), full=not outcomes).go(outcomes)
 
     def reconsider(self, run_id: str, outcomes: Sequence[Outcome]) -> Account:
         """Merge the outcomes and look at the whole run, whatever they say."""
-        return _Advance(self.ports, self.plan(run_id), full=True).go(outcomes)
+        return Advance(self.ports, self.plan(run_id), full=True).go(outcomes)
 
     def view(self, run_id: str) -> View:
         """Return all shards of a run, each read consistently."""
@@ -79,7 +80,7 @@ class Dispatcher:
 
 
 @dataclass
-class _Advance:
+class Advance:
     """One invocation's work on one run."""
 
     ports: Ports
@@ -91,9 +92,14 @@ class _Advance:
     causes: list[Outcome] = field(default_factory=list)  #: failures that we did not bring about
 
     def go(self, outcomes: Sequence[Outcome]) -> Account:
-        run = self._merge(outcomes)
-        if run is None:
-            return self.account
+        ended = self._ended(outcomes)
+        run = self.merge(ended.outcomes, ended.places)
+        if run is not None:
+            self.proceed(run)
+        return self.account
+
+    def proceed(self, run: Run) -> None:
+        """Do what the run needs after what was merged."""
         self._read(run)
         while not run.over:
             failed = self._failed(run)
@@ -106,21 +112,31 @@ class _Advance:
             if isinstance(decided, decision.Wait):
                 break
             if self.ports.clock.left() < RESERVE:
-                self._hand_over()
+                self.hand_over()
                 break
-            claimed = Claims(self.ports, self.plan, self.view).claim(run, decided.frontier)
-            if claimed is None:
+            after = self.take(run, decided.frontier)
+            if after is None:
                 break
-            # What else becomes ready meanwhile is the business of whoever merges it.
-            self.candidates = {mark.group for mark in decided.frontier}.difference(mark.group for mark in claimed)
-            after = self._submit(claimed)
-            run = after or run
+            run = after
         if run.over and (self.full or self.causes):
             self._wind_up(run)
         self.account.run = run
-        return self.account
 
-    def _merge(self, outcomes: Sequence[Outcome]) -> Run | None:
+    def take(self, run: Run, frontier: Sequence[Mark]) -> Run | None:
+        """Claim and submit a slice of what is ready; return the run as it is then, None where there is no place."""
+        claimed = Claims(self.ports, self.plan, self.view).claim(run, frontier)
+        if claimed is None:
+            return None
+        # What else becomes ready meanwhile is the business of whoever merges it.
+        self.candidates = {mark.group for mark in frontier}.difference(mark.group for mark in claimed)
+        return self.submit(claimed) or run
+
+    def _ended(self, outcomes: Sequence[Outcome]) -> Ended:
+        if self.plan.settings.warm_containers:
+            return conclude(self.ports, self.plan, outcomes)
+        return Ended(list(outcomes), [slot(outcome.mark) for outcome in outcomes])
+
+    def merge(self, outcomes: Sequence[Outcome], places: Collection[int]) -> Run | None:
         """Write the outcomes down, then return the run as it is after that: its places given back, its status fresh."""
         table, run_id = self.ports.table, self.plan.run_id
         known = [outcome for outcome in outcomes if outcome.mark.group < len(self.plan.groups)]
@@ -133,8 +149,8 @@ class _Advance:
         self.account.merged += len(by_mark)
         self.causes += [o for o in known if not (o.succeeded or o.cancelled or self._retriable(o))]
         self.candidates |= decision.candidates_after(self.plan, by_mark)
-        if self.plan.settings.max_workers is not None and by_mark:
-            return table.free_slots(run_id, [slot(mark) for mark in by_mark])
+        if self.plan.settings.max_workers is not None and places:
+            return table.free_slots(run_id, places)
         return table.get_run(run_id)
 
     def _numbers(self, outcomes: Iterable[Outcome]) -> dict[str, list[int]]:
@@ -147,15 +163,19 @@ class _Advance:
                 names.append("cancelled")
             if self._retriable(outcome):
                 names.append("retried")
+            if carrying.repeats(self.plan, outcome):
+                names.append("again")
             for name in names:
                 sets.setdefault(name, []).append(outcome.mark.number)
         return sets
 
     def _retriable(self, outcome: Outcome) -> bool:
-        """Return whether the next attempt would get more memory than the one that ran out of it."""
+        """Return whether there is another attempt: as it was, or with more memory than the one that ran out of it."""
+        if carrying.repeats(self.plan, outcome):
+            return True
         if not outcome.out_of_memory or self.plan.settings.memory_retry is None:
             return False
-        return self.plan.memory(outcome.mark.group, outcome.mark.attempt + 1) is not None
+        return self.plan.memory(outcome.mark.group, self.plan.with_more_memory(outcome.mark.attempt)) is not None
 
     def _read(self, run: Run) -> None:
         """Read what the decision needs, after all writes."""
@@ -243,13 +263,14 @@ class _Advance:
     def _note(self, wound_up: WoundUp) -> None:
         self.account.terminated += wound_up.terminated
         if not wound_up.whole:
-            self._hand_over()
+            self.hand_over()
 
-    def _hand_over(self) -> None:
+    def hand_over(self) -> None:
+        """Have another invocation carry on with the run."""
         self.ports.messages.advance_later(self.plan.run_id)
         self.account.handed_over = True
 
-    def _submit(self, marks: Sequence[Mark]) -> Run | None:
+    def submit(self, marks: Sequence[Mark]) -> Run | None:
         """Submit claimed attempts, record the jobs, then see whether the run has ended meanwhile."""
         table, run_id = self.ports.table, self.plan.run_id
         if not marks:
@@ -259,7 +280,7 @@ class _Advance:
             self.view.add(shard)
         self.account.submitted += done.accepted
         if done.refused:
-            run = self._merge(done.refused)
+            run = self.merge(done.refused, [slot(outcome.mark) for outcome in done.refused])
             self._read_everything()
         else:
             run = table.get_run(run_id)

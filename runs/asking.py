@@ -1,16 +1,51 @@
-"""What jobs ask the service: which payload is theirs, where it did not fit into their request."""
+"""What jobs ask the service: what they are to run, and, of containers that carry on, what comes after.
+
+A question is answered once. What is said to be done is written to the job's item before anything else, and the answer
+before it is given; so a question may be repeated, its answer lost, and its container replaced, and each group still
+runs in one container at a time. `docs/architecture.md` has the whole protocol.
+"""
 
 from __future__ import annotations
 
 import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from dag.errors import InvalidRequestError, NotAllowedError
+from adapters.ports import Asking
+from dag import carrying
+from dag.errors import InvalidRequestError, NotAllowedError, SupersededError
 from dag.jobs import read_job_key
 from dag.payload import payload, token
 from dag.plan import Plan
+from dag.records import Job, Outcome, Run, Worker, slot
 from dag.shards import Mark
-from runs.advance import Dispatcher
+from runs.advance import Advance, Dispatcher
+from runs.submitting import record
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """What a worker asks."""
+
+    run_id: str
+    job: str  #: its key (`dag.payload.job_key`)
+    token: str
+    index: int | None  #: of an array's child
+    job_id: str
+    epoch: int  #: which of Batch's attempts asks, from 1
+    done: int | None = None  #: which of its groups is done, from 0; None: which group is its own?
+    began: int | None = None  #: ms, when that group began, by the container's clock
+    ended: int | None = None  #: ms
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a worker is told: a group, that there is nothing for it, or that the run is over."""
+
+    place: int | None = None
+    payload: dict[str, Any] | None = None
+    over: bool = False
 
 
 def payload_of(dispatcher: Dispatcher, run_id: str, job: str, given_token: str, index: int | None) -> dict[str, Any]:
@@ -19,13 +54,38 @@ def payload_of(dispatcher: Dispatcher, run_id: str, job: str, given_token: str, 
     Raises NotAllowedError unless the token is this job's, so that a job learns of no other. Changes nothing, so a job
     may ask again.
     """
+    plan = _plan(dispatcher, run_id, job, given_token)
+    return payload(plan, [_first(dispatcher, plan, job, index)], whom=job)
+
+
+def next_group(dispatcher: Dispatcher, question: Question) -> Answer:
+    """Write down what a worker has done, and return what it is to do next.
+
+    Raises NotAllowedError for a token that is not the job's, and for a job that is not the one that was submitted: both
+    before anything is written. Raises SupersededError for a question that is nobody's any more.
+    """
+    plan = _plan(dispatcher, question.run_id, question.job, question.token)
+    if not plan.settings.warm_containers:
+        raise NotAllowedError(f"The containers of run {plan.run_id} don't carry on.")
+    first = _first(dispatcher, plan, question.job, question.index)
+    asking = Asking(job_id=question.job_id, first=first, epoch=question.epoch, done=question.done)
+    if not question.done:
+        _refuse_copies(dispatcher, plan, asking, question.job)
+    worker = dispatcher.ports.table.put_question(plan.run_id, asking, dispatcher.ports.expiry())
+    if worker is None:
+        raise SupersededError(f"Job {question.job_id} is told nothing more: another attempt of it has asked, or ended.")
+    answering = _Answering(dispatcher.ports, plan, full=False, question=question, worker=worker)
+    return answering.answer()
+
+
+def _plan(dispatcher: Dispatcher, run_id: str, job: str, given_token: str) -> Plan:
     plan = dispatcher.plan(run_id)
     if not hmac.compare_digest(token(plan, job).encode(), given_token.encode()):
         raise NotAllowedError(f"The token is not that of job '{job}' of run {run_id}.")
-    return payload(plan, [_attempt(dispatcher, plan, job, index)])
+    return plan
 
 
-def _attempt(dispatcher: Dispatcher, plan: Plan, job: str, index: int | None) -> Mark:
+def _first(dispatcher: Dispatcher, plan: Plan, job: str, index: int | None) -> Mark:
     first, is_array = read_job_key(job)
     array = dispatcher.array(plan.run_id, first) if is_array else None
     members = (() if array is None else array.members) if is_array else (first,)
@@ -33,3 +93,115 @@ def _attempt(dispatcher: Dispatcher, plan: Plan, job: str, index: int | None) ->
     if place is None or not 0 <= place < len(members):
         raise InvalidRequestError(f"Job '{job}' of run {plan.run_id} has {len(members)} parts, none at index {index}.")
     return members[place]
+
+
+def _refuse_copies(dispatcher: Dispatcher, plan: Plan, asking: Asking, job: str) -> None:
+    """Raise NotAllowedError unless the job is the recorded one: a copy of it knows the same token."""
+    first, is_array = read_job_key(job)
+    if is_array:
+        array = dispatcher.array(plan.run_id, first)
+        known = None if array is None else array.job_id
+    else:
+        found = dispatcher.ports.table.get_jobs(plan.run_id, [asking.first])
+        known = found[0].job_id if found else None
+    if known != asking.job_id.partition(":")[0]:
+        raise NotAllowedError(f"Job {asking.job_id} is not recorded as job '{job}' of run {plan.run_id}.")
+
+
+@dataclass
+class _Answering(Advance):
+    """One question's work on a run: what its worker did is merged, and what it does next is claimed for it."""
+
+    question: Question = field(kw_only=True)
+    worker: Worker = field(kw_only=True)
+    is_answered: bool = False
+
+    def answer(self) -> Answer:
+        """Return what the worker is to do next."""
+        place = self.question.done
+        if place is None:
+            place = self.worker.newest
+            if self.worker.done < place:
+                return self._give(place)
+        run = self.merge([self._outcome(place)], ())
+        if run is not None and self.worker.answered == place:
+            self.proceed(run)
+            if not self.is_answered:
+                self._put_answer(place, None)
+        return self._give(place + 1)
+
+    def _outcome(self, place: int) -> Outcome:
+        question = self.question
+        return Outcome(
+            self.worker.marks[place],
+            succeeded=True,
+            job_id=question.job_id,
+            name=self._name(),
+            started_at=question.began,
+            ended_at=question.ended or self.ports.clock.now(),
+            tries=question.epoch,
+            place=place,
+        )
+
+    def _name(self) -> str:
+        first, is_array = read_job_key(self.question.job)
+        return self.plan.array_name(first) if is_array else self.plan.job_name(first.group, first.attempt)
+
+    def take(self, run: Run, frontier: Sequence[Mark]) -> Run | None:
+        """Claim for the worker the attempt that suits it best; leave all others to another invocation."""
+        table, run_id = self.ports.table, self.plan.run_id
+        mark = carrying.best(self.plan, self.worker.first, self._unplaced(run, frontier))
+        if mark is None:
+            self._leave(run)
+            return None
+        before = table.claim(run_id, mark.shard, [mark.number], self.ports.expiry())
+        self.view.add(before.with_marks(claimed=[mark.number]))
+        if mark.number in before.claimed:
+            return run
+        if len(frontier) > 1:
+            self._leave(run)
+        if not self._put_answer(self.worker.answered, mark) and not self._was_told(mark):
+            self._submit_alone(run, mark)
+        return None
+
+    def _was_told(self, mark: Mark) -> bool:
+        """Return whether the worker was told of it all the same: the SDK repeats a write whose answer was lost."""
+        found = self.ports.table.get_workers(self.plan.run_id, [self.question.job_id])
+        shards = self.ports.table.get_shards(self.plan.run_id, [mark.shard])
+        return mark in found[0].marks.values() or any(mark.number in shard.submitted for shard in shards)
+
+    def _leave(self, run: Run) -> None:
+        """Leave what else is ready to another invocation, while the worker waits; where there are places for it."""
+        if run.max_workers is None or len(run.slots) < run.max_workers:
+            self.hand_over()
+
+    def _unplaced(self, run: Run, frontier: Sequence[Mark]) -> Sequence[Mark]:
+        """Return what nobody has taken a place for: whoever has is about to claim it."""
+        return [mark for mark in frontier if slot(mark) not in run.slots]
+
+    def _submit_alone(self, run: Run, mark: Mark) -> None:
+        """Submit what was claimed for a worker that was told something else meanwhile."""
+        if run.max_workers is None or self.ports.table.take_slots(run.run_id, [slot(mark)], run.max_workers):
+            self.submit([mark])
+
+    def _put_answer(self, place: int, told: Mark | None) -> bool:
+        asking = Asking(job_id=self.question.job_id, first=self.worker.first, epoch=self.question.epoch, done=place)
+        self.is_answered = True
+        return self.ports.table.put_answer(self.plan.run_id, asking, told, self.ports.clock.now())
+
+    def _give(self, place: int) -> Answer:
+        """Return the answer that the job's item has for a place, its job recorded before the run's status is read."""
+        found = self.ports.table.get_workers(self.plan.run_id, [self.question.job_id])
+        worker = found[0]
+        if worker.epoch != self.question.epoch or worker.closed or worker.answered != place:
+            raise SupersededError(f"Job {self.question.job_id} was told something else meanwhile.")
+        if worker.answer is None:
+            return Answer()
+        if place:
+            at = worker.answered_at or self.ports.clock.now()
+            job = Job(mark=worker.answer, job_id=worker.job_id, name=self._name(), submitted_at=at)
+            record(self.ports, self.plan.run_id, [job], [])
+        run = self.ports.table.get_run(self.plan.run_id)
+        if run is None or run.over:
+            return Answer(over=True)
+        return Answer(place, payload(self.plan, [worker.answer]))

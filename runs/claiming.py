@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from adapters.ports import Ports
 from dag.plan import Plan
-from dag.records import Run, slot
+from dag.records import Run, read_slot, slot
 from dag.shards import Mark, View, by_shard
 from dag.submission import first_jobs
+from runs.concluding import idle
 
 #: Jobs (an array is one) claimed at once: about a second of SubmitJob's quota of 50 a second. What an invocation that
 #: dies has claimed waits for reconcile, so a slice is kept small.
@@ -36,9 +37,15 @@ class Claims:
             before = table.claim(run_id, index, [mark.number for mark in marks], self.ports.expiry())
             lost.update(mark for mark in marks if mark.number in before.claimed)
             self.view.add(before.with_marks(claimed=[mark.number for mark in marks]))
-        if most is not None and (stale := [slot(mark) for mark in lost if self.view.ended(mark)]):
+        if most is not None and (stale := self._stale([slot(mark) for mark in lost])):
             table.free_slots(run_id, stale)
         return [mark for mark in wanted if mark not in lost]
+
+    def _stale(self, places: Collection[int]) -> list[int]:
+        """Return those of the places that nobody needs any more, and nobody has given back."""
+        if self.plan.settings.warm_containers:
+            return idle(self.ports, self.plan, places, self.view)
+        return [place for place in places if self.view.ended(read_slot(place))]
 
     def _with_places(self, run: Run, frontier: Sequence[Mark], most: int) -> list[Mark] | None:
         """Return the next slice of the frontier for a run with `max_workers`, each with its place.
@@ -48,8 +55,8 @@ class Claims:
         """
         table = self.ports.table
         while True:
-            if ended := [n for n in run.slots if self.view.ended(Mark(n % 1_000_000, n // 1_000_000))]:
-                run = table.free_slots(run.run_id, ended) or run
+            if len(run.slots) >= most and (stale := self._stale(run.slots)):
+                run = table.free_slots(run.run_id, stale) or run
             held = [mark for mark in frontier if slot(mark) in run.slots]
             room = max(0, most - len(run.slots))
             free = [mark for mark in frontier if slot(mark) not in run.slots]

@@ -14,7 +14,7 @@ from dag.document import GraphDocument
 from dag.durations import load_durations, with_durations
 from dag.errors import InvalidRequestError, NotSettledError, UnknownRunError
 from dag.jobs import run_id_at
-from dag.offer import Offer, asked_of, pinned, refuse_unready
+from dag.offer import Offer, asked_of, pinned, refuse_unready, with_timeouts
 from dag.plan import Home, Plan, dump_plan
 from dag.records import Run
 from dag.request import Allowed, Earlier, make_plan, resumed_request
@@ -106,6 +106,7 @@ def _create(dispatcher: Dispatcher, source: Source, request: Mapping[str, Any], 
     while True:
         if plan.run_id != run_id:
             plan, resumed = make(run_id)
+        plan = with_timeouts(plan, offer)
         if offer is not None:
             plan = pinned(plan, offer)
         asked = (_own(meant), _fingerprint(request))

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from dag import decision
 from dag.blocked import asked_for, read_blocked
 from dag.events import earlier_times, log_group, log_streams
 from dag.plan import Plan
-from dag.records import Job, Outcome, Run
+from dag.records import Job, Outcome, Run, Worker
 from dag.resources import KEYS
 from dag.shards import Mark, View
 from runs.advance import Dispatcher
-from runs.reading import read_jobs, read_outcomes
+from runs.reading import read_jobs, read_outcomes, read_workers
 
 #: Groups in a page: with all their details they stay under the 6 MB of a Lambda answer.
 PAGE = 1000
@@ -35,15 +36,17 @@ def describe(dispatcher: Dispatcher, run: Run, first: int, limit: int) -> dict[s
     jobs = _newest(read_jobs(table, plan, shown))
     ended = read_outcomes(table, run.run_id, first, last)
     ends = _newest(ended)
+    containers = _Containers.of(dispatcher, plan, details)
     by_group = defaultdict(list)
     for end in ended:
         by_group[end.mark.group].append(end)
     groups = []
     for mark in shown:
         status = decision.group_status(view, mark.group, run.status, mark.group in running)
-        known = (jobs.get(mark.group), ends.get(mark.group), details.get(mark, {}))
+        known = containers.tell(mark, jobs.get(mark.group), ends.get(mark.group), details.get(mark, {}))
         before = [_earlier(plan, end) for end in by_group[mark.group] if end.mark.attempt < mark.attempt]
-        groups.append({**_group(plan, mark, status.value, known), "earlier": before})
+        shares = containers.shares(known[0], known[1])
+        groups.append({**_group(plan, mark, status.value, known), "shares_container": shares, "earlier": before})
     return {
         **_summary(run),
         "project": run.project,
@@ -70,6 +73,47 @@ def _last(plan: Plan, first: int, limit: int) -> int:
         if parents > _PARENTS and index > first:
             return index - 1
     return min(first + min(limit, PAGE), len(plan.groups)) - 1
+
+
+_Known = tuple["Job | None", "Outcome | None", Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class _Containers:
+    """What is known of containers that run several groups: each has one log, and began before its later groups did."""
+
+    workers: Mapping[str, Worker]
+    alive: Mapping[str, Mapping[str, Any]]  #: what Batch says of jobs in flight, by their ids
+
+    @classmethod
+    def of(cls, dispatcher: Dispatcher, plan: Plan, details: Mapping[Mark, Mapping[str, Any]]) -> _Containers:
+        """Return what is known of a run's containers; nothing where each runs one group."""
+        if not plan.settings.warm_containers:
+            return cls({}, {})
+        workers = read_workers(dispatcher.ports.table, plan.run_id)
+        return cls({each.job_id: each for each in workers}, {each["jobId"]: each for each in details.values()})
+
+    def tell(self, mark: Mark, job: Job | None, end: Outcome | None, detail: Mapping[str, Any]) -> _Known:
+        """Return what is known of an attempt, with what its container adds to it."""
+        job_id = (end and end.job_id) or (job and job.job_id)
+        worker = self.workers.get(job_id or "")
+        if worker is None:
+            return job, end, detail
+        if job is not None and end is None and worker.first != mark:
+            detail = {**detail, "startedAt": job.submitted_at}
+        if end is not None and end.log_stream is None:
+            told = worker.container or self._log(worker)
+            end = replace(end, log_stream=told.get("log_stream"), log_group=told.get("log_group"))
+        return job, end, detail
+
+    def shares(self, job: Job | None, end: Outcome | None) -> bool:
+        """Return whether the attempt's container was told of other groups."""
+        worker = self.workers.get((end and end.job_id) or (job and job.job_id) or "")
+        return worker is not None and worker.answered > 0
+
+    def _log(self, worker: Worker) -> Mapping[str, Any]:
+        container = self.alive.get(worker.job_id, {}).get("container") or {}
+        return {"log_stream": container.get("logStreamName"), "log_group": log_group(container)}
 
 
 def _blocked(plan: Plan, details: Mapping[Mark, Mapping[str, Any]]) -> list[dict[str, Any]]:

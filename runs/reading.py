@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from adapters.ports import RunTable
 from dag.plan import Plan
-from dag.records import Array, Job, Outcome
+from dag.records import Array, Job, Outcome, Worker
 from dag.shards import Mark, Shard, View
 
 _Item = TypeVar("_Item")
@@ -79,6 +79,15 @@ def read_arrays(table: RunTable, run_id: str) -> list[Array]:
 
     def page(after: Mark | None) -> tuple[list[Array], Mark | None]:
         return table.arrays(run_id, after)
+
+    return list(_pages(page))
+
+
+def read_workers(table: RunTable, run_id: str) -> list[Worker]:
+    """Return the jobs of a run whose containers have asked what comes next, or whose ends were merged."""
+
+    def page(after: str | None) -> tuple[list[Worker], str | None]:
+        return table.workers(run_id, after)
 
     return list(_pages(page))
 

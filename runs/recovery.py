@@ -6,7 +6,7 @@ when time runs short. So whatever went wrong, however large, each minute leaves 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -14,14 +14,14 @@ from dag import limits
 from dag.events import read_job
 from dag.jobs import name_prefix, run_moment
 from dag.plan import Plan
-from dag.records import Array, Job, Outcome, Run
+from dag.records import Array, Job, Outcome, Run, Worker, slot
 from dag.shards import Mark, View, by_shard
 from dag.submission import first_jobs
 from runs.advance import RESERVE, Dispatcher
 from runs.announcing import announce
 from runs.claiming import SLICE
 from runs.counting import Count, add_marks
-from runs.reading import in_turn, read_active, read_arrays, read_jobs
+from runs.reading import in_turn, read_active, read_arrays, read_jobs, read_workers
 from runs.submitting import record, submit
 
 #: Jobs that are described, and whose ends are merged, at once: ten requests.
@@ -110,13 +110,24 @@ class Recovery:
 
     def _merge_lost_ends(self, plan: Plan, view: View, repairs: Repairs) -> None:
         """Merge the ends of jobs that the shards do not know of."""
-        jobs = self._shuffled(read_jobs(self._ports.table, plan, view.in_flight()))
+        jobs = read_jobs(self._ports.table, plan, view.in_flight())
+        jobs = self._shuffled([*jobs, *self._place_holders(plan, {job.job_id for job in jobs})])
         for asked in _slices(jobs, _DESCRIBED):
             if not self._has_time():
                 return
             if lost := self._ended(asked):
                 repairs.events += len(lost)
                 self._dispatcher.advance(plan.run_id, lost)
+
+    def _place_holders(self, plan: Plan, known: Collection[str]) -> list[Job]:
+        """Return the jobs that may have ended although all their groups had before: their places are still taken."""
+        if plan.settings.max_workers is None or not plan.settings.warm_containers:
+            return []
+        return [
+            Job(mark=worker.first, job_id=worker.job_id, name="", submitted_at=worker.answered_at or 0)
+            for worker in read_workers(self._ports.table, plan.run_id)
+            if not worker.closed and worker.job_id not in known
+        ]
 
     def _ended(self, jobs: Sequence[Job]) -> list[Outcome]:
         """Return how those of the jobs have ended that have."""
@@ -148,13 +159,28 @@ class Recovery:
             if run is None:
                 return
             over = run.over or (run.failure is not None and plan.settings.on_failure.stops_submitting)
-            taken = set(abandoned[:_ACCOUNTED] if over else first_jobs(plan, abandoned, SLICE))
-            abandoned = [claim for claim in abandoned if claim not in taken]
+            slice_ = abandoned[:_ACCOUNTED] if over else first_jobs(plan, abandoned, SLICE)
+            abandoned = [claim for claim in abandoned if claim not in set(slice_)]
+            taken = slice_ if over else self._with_places(plan, run, slice_, traces)
             ours = self._claimed(plan.run_id, sorted(taken))
             repairs.claims += len(ours)
             left = traces.adopt(ours)
             # That the run was ended meanwhile is seen by the advance that follows, which reads after this.
             self._account(plan, left) if over else self._submit(plan, left)
+
+    def _with_places(self, plan: Plan, run: Run, claims: Sequence[Mark], traces: _Traces) -> list[Mark]:
+        """Return those of the claims that need no place among `max_workers`, or have one.
+
+        What was claimed for a container that carries on has none: a place belongs to a container.
+        """
+        if run.max_workers is None or not plan.settings.warm_containers:
+            return list(claims)
+        without = [claim for claim in claims if slot(claim) not in run.slots and not traces.know(claim)]
+        room = max(0, run.max_workers - len(run.slots))
+        new = without[:room]
+        if new and not self._ports.table.take_slots(run.run_id, [slot(claim) for claim in new], run.max_workers):
+            new = []
+        return [claim for claim in claims if claim not in without or claim in new]
 
     def _claimed(self, run_id: str, marks: Sequence[Mark]) -> list[Mark]:
         """Return those of the claims, a generation on, that are ours now: of two reconcilers one wins each."""
@@ -172,8 +198,23 @@ class Recovery:
             add_marks(self._ports, plan.run_id, index, {"failed": numbers, "cancelled": numbers})
 
     def _submit(self, plan: Plan, claims: Sequence[Mark]) -> None:
+        if plan.settings.warm_containers:
+            claims = self._still_open(plan.run_id, claims)
         if claims and (refused := submit(self._ports, plan, claims).refused):
             self._dispatcher.advance(plan.run_id, refused)
+
+    def _still_open(self, run_id: str, claims: Sequence[Mark]) -> list[Mark]:
+        """Return the claims of which still nothing else is known, read after the workers.
+
+        A worker keeps the newest two of its groups. What it was told before them stands in the shard by now.
+        """
+        shards = sorted({claim.shard for claim in claims})
+        view = View()
+        for some in _slices(shards, limits.BATCH_GET.most):
+            for shard in self._ports.table.get_shards(run_id, some):
+                view.add(shard)
+        attempts = {claim: Mark(*claim[:2]) for claim in claims}
+        return [claim for claim, mark in attempts.items() if not (view.has("submitted", mark) or view.ended(mark))]
 
     def _abandoned(self, run_id: str, view: View) -> list[Mark]:
         """Return the claims without a job that have been seen for longer than an invocation can live.
@@ -218,12 +259,19 @@ class _Traces:
             if array.job_id is None:
                 names.setdefault(self._queue(array.first), set()).add(plan.array_name(array.first))
         prefix = name_prefix(plan.project, plan.run_id)
+        workers = read_workers(self._ports.table, plan.run_id) if plan.settings.warm_containers else []
+        self._workers = {mark: worker for worker in workers for place, mark in worker.marks.items() if place}
         self._ids: dict[str, str] = {}
         for queue, wanted in names.items():
             self._ids.update(self._ports.queue.find(queue, sorted(wanted), prefix))
 
     def _queue(self, mark: Mark) -> str:
         return str(self._plan.groups[mark.group].resources["job_queue"])
+
+    def know(self, claim: Mark) -> bool:
+        """Return whether a claim's attempt was told to a container, or a job has its name."""
+        attempt = Mark(*claim[:2])
+        return attempt in self._workers or self._plan.job_name(*attempt[:2]) in self._ids
 
     def adopt(self, claims: Sequence[Mark]) -> list[Mark]:
         """Record the jobs that lost submitters had submitted after all; return the claims that have none."""
@@ -240,11 +288,21 @@ class _Traces:
         jobs: list[Job] = []
         for attempt in list(wanted):
             name = self._plan.job_name(*attempt[:2])
-            if name in self._ids:
+            if worker := self._workers.get(attempt):
+                job = Job(mark=attempt, job_id=worker.job_id, name=self._name(worker), submitted_at=now)
+                jobs.append(job)
+                del wanted[attempt]
+            elif name in self._ids:
                 jobs.append(Job(mark=attempt, job_id=self._ids[name], name=name, submitted_at=now))
                 del wanted[attempt]
         record(self._ports, self._plan.run_id, jobs, arrays)
         return list(wanted.values())
+
+    def _name(self, worker: Worker) -> str:
+        """Return the name of a worker's job: of an array's child, the array's."""
+        parent, _, index = worker.job_id.partition(":")
+        array = next((one for one in self._arrays if one.job_id == parent), None) if index else None
+        return self._plan.array_name(array.first) if array else self._plan.job_name(*worker.first[:2])
 
 
 def _slices(items: Sequence[_T], size: int) -> Iterator[Sequence[_T]]:

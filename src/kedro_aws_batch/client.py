@@ -59,6 +59,8 @@ class GroupState:
     log_stream: str | None = None
     #: Of each attempt that Batch made of its job, oldest first; `log_stream` is the last.
     log_streams: tuple[str, ...] = ()
+    #: Whether its container ran other groups, too: then its log has more than this group printed.
+    shares_container: bool = False
     #: None: Batch's own, as far as Batch has told.
     log_group: str | None = None
     #: At which version its job loads a dataset, as far as the run pins it.

@@ -3,7 +3,8 @@
 Its first line is the equivalent `kedro run`, with the names of parameters and not their values. Once the nodes have run
 or failed, it says what it has used. It exits with 0 only if all nodes ran and the session ended, which the child that
 runs them proves. Otherwise it exits with 1 and the traceback on stderr, or with what the child exited with; its last
-line says why, as `container/failing.py` reads it.
+line says why, as `container/failing.py` reads it. Where the run's containers carry on, it asks after a success what
+comes next, and goes on with that (container/carrying.py).
 """
 
 from __future__ import annotations
@@ -12,13 +13,18 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from kedro_aws_batch.container.carrying import Container
 from kedro_aws_batch.container.failing import Whereabouts, explain
 from kedro_aws_batch.container.payload import Payload, read_payload
 from kedro_aws_batch.container.usage import used
 from kedro_aws_batch.container.worker import run_apart
 
 from .errors import KedroAwsBatchError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def main() -> int:
@@ -27,10 +33,21 @@ def main() -> int:
         payload = read_payload(os.environ)
     except KedroAwsBatchError as error:
         return _told(error)
+    if payload.door is None:
+        return _run_apart(payload)
+    from kedro_aws_batch.container import session  # noqa: F401, PLC0415  (what each of its processes begins with)
+
+    return Container(os.environ, payload.door, _run_apart).live(payload)
+
+
+def _run_apart(payload: Payload, on_signal: Callable[[], None] | None = None) -> int:
+    """Run a group in a process of its own, and return what its container exits with, if it ends then."""
     print(payload.command(), flush=True)
     _prepare_environment(payload)
     began = time.monotonic()
-    ended = run_apart(lambda: _work(payload, began))
+    ended = run_apart(lambda: _work(payload, began), payload.timeout, on_signal)
+    if ended.too_long:
+        return _told(f"The nodes took longer than their timeout, {payload.timeout} s.", ended.verdict)
     if not ended.finished:
         print(used(began), flush=True)
         why = " If nobody stopped the job, it needs more memory than it has." if ended.exit_code == 137 else ""

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from adapters.ports import RunTable
+from adapters.ports import Asking, RunTable
 from adapters.run_table import DynamoRunTable
 from dag.records import Array
 from dag.shards import Mark
@@ -16,6 +16,7 @@ from dag.status import RunStatus
 from tests.contract.dynamodb import Dynamo
 from tests.contract.values import LATER, RUN_ID, a_job, a_run, an_outcome
 
+ASKING = Asking(job_id="job", first=Mark(0), epoch=1, done=0)
 Call = Callable[[RunTable], Any]
 CALLS: dict[str, tuple[str, Call]] = {
     "put_key": ("PutItem", lambda table: table.put_key("k", RUN_ID, LATER)),
@@ -55,6 +56,11 @@ CALLS: dict[str, tuple[str, Call]] = {
     "put_array": ("PutItem", lambda table: table.put_array(RUN_ID, Array(Mark(0), (Mark(0), Mark(1))), LATER)),
     "get_array": ("GetItem", lambda table: table.get_array(RUN_ID, Mark(0))),
     "arrays": ("Query", lambda table: table.arrays(RUN_ID, None)),
+    "put_question": ("UpdateItem", lambda table: table.put_question(RUN_ID, ASKING, LATER)),
+    "put_answer": ("UpdateItem", lambda table: table.put_answer(RUN_ID, ASKING, Mark(1), 5)),
+    "close_worker": ("UpdateItem", lambda table: table.close_worker(RUN_ID, Mark(0), an_outcome(0), LATER)),
+    "get_workers": ("BatchGetItem", lambda table: table.get_workers(RUN_ID, ["job"])),
+    "workers": ("Query", lambda table: table.workers(RUN_ID, None)),
     "put_outcomes": (
         "BatchWriteItem",
         lambda table: table.put_outcomes(RUN_ID, [an_outcome(n) for n in range(25)], LATER),

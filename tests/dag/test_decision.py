@@ -20,6 +20,7 @@ from dag.decision import (
     decide,
     frontier,
     group_status,
+    next_attempt,
     shards_to_read,
 )
 from dag.plan import Plan
@@ -252,3 +253,30 @@ def test_counts_name_every_status_and_add_up() -> None:
     assert counts(plan, view, RunStatus.RUNNING, running=[1]) == {
         "WAITING": 2, "SUBMITTED": 1, "RUNNING": 1, "SUCCEEDED": 1, "FAILED": 0, "CANCELLED": 0, "SKIPPED": 0,
     }  # fmt: skip
+
+
+def test_the_next_attempt_is_the_first_until_it_is_claimed_and_another_one_only_where_it_is_wanted() -> None:
+    plan = plan_of([()] * 3)
+    assert next_attempt(plan, view_of(), 0) == 0
+    assert next_attempt(plan, view_of(claimed=[0]), 0) is None
+    assert next_attempt(plan, view_of(submitted=[0]), 0) is None  # an event came before the claim was read
+    assert next_attempt(plan, view_of(claimed=[1]), 0) == 0
+    assert next_attempt(plan, view_of(claimed=[0], failed=[0]), 0) is None
+    assert next_attempt(plan, view_of(claimed=[0], failed=[0], retried=[0]), 0) == 1
+    second = [Mark(0), Mark(0, 1)]
+    assert next_attempt(plan, view_of(claimed=second, failed=[0], retried=[0]), 0) is None
+    assert next_attempt(plan, view_of(claimed=second, failed=second, retried=second), 0) == 2
+    assert next_attempt(plan, view_of(claimed=[0], failed=[0], retried=[0], succeeded=[0]), 0) is None
+
+
+def test_where_containers_carry_on_each_step_of_memory_has_two_attempts() -> None:
+    plan = plan_of([()], memory_retry={"factor": 2, "max": 4000}, warm_containers=True)
+
+    def after(*ended: int, again: Sequence[int] = ()) -> int | None:
+        marks = [Mark(0, attempt) for attempt in ended]
+        repeated = [Mark(0, attempt) for attempt in again]
+        return next_attempt(plan, view_of(claimed=marks, failed=marks, retried=marks, again=repeated), 0)
+
+    assert (after(0, again=[0]), after(0), after(0, 1, again=[0]), after(0, 2)) == (1, 2, 2, 4)
+    assert [plan.memory(0, attempt) for attempt in range(7)] == [1000, 1000, 2000, 2000, 4000, 4000, None]
+    assert [plan.as_before(attempt) for attempt in range(4)] == [1, None, 3, None]

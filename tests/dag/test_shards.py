@@ -70,19 +70,6 @@ def test_what_a_view_says_is_what_its_sets_say(some: list[tuple[str, Mark]]) -> 
         assert view.newest_attempt(group) == max(known, default=None)
 
 
-def test_the_next_attempt_is_the_first_until_it_is_claimed_and_another_one_only_where_it_is_wanted() -> None:
-    assert view_of().next_attempt(0) == 0
-    assert view_of(claimed=[0]).next_attempt(0) is None
-    assert view_of(submitted=[0]).next_attempt(0) is None  # an event came before the claim was read
-    assert view_of(claimed=[1]).next_attempt(0) == 0
-    assert view_of(claimed=[0], failed=[0]).next_attempt(0) is None
-    assert view_of(claimed=[0], failed=[0], retried=[0]).next_attempt(0) == 1
-    second = [Mark(0), Mark(0, 1)]
-    assert view_of(claimed=second, failed=[0], retried=[0]).next_attempt(0) is None
-    assert view_of(claimed=second, failed=second, retried=second).next_attempt(0) == 2
-    assert view_of(claimed=[0], failed=[0], retried=[0], succeeded=[0]).next_attempt(0) is None
-
-
 def test_a_claim_is_open_until_its_attempt_is_known_to_have_a_job_or_none() -> None:
     assert view_of(claimed=[2, 1]).open_claims() == [Mark(1), Mark(2)]
     assert view_of(claimed=[1], submitted=[1]).open_claims() == []

@@ -155,7 +155,7 @@ def test_batch_repeats_what_is_worth_it(
     attempts: int, more_memory: bool, status_reason: str, reason: str | None, exit_code: str | None, again: bool
 ) -> None:
     """As Batch evaluates: the first rule of which all conditions match decides; where none does, it tries again."""
-    strategy = retry_strategy(attempts, more_memory)
+    strategy = retry_strategy(attempts, more_memory=more_memory)
     seen = {"onStatusReason": status_reason, "onReason": reason, "onExitCode": exit_code}
 
     def matches(rule: Mapping[str, str]) -> bool:

@@ -38,6 +38,7 @@ def test_a_group_is_described_with_its_job_its_times_and_its_end() -> None:
         "log_streams": [f"log/{job.job_id}"],
         "log_group": "/aws/batch/simulated",
         "batch_attempts": [],
+        "shares_container": False,
         "earlier": [],
         "job_definition": "definition:1",
         "job_queue": "queue",

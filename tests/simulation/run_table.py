@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
-from adapters.ports import Page
+from adapters.ports import Asking, Page
 from dag import limits
-from dag.records import Array, Job, Outcome, Run
+from dag.records import Array, Job, Outcome, Run, Worker
 from dag.shards import SETS, Mark, Shard
 from dag.status import RunStatus
 
@@ -31,6 +31,7 @@ class MemoryRunTable:
         self._jobs: dict[str, dict[Mark, Job]] = {}
         self._arrays: dict[str, dict[Mark, Array]] = {}
         self._outcomes: dict[str, dict[Mark, Outcome]] = {}
+        self._workers: dict[str, dict[str, Worker]] = {}
 
     def put_key(self, key: str, run_id: str, expires_at: int) -> bool:
         self._call("put_key")
@@ -216,6 +217,55 @@ class MemoryRunTable:
         known = self._arrays.get(run_id, {})
         firsts, more = self._range(known, 0, 1_000_000, after)
         return [known[first] for first in firsts], more
+
+    def put_question(self, run_id: str, asking: Asking, expires_at: int) -> Worker | None:
+        self._call("put_question")
+        known = self._workers.setdefault(run_id, {})
+        worker = known.get(asking.job_id)
+        if worker is None:
+            if asking.done:
+                return None
+            worker = Worker(asking.job_id, asking.first, epoch=asking.epoch, answer=asking.first)
+        if worker.first != asking.first or worker.epoch > asking.epoch or worker.closed:
+            return None
+        worker = replace(worker, epoch=asking.epoch)
+        if asking.done is not None:
+            if worker.done > asking.done or not asking.done <= worker.answered <= asking.done + 1:
+                return None
+            worker = replace(worker, done=asking.done)
+        known[asking.job_id] = worker
+        return worker
+
+    def put_answer(self, run_id: str, asking: Asking, told: Mark | None, at: int) -> bool:
+        self._call("put_answer")
+        worker = self._workers.get(run_id, {}).get(asking.job_id)
+        if worker is None or worker.answered != asking.done or worker.epoch != asking.epoch or worker.closed:
+            return False
+        self._workers[run_id][asking.job_id] = replace(
+            worker, answered=worker.answered + 1, before=worker.answer, answer=told, answered_at=at
+        )
+        return True
+
+    def close_worker(self, run_id: str, first: Mark, end: Outcome, expires_at: int) -> Worker:
+        self._call("close_worker")
+        known = self._workers.setdefault(run_id, {})
+        job_id = str(end.job_id)
+        worker = known.get(job_id) or Worker(job_id, first, answer=first)
+        known[job_id] = worker = replace(worker, closed=True, container={"job_id": job_id})
+        return worker
+
+    def get_workers(self, run_id: str, job_ids: Collection[str]) -> list[Worker]:
+        self._call("get_workers")
+        assert len(job_ids) <= limits.BATCH_GET.most, "BatchGetItem takes at most 100 keys"
+        known = self._workers.get(run_id, {})
+        return [known[job_id] for job_id in job_ids if job_id in known]
+
+    def workers(self, run_id: str, after: str | None) -> tuple[list[Worker], str | None]:
+        self._call("workers")
+        known = self._workers.get(run_id, {})
+        left = sorted(job_id for job_id in known if after is None or job_id > after)
+        page = left[: self._page_size]
+        return [known[job_id] for job_id in page], (page[-1] if len(left) > len(page) else None)
 
     def put_outcomes(self, run_id: str, outcomes: Sequence[Outcome], expires_at: int) -> None:
         self._call("put_outcomes")

@@ -69,20 +69,20 @@ def test_overwriting_instead_of_adding_is_noticed(monkeypatch: pytest.MonkeyPatc
 
 def test_counting_parents_instead_of_deriving_them_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     counters: dict[tuple[str, int], int] = {}
-    merge = runs.advance._Advance._merge
+    merge = runs.advance.Advance.merge
 
-    def count(self: Any, outcomes: Sequence[Outcome]) -> Run | None:
+    def count(self: Any, outcomes: Sequence[Outcome], places: Collection[int]) -> Run | None:
         for outcome in outcomes:
             for child in self.plan.children[outcome.mark.group] if outcome.succeeded else ():
                 key = (self.plan.run_id, child)
                 counters[key] = counters.get(key, 0) + 1
-        return merge(self, outcomes)
+        return merge(self, outcomes, places)
 
     def by_count(plan: Plan, view: View, candidates: Iterable[int]) -> list[Mark]:
         return [
             Mark(group)
             for group in candidates
-            if view.next_attempt(group) == 0
+            if dag.decision.next_attempt(plan, view, group) == 0
             and counters.get((plan.run_id, group), 0) >= len(plan.groups[group].parents)
         ]
 
@@ -91,7 +91,7 @@ def test_counting_parents_instead_of_deriving_them_is_noticed(monkeypatch: pytes
         return build(seed)
 
     with _broken(monkeypatch, fresh) as breaking:
-        breaking.setattr(runs.advance._Advance, "_merge", count)
+        breaking.setattr(runs.advance.Advance, "merge", count)
         breaking.setattr(dag.decision, "frontier", by_count)
 
 
@@ -108,7 +108,7 @@ def test_retrying_submit_job_blindly_is_noticed(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_reading_the_status_before_recording_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    submit = runs.advance._Advance._submit
+    submit = runs.advance.Advance.submit
 
     class Early:
         """A table that reads the status before the jobs are recorded, and shows that afterwards."""
@@ -136,7 +136,7 @@ def test_reading_the_status_before_recording_is_noticed(monkeypatch: pytest.Monk
             self.ports = ports
 
     with _broken(monkeypatch, build_fair) as breaking:
-        breaking.setattr(runs.advance._Advance, "_submit", early)
+        breaking.setattr(runs.advance.Advance, "submit", early)
 
 
 def test_taking_a_claim_over_without_its_condition_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,7 +183,7 @@ def test_trusting_what_was_read_before_the_last_write_is_noticed(monkeypatch: py
             self._read_everything()
 
     with _broken(monkeypatch, build_fair) as breaking:
-        breaking.setattr(runs.advance._Advance, "_read", stale)
+        breaking.setattr(runs.advance.Advance, "_read", stale)
 
 
 def test_going_without_reconcile_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

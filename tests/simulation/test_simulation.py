@@ -11,6 +11,7 @@ from tests.simulation.batch import Faults
 from tests.simulation.graphs import chain, document
 from tests.simulation.promises import BrokenPromiseError
 from tests.simulation.scenarios import EVERY, LARGE, build_fair, play
+from tests.simulation.warm_scenarios import build_warm, build_warm_fair
 from tests.simulation.world import World
 
 _CHUNK = 250
@@ -79,3 +80,17 @@ def test_a_promise_that_is_broken_is_noticed() -> None:
     world.later(3_600_000 * 10, lambda: None)
     with pytest.raises(BrokenPromiseError, match="not settled"):
         world.go()
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_every_promise_is_kept_where_containers_carry_on(record_property: Callable[[str, object], None]) -> None:
+    until, seed = time.monotonic() + 120, 0
+    while time.monotonic() < until or seed < 1_000:
+        for build in (build_warm, build_warm_fair):
+            try:
+                play(seed, build)
+            except (Exception, BrokenPromiseError) as error:
+                pytest.fail(f"{build.__name__}, seed {seed}: {error!r}")
+        seed += 1
+    record_property("seeds", 2 * seed)

@@ -271,10 +271,13 @@ class World:
             raise BrokenPromiseError(f"{job.name} was submitted by an invocation that began after the run had ended")
         if self.history.alive + len(self.history.ends) == self.cancel_at_job:
             self.later(self.rng.randrange(50), self.cancel)
-        self.later(job.lasts, lambda: None if job.over else self.batch.end(job))
+        self._begin_job(job)
         if self._unlucky(self.faults.copied):
             lasts = self.rng.choice((0, 1_000, 100_000))
             self.later(self.rng.randrange(5_000), lambda: self.batch.copy(job, self.rng.choice((0, 1)), lasts))
+
+    def _begin_job(self, job: SimulatedJob) -> None:
+        self.later(job.lasts, lambda: None if job.over else self.batch.end(job))
 
     def _end(self, job: SimulatedJob) -> None:
         if job.size is None and not job.foreign:

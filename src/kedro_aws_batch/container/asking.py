@@ -1,23 +1,37 @@
-"""Asks the service what this job is to run, where that did not fit into the job's request."""
+"""Asks the service what a job is to run, where that did not fit into its request, and what its container does next."""
 
 from __future__ import annotations
 
 import json
 import random
 import time
+from dataclasses import dataclass
+from enum import Enum
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from http.client import HTTPException
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from kedro_aws_batch.errors import PayloadError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from .door import Door
+
+#: How often a container asks what comes next where answers are lost, and the seconds between.
+_TRIES, _PAUSE = 4, 2.0
+#: Seconds that it waits for one answer: longer than the function can live, so that nobody answers after the last.
+_PATIENT = 45
 #: Seconds for which a job asks again. Of an array of 10,000 all children may ask at once, and a new account runs ten
 #: functions at a time; asking changes nothing, so it may be repeated.
 PATIENCE = 600.0
 #: Refusals that no repetition mends.
 _REFUSED = frozenset({"AccessDeniedException", "ResourceNotFoundException"})
+#: What is raised before a request was sent.
+_NOT_SENT = frozenset(
+    {"ConnectTimeoutError", "EndpointConnectionError", "NoCredentialsError", "PartialCredentialsError", "SSLError"}
+)
+_T = TypeVar("_T")
 
 
 def ask(run_id: str, whom: Mapping[str, str], index: int | None) -> dict[str, Any]:
@@ -56,12 +70,93 @@ def _invoke(function: str, request: Mapping[str, Any]) -> dict[str, Any] | str:
     return dict(told["payload"])
 
 
+class Said(Enum):
+    """What a container is told that is given no other group."""
+
+    NOTHING = "nothing"  #: there is none for it, or nobody took the question: its own work stands
+    OVER = "over"  #: the run has ended meanwhile
+    UNSURE = "unsure"  #: it may have been given a group and not heard of it
+
+
+@dataclass(frozen=True)
+class Next:
+    """The group that a container carries on with."""
+
+    place: int
+    payload: Mapping[str, Any]
+
+
+def ask_next(run_id: str, door: Door, done: int | None, took: tuple[int, int] | None = None) -> Next | Said:
+    """Return what a container does after its group number `done` (from 0), or, with None, which group is its own.
+
+    `took` are the ms when that group began and ended. Asking may be repeated; that nobody took the question is known
+    only where each try was refused, or made no connection.
+    """
+    request: dict[str, Any] = {
+        "run_id": run_id,
+        "job": door.job,
+        "token": door.token,
+        "index": door.index,
+        "job_id": door.job_id,
+        "epoch": door.epoch,
+        "done": done,
+    }
+    if took is not None:
+        request |= {"began": took[0], "ended": took[1]}
+    for number in range(_TRIES):
+        if number:
+            time.sleep(_PAUSE * 2 ** (number - 1) * random.uniform(0.5, 1.0))  # noqa: S311 - jitter  # nosec B311
+        told = _try(door.function, request)
+        if told is _Try.REFUSED:
+            return Said.NOTHING if done is not None and number == 0 else Said.UNSURE
+        if told is not _Try.LOST:
+            return told
+    return Said.UNSURE
+
+
+class _Try(Enum):
+    REFUSED = "refused"  #: surely not taken
+    LOST = "lost"  #: perhaps taken
+
+
+def _try(function: str, request: Mapping[str, Any]) -> Next | Said | _Try:
+    """Return what the function answers to one try, or what may have become of it."""
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - few jobs have to ask
+
+    try:
+        answer = _client(function, connect=2, read=_PATIENT).invoke(
+            FunctionName=function, Payload=json.dumps(request).encode()
+        )
+        told = json.loads(answer["Payload"].read())
+    except ClientError as error:
+        return _note(error, _Try.REFUSED if error.response["ResponseMetadata"]["HTTPStatusCode"] < 500 else _Try.LOST)
+    except BotoCoreError as error:
+        return _note(error, _Try.REFUSED if type(error).__name__ in _NOT_SENT else _Try.LOST)
+    except HTTPException as error:  # while the answer was read
+        return _note(error, _Try.LOST)
+    return _note(told.get("errorMessage"), _Try.LOST) if answer.get("FunctionError") else _told(told)
+
+
+def _told(told: Mapping[str, Any]) -> Next | Said | _Try:
+    """Return what the function has answered."""
+    if "error" in told:
+        return _note(told["error"]["message"], Said.UNSURE if told["error"]["type"] == "Superseded" else _Try.REFUSED)
+    if "payload" in told:
+        return Next(told["place"], told["payload"])
+    return Said.OVER if told.get("over") else Said.NOTHING
+
+
+def _note(why: object, what: _T) -> _T:
+    print(f"What comes next was not told: {why}", flush=True)
+    return what
+
+
 @cache
-def _client(function: str) -> Any:
+def _client(function: str, connect: int = 5, read: int = 40) -> Any:
     import boto3  # noqa: PLC0415 - few jobs have to ask
     from botocore.config import Config  # noqa: PLC0415
 
-    config = Config(connect_timeout=5, read_timeout=40, retries={"total_max_attempts": 1})
+    config = Config(connect_timeout=connect, read_timeout=read, retries={"total_max_attempts": 1})
     # ECS tells containers on EC2 no Region; the function's ARN does.
     return boto3.client("lambda", region_name=function.split(":")[3], config=config)
 

@@ -13,6 +13,7 @@ from kedro_aws_batch._service.dag.problems import listed
 from kedro_aws_batch._service.dag.rules import CONF_SOURCE
 from kedro_aws_batch._service.dag.slices import Slice, read_slice
 from kedro_aws_batch.container.asking import ask
+from kedro_aws_batch.container.door import Door
 from kedro_aws_batch.errors import PayloadError
 
 if TYPE_CHECKING:
@@ -39,6 +40,10 @@ class Payload:
     conf_source: str | None = None
     #: The part of their partitions that the nodes get, if they are split.
     part: Slice | None = None
+    #: Seconds after which its nodes are ended; None: Batch's own time-out is theirs.
+    timeout: int | None = None
+    #: Where the container carries on: whom it asks for the next group.
+    door: Door | None = None
 
     def command(self) -> str:
         """Return the `kedro run` that does the same, for people to read; run parameters by their names alone.
@@ -63,6 +68,11 @@ class Payload:
 def read_payload(environment: Mapping[str, str]) -> Payload:
     """Return what the environment variables tell this job to run; an array's child takes the entry at its index."""
     raw, group = _told(environment)
+    return read_group(environment, raw, group)
+
+
+def read_group(environment: Mapping[str, str], raw: Mapping[str, Any], group: Mapping[str, Any]) -> Payload:
+    """Return what a group of a payload is, in this container. Raises PayloadError."""
     nodes = group.get("nodes")
     if not nodes:
         raise PayloadError(f"The group in {VARIABLE} names no nodes.")
@@ -76,6 +86,8 @@ def read_payload(environment: Mapping[str, str]) -> Payload:
         load_versions=group.get("load_versions") or {},
         conf_source=environment.get(CONF_SOURCE) or None,
         part=_part(group),
+        timeout=group.get("timeout"),
+        door=_door(environment, raw.get("next")),
         again=any(
             _number(attempt, first) > first
             for attempt, first in (
@@ -95,6 +107,21 @@ def _told(environment: Mapping[str, str]) -> tuple[Mapping[str, Any], Mapping[st
         return whole, _groups(whole)[0]
     whole = unpacked(raw)
     return whole, _group(_groups(whole), _index(environment))
+
+
+def _door(environment: Mapping[str, str], told: Mapping[str, Any] | None) -> Door | None:
+    job_id = environment.get("AWS_BATCH_JOB_ID")
+    if not told or not job_id:
+        return None
+    return Door(
+        function=told["function"],
+        job=told["job"],
+        token=told["token"],
+        index=_index(environment),
+        job_id=job_id,
+        epoch=_number(environment.get("AWS_BATCH_JOB_ATTEMPT"), 1),
+        seconds=told["seconds"],
+    )
 
 
 def _variable(environment: Mapping[str, str]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ through a pipe, that it got to the end of its work.
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import os
 import signal
 import sys
@@ -15,8 +16,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn
 
+from kedro_aws_batch._service.dag.carrying import TOO_LONG
+
 #: What whoever stops a container sends to its first process, which is ours: the child is to get it.
 _FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
+
+
+#: Seconds that a child has to end after it was asked to, before it is killed; Batch gives a container as many.
+_GRACE = 30.0
 
 
 @dataclass(frozen=True)
@@ -27,10 +34,14 @@ class Ended:
     exit_code: int
     #: Whether it got to the end of its work, be that good or bad.
     finished: bool
+    #: Whether it was ended since it took too long.
+    too_long: bool = False
 
     @property
     def verdict(self) -> int:
         """Return what its parent exits with: 0 only if the child both finished its work and exited with 0."""
+        if self.too_long:
+            return TOO_LONG
         return self.exit_code if self.finished else self.exit_code or 1
 
     @property
@@ -44,11 +55,14 @@ class Ended:
             return f"ended with exit code {self.exit_code}"
 
 
-def run_apart(work: Callable[[], int]) -> Ended:
+def run_apart(
+    work: Callable[[], int], timeout: float | None = None, on_signal: Callable[[], None] | None = None
+) -> Ended:
     """Run work, which returns an exit code, in a child process, and return how that ended.
 
     The child leaves this function by SystemExit, so that its interpreter ends as any other. Signals that this process
-    gets meanwhile go to the child.
+    gets meanwhile go to the child, and `on_signal` is told. After `timeout` seconds the child says where it is, and is
+    ended.
     """
     reading, writing = os.pipe()
     flush()
@@ -56,14 +70,41 @@ def run_apart(work: Callable[[], int]) -> Ended:
     child = os.fork()
     if child == 0:
         os.close(reading)
+        for number in (*_FORWARDED, signal.SIGALRM):  # of an earlier child's parent
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        _work(work, writing)
+        _work(work, writing, timeout)
     os.close(writing)
+
+    def forward(received: int, _: object) -> None:
+        if on_signal is not None:
+            on_signal()
+        _send(child, received)
+
     for number in _FORWARDED:
-        signal.signal(number, lambda received, _: _send(child, received))
+        signal.signal(number, forward)
+    watchdog = _Watchdog(child)
+    signal.signal(signal.SIGALRM, watchdog.bite)
     signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    signal.setitimer(
+        signal.ITIMER_REAL, 0 if timeout is None else timeout + 1
+    )  # by when the child has said where it is
     exit_code = _wait_for(child)
-    return Ended(exit_code, _said(reading))
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    return Ended(exit_code, _said(reading), watchdog.has_bitten)
+
+
+class _Watchdog:
+    """Ends a child that takes too long: asked to at first, then killed."""
+
+    def __init__(self, child: int) -> None:
+        self._child = child
+        self.has_bitten = False
+
+    def bite(self, *_: object) -> None:
+        _send(self._child, signal.SIGKILL if self.has_bitten else signal.SIGTERM)
+        self.has_bitten = True
+        signal.setitimer(signal.ITIMER_REAL, _GRACE)
 
 
 def flush() -> None:
@@ -72,7 +113,9 @@ def flush() -> None:
         stream.flush()
 
 
-def _work(work: Callable[[], int], writing: int) -> NoReturn:
+def _work(work: Callable[[], int], writing: int, timeout: float | None) -> NoReturn:
+    if timeout is not None:
+        faulthandler.dump_traceback_later(timeout)
     code = work()
     flush()
     os.write(writing, b".")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -35,6 +35,25 @@ class LogLine:
     attempt: int = field(default=0, compare=False)
 
 
+class _Owner(NamedTuple):
+    """A group whose job prints to a stream."""
+
+    group: GroupState
+    attempt: int
+
+    def printed(self, timestamp: int) -> bool:
+        """Return whether a line of that moment is the group's: a container that carries on runs others, too."""
+        group = self.group
+        if not group.shares_container:
+            return True
+        return (group.started_at or 0) <= timestamp and (group.ended_at is None or timestamp <= group.ended_at)
+
+
+def _owner(owners: Sequence[_Owner], timestamp: int) -> _Owner | None:
+    """Return whose line it is, if it is anybody's."""
+    return next((owner for owner in owners if owner.printed(timestamp)), None)
+
+
 def streams_of(group: GroupState) -> list[str]:
     """Return the streams of all attempts of a group, Batch's and ours, oldest first."""
     earlier = [stream for job in group.earlier for stream in job.get("log_streams") or ()]
@@ -55,21 +74,22 @@ class LogReader:
 
     def lines(self, groups: Sequence[GroupState], since: int = 0) -> list[LogLine]:
         """Return what is new, from a moment on (milliseconds), in order."""
-        places: dict[str, dict[str, tuple[int, int]]] = {}
+        places: dict[str, dict[str, list[_Owner]]] = {}
         for group in groups:
             streams = streams_of(group)
             for number, stream in enumerate(streams, start=1):
-                place = places.setdefault(self._log_group(group), {})
-                place[stream] = (group.index, number if len(streams) > 1 else 0)
+                owners = places.setdefault(self._log_group(group), {}).setdefault(stream, [])
+                owners.append(_Owner(group, number if len(streams) > 1 else 0))
         return sorted(line for place, streams in places.items() for line in self._read(place, streams, since))
 
-    def _read(self, log_group: str, streams: dict[str, tuple[int, int]], since: int) -> Iterator[LogLine]:
+    def _read(self, log_group: str, streams: dict[str, list[_Owner]], since: int) -> Iterator[LogLine]:
         names = list(streams)
         for begin in range(0, len(names), AT_ONCE):
             for event in self._events(log_group, names[begin : begin + AT_ONCE], since):
-                if event["eventId"] not in self._seen:
+                owner = _owner(streams[event["logStreamName"]], event["timestamp"])
+                if owner is not None and event["eventId"] not in self._seen:
                     self._seen[event["eventId"]] = event["timestamp"]
-                    index, attempt = streams[event["logStreamName"]]
+                    index, attempt = owner.group.index, owner.attempt
                     self.read[index] += 1
                     yield LogLine(
                         timestamp=event["timestamp"],

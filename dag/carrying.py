@@ -1,0 +1,86 @@
+"""Which group a container carries on with, and what the end of its job says of the groups that it was told.
+
+A container that has done its group asks for the next (`next_group`). So a run takes its critical path and one start of
+a container, not a start for each group.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from .plan import Plan
+from .records import Outcome, Worker
+from .resources import serves
+from .shards import Mark, View
+
+#: What a container exits with that can't tell whether it was given another group (EX_TEMPFAIL of sysexits.h).
+UNSURE = 75
+#: What it exits with when a group took longer than its own time-out.
+TOO_LONG = 79
+#: Both, and what else of sysexits.h might come, as Batch matches exit codes: none of it is tried again by Batch itself.
+OURS = "7*"
+
+
+def suits(plan: Plan, worker: Mark, mark: Mark) -> bool:
+    """Return whether the container of a job, known by its first attempt, may carry on with another attempt.
+
+    A repetition runs in a container of its own: what came to nothing beside other groups is tried alone.
+    """
+    if plan.as_before(mark.attempt) is None:
+        return False
+    return serves(plan.resources(worker.group, worker.attempt), plan.resources(mark.group, mark.attempt))
+
+
+def best(plan: Plan, worker: Mark, frontier: Iterable[Mark]) -> Mark | None:
+    """Return which of the ready attempts, longest remaining path first, a container carries on with."""
+    return next((mark for mark in frontier if suits(plan, worker, mark)), None)
+
+
+def ends(worker: Worker, end: Outcome, view: View) -> list[Outcome]:
+    """Return what the end of a job says of those of its groups that have no outcome yet.
+
+    What was said to be done has succeeded, however the job ended; the rest ended as the job did. The worker has to be
+    closed, and the view read after that.
+    """
+    found = []
+    for place, mark in sorted(worker.marks.items()):
+        if place <= worker.done:
+            if not view.has("succeeded", mark):
+                found.append(_done(end, mark, place))
+        elif not view.ended(mark):
+            begun = end.started_at if place == 0 else worker.answered_at
+            found.append(replace(end, mark=mark, place=place, started_at=begun))
+    return found
+
+
+def _done(end: Outcome, mark: Mark, place: int) -> Outcome:
+    return Outcome(
+        mark,
+        succeeded=True,
+        job_id=end.job_id,
+        name=end.name,
+        started_at=end.started_at,
+        ended_at=end.ended_at,
+        log_stream=end.log_stream,
+        log_group=end.log_group,
+        place=place,
+    )
+
+
+def repeats(plan: Plan, outcome: Outcome) -> bool:
+    """Return whether an attempt is made once more as it was, since its end is not its group's own doing.
+
+    Its container couldn't tell whether it was given the group; or it ran out of memory with others before it, which
+    may have left less.
+    """
+    if outcome.succeeded or outcome.cancelled or plan.as_before(outcome.mark.attempt) is None:
+        return False
+    return outcome.exit_code == UNSURE or (outcome.place > 0 and outcome.out_of_memory)
+
+
+def limit(plan: Plan, mark: Mark) -> int | None:
+    """Return the seconds that a job may take whose container carries on; None where its group has no time-out."""
+    if plan.resources(mark.group, mark.attempt).get("timeout") is None:
+        return None
+    return plan.settings.warm_seconds + plan.longest_timeout

@@ -1,0 +1,68 @@
+"""A container that carries on: it runs one group after the other, each in a process of its own.
+
+A process for each group, since what one process has seen of storage it remembers: fsspec keeps listings, so a second
+group would not see what another container has written meanwhile. The processes are forked from one that has imported
+Kedro, and neither the project nor any file system.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kedro_aws_batch._service.dag.carrying import UNSURE
+
+from .asking import Next, Said, ask_next
+from .door import Door
+from .payload import Payload, read_group
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+@dataclass
+class Container:
+    """One attempt of a job, and the groups that it runs."""
+
+    environment: Mapping[str, str]
+    door: Door
+    #: Runs a group in a process of its own; what is given with it is called when a signal comes meanwhile.
+    run: Callable[[Payload, Callable[[], None]], int]
+    is_stopped: bool = False
+
+    def live(self, first: Payload) -> int:
+        """Run groups until there is none for this container, and return what it exits with."""
+        until = time.monotonic() + self.door.seconds
+        if self.door.epoch > 1:
+            return self._restart(first)
+        payload, place = first, 0
+        while True:
+            began = _now()
+            code = self.run(payload, self._stop)
+            if code or self.is_stopped or time.monotonic() >= until:
+                return code
+            told = ask_next(first.run_id, self.door, place, (began, _now()))
+            if not isinstance(told, Next):
+                return _exit_code(told)
+            payload, place = self._payload(told), told.place
+
+    def _restart(self, first: Payload) -> int:
+        """Run what an earlier attempt of this job was at, and that alone."""
+        told = ask_next(first.run_id, self.door, None)
+        return self.run(self._payload(told), self._stop) if isinstance(told, Next) else _exit_code(told)
+
+    def _payload(self, told: Next) -> Payload:
+        return read_group(self.environment, told.payload, told.payload["groups"][0])
+
+    def _stop(self) -> None:
+        """Ask for nothing more: whoever sent the signal wants the container to end."""
+        self.is_stopped = True
+
+
+def _exit_code(told: Said) -> int:
+    return 0 if told is Said.NOTHING else UNSURE
+
+
+def _now() -> int:
+    return int(time.time() * 1000)

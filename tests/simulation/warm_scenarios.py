@@ -1,0 +1,59 @@
+"""What a seed stands for, where containers carry on: a graph, a request and a share of bad luck."""
+
+from __future__ import annotations
+
+import random
+
+from dag import limits
+from tests.simulation.batch import Faults
+from tests.simulation.graphs import document, shape
+from tests.simulation.scenarios import _befall, _faults, _outage
+from tests.simulation.warm import Luck, WarmWorld
+
+
+def build_warm(seed: int) -> WarmWorld:
+    """Return a world in which containers carry on, or try to."""
+    rng = random.Random(f"warm {seed}")
+    parents = shape(rng)
+    retry = {"factor": 2, "max": 4000} if rng.random() < 0.3 else None
+    nothing = rng.random() < 0.1
+    world = WarmWorld(
+        seed,
+        document(parents, memory_retry=retry, array_jobs=rng.random() < 0.5, warm_containers=True),
+        Faults() if nothing else _faults(rng, len(parents)),
+        _request(rng),
+        page_bytes=rng.choice((1, 2_000, limits.QUERY_BYTES.most)),
+        skew=rng.choice((0, 50, 5_000)),
+        outages=[] if nothing or rng.random() < 0.8 else [_outage(rng)],
+        luck=Luck() if nothing else _luck(rng),
+    )
+    _befall(world, rng)
+    return world
+
+
+def build_warm_fair(seed: int) -> WarmWorld:
+    """Return such a world without reconcile, in which nothing goes wrong but jobs."""
+    rng = random.Random(f"warm fair {seed}")
+    parents = shape(rng)
+    request = _request(rng)
+    faults = Faults(job_fails=rng.random() / len(parents), repeat_event=rng.random() / 2)
+    made = document(parents, array_jobs=rng.random() < 0.5, warm_containers=True)
+    world = WarmWorld(seed, made, faults, request, fair=True, calm=True)
+    world.start()
+    if rng.random() < 0.5:
+        world.cancel_at_job = rng.randint(1, len(parents))
+    return world
+
+
+def _request(rng: random.Random) -> dict[str, object]:
+    request: dict[str, object] = {"on_failure": rng.choice(("abort", "drain", "continue"))}
+    if rng.random() < 0.4:
+        request["max_workers"] = rng.randint(1, 4)
+    return request
+
+
+def _luck(rng: random.Random) -> Luck:
+    def some(most: float) -> float:
+        return rng.random() * most if rng.random() < 0.5 else 0.0
+
+    return Luck(refused=some(0.3), gives_up=some(0.1), reclaimed=some(0.3), impatient=some(0.3))
