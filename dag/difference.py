@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from .document import GraphDocument, Node
+from .document import Dataset, GraphDocument, Node
 
 #: Of a larger graph the answer would be too long for a Lambda function to give.
 MOST_NODES = 20_000
@@ -25,7 +25,7 @@ def fingerprints(document: GraphDocument) -> dict[str, Any]:
             name: _fingerprint(sorted(document.nodes[index].name for index in indices))
             for name, indices in document.pipelines.items()
         },
-        "datasets": {name: _fingerprint(vars(dataset)) for name, dataset in document.datasets.items()},
+        "datasets": {name: _fingerprint(_said(dataset)) for name, dataset in document.datasets.items()},
         "run": {key: _fingerprint(value) for key, value in document.run.items()},
     }
 
@@ -42,6 +42,11 @@ def _entry(node: Node) -> Mapping[str, Any]:
         "resources": node.resources,
         **({"confirms": node.confirms} if node.confirms else {}),
     }
+
+
+def _said(dataset: Dataset) -> dict[str, Any]:
+    """Return a dataset's entry as a document has it, which says nothing of partitions where there are none."""
+    return {name: value for name, value in vars(dataset).items() if value is not None}
 
 
 def _fingerprint(value: Any) -> str:
