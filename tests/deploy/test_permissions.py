@@ -146,6 +146,7 @@ def test_roles_allow_what_the_adapters_call_and_no_more() -> None:
     called = set()
     for service_name, module in (
         ("dynamodb", "run_table"),
+        ("dynamodb", "dynamo"),
         ("batch", "job_queue"),
         ("events", "announcements"),
         ("sqs", "announcements"),
