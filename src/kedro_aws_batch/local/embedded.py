@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import boto3
+import botocore.session
 from botocore.config import Config
 from moto.awslambda.models import lambda_backends
 from moto.core.base_backend import BackendDict
@@ -244,9 +245,12 @@ class _Running:
         self._settings = settings
         self._clients: dict[str, Any] = {}
         key = new_access_key()
-        # One for all: each reads botocore's list of endpoints anew.
+        # One for all: each reads botocore's list of endpoints anew. Whatever profile AWS_PROFILE names isn't for it.
         self._session = boto3.Session(
-            aws_access_key_id=key.id, aws_secret_access_key=key.secret, region_name=settings.region
+            aws_access_key_id=key.id,
+            aws_secret_access_key=key.secret,
+            region_name=settings.region,
+            botocore_session=botocore.session.Session(session_vars={"profile": (None, None, None, None)}),
         )
         self._gateway: Gateway | None = None
         self._server = LoopbackServer(self._answer, "embedded-aws")
