@@ -47,6 +47,7 @@ def test_the_report_of_the_latest_local_run_is_written_and_said(project: Path) -
 
 
 def test_a_local_runs_logs_are_linked_from_where_the_report_is(project: Path) -> None:
+    (project / "out").mkdir()
     assert call("report", "--local", "--output=out/report.html").exit_code == 0
     page = (project / "out/report.html").read_text(encoding="utf-8")
     (link,) = {part.split('"')[0] for part in page.split('href="')[1:] if part.startswith("..")}
