@@ -57,16 +57,19 @@ def _without(monkeypatch: pytest.MonkeyPatch, name: str, instead: Callable[[Item
         monkeypatch.setitem(conditions, condition, blind(conditions[condition]))
 
 
+@pytest.mark.long
 def test_noclose_a_job_that_has_ended_is_told_more(monkeypatch: pytest.MonkeyPatch) -> None:
     _without(monkeypatch, "closed", lambda item: {name: value for name, value in item.items() if name != "closed"})
     assert _noticed() is not None
 
 
+@pytest.mark.long
 def test_nofence_a_process_that_was_replaced_is_believed(monkeypatch: pytest.MonkeyPatch) -> None:
     _without(monkeypatch, "epoch", lambda item: {**item, "epoch": item[""][":epoch"]})
     assert _noticed() is not None
 
 
+@pytest.mark.long
 def test_noseq_a_second_answer_replaces_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
     conditions = benchmarks.aws.dynamodb._CONDITIONS
     (answering,) = (each for each in conditions if each.startswith("answered = :k"))
@@ -79,6 +82,7 @@ def test_noseq_a_second_answer_replaces_the_first(monkeypatch: pytest.MonkeyPatc
     assert _noticed() is not None
 
 
+@pytest.mark.long
 def test_nodone_what_was_said_to_be_done_counts_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     ends = dag.carrying.ends
 
@@ -89,11 +93,13 @@ def test_nodone_what_was_said_to_be_done_counts_for_nothing(monkeypatch: pytest.
     assert _noticed() is not None
 
 
+@pytest.mark.long
 def test_noscan_a_takeover_does_not_look_at_what_containers_were_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runs.recovery, "read_workers", lambda *_: [])
     assert _noticed() is not None
 
 
+@pytest.mark.long
 def test_stopok_the_end_of_a_run_is_told_as_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     give = Answering._give
 
@@ -105,6 +111,7 @@ def test_stopok_the_end_of_a_run_is_told_as_nothing(monkeypatch: pytest.MonkeyPa
     assert _noticed() is not None
 
 
+@pytest.mark.long
 def test_slotmerge_a_place_belongs_to_a_group(monkeypatch: pytest.MonkeyPatch) -> None:
     merge = Answering.merge
 
@@ -115,16 +122,19 @@ def test_slotmerge_a_place_belongs_to_a_group(monkeypatch: pytest.MonkeyPatch) -
     assert _noticed() is not None
 
 
+@pytest.mark.long
 def test_the_others_that_are_ready_are_left_to_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Answering, "_leave", lambda *_: None)
     assert _noticed(build_warm_fair) is not None
 
 
+@pytest.mark.long
 def test_an_answer_whose_write_was_repeated_counts_as_another_s(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Answering, "_was_told", lambda *_: False)
     assert _noticed() is not None
 
 
+@pytest.mark.long
 def test_a_takeover_takes_no_place(monkeypatch: pytest.MonkeyPatch) -> None:
     def unplaced(_: Any, __: Plan, ___: Run, claims: Sequence[Mark], ____: Any) -> list[Mark]:
         return list(claims)
@@ -133,11 +143,13 @@ def test_a_takeover_takes_no_place(monkeypatch: pytest.MonkeyPatch) -> None:
     assert _noticed() is not None
 
 
+@pytest.mark.long
 def test_what_was_claimed_for_another_answer_is_submitted_without_a_place(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Answering, "_submit_alone", lambda self, _, mark: self.submit([mark]))
     assert _noticed() is not None
 
 
+@pytest.mark.long
 def test_places_of_containers_at_work_are_taken_for_free(monkeypatch: pytest.MonkeyPatch) -> None:
     def careless(_: Any, __: Plan, places: Collection[int], view: View) -> list[int]:
         return [place for place in places if view.ended(read_slot(place))]
@@ -146,6 +158,7 @@ def test_places_of_containers_at_work_are_taken_for_free(monkeypatch: pytest.Mon
     assert _noticed() is not None
 
 
+@pytest.mark.long
 def test_a_place_whose_container_ended_unheard_is_looked_for_by_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Recovery, "_place_holders", lambda *_: [])
     assert _noticed() is not None
