@@ -25,7 +25,7 @@ def _play_all(first: int, count: int) -> None:
             pytest.fail(f"seed {seed}: {error!r}\nreplay it: python -m tests.simulation.scenarios {seed}")
 
 
-@pytest.mark.parametrize("chunk", range(8))
+@pytest.mark.parametrize("chunk", range(4))
 def test_every_promise_is_kept_whatever_goes_wrong(chunk: int) -> None:
     _play_all(chunk * _CHUNK, _CHUNK)
 
@@ -38,7 +38,7 @@ def test_every_promise_is_kept_for_a_hundred_thousand_seeds(
 ) -> None:
     until = time.monotonic() + 150
     played = 0
-    for first in range(10_000 + half * 50_000, 10_000 + (half + 1) * 50_000, _CHUNK):
+    for first in range(1_000 + half * 50_000, 1_000 + (half + 1) * 50_000, _CHUNK):
         _play_all(first, _CHUNK)
         played += _CHUNK
         if time.monotonic() > until:
