@@ -107,10 +107,14 @@ class WarmWorld(World):
             return
         self.history.succeeded.setdefault(_group(container.nodes), self.now)
         container.tries = 0
-        if container.epoch > 1 or self._unlucky(0.02):  # after SIGTERM, and when its time is over
+        if container.epoch > 1 or not self._carries_on(container) or self._unlucky(0.02):  # as after SIGTERM
             self._exit(container, 0)
         else:
             self._later(container, 0, lambda: self._ask_next(container, container.place))
+
+    def _carries_on(self, container: Container) -> bool:
+        """Return whether its payload says whom to ask: not where time-outs weren't known when the run started."""
+        return self._plan(_name(container.job).run_id).settings.warm_containers
 
     def _code(self) -> int:
         if self._unlucky(self.faults.job_fails):
@@ -128,7 +132,10 @@ class WarmWorld(World):
         container.epoch += 1
         container.tries = 0
         started = self.rng.choice((0, 100, 60_000, 300_000))
-        self._later(container, started, lambda: self._ask_next(container, None))
+        if self._carries_on(container):
+            self._later(container, started, lambda: self._ask_next(container, None))
+        else:
+            self._later(container, started, lambda: self._begin(container, container.job.lasts))
 
     def _ask_next(self, container: Container, done: int | None) -> None:
         if container.epoch < 3 and self._unlucky(self.luck.reclaimed / 2):
