@@ -123,6 +123,8 @@ class _Answering(Advance):
             place = self.worker.newest
             if self.worker.done < place:
                 return self._give(place)
+        if place not in self.worker.marks:
+            raise SupersededError(f"Job {self.question.job_id} was told that there is nothing more.")
         run = self.merge([self._outcome(place)], ())
         if run is not None and self.worker.answered == place:
             self.proceed(run)

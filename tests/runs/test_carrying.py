@@ -76,6 +76,13 @@ def test_nothing_is_an_answer_too() -> None:
     assert stage.statuses()[2] == "SUBMITTED"  # in a job of its own, once both had ended
 
 
+def test_what_was_never_told_is_not_done() -> None:
+    stage = started([[], [], [0, 1]], array_jobs=False)
+    assert told(ask(stage, 0, 0)) is None
+    with pytest.raises(SupersededError, match="nothing more"):
+        ask(stage, 0, 1)
+
+
 def test_who_begins_anew_is_told_its_group_and_that_is_recorded_first() -> None:
     stage = started(chain(3))
     ask(stage, 0, 0)
