@@ -86,11 +86,11 @@ $(CHECKOV_READY): tests/deploy/checkov.txt | $(READY)
 demo: $(READY)  ## Run the example pipeline, distributed, on the embedded AWS
 	@cd examples/spaceflights && PATH="$(CURDIR)/$(BIN):$$PATH" ./demo
 
-test: $(READY) $(NODE_READY) $(BROWSER_READY) $(VIZ_READY) $(PLOTLY_READY) $(DOCS_READY)  ## Run the tests (under ten minutes on two cores)
+test: $(READY) $(NODE_READY) $(BROWSER_READY) $(VIZ_READY) $(PLOTLY_READY) $(DOCS_READY)  ## Run the tests (a quarter of an hour on two cores)
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m 'not long'
 
 # Hypothesis marks its own tests: these draw a hundred examples in `make test`, and a thousand here.
-test-long: $(READY) $(NODE_READY) $(CHECKOV_READY) $(IMAGE_TOOLS)  ## Run the long simulations, and the examples of Hypothesis by the thousand (under 25 minutes)
+test-long: $(READY) $(NODE_READY) $(CHECKOV_READY) $(IMAGE_TOOLS)  ## Run the long simulations, and the examples of Hypothesis by the thousand (half an hour)
 	@HYPOTHESIS_PROFILE=many $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m 'long or hypothesis'
 
 check: $(READY)  ## Lint, types, import rules and weaknesses of our own code: what CI checks
