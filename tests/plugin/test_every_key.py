@@ -17,9 +17,10 @@ import yaml
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from dag import limits
+from dag import limits, splitting
 from dag.document import read_document
 from dag.errors import InvalidRequestError
+from dag.payload import payload
 from dag.preview import preview
 from dag.request import Allowed, make_plan
 from dag.shards import Mark
@@ -156,6 +157,8 @@ def assert_the_job_gets_what_is_shown(plan: Plan, shown: Mapping[str, Any], inde
             Mark(index),
         ).request
         told = {text for _, text in leaves(dict(request))}
+        if plan.settings.warm_containers:  # each group then has its own time-out, and Batch's is for all of them
+            told |= {text for _, text in leaves(payload(plan, [Mark(index)]))}
         assert (key, value) in UNSAID or texts(value) <= told, (key, value, request)
         assert request != without or (key, value) in UNSAID or key == "priority", (key, value)
     assert_batch_takes(request)
@@ -166,7 +169,10 @@ def assert_nothing_is_lost(document: GraphDocument, group: PlannedGroup) -> None
     if len(group.nodes) == 1:
         asked = next(node.resources for node in document.nodes if node.name == group.nodes[0])
         places = {key: document.run[key] for key in ("job_queue", "job_definition")}
-        assert group.resources == {**places, **asked}
+        sizes = {key: value for key, value in asked.items() if key != "split"}  # that, no job asks Batch for
+        assert group.resources == {**places, **sizes}
+        how = splitting.asked(asked)
+        assert (group.slice or "1/1").endswith(f"/{1 if how is None else how.into}")
 
 
 def assert_batch_takes(request: Mapping[str, Any]) -> None:

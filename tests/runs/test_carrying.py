@@ -95,6 +95,14 @@ def test_who_begins_anew_is_told_its_group_and_that_is_recorded_first() -> None:
     assert told(ask(stage, 0, 1, epoch=2)) == ("n2",)
 
 
+def test_a_process_that_was_replaced_is_not_believed() -> None:
+    stage = started(chain(3))
+    assert told(ask(stage, 0, None, epoch=2)) == ("n0",)  # begun anew, it works on that once more
+    with pytest.raises(SupersededError):
+        ask(stage, 0, 0, epoch=1)  # the question of the process before it was under way until now
+    assert stage.statuses() == ["SUBMITTED", "WAITING", "WAITING"]
+
+
 def test_who_begins_anew_when_the_run_is_over_is_told_so() -> None:
     stage = started(chain(3))
     ask(stage, 0, 0)
