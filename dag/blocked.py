@@ -12,6 +12,7 @@ from typing import Any
 
 from .document import Resources
 from .resources import amounts
+from .status import JobStatus
 
 #: Batch's documented codes (AWS Batch User Guide, "Jobs stuck in a RUNNABLE status") and what to do about each.
 REMEDIES: Mapping[str, str] = {
@@ -54,7 +55,7 @@ class Blocked:
 def read_blocked(detail: Mapping[str, Any]) -> Blocked | None:
     """Return why a job waits, from its description or an event's detail; None for one that isn't known to be stuck."""
     reason = str(detail.get("statusReason") or "").strip()
-    if detail.get("status") != "RUNNABLE" or not reason:
+    if detail.get("status") != JobStatus.RUNNABLE or not reason:
         return None
     code = next((code for code in REMEDIES if reason.startswith(code)), "UNDETERMINED")
     return Blocked(code, reason, REMEDIES[code])

@@ -9,10 +9,11 @@ from typing import Any
 from .jobs import JobName, read_job_name
 from .records import LONGEST_REASON, NO_REASON, Outcome
 from .shards import Mark
+from .status import JobStatus
 
 #: Where Batch's jobs write unless their definition says otherwise.
 OWN_LOG_GROUP = "/aws/batch/job"
-_ENDED = {"SUCCEEDED": True, "FAILED": False}
+_ENDED = {JobStatus.SUCCEEDED.value: True, JobStatus.FAILED.value: False}
 
 
 @dataclass(frozen=True)

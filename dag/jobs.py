@@ -86,3 +86,14 @@ def run_moment(run_id: str) -> int:
 def is_run_id(text: str) -> bool:
     """Return whether a text has the form of a run id."""
     return _RUN.fullmatch(text) is not None
+
+
+def run_id_in(text: str) -> str | None:
+    """Return the first run id that stands in a text."""
+    match = _RUN.search(text)
+    return match[0] if match else None
+
+
+def may_begin_run_id(text: str) -> bool:
+    """Return whether a text may be the beginning of a run id, for people who don't write all of it: its year does."""
+    return re.match(r"\d{4}-", text) is not None

@@ -15,10 +15,10 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from . import variables
 from .plan import Group, Plan
 from .shards import Mark
 
-VARIABLE = "KEDRO_AWS_BATCH_JOB"
 FORMAT = 1
 #: That of a payload with slices, which an image that doesn't know them would run whole, each.
 SLICED_FORMAT = 2
@@ -121,7 +121,7 @@ def token(plan: Plan, job: str) -> str:
 
 def fits(overrides: Mapping[str, Any], value: str) -> bool:
     """Return whether ECS takes the overrides with this value of the variable."""
-    return characters(overrides, [(VARIABLE, value)]) <= MOST_CHARACTERS
+    return characters(overrides, [(variables.JOB, value)]) <= MOST_CHARACTERS
 
 
 def characters(overrides: Mapping[str, Any], more: Iterable[tuple[str, str]] = ()) -> int:

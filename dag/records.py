@@ -14,6 +14,10 @@ OUR_REASON = "kedro-aws-batch: "
 LONGEST_REASON = 400
 #: What Batch says of a job whose container ended by itself.
 EXITED = "Essential container in task exited"
+#: Runs that a list names at most, and if nobody says how many.
+MOST_LISTED, LISTED = 100, 20
+#: What a container exits with whose process was killed, as the kernel does when its memory is used up.
+KILLED = 137
 NO_REASON = "Batch gives no reason"
 
 
@@ -157,4 +161,4 @@ class Outcome:
         if self.succeeded or self.cancelled:
             return False
         reason = self.reason or EXITED
-        return "OutOfMemory" in reason or (self.exit_code == 137 and reason.startswith((EXITED, NO_REASON)))
+        return "OutOfMemory" in reason or (self.exit_code == KILLED and reason.startswith((EXITED, NO_REASON)))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from . import variables
 from .configuration import KEY, RUN, read_overrides
 from .difference import MOST_NODES, fingerprints
 from .document import MOST_GROUPS, GraphDocument, Node, Resources, base_name
@@ -18,7 +19,7 @@ from .plan import Group, Plan, Reused, Settings
 from .problems import Problem
 from .reach import beyond
 from .resume import Resumption, changed_parameters, done_before, resumption, signature_of
-from .rules import CONF_SOURCE, sentence
+from .rules import sentence
 from .selection import FILTERS, select
 from .shape import refuse_another_shape
 from .shards import View
@@ -238,7 +239,7 @@ class _Maker:
         """Return what a node asks for with the place in it that its job is to be configured from."""
         if self.conf_source is None:
             return wanted
-        return {**wanted, "environment": {**wanted.get("environment", {}), CONF_SOURCE: self.conf_source}}
+        return {**wanted, "environment": {**wanted.get("environment", {}), variables.CONF_SOURCE: self.conf_source}}
 
     def _home(self, members: Sequence[Node]) -> tuple[str, ...]:
         """Return the smallest pipeline that has all members, so that a job imports no more than it needs."""

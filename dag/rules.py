@@ -7,16 +7,12 @@ from collections.abc import Callable
 from math import inf
 from typing import Any
 
-from . import limits
+from . import limits, variables
 from .errors import did_you_mean
 from .limits import Limit
 
 Rule = Callable[[Any], "str | None"]
 
-#: The variables that tell a job what to run: nobody else may set them.
-_OURS = frozenset({"KEDRO_AWS_BATCH_JOB"})
-#: The variable that says where a job finds its configuration, if not in the project's own folder of it.
-CONF_SOURCE = "KEDRO_AWS_BATCH_CONF_SOURCE"
 #: What `split` looks like.
 _SPLIT = "{into: 50, over: raw_images}"
 
@@ -108,8 +104,8 @@ def variable_names(value: Any) -> str | None:
     """Refuse what is not a list of variables that jobs may be given; which place configures them is not said so."""
     if wrong := texts(value):
         return wrong.replace("texts", "names of variables")
-    if CONF_SOURCE in value:
-        return f"has '{CONF_SOURCE}': name the places in conf_sources"
+    if variables.CONF_SOURCE in value:
+        return f"has '{variables.CONF_SOURCE}': name the places in conf_sources"
     return next(filter(None, map(_variable_name, value)), None)
 
 
@@ -118,7 +114,7 @@ def _variable_name(name: Any) -> str | None:
         return f"has {name!r}, which can't name an environment variable"
     if not limits.VARIABLE_NAME.allows(name):
         return f"has '{name}': AWS Batch keeps names that begin with AWS_BATCH to itself"
-    return f"has '{name}', by which a job is told what to run" if name in _OURS else None
+    return f"has '{name}', by which a job is told what to run" if name == variables.JOB else None
 
 
 def conf_sources(value: Any) -> str | None:

@@ -1,4 +1,4 @@
-"""The statuses of runs and groups, and the policies for a failure."""
+"""The statuses of runs, groups and jobs, and the policies for a failure."""
 
 from __future__ import annotations
 
@@ -15,6 +15,32 @@ class RunStatus(str, Enum):
     CANCELLED = "CANCELLED"
 
 
+#: Of a run that is over.
+FINAL = (RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.CANCELLED)
+
+
+class JobStatus(str, Enum):
+    """Batch's statuses, in the order in which a job passes through them."""
+
+    SUBMITTED = "SUBMITTED"
+    PENDING = "PENDING"
+    RUNNABLE = "RUNNABLE"
+    STARTING = "STARTING"
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is final."""
+        return self in {JobStatus.SUCCEEDED, JobStatus.FAILED}
+
+    @property
+    def started(self) -> bool:
+        """Whether there is a process, or about to be one."""
+        return self in {JobStatus.STARTING, JobStatus.RUNNING}
+
+
 class GroupStatus(str, Enum):
     """What has become of a group."""
 
@@ -25,6 +51,12 @@ class GroupStatus(str, Enum):
     FAILED = "FAILED"
     CANCELLED = "CANCELLED"  #: submitted, and terminated by us
     SKIPPED = "SKIPPED"  #: never submitted, and never will be
+
+
+#: Of a group whose job Batch has, and which has not ended.
+IN_FLIGHT = (GroupStatus.SUBMITTED, GroupStatus.RUNNING)
+#: Of a group whose job has ended.
+ENDED = (GroupStatus.SUCCEEDED, GroupStatus.FAILED, GroupStatus.CANCELLED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,3 +84,8 @@ class OnFailure(str, Enum):
     DRAIN = _Policy(word="drain", terminates=False, stops_submitting=True)
     #: What does not depend on the failure goes on.
     CONTINUE = _Policy(word="continue", terminates=False, stops_submitting=False)
+
+
+def known_policy(word: str | None) -> OnFailure | None:
+    """Return the policy of a word; None where a run has none, or one of a later release, of which nothing is known."""
+    return next((policy for policy in OnFailure if policy.value == word), None)

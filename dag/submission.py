@@ -9,14 +9,16 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
-from . import carrying, limits
+from . import carrying, limits, variables
 from .errors import InvalidRequestError
-from .payload import MOST_CHARACTERS, VARIABLE, carried, characters
+from .payload import MOST_CHARACTERS, carried, characters
 from .plan import Group, Plan
+from .records import KILLED
 from .resources import written
-from .rules import CONF_SOURCE
 from .shards import Mark
 
+#: What a job's container runs, of an image that has the plugin.
+COMMAND = ("python", "-m", "kedro_aws_batch.job")
 #: Ends of an attempt that are no fault of the program, so that another may go better: AWS reclaimed the host, in words
 #: that Batch documents for EC2 and for Fargate Spot; or the container never began (image not pulled, Docker timed out).
 _NO_FAULT: Sequence[Mapping[str, str]] = (
@@ -33,7 +35,7 @@ _NOTHING_ELSE: Mapping[str, str] = {"onReason": "*", "action": "EXIT"}
 _MORE_MEMORY_INSTEAD: Sequence[Mapping[str, str]] = (
     *(rule for rule in _NO_FAULT[:3]),
     {"onReason": "OutOfMemory*", "action": "EXIT"},
-    {"onExitCode": "137", "action": "EXIT"},
+    {"onExitCode": str(KILLED), "action": "EXIT"},
 )
 
 
@@ -191,17 +193,17 @@ def retry_strategy(attempts: int, *, more_memory: bool = False, carries_on: bool
 def _container(
     plan: Plan, marks: Sequence[Mark], asked: Mapping[str, Any], command: Sequence[str] | None
 ) -> Mapping[str, Any]:
-    environment = {"KEDRO_DISABLE_TELEMETRY": "1"}
+    environment = {variables.NO_TELEMETRY: "1"}
     if plan.home.region:
-        environment["AWS_DEFAULT_REGION"] = plan.home.region  # ECS sets AWS_REGION on Fargate alone
+        environment[variables.DEFAULT_REGION] = plan.home.region  # ECS tells only Fargate jobs, by AWS_REGION
     environment |= {one["name"]: one["value"] for one in asked.get("environment", ())}
     container: dict[str, Any] = {
         **asked,
-        "command": list(command or ["python", "-m", "kedro_aws_batch.job"]),
+        "command": list(command or COMMAND),
         "environment": [{"name": name, "value": value} for name, value in sorted(environment.items())],
     }
     if command is None:
-        container["environment"].insert(0, {"name": VARIABLE, "value": carried(plan, marks, container)})
+        container["environment"].insert(0, {"name": variables.JOB, "value": carried(plan, marks, container)})
     return container
 
 
@@ -226,7 +228,7 @@ def kedro_run(plan: Plan, group: Group) -> list[str]:
         )
     command = ["kedro", "run", f"--nodes={','.join(group.nodes)}", f"--env={plan.environment}"]
     command.append(_pipelines_option(plan, group))
-    if source := group.resources.get("environment", {}).get(CONF_SOURCE):
+    if source := group.resources.get("environment", {}).get(variables.CONF_SOURCE):
         command.append(f"--conf-source={source}")
     params = {key: value for key, value in plan.params.items() if key != "aws_batch"}
     if params:

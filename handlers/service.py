@@ -19,7 +19,8 @@ from adapters.announcements import EventBusAnnouncements, SqsMessages
 from adapters.job_queue import BatchJobQueue
 from adapters.ports import Log, Ports
 from adapters.run_table import DynamoRunTable
-from dag.document import read_document
+from dag import variables
+from dag.document import FILE, read_document
 from dag.plan import Home
 from dag.request import Allowed
 from runs.advance import Dispatcher
@@ -121,15 +122,15 @@ def dispatcher(context: Context) -> Dispatcher:
 
 def lifetime() -> int:
     """Return the ms that the longest-lived invocation can live, with a margin for requests still under way."""
-    return int(os.environ["LONGEST_INVOCATION_SECONDS"]) * 2000
+    return int(os.environ[variables.LONGEST_INVOCATION]) * 2000
 
 
 @cache
 def source() -> Source:
     """Return what runs are made of. Raises InvalidGraphError."""
-    path = Path(os.environ.get("GRAPH_DOCUMENT") or Path(__file__).parent.parent / "graph.json")
+    path = Path(os.environ.get(variables.GRAPH_DOCUMENT) or Path(__file__).parent.parent / FILE)
     allowed = Allowed(_names("JOB_QUEUES"), _names("JOB_DEFINITIONS"))
-    home = Home(region=os.environ["AWS_REGION"], next_group=os.environ["NEXT_GROUP"])
+    home = Home(region=os.environ[variables.REGION], next_group=os.environ["NEXT_GROUP"])
     return Source(read_document(path.read_bytes()), allowed, home)
 
 

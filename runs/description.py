@@ -14,6 +14,7 @@ from dag.plan import Plan
 from dag.records import Job, Outcome, Run, Worker
 from dag.resources import KEYS
 from dag.shards import Mark, View
+from dag.status import JobStatus
 from runs.advance import Dispatcher
 from runs.reading import read_jobs, read_outcomes, read_workers
 
@@ -30,7 +31,7 @@ def describe(dispatcher: Dispatcher, run: Run, first: int, limit: int) -> dict[s
     plan, view = dispatcher.plan(run.run_id), dispatcher.view(run.run_id)
     last = _last(plan, first, limit)
     details = _in_flight_details(dispatcher, plan, view)
-    running = {mark.group for mark, detail in details.items() if detail["status"] == "RUNNING"}
+    running = {mark.group for mark, detail in details.items() if detail["status"] == JobStatus.RUNNING}
     table = dispatcher.ports.table
     shown = [Mark(index, view.newest_attempt(index) or 0) for index in range(first, last + 1)]
     jobs = _newest(read_jobs(table, plan, shown))

@@ -8,13 +8,13 @@ from dag.plan import Plan, load_plan
 from dag.records import Array
 from dag.shards import Mark
 
-MOST_GROUPS = 100_000  # of the plans that a process keeps: 160 MB, and as much again while the next is read
+KEPT_GROUPS = 100_000  # of the plans that a process keeps: 160 MB, and as much again while the next is read
 
 
 class Plans:
     """The plans and arrays that a process has read. They never change, so a warm function need not read one twice."""
 
-    def __init__(self, most: int = 8, most_groups: int = MOST_GROUPS) -> None:
+    def __init__(self, most: int = 8, most_groups: int = KEPT_GROUPS) -> None:
         self._most, self._most_groups = most, most_groups
         self._plans: dict[str, Plan] = {}
         self._arrays: dict[str, dict[Mark, Array]] = {}

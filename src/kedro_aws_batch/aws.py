@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError
 
+from kedro_aws_batch._service.dag import variables
 from kedro_aws_batch.errors import ServiceError
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def client(name: str, region: str | None = None) -> Any:
     # A function answers within its time-out of 60 s.
     config = Config(connect_timeout=10, read_timeout=65, retries={"mode": "standard", "total_max_attempts": 3})
     try:
-        return _boto3_client()(name, region_name=region or os.environ.get("AWS_REGION"), config=config)
+        return _boto3_client()(name, region_name=region or os.environ.get(variables.REGION), config=config)
     except BotoCoreError as error:
         raise ServiceError(
             f"AWS can't be called: {error} Set AWS_PROFILE, or AWS_REGION and credentials; "

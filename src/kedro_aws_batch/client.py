@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from ._service.dag.status import FINAL, IN_FLIGHT, OnFailure, known_policy
 from .aws_errors import Call, may_pass, sentence
 from .errors import ServiceError
 
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
 _Answer = TypeVar("_Answer", bound="DataclassInstance")
-
-ENDED = ("SUCCEEDED", "FAILED", "CANCELLED")
 
 
 @dataclass(frozen=True)
@@ -136,14 +135,17 @@ class RunState:
     @property
     def ended(self) -> bool:
         """Whether its status is final. Jobs may still be winding down until it is settled."""
-        return self.status in ENDED
+        return self.status in FINAL
+
+    @property
+    def policy(self) -> OnFailure | None:
+        """What a failure means for the rest of it, if that is known here."""
+        return known_policy(self.on_failure)
 
     @property
     def over(self) -> bool:
         """Whether nothing of it will change any more: its status is final, and its jobs have ended."""
-        return self.ended and (
-            self.settled or not any(group.status in ("SUBMITTED", "RUNNING") for group in self.groups)
-        )
+        return self.ended and (self.settled or not any(group.status in IN_FLIGHT for group in self.groups))
 
     @property
     def seconds(self) -> float | None:

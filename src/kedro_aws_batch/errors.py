@@ -16,6 +16,11 @@ class ProjectError(KedroAwsBatchError):
     """The Kedro project, its environment or its configuration can't be read."""
 
 
+def missing_packages(what: str, error: ImportError, extra: str) -> ProjectError:
+    """Return what to raise where an extra of the plugin is not installed. `what` needs it, in the plural."""
+    return ProjectError(f"{what} need more packages ({error}): pip install 'kedro-aws-batch[{extra}]'.")
+
+
 class PayloadError(KedroAwsBatchError):
     """What a job was told to run makes no sense."""
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING
 
-from kedro_aws_batch._service.dag.status import OnFailure
+from kedro_aws_batch._service.dag.status import IN_FLIGHT, GroupStatus
 
 from .wording import counted, roughly
 
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
     from .client import GroupState, RunState
 
-IN_FLIGHT = ("SUBMITTED", "RUNNING")
-TO_COME = ("WAITING", *IN_FLIGHT)
+TO_COME = (GroupStatus.WAITING, *IN_FLIGHT)
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,8 @@ def time_left(state: RunState) -> Left | None:
 
 def _to_come(state: RunState) -> list[GroupState]:
     """Return the groups that will still run, in the order of the graph: what hangs on a failure will not."""
-    stopping = _stops(state.on_failure) and any(group.status == "FAILED" for group in state.groups)
+    stopping = state.policy is not None and state.policy.stops_submitting
+    stopping = stopping and any(group.status == "FAILED" for group in state.groups)
     wanted = IN_FLIGHT if stopping else TO_COME
     never = {group.index for group in state.groups if group.status not in ("SUCCEEDED", *wanted)}
     found = []
@@ -82,11 +82,6 @@ def _to_come(state: RunState) -> list[GroupState]:
         elif group.status in wanted:
             found.append(group)
     return found
-
-
-def _stops(on_failure: str | None) -> bool:
-    """Return whether nothing more is submitted after a failure; of a later release's policy nothing is known."""
-    return any(policy.stops_submitting for policy in OnFailure if policy.value == on_failure)
 
 
 def _usual_start(state: RunState) -> float:

@@ -1,11 +1,14 @@
-"""Files that are never half written."""
+"""Files that are never half written, and how they are called after what people named."""
 
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from pathlib import Path
 
+#: The folder of a project that holds what is neither its code nor its data.
+OURS = ".kedro_aws_batch"
 #: Who may read and write a file, before the umask takes away: as any program's file, or its owner alone.
 USUAL, PRIVATE = 0o666, 0o600
 
@@ -28,6 +31,11 @@ def write_atomically(path: Path, content: bytes, mode: int = USUAL) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def file_name(text: str) -> str:
+    """Return a name that somebody else gave, as a file's."""
+    return re.sub(r"[^\w.-]+", "-", text)
 
 
 def _sync(folder: Path) -> None:

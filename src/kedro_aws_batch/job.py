@@ -15,6 +15,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kedro_aws_batch._service.dag import variables
+from kedro_aws_batch._service.dag.records import KILLED
 from kedro_aws_batch.container.carrying import Container
 from kedro_aws_batch.container.failing import Whereabouts, explain
 from kedro_aws_batch.container.payload import Payload, read_payload
@@ -50,7 +52,7 @@ def _run_apart(payload: Payload, on_signal: Callable[[], None] | None = None) ->
         return _told(f"The nodes took longer than their timeout, {payload.timeout} s.", ended.verdict)
     if not ended.finished:
         print(used(began), flush=True)
-        why = " If nobody stopped the job, it needs more memory than it has." if ended.exit_code == 137 else ""
+        why = " If nobody stopped the job, it needs more memory than it has." if ended.exit_code == KILLED else ""
         return _told(f"The process that ran the nodes {ended.fate} before they were done.{why}", ended.verdict)
     return ended.verdict
 
@@ -78,7 +80,7 @@ def _told(error: object, exit_code: int = 1) -> int:
 
 def _prepare_environment(payload: Payload) -> None:
     """Keep telemetry, which waits for the network, off; tell the project its environment; let log lines be wide."""
-    os.environ["KEDRO_DISABLE_TELEMETRY"] = "1"
+    os.environ[variables.NO_TELEMETRY] = "1"
     os.environ.setdefault("COLUMNS", "160")  # rich wraps at 80 where there is no terminal
     if payload.environment:
         os.environ["KEDRO_ENV"] = payload.environment

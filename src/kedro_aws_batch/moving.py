@@ -10,7 +10,7 @@ import yaml
 
 from kedro_aws_batch._service.dag.shape import given
 from kedro_aws_batch.graph.datasets import of_config
-from kedro_aws_batch.graph.places import LOCAL, PATH_KEYS
+from kedro_aws_batch.graph.places import LOCAL, PATH_KEYS, without_local_protocol
 from kedro_aws_batch.graph.runtime_params import with_param
 
 from .errors import ProjectError
@@ -127,5 +127,5 @@ def _on_s3(entry: Mapping[str, Any], bucket: str) -> dict[str, Any]:
 
 
 def _moved_path(path: str, bucket: str) -> str:
-    below = re.sub(r"^(file://|local://)?(\./)?/*(data(/|$))?", "", path)
+    below = re.sub(r"^(\./)?/*(data(/|$))?", "", without_local_protocol(path))
     return f"s3://{bucket}/{below}" if below or path.endswith("/") else f"s3://{bucket}"

@@ -17,6 +17,8 @@ from kedro_aws_batch.graph import ENVIRONMENT
 from kedro_aws_batch.graph.compile import project_name
 from kedro_aws_batch.graph.project import base_environment
 from kedro_aws_batch.package.image import WHEEL, plugin
+from kedro_aws_batch.package.schedules import FILE as SCHEDULES
+from kedro_aws_batch.service_root import TEMPLATE
 
 from .files import write_atomically
 from .moving import move
@@ -67,8 +69,8 @@ def scaffold(project: Path, package: str, environment: str, bucket: str, plugin_
         f"conf/{environment}/catalog.yml": _catalog(moved.entries),
         **({f"conf/{environment}/globals.yml": _globals(moved.globals)} if moved.globals else {}),
         f"conf/{environment}/parameters.yml": _filled("parameters.yml", values),
-        f"conf/{environment}/schedules.yml": _filled("schedules.yml", values),
-        "serverless.yml": _filled("serverless.yml", values),
+        f"conf/{environment}/{SCHEDULES}": _filled(SCHEDULES, values),
+        TEMPLATE: _filled(TEMPLATE, values),
         "package.json": _filled("package.json", values),
         "Dockerfile": _filled("Dockerfile", values),
         ".dockerignore": _filled("dockerignore", values),

@@ -6,6 +6,11 @@ from pathlib import Path
 
 from kedro_aws_batch.errors import KedroAwsBatchError
 
+#: What osls reads, of the service and of a project.
+TEMPLATE = "serverless.yml"
+#: In it is what only packaging knows; an embedded AWS makes it up.
+PACKAGED = "packaged.json"
+
 
 class ServiceRootError(KedroAwsBatchError):
     """There is no service tree."""
@@ -16,9 +21,9 @@ def service_root() -> Path:
     package = Path(__file__).resolve().parent
     places = [package / "_service", *package.parents]
     for place in places:
-        if (place / "serverless.yml").is_file() and (place / "handlers").is_dir():
+        if (place / TEMPLATE).is_file() and (place / "handlers").is_dir():
             return place
     raise ServiceRootError(
-        f"The service's tree (serverless.yml and handlers/) was found neither in {places[0]} nor above {package}. "
+        f"The service's tree ({TEMPLATE} and handlers/) was found neither in {places[0]} nor above {package}. "
         "Install kedro-aws-batch from a wheel, or with `pip install --editable` from its checkout."
     )

@@ -16,9 +16,9 @@ from dag.payload import payload
 from dag.plan import Plan
 from dag.reach import steers
 from dag.request import Earlier, make_plan, resumed_request
-from dag.rules import CONF_SOURCE
 from dag.shards import Mark
 from dag.submission import submission
+from dag.variables import CONF_SOURCE
 
 from .build import ALLOWED, RUN_ID, document, plan, view_of
 from .graphs import make_node

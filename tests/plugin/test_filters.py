@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kedro_aws_batch._service.dag.rules import CONF_SOURCE
+from kedro_aws_batch._service.dag.variables import CONF_SOURCE
 from kedro_aws_batch.cli.filters import merged
 from kedro_aws_batch.errors import ProjectError
 from kedro_aws_batch.launch.sources import for_jobs, with_conf_source

@@ -12,8 +12,8 @@ from typing import Any, NoReturn
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from benchmarks.aws.time import Bucket
-from dag import limits
-from dag.payload import VARIABLE, characters, unpacked
+from dag import limits, variables
+from dag.payload import characters, unpacked
 from dag.slices import read_slice, unit
 
 
@@ -99,7 +99,7 @@ def groups_of(request: Mapping[str, Any], door: Door) -> list[Mapping[str, Any]]
     """Return what each job of a request runs, asking for it where the request says so, as the jobs do."""
     overrides = request["containerOverrides"]
     assert characters(overrides) <= 8_192, "Container Overrides length must be at most 8192"
-    told = json.loads({pair["name"]: pair["value"] for pair in overrides["environment"]}[VARIABLE])
+    told = json.loads({pair["name"]: pair["value"] for pair in overrides["environment"]}[variables.JOB])
     if "ask" not in told:
         return list(unpacked(told)["groups"])
     size = request.get("arrayProperties", {}).get("size")

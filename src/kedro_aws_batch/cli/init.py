@@ -15,6 +15,7 @@ from kedro_aws_batch.package.errors import PackageError
 from kedro_aws_batch.package.image import provide
 from kedro_aws_batch.quiet import stdout_kept_clean
 from kedro_aws_batch.scaffold import scaffold, write
+from kedro_aws_batch.service_root import TEMPLATE
 from kedro_aws_batch.wording import counted
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def _advice(name: str, stage: str) -> str:
     """Return what to see to in a file that stays as it was."""
     return {
         "Dockerfile": ": see that its image holds the project and installs 'kedro-aws-batch[s3]', in the version here",
-        "serverless.yml": f": what holds for the stage {stage} alone goes below `{stage}` in its params",
+        TEMPLATE: f": what holds for the stage {stage} alone goes below `{stage}` in its params",
         ".dockerignore": ": see that it lets build/aws_batch/*.whl in, where the Dockerfile installs that",
     }.get(name, "")
 

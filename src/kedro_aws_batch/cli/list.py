@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kedro_aws_batch.launch.follow import REMOTE
 from kedro_aws_batch.show.display import can_draw, stdout_console
 from kedro_aws_batch.show.listing import Listing, look, watch
 from kedro_aws_batch.show.runs_table import as_data, runs_table
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
 #: A list that is shown once says more of its newest runs: how those that go on are, why those failed. Of so many.
 MOST = 3
-#: Seconds: a laptop's network comes and goes, and runs go on without it.
-PATIENCE = 15 * 60
 #: In a pipe nothing is cut.
 WIDE = 10_000
 
@@ -50,14 +49,14 @@ def watch_list(where: Where, status: str | None, limit: int, costs: bool) -> Non
     console, prices = stdout_console(), prices_or_none(where)
     try:
         if not can_draw(console):
-            watch(listing, _changes(listing, console), lambda text: click.echo(text, err=True), PATIENCE)
+            watch(listing, _changes(listing, console), lambda text: click.echo(text, err=True), REMOTE.patience)
             return
         with Screen(console).open() as screen:
 
             def show() -> None:
                 screen.draw(lambda _: _table(listing, console.width - 1, prices))
 
-            watch(listing, show, screen.above, PATIENCE)
+            watch(listing, show, screen.above, REMOTE.patience)
     except KeyboardInterrupt:
         pass
 

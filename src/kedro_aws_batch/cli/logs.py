@@ -12,10 +12,12 @@ import click
 
 from kedro_aws_batch._service.dag.errors import did_you_mean
 from kedro_aws_batch._service.dag.problems import listed
+from kedro_aws_batch._service.dag.status import ENDED, GroupStatus
 from kedro_aws_batch.errors import KedroAwsBatchError, ServiceError
 from kedro_aws_batch.kept.logs import read_log
 from kedro_aws_batch.kept.place import folder
 from kedro_aws_batch.launch.execution import INTERRUPTED
+from kedro_aws_batch.launch.follow import REMOTE
 from kedro_aws_batch.launch.runs import find_run
 from kedro_aws_batch.show.logs import LogReader
 from kedro_aws_batch.wording import one_line, plain
@@ -29,8 +31,6 @@ if TYPE_CHECKING:
     from kedro_aws_batch.show.logs import LogLine
 
     from .options import Where
-
-INTERVAL = 2
 
 
 class NoSuchNodeError(KedroAwsBatchError):
@@ -86,13 +86,13 @@ def _show(runs: Runs, state: RunState, reader: LogReader, wanted: LogOptions) ->
             click.echo(said, err=True)
         if not wanted.follow or (state.ended and state.settled) or _over(groups):
             return
-        time.sleep(INTERVAL)
+        time.sleep(REMOTE.interval)
         state = runs.describe_run(state.run_id)
 
 
 def _over(groups: Sequence[GroupState]) -> bool:
     """Whether none of these jobs will print any more. What they printed last was read after they had ended."""
-    return all(group.status in ("SUCCEEDED", "FAILED", "CANCELLED", "SKIPPED") for group in groups)
+    return all(group.status in (*ENDED, GroupStatus.SKIPPED) for group in groups)
 
 
 def _nothing(groups: Sequence[GroupState], wanted: LogOptions) -> str:

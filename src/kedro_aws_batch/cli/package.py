@@ -17,6 +17,7 @@ from kedro_aws_batch.graph.compile import to_json
 from kedro_aws_batch.graph.datasets import buckets_of
 from kedro_aws_batch.package import Settings, service_and_stage, stage
 from kedro_aws_batch.package.image import provide
+from kedro_aws_batch.package.schedules import FILE as SCHEDULES
 from kedro_aws_batch.wording import counted
 
 from .prepare import prepare_whole
@@ -57,7 +58,7 @@ def stage_project(wanted: PackageOptions, prepared: Prepared, output: Path | Non
     owner = None if output else project.path
     wheel = provide(project.path) if owner else None
     with tempfile.TemporaryDirectory() as temporary:
-        graph = Path(temporary) / "graph.json"
+        graph = Path(temporary) / "document.json"
         graph.write_text(to_json(compiled.document), encoding="utf-8")
         packaged = stage(
             graph,
@@ -101,7 +102,7 @@ def _buckets(wanted: PackageOptions, target: Target, compiled: Compiled) -> list
 
 def _schedules(wanted: PackageOptions, project: Project) -> Path | None:
     source = project.path / (wanted.opening.conf_source or settings.CONF_SOURCE)
-    usual = source / wanted.opening.environment / "schedules.yml"
+    usual = source / wanted.opening.environment / SCHEDULES
     return wanted.schedules or (usual if usual.is_file() else None)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pdb
-import re
 import sys
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -13,13 +12,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kedro_aws_batch._service.dag import variables
 from kedro_aws_batch.client import Service
 from kedro_aws_batch.container.aside import Aside
 from kedro_aws_batch.container.failing import Whereabouts, at_the_project_s_own, explain
 from kedro_aws_batch.container.payload import Payload
 from kedro_aws_batch.container.session import run_payload
 from kedro_aws_batch.errors import KedroAwsBatchError
-from kedro_aws_batch.files import write_atomically
+from kedro_aws_batch.files import OURS, file_name, write_atomically
 from kedro_aws_batch.graph.compile import compile_project
 from kedro_aws_batch.graph.opening import Opening, as_deployed
 from kedro_aws_batch.graph.places import MEMORY
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from .options import Where
 
 #: Below the project: where the outputs of replays are, if nothing else is asked for.
-FOLDER = ".kedro_aws_batch/replay"
+FOLDER = f"{OURS}/replay"
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def replay(where: Where, run: str | None, node: str, output: Path | None, debug:
     with stdout_kept_clean():
         project = open_project(opening)
         compiled = compile_project(project)
-    folder = output or project.path / FOLDER / state.run_id / re.sub(r"[^\w.-]+", "-", node)
+    folder = output or project.path / FOLDER / state.run_id / file_name(node)
     asked = Replay(where, project, compiled, state, group, node, folder.absolute())
     _require_known(asked)
     _announce(asked)
@@ -141,7 +141,7 @@ def _local_data(asked: Replay) -> AbstractContextManager[None]:
 
 def _run(asked: Replay, debug: bool) -> int:
     at, aside = Whereabouts(), Aside(asked.output, _passed(asked.nodes, asked.compiled))
-    os.environ["KEDRO_DISABLE_TELEMETRY"] = "1"
+    os.environ[variables.NO_TELEMETRY] = "1"
     try:
         run_payload(asked.project.path, asked.payload(), at, aside)
     except KedroAwsBatchError:

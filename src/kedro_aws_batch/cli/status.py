@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kedro_aws_batch.launch.execution import INTERRUPTED
-from kedro_aws_batch.launch.follow import Pace, follow
+from kedro_aws_batch.launch.follow import REMOTE, follow
 from kedro_aws_batch.launch.runs import find_run
 from kedro_aws_batch.show.display import Display, can_draw, stdout_console
 from kedro_aws_batch.show.jobs_table import jobs_table, plain_lines
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 #: Lines that are shown however low a terminal is.
 HEADER = 8
-INTERVAL = 2
 
 
 def print_status(where: Where, run: str | None, everything: bool, as_json: bool) -> None:
@@ -46,7 +45,7 @@ def watch_status(where: Where, run: str | None, everything: bool) -> int:
     display = Display(stdout_console(), prices_or_none(where), everything)
     try:
         with display.live():
-            state = follow(runs, run_id, display, Pace(INTERVAL, patience=15 * 60))
+            state = follow(runs, run_id, display, REMOTE)
     except KeyboardInterrupt:
         click.echo(f"The run goes on.\n{where.commands.way_back(run_id)}", err=True)
         return INTERRUPTED

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kedro_aws_batch.errors import KedroAwsBatchError, ProjectError
+from kedro_aws_batch.errors import KedroAwsBatchError, ProjectError, missing_packages
 from kedro_aws_batch.files import PRIVATE, write_atomically
 from kedro_aws_batch.kept.logs import log_file
 from kedro_aws_batch.kept.place import folder
@@ -30,7 +30,7 @@ try:
 
     from kedro_aws_batch.ui.app import Entrance, Source, create_app
 except ImportError as error:
-    raise ProjectError(f"The page needs more packages ({error}): pip install 'kedro-aws-batch[report]'.") from error
+    raise missing_packages("Pages", error, "report") from error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle  # of what this process has made alone  # nosec B403
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from kedro.framework.hooks import hook_impl
 from kedro.io import AbstractDataset
 
+from kedro_aws_batch.files import file_name
 from kedro_aws_batch.graph.datasets import entry
 
 if TYPE_CHECKING:
@@ -46,9 +46,9 @@ class Aside:
         config = {} if made else entry(catalog, name)
         key = next((key for key in _PATHS if isinstance(config.get(key), str)), None)
         if key is None:
-            return Pickled(self.folder / f"{_file_name(name)}.pkl", self.lost)
+            return Pickled(self.folder / f"{file_name(name)}.pkl", self.lost)
         suffixes = "".join(Path(config[key].rpartition("/")[2]).suffixes[-2:])
-        return AbstractDataset.from_config(name, _here(config, key, self.folder / f"{_file_name(name)}{suffixes}"))
+        return AbstractDataset.from_config(name, _here(config, key, self.folder / f"{file_name(name)}{suffixes}"))
 
 
 class Pickled(AbstractDataset[Any, Any]):
@@ -80,7 +80,3 @@ def _here(config: Mapping[str, Any], key: str, file: Path) -> dict[str, Any]:
     kept = {name: value for name, value in config.items() if name not in _OF_ELSEWHERE}
     opening = {name: value for name, value in (config.get("fs_args") or {}).items() if name in _OPENING}
     return {**kept, **({"fs_args": opening} if "fs_args" in config else {}), key: str(file)}
-
-
-def _file_name(dataset: str) -> str:
-    return re.sub(r"[^\w.-]+", "-", dataset)

@@ -7,10 +7,10 @@ import shlex
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from kedro_aws_batch._service.dag import variables
 from kedro_aws_batch._service.dag.jobs import is_run_id
-from kedro_aws_batch._service.dag.payload import FORMAT, SLICED_FORMAT, VARIABLE, unpacked
+from kedro_aws_batch._service.dag.payload import FORMAT, SLICED_FORMAT, unpacked
 from kedro_aws_batch._service.dag.problems import listed
-from kedro_aws_batch._service.dag.rules import CONF_SOURCE
 from kedro_aws_batch._service.dag.slices import Slice, read_slice
 from kedro_aws_batch.container.asking import ask
 from kedro_aws_batch.container.door import Door
@@ -18,8 +18,6 @@ from kedro_aws_batch.errors import PayloadError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-
-INDEX = "AWS_BATCH_JOB_ARRAY_INDEX"
 
 
 @dataclass(frozen=True)
@@ -75,7 +73,7 @@ def read_group(environment: Mapping[str, str], raw: Mapping[str, Any], group: Ma
     """Return what a group of a payload is, in this container. Raises PayloadError."""
     nodes = group.get("nodes")
     if not nodes:
-        raise PayloadError(f"The group in {VARIABLE} names no nodes.")
+        raise PayloadError(f"The group in {variables.JOB} names no nodes.")
     return Payload(
         run_id=_run_id(raw),
         nodes=tuple(nodes),
@@ -84,14 +82,14 @@ def read_group(environment: Mapping[str, str], raw: Mapping[str, Any], group: Ma
         pipelines=tuple(group.get("pipelines") or raw.get("pipelines") or ("__default__",)),
         params=raw.get("params") or {},
         load_versions=group.get("load_versions") or {},
-        conf_source=environment.get(CONF_SOURCE) or None,
+        conf_source=environment.get(variables.CONF_SOURCE) or None,
         part=_part(group),
         timeout=group.get("timeout"),
         door=_door(environment, raw.get("next")),
         again=any(
             _number(attempt, first) > first
             for attempt, first in (
-                (environment.get("AWS_BATCH_JOB_ATTEMPT"), 1),
+                (environment.get(variables.BATCH_ATTEMPT), 1),
                 (raw.get("attempt"), 0),
                 (group.get("attempt"), 0),
             )
@@ -110,7 +108,7 @@ def _told(environment: Mapping[str, str]) -> tuple[Mapping[str, Any], Mapping[st
 
 
 def _door(environment: Mapping[str, str], told: Mapping[str, Any] | None) -> Door | None:
-    job_id = environment.get("AWS_BATCH_JOB_ID")
+    job_id = environment.get(variables.BATCH_JOB)
     if not told or not job_id:
         return None
     return Door(
@@ -119,59 +117,63 @@ def _door(environment: Mapping[str, str], told: Mapping[str, Any] | None) -> Doo
         token=told["token"],
         index=_index(environment),
         job_id=job_id,
-        epoch=_number(environment.get("AWS_BATCH_JOB_ATTEMPT"), 1),
+        epoch=_number(environment.get(variables.BATCH_ATTEMPT), 1),
         seconds=told["seconds"],
     )
 
 
 def _variable(environment: Mapping[str, str]) -> dict[str, Any]:
-    text = environment.get(VARIABLE)
+    text = environment.get(variables.JOB)
     if not text:
         raise PayloadError(
-            f"{VARIABLE} is not set: this command runs inside the jobs that start_run submits, not by hand."
+            f"{variables.JOB} is not set: this command runs inside the jobs that start_run submits, not by hand."
         )
     try:
         raw = json.loads(text)
     except ValueError as error:
-        raise PayloadError(f"{VARIABLE} is not JSON: {error}.") from error
+        raise PayloadError(f"{variables.JOB} is not JSON: {error}.") from error
     if not isinstance(raw, dict):
-        raise PayloadError(f"{VARIABLE} must be a JSON object.")
+        raise PayloadError(f"{variables.JOB} must be a JSON object.")
     if raw.get("format") not in (FORMAT, SLICED_FORMAT):
         raise PayloadError(
-            f"{VARIABLE} has format {raw.get('format')!r}, and this image reads formats {FORMAT} and {SLICED_FORMAT}: "
-            "build the image with the kedro-aws-batch version that the service was deployed with."
+            f"{variables.JOB} has format {raw.get('format')!r}, and this image reads formats {FORMAT} and "
+            f"{SLICED_FORMAT}: build the image with the kedro-aws-batch version that the service was deployed with."
         )
     return raw
 
 
 def _index(environment: Mapping[str, str]) -> int | None:
     """Return which child of an array this is; None outside of arrays."""
-    index = environment.get(INDEX)
+    index = environment.get(variables.BATCH_INDEX)
     return None if index is None else _number(index, 0)
 
 
 def _groups(whole: Mapping[str, Any]) -> list[dict[str, Any]]:
     groups = whole.get("groups")
     if not isinstance(groups, list) or not groups:
-        raise PayloadError(f"{VARIABLE} must be a JSON object with a list of groups.")
+        raise PayloadError(f"{variables.JOB} must be a JSON object with a list of groups.")
     for position, group in enumerate(groups):
         if not isinstance(group, dict):
-            raise PayloadError(f"Group {position} in {VARIABLE} is not a JSON object.")
+            raise PayloadError(f"Group {position} in {variables.JOB} is not a JSON object.")
     return groups
 
 
 def _group(groups: Sequence[Mapping[str, Any]], index: int | None) -> Mapping[str, Any]:
     if index is None and len(groups) > 1:
-        raise PayloadError(f"{VARIABLE} holds {len(groups)} groups, but {INDEX}, which picks one, is not set.")
+        raise PayloadError(
+            f"{variables.JOB} holds {len(groups)} groups, but {variables.BATCH_INDEX}, which picks one, is not set."
+        )
     if not 0 <= (index or 0) < len(groups):
-        raise PayloadError(f"{VARIABLE} holds {len(groups)} groups, and {INDEX} asks for index {index}.")
+        raise PayloadError(
+            f"{variables.JOB} holds {len(groups)} groups, and {variables.BATCH_INDEX} asks for index {index}."
+        )
     return groups[index or 0]
 
 
 def _run_id(raw: Mapping[str, Any]) -> str:
     run_id = raw.get("run_id")
     if not isinstance(run_id, str) or not is_run_id(run_id):
-        raise PayloadError(f"{VARIABLE} has run_id {run_id!r}; it must look like 2026-11-22T13.11.00.123Z.")
+        raise PayloadError(f"{variables.JOB} has run_id {run_id!r}; it must look like 2026-11-22T13.11.00.123Z.")
     return run_id
 
 
@@ -186,7 +188,7 @@ def _part(group: Mapping[str, Any]) -> Slice | None:
     try:
         return read_slice(group.get("slice"))
     except (KeyError, TypeError, ValueError) as error:
-        raise PayloadError(f"The slice in {VARIABLE} is malformed: {group.get('slice')!r}.") from error
+        raise PayloadError(f"The slice in {variables.JOB} is malformed: {group.get('slice')!r}.") from error
 
 
 def _names(params: Mapping[str, Any], prefix: str = "") -> Iterator[str]:

@@ -13,13 +13,13 @@ import yaml
 from kedro_aws_batch._service.dag.problems import listed
 from kedro_aws_batch.errors import KedroAwsBatchError
 from kedro_aws_batch.graph.problems import require_none
+from kedro_aws_batch.service_root import TEMPLATE
 
 from .parameters import text_of, wrong_params
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-FILE = "serverless.yml"
 #: Below it, each stage has a directory; serverless.yml says so, too.
 STAGED = Path("build/aws_batch")
 #: Of serverless.yml's params, what packaging reads and the templates don't.
@@ -49,7 +49,7 @@ class Target:
         declared = _read(self.project).get("params") or {}
         parts = [declared.get(part) or {} for part in ("default", self.stage)]
         if not all(isinstance(part, dict) for part in parts):
-            raise DeploymentError(f"`params` in {FILE} holds no mapping for 'default' or '{self.stage}': mend it.")
+            raise DeploymentError(f"`params` in {TEMPLATE} holds no mapping for 'default' or '{self.stage}': mend it.")
         return {**parts[0], **parts[1], **self.given}
 
     def region(self) -> str | None:
@@ -62,14 +62,14 @@ class Target:
         found = self.params().get("buckets") or []
         names = found.split(",") if isinstance(found, str) else found
         if not isinstance(names, list) or any("${" in str(name) for name in names):
-            raise DeploymentError(f"`buckets` in {FILE} is read before osls: write names, separated by commas.")
+            raise DeploymentError(f"`buckets` in {TEMPLATE} is read before osls: write names, separated by commas.")
         return [str(name).strip() for name in names if str(name).strip()]
 
     def tags(self) -> dict[str, str]:
         """Return the tags that serverless.yml gives all of the stack. Raises DeploymentError for what is none."""
         found = self.params().get("tags") or ""
         if not isinstance(found, str):
-            raise DeploymentError(f"`tags` in {FILE} is a text: write name=value, with commas between them.")
+            raise DeploymentError(f"`tags` in {TEMPLATE} is a text: write name=value, with commas between them.")
         return dict(_tag(each) for each in found.split(",") if each.strip())
 
 
@@ -80,7 +80,7 @@ def _tag(text: str) -> tuple[str, str]:
     fits = _TAG.fullmatch(text.strip())
     if fits is None:
         raise DeploymentError(
-            f"`tags` in {FILE} has {text.strip()!r}, which is no tag: write name=value, with commas between them. "
+            f"`tags` in {TEMPLATE} has {text.strip()!r}, which is no tag: write name=value, with commas between them. "
             "Names that begin with aws: are AWS's, those with kedro- ours."
         )
     return fits[1], fits[2]
@@ -132,29 +132,29 @@ def require_file(project: Path) -> None:
     """Raise DeploymentError if the project has no serverless.yml that reads what is packaged."""
     if str(STAGED.as_posix()) not in _text(project):
         raise DeploymentError(
-            f"'{project / FILE}' takes nothing from {STAGED.as_posix()}: `kedro aws-batch init --force` writes one "
+            f"'{project / TEMPLATE}' takes nothing from {STAGED.as_posix()}: `kedro aws-batch init --force` writes one "
             "that does, or copy its last lines."
         )
 
 
 def _text(project: Path) -> str:
     try:
-        return (project / FILE).read_text(encoding="utf-8")
+        return (project / TEMPLATE).read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise DeploymentError(
-            f"There is no {FILE} in '{project}': `kedro aws-batch init` writes it, and what else deploying takes."
+            f"There is no {TEMPLATE} in '{project}': `kedro aws-batch init` writes it, and what else deploying takes."
         ) from error
 
 
 def _read(project: Path) -> Mapping[str, Any]:
-    if not (project / FILE).is_file():
+    if not (project / TEMPLATE).is_file():
         return {}
     try:
         loaded = yaml.safe_load(_text(project))
     except yaml.YAMLError as error:
-        raise DeploymentError(f"'{project / FILE}' is not YAML: {error}") from error
+        raise DeploymentError(f"'{project / TEMPLATE}' is not YAML: {error}") from error
     if not isinstance(loaded, dict):
-        raise DeploymentError(f"'{project / FILE}' holds no mapping.")
+        raise DeploymentError(f"'{project / TEMPLATE}' holds no mapping.")
     return loaded
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from kedro_aws_batch._service.dag.status import JobStatus, RunStatus
 from kedro_aws_batch.aws_errors import Call, sentence
 from kedro_aws_batch.errors import ServiceError
 
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from kedro_aws_batch.client import Service
-
-#: Of jobs that have not ended.
-_ACTIVE = ("RUNNING", "STARTING", "RUNNABLE", "PENDING", "SUBMITTED")
 
 
 @dataclass(frozen=True)
@@ -69,7 +67,7 @@ def standing(stack: str, cloudformation: Any) -> Standing | None:
 def in_use(queue: str, service: Service, batch: Any) -> str | None:
     """Return what of a stack's queue is in use, in words. Raises ServiceError if it can't be told."""
     try:
-        runs = [run.run_id for run in service.list_runs(status="RUNNING", limit=1)]
+        runs = [run.run_id for run in service.list_runs(status=RunStatus.RUNNING.value, limit=1)]
     except ServiceError as error:
         if "There is no function" not in str(error):
             raise
@@ -80,7 +78,7 @@ def in_use(queue: str, service: Service, batch: Any) -> str | None:
 
 
 def _jobs(queue: str, batch: Any) -> Iterator[tuple[str, str]]:
-    for status in _ACTIVE:
+    for status in (status.value for status in reversed(JobStatus) if not status.ended):
         try:
             found = batch.list_jobs(jobQueue=queue, jobStatus=status, maxResults=1)["jobSummaryList"]
         except (ClientError, BotoCoreError) as error:

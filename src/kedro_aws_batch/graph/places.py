@@ -24,6 +24,11 @@ _PROTOCOL = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+):/")
 _READS_CODE = re.compile(r"QueryDataset$")
 
 
+def without_local_protocol(path: str) -> str:
+    """Return a path of this machine without `file://`, by which some write it."""
+    return re.sub(r"^(file|local)://", "", path)
+
+
 @dataclass(frozen=True)
 class Place:
     """One place that an entry names."""
@@ -67,7 +72,7 @@ class Ground:
         unknown = path.removeprefix(f"{self.project.as_posix()}/")
         if begins_with_stand_in(unknown):
             return Place(key, unknown, REMOTE)
-        absolute = self.project / re.sub(r"^(file|local)://", "", path)
+        absolute = self.project / without_local_protocol(path)
         shared = (PurePosixPath((self.project / folder).as_posix()) for folder in self.shared_paths)
         seen = any(PurePosixPath(absolute.as_posix()).is_relative_to(folder) for folder in shared)
         return Place(key, path, REMOTE if seen else LOCAL)

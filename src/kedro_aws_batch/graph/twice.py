@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from kedro.config import OmegaConfigLoader
 from kedro.framework.project import settings
 
+from kedro_aws_batch._service.dag import variables
 from kedro_aws_batch._service.dag.configuration import KEY
 from kedro_aws_batch._service.dag.problems import Problem, listed
 
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 #: What a module names that may be another in each process, or at each time.
 _VARIES = re.compile(r"\b(datetime|time|uuid\d?|random|secrets|getpid|environ|getenv|gethostname|tempfile)\b")
 #: Variables that are another's in each container.
-_OF_A_CONTAINER = ("HOSTNAME", "AWS_BATCH_JOB_ID", "AWS_BATCH_JOB_ATTEMPT", "ECS_CONTAINER_METADATA_URI_V4")
+_OF_A_CONTAINER = ("HOSTNAME", variables.BATCH_JOB, variables.BATCH_ATTEMPT, "ECS_CONTAINER_METADATA_URI_V4")
 #: Seconds beyond which a second opening isn't waited for.
 _PATIENCE = 600
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from typing import TYPE_CHECKING, Any
 
+from kedro_aws_batch._service.dag.jobs import run_id_in
 from kedro_aws_batch.files import write_atomically
 from kedro_aws_batch.stored import Item
 
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
     from pathlib import Path
 
-#: The id of a run, wherever in an item's key it stands.
-RUN_ID = re.compile(r"\d{4}-\d\d-\d\dT[\d.]{12}Z")
 #: Bytes from which on it is worth while to leave out what has been overwritten.
 WORTHWHILE = 4_000_000
 
@@ -42,8 +40,8 @@ def read_items(file: Path, oldest: str = "") -> dict[str, Item]:
 
 
 def _is_of_a_run_before(name: str, run_id: str) -> bool:
-    match = RUN_ID.search(name)
-    return match is not None and match[0] < run_id
+    found = run_id_in(name)
+    return found is not None and found < run_id
 
 
 def _read_line(line: bytes) -> Iterable[tuple[str, dict[str, Any], dict[str, Any] | None]]:

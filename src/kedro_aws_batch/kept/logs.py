@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
-from kedro_aws_batch.files import write_atomically
-from kedro_aws_batch.show.causes import LINES, Causes
+from kedro_aws_batch._service.dag.events import OWN_LOG_GROUP
+from kedro_aws_batch._service.dag.status import IN_FLIGHT
+from kedro_aws_batch.files import file_name, write_atomically
+from kedro_aws_batch.show.causes import Causes
 from kedro_aws_batch.show.logs import LogLine, streams_of
-from kedro_aws_batch.show.outcome import LOG_GROUP
+from kedro_aws_batch.show.outcome import LAST_WORDS
 
 from .place import folder
 
@@ -32,7 +34,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 def log_name(group: GroupState) -> str:
     """Return the name of the file of a group's log: its index and its first node."""
-    return f"{group.index:04d}-{re.sub(r'[^A-Za-z0-9_.-]+', '-', group.nodes[0])[:80]}.log"
+    return f"{group.index:04d}-{file_name(group.nodes[0])[:80]}.log"
 
 
 def log_file(project: Path, run_id: str, group: GroupState) -> Path:
@@ -52,7 +54,7 @@ def local_causes(project: Path, read: Read) -> Causes:
 def kept_causes(project: Path, run_id: str) -> Causes:
     """Return the same of a local run that has ended, from the files that it left."""
     place = folder(project) / "logs" / run_id
-    return local_causes(project, lambda group: [line.text for line in read_log(place, group)[-LINES:]])
+    return local_causes(project, lambda group: [line.text for line in read_log(place, group)[-LAST_WORDS:]])
 
 
 @dataclass
@@ -72,7 +74,7 @@ class KeptLogs:
                 self._keep(self.place / run.run_id, group)
 
     def _keep(self, folder: Path, group: GroupState) -> None:
-        if group.status in ("SUBMITTED", "RUNNING"):
+        if group.status in IN_FLIGHT:
             self._add(folder / log_name(group), group)
         else:
             save_log(folder, self.logs, group)
@@ -136,7 +138,7 @@ def _lines(logs: Any, group: GroupState, tokens: dict[str, str]) -> Iterator[Log
     streams = streams_of(group)
     for number, stream in enumerate(streams, start=1):
         attempt = number if len(streams) > 1 else 0
-        for event in _events(logs, group.log_group or LOG_GROUP, stream, tokens):
+        for event in _events(logs, group.log_group or OWN_LOG_GROUP, stream, tokens):
             yield LogLine(
                 timestamp=event["timestamp"], index=group.index, text=event["message"], id="", attempt=attempt
             )

@@ -7,13 +7,13 @@ import shutil
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from kedro_aws_batch.files import write_atomically
+from kedro_aws_batch.files import OURS, write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-FOLDER = ".kedro_aws_batch/local"
+FOLDER = f"{OURS}/local"
 
 
 def folder(project: Path) -> Path:

@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
+from kedro_aws_batch._service.dag.status import IN_FLIGHT
 from kedro_aws_batch.client import read_state
 from kedro_aws_batch.files import write_atomically
 
@@ -81,7 +82,7 @@ def cut_off(state: RunState) -> RunState:
 
 
 def _cut_off(group: GroupState, now: int | None) -> GroupState:
-    if group.status in ("SUBMITTED", "RUNNING"):
+    if group.status in IN_FLIGHT:
         return replace(group, status="CANCELLED", reason=_OF_A_JOB, ended_at=now, job_status=None)
     return replace(group, status="SKIPPED") if group.status == "WAITING" else group
 

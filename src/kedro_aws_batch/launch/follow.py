@@ -34,6 +34,10 @@ class Pace:
     longest_pause: float = 30
 
 
+#: Of a run on AWS. Networks come and go: fifteen minutes are put up with.
+REMOTE = Pace(interval=2, patience=15 * 60)
+
+
 def is_over(state: RunState) -> bool:
     """Whether nothing of a run will change any more."""
     return state.over

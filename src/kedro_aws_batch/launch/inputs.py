@@ -14,7 +14,7 @@ from kedro.io.catalog_config_resolver import CatalogConfigResolver
 from kedro_aws_batch._service.dag.document import base_name, is_parameter
 from kedro_aws_batch.errors import ProjectError
 from kedro_aws_batch.graph.datasets import buckets_of, of_config
-from kedro_aws_batch.graph.places import LOCAL
+from kedro_aws_batch.graph.places import LOCAL, without_local_protocol
 from kedro_aws_batch.graph.project import catalog_of_plain_run
 from kedro_aws_batch.quiet import silent
 
@@ -156,7 +156,7 @@ def local_sources(project: Project, names: Collection[str]) -> dict[str, Path]:
         resolver = CatalogConfigResolver(config, None, {"{default}": {"type": "MemoryDataset"}})
         found = {name: of_config(resolver.resolve_pattern(name)) for name in names}
     paths = {name: dataset.path for name, dataset in found.items() if dataset.location == LOCAL and dataset.path}
-    return {name: project.path / re.sub(r"^(file|local)://", "", path) for name, path in paths.items()}
+    return {name: project.path / without_local_protocol(path) for name, path in paths.items()}
 
 
 def _without_credentials(config: Any) -> Any:

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
+from kedro_aws_batch._service.dag import variables
 from kedro_aws_batch._service.dag.configuration import read_overrides
-from kedro_aws_batch._service.dag.rules import CONF_SOURCE
 from kedro_aws_batch._service.dag.sizes import impossible
 from kedro_aws_batch.client import Service
-from kedro_aws_batch.errors import ProjectError, ServiceError
+from kedro_aws_batch.errors import ProjectError, ServiceError, missing_packages
 from kedro_aws_batch.files import write_atomically
 from kedro_aws_batch.graph.compile import to_json
 from kedro_aws_batch.kept.commands import Live, in_progress, in_progress_now
@@ -21,8 +21,7 @@ from kedro_aws_batch.kept.logs import KeptLogs, local_causes
 from kedro_aws_batch.kept.place import folder, forget
 from kedro_aws_batch.kept.state import State
 from kedro_aws_batch.quiet import stdout_kept_clean
-from kedro_aws_batch.show.causes import LINES
-from kedro_aws_batch.show.outcome import Ending, end_of_log
+from kedro_aws_batch.show.outcome import LAST_WORDS, Ending, end_of_log
 from kedro_aws_batch.wording import counted
 
 from .commands import Commands
@@ -76,7 +75,7 @@ def run_locally(run: LocalRun, display: Display) -> int:
     try:
         from kedro_aws_batch.local import EmbeddedAwsError  # noqa: PLC0415
     except ImportError as error:
-        raise ProjectError(f"Local runs need more packages ({error}): pip install 'kedro-aws-batch[local]'.") from error
+        raise missing_packages("Local runs", error, "local") from error
     if run.fresh:
         _forget(run.project.path)
     try:
@@ -120,7 +119,7 @@ def _run(run: LocalRun, aws: EmbeddedAws, command: Command, display: Display) ->
 
 
 def _causes(project: Path, logs: Any) -> Causes:
-    return local_causes(project, lambda group: end_of_log(logs, group, LINES)[0])
+    return local_causes(project, lambda group: end_of_log(logs, group, LAST_WORDS)[0])
 
 
 @contextmanager
@@ -188,7 +187,7 @@ def _embedded_aws(run: LocalRun, command: Command) -> EmbeddedAws:
 
 def _conf_source(project: Project) -> dict[str, str]:
     source = for_jobs(project.opening.conf_source, project.path)
-    return {} if source is None else {CONF_SOURCE: source}
+    return {} if source is None else {variables.CONF_SOURCE: source}
 
 
 def _asked(run: LocalRun, key: str) -> set[Any]:

@@ -14,7 +14,7 @@ from kedro_aws_batch.show.causes import in_cloudwatch
 from kedro_aws_batch.show.outcome import Ending
 
 from .execution import Execution, Watched, start, watch
-from .follow import Pace
+from .follow import REMOTE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from kedro_aws_batch.show.display import Display
 
     from .commands import Commands
-
-#: Networks come and go: fifteen minutes are put up with.
-PACE = Pace(interval=2, patience=15 * 60)
 
 
 @dataclass(frozen=True)
@@ -49,7 +46,7 @@ def run_on_aws(run: RemoteRun, display: Display, wait: bool) -> Watched:
     execution = Execution(
         service=Service(run.service, client("lambda"), in_cloudwatch(cache(lambda: client("logs")))),
         display=display,
-        pace=PACE,
+        pace=REMOTE,
         ending=ending,
         commands=run.commands,
     )

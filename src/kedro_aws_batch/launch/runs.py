@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from kedro_aws_batch._service.dag.jobs import is_run_id
 from kedro_aws_batch._service.dag.problems import listed
+from kedro_aws_batch._service.dag.records import MOST_LISTED
 from kedro_aws_batch.aws import embedded_client
 from kedro_aws_batch.client import RunSummary, Service
 from kedro_aws_batch.errors import KedroAwsBatchError, ServiceError
 from kedro_aws_batch.kept.commands import in_progress_now
 from kedro_aws_batch.kept.logs import kept_causes, local_causes
 from kedro_aws_batch.kept.runs import kept_run, kept_runs
-from kedro_aws_batch.show.causes import LINES
-from kedro_aws_batch.show.outcome import end_of_log
+from kedro_aws_batch.show.outcome import LAST_WORDS, end_of_log
 from kedro_aws_batch.wording import counted
 
 if TYPE_CHECKING:
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
     from kedro_aws_batch.client import Runs, RunState
     from kedro_aws_batch.kept.runs import KeptRun
-
-#: Runs among which a beginning of an id is looked up: as many as `list_runs` gives.
-LOOKED_THROUGH = 100
 
 
 class NoSuchRunError(KedroAwsBatchError):
@@ -90,7 +87,7 @@ def _service(project: Path, command: str) -> Service | None:
     live = in_progress_now(project).get(command)
     if live is None:
         return None
-    causes = local_causes(project, lambda group: end_of_log(embedded_client("logs", live), group, LINES)[0])
+    causes = local_causes(project, lambda group: end_of_log(embedded_client("logs", live), group, LAST_WORDS)[0])
     return Service(live.service, embedded_client("lambda", live), causes)
 
 
@@ -98,7 +95,7 @@ def find_run(runs: Runs, wanted: str | None, status: Sequence[str] = ()) -> str:
     """Return the id of a run: the only one whose id begins so, or the latest, of these statuses if any are given."""
     if wanted is not None and is_run_id(wanted):
         return wanted
-    found = runs.list_runs(limit=LOOKED_THROUGH if wanted or status else 1)
+    found = runs.list_runs(limit=MOST_LISTED if wanted or status else 1)
     if not found:
         raise NoSuchRunError("There are no runs yet.")
     if wanted is None:
@@ -111,7 +108,7 @@ def find_run(runs: Runs, wanted: str | None, status: Sequence[str] = ()) -> str:
             f"{counted(len(matching), 'run')} begin with '{wanted}': {listed(matching)}. Give more of the id."
         )
     latest = listed((run.run_id for run in found), limit=3)
-    none = "No run begins" if len(found) < LOOKED_THROUGH else f"Of the {LOOKED_THROUGH} newest runs none begins"
+    none = "No run begins" if len(found) < MOST_LISTED else f"Of the {MOST_LISTED} newest runs none begins"
     raise NoSuchRunError(f"{none} with '{wanted}'. The latest: {latest}.")
 
 

@@ -6,7 +6,9 @@ import json
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from kedro_aws_batch._service.dag import variables
 from kedro_aws_batch._service.dag.records import OUR_REASON
+from kedro_aws_batch._service.dag.status import IN_FLIGHT
 from kedro_aws_batch.client import Service
 from kedro_aws_batch.errors import ServiceError
 from kedro_aws_batch.kept.commands import in_progress_now
@@ -46,7 +48,7 @@ def settle(project: Path, aws: EmbeddedAws) -> list[str]:
 def _settle(run: RunState, aws: EmbeddedAws, service: Service) -> RunState:
     service.cancel_run(run.run_id, CUT_OFF)
     known = {group.index: group for group in run.groups}
-    left = [group for group in service.describe_run(run.run_id).groups if group.status in ("SUBMITTED", "RUNNING")]
+    left = [group for group in service.describe_run(run.run_id).groups if group.status in IN_FLIGHT]
     ends = [_end(known[group.index], group, run.now) for group in left if group.job_id]
     if ends:
         records = [{"messageId": str(number), "body": json.dumps({"detail": end})} for number, end in enumerate(ends)]
@@ -82,13 +84,13 @@ def _end(known: GroupState, group: GroupState, at: int | None) -> dict[str, Any]
 def _nobody_else_alive(aws: EmbeddedAws) -> Iterator[None]:
     """Let reconcile know that no invocation can be alive that claimed a job, so that it needn't wait for one."""
     client, name = aws.client("lambda"), aws.function_name("reconcile")
-    variables = client.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
-    alone = {**variables, "LONGEST_INVOCATION_SECONDS": "0"}
+    given = client.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    alone = {**given, variables.LONGEST_INVOCATION: "0"}
     client.update_function_configuration(FunctionName=name, Environment={"Variables": alone})
     try:
         yield
     finally:
-        client.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
+        client.update_function_configuration(FunctionName=name, Environment={"Variables": given})
 
 
 def _invoke(aws: EmbeddedAws, function: str, request: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from moto.ec2.models import ec2_backends
 from moto.iam.models import iam_backends
 
+from kedro_aws_batch._service.dag.submission import COMMAND
 from kedro_aws_batch.local.roles import role_arn
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ USUAL_MEMORY = {"EC2": 2000, "FARGATE": 2048}
 class JobDefinitionSettings:
     """A job definition. There is no container: the command runs with this Python, on a copy of the project."""
 
-    command: tuple[str, ...] = ("python", "-m", "kedro_aws_batch.job")
+    command: tuple[str, ...] = COMMAND
     vcpus: float = 1
     #: In MiB, not enforced; None for what the definitions that `deploy` makes have.
     memory: int | None = None

@@ -20,7 +20,7 @@ from moto.dynamodb.models import dynamodb_backends
 from moto.events.models import events_backends
 from moto.sqs.models import sqs_backends
 
-from kedro_aws_batch._service.dag import limits
+from kedro_aws_batch._service.dag import limits, variables
 from kedro_aws_batch.local.admission import Admission
 from kedro_aws_batch.local.alarms import Alarms
 from kedro_aws_batch.local.batch.api import BatchApi
@@ -222,7 +222,7 @@ class EmbeddedAws:
         follows = {"JobQueues": list(queues), "JobQueueArns": arns, "JobDefinitions": list(definitions)}
         environment = dict(self.function_environment)
         if self.graph_document is not None:
-            environment["GRAPH_DOCUMENT"] = str(self.graph_document.resolve())
+            environment[variables.GRAPH_DOCUMENT] = str(self.graph_document.resolve())
         deployment = Deployment(self.service_prefix, {**follows, **self.parameters}, environment)
         # Queues and definitions are there already, so the template is to make none.
         service = read_service(self.service, {"batch": "own"}, {**self._names(queues, definitions), **self.packaged})

@@ -7,6 +7,8 @@ import os
 import secrets
 from dataclasses import dataclass, field
 
+from kedro_aws_batch._service.dag import variables
+
 #: moto's only account.
 ACCOUNT = "123456789012"
 
@@ -40,8 +42,8 @@ class Place:
             "AWS_ENDPOINT_URL": self.endpoint_url,
             "AWS_ACCESS_KEY_ID": self.key.id,
             "AWS_SECRET_ACCESS_KEY": self.key.secret,
-            "AWS_REGION": self.region,
-            "AWS_DEFAULT_REGION": self.region,
+            variables.REGION: self.region,
+            variables.DEFAULT_REGION: self.region,
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,

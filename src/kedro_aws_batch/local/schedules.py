@@ -7,12 +7,10 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 
 from kedro_aws_batch.local.errors import ApiError
-from kedro_aws_batch.package.expressions import wrong_expression
+from kedro_aws_batch.package.expressions import FIELDS, Field, wrong_expression
 
 _RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
 _SECONDS = {"minute": 60, "hour": 3600, "day": 86400}
-_MONTHS = ["", "JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"]
-_DAYS = ["", "SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"]
 
 
 def next_time(expression: str, now: float) -> float:
@@ -31,9 +29,7 @@ def _invalid(expression: str, why: str) -> ApiError:
 
 def _next_cron(expression: str, fields: list[str], now: datetime) -> float:
     try:
-        minutes, hours = _values(fields[0], 0, 59), _values(fields[1], 0, 23)
-        days, weekdays = _values(fields[2], 1, 31), _values(fields[4], 1, 7, _DAYS)
-        months, years = _values(fields[3], 1, 12, _MONTHS), _values(fields[5], 1970, 2199)
+        minutes, hours, days, months, weekdays, years = (_values(*each) for each in zip(fields, FIELDS, strict=True))
     except ValueError as error:
         raise _invalid(expression, f"{error}; L, W and # are not supported") from None
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
@@ -53,21 +49,22 @@ def _moments(day: datetime, hours: set[int], minutes: set[int]) -> Iterator[date
             yield day.replace(hour=hour, minute=minute)
 
 
-def _values(field: str, low: int, high: int, names: list[str] | None = None) -> set[int]:
+def _values(text: str, field: Field) -> set[int]:
     values: set[int] = set()
-    for part in field.split(","):
+    low, high = field.lowest, field.highest
+    for part in text.split(","):
         span, _, step = part.partition("/")
         first, dash, last = span.partition("-")
         if span in {"*", "?"}:
             begin, end = low, high
         else:
-            begin = _number(first, names)
-            end = _number(last, names) if dash else (high if step else begin)
+            begin = _number(first, field)
+            end = _number(last, field) if dash else (high if step else begin)
         values |= set(range(begin, end + 1, int(step or 1)))
     if not values or min(values) < low or max(values) > high:
-        raise ValueError(f"{field!r} is not within {low} and {high}")
+        raise ValueError(f"{text!r} is not within {low} and {high}")
     return values
 
 
-def _number(text: str, names: list[str] | None) -> int:
-    return names.index(text.upper()) if names and text.upper() in names[1:] else int(text)
+def _number(text: str, field: Field) -> int:
+    return field.lowest + field.names.index(text.upper()) if text.upper() in field.names else int(text)

@@ -10,6 +10,7 @@ from typing import Any
 
 from kedro_aws_batch.local.errors import TemplateError
 from kedro_aws_batch.local.variables import Variables, read_yaml
+from kedro_aws_batch.service_root import TEMPLATE
 
 Json = dict[str, Any]
 
@@ -48,7 +49,7 @@ def read_service(
 
     `params` go over those of serverless.yml itself; `packaged` is what packaged.json would hold.
     """
-    document = read_yaml(root / "serverless.yml")
+    document = read_yaml(root / TEMPLATE)
     provider = document.get("provider") or {}
     declared_params = document.get("params") or {}
     by_stage = [declared_params.get(stage) or {} for stage in ("default", "dev")]

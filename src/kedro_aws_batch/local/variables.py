@@ -12,9 +12,8 @@ from typing import Any
 import yaml
 
 from kedro_aws_batch.local.errors import TemplateError
+from kedro_aws_batch.service_root import PACKAGED
 
-#: In packaged.json is what only packaging knows; an embedded AWS makes it up.
-_PACKAGED = "packaged.json"
 #: The innermost variable: one that holds no other. What Fn::Sub has between braces begins with none of these words.
 _INNERMOST = re.compile(r"\$\{((?:param|opt|env|file)[:(][^${}]*)\}")
 _FILE = re.compile(r"file\(([^)]+)\)(?::([\w.]+))?")
@@ -64,9 +63,9 @@ class Variables:
         raise TemplateError(f"{variable}: '{source}' is no variable that the embedded AWS knows.")
 
     def _within(self, path: str, address: list[str]) -> Any:
-        if path != _PACKAGED and path not in self._read:
+        if path != PACKAGED and path not in self._read:
             self._read[path] = read_yaml(self.root / path)
-        content: Any = self.packaged if path == _PACKAGED else self._read[path]
+        content: Any = self.packaged if path == PACKAGED else self._read[path]
         for key in filter(None, address):
             if not isinstance(content, Mapping) or key not in content:
                 return _NOTHING

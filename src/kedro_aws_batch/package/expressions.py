@@ -16,7 +16,7 @@ _DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 
 
 @dataclass(frozen=True)
-class _Field:
+class Field:
     name: str
     lowest: int
     highest: int
@@ -26,13 +26,14 @@ class _Field:
     also: str = r"(?!)"
 
 
-_FIELDS = (
-    _Field(name="minutes", lowest=0, highest=59),
-    _Field(name="hours", lowest=0, highest=23),
-    _Field(name="day-of-month", lowest=1, highest=31, also=r"L|LW|([1-9]|[12]\d|3[01])W"),
-    _Field(name="month", lowest=1, highest=12, names=_MONTHS),
-    _Field(name="day-of-week", lowest=1, highest=7, names=_DAYS, also=rf"L|([1-7]|{'|'.join(_DAYS)})(L|#[1-5])"),
-    _Field(name="year", lowest=1970, highest=2199),
+#: Those of cron, in order.
+FIELDS = (
+    Field(name="minutes", lowest=0, highest=59),
+    Field(name="hours", lowest=0, highest=23),
+    Field(name="day-of-month", lowest=1, highest=31, also=r"L|LW|([1-9]|[12]\d|3[01])W"),
+    Field(name="month", lowest=1, highest=12, names=_MONTHS),
+    Field(name="day-of-week", lowest=1, highest=7, names=_DAYS, also=rf"L|([1-7]|{'|'.join(_DAYS)})(L|#[1-5])"),
+    Field(name="year", lowest=1970, highest=2199),
 )
 _DAY_FIELDS = (2, 4)
 
@@ -47,22 +48,22 @@ def wrong_expression(expression: str) -> str | None:
 
 
 def _wrong_cron(texts: list[str]) -> str | None:
-    if len(texts) != len(_FIELDS):
-        return f"cron takes six fields with one space between them, {' '.join(each.name for each in _FIELDS)}"
+    if len(texts) != len(FIELDS):
+        return f"cron takes six fields with one space between them, {' '.join(each.name for each in FIELDS)}"
     if [texts[index] for index in _DAY_FIELDS].count("?") != 1:
         return "of day-of-month and day-of-week one has to be ?, and only one, as in cron(0 3 * * ? *)"
-    for index, (field, text) in enumerate(zip(_FIELDS, texts, strict=True)):
+    for index, (field, text) in enumerate(zip(FIELDS, texts, strict=True)):
         if not (text == "?" and index in _DAY_FIELDS) and not _fits(field, text):
             names = f", or {field.names[0]} to {field.names[-1]}" if field.names else ""
             return f"'{text}' can't be its {field.name}, which goes from {field.lowest} to {field.highest}{names}"
     return None
 
 
-def _fits(field: _Field, text: str) -> bool:
+def _fits(field: Field, text: str) -> bool:
     return bool(re.fullmatch(field.also, text, re.IGNORECASE)) or all(_part(field, part) for part in text.split(","))
 
 
-def _part(field: _Field, part: str) -> bool:
+def _part(field: Field, part: str) -> bool:
     """Whether a part of a list is `*`, a value, or a range, and what steps it may take."""
     span, slash, step = part.partition("/")
     if slash and not re.fullmatch(r"[1-9]\d{0,3}", step):
@@ -70,7 +71,7 @@ def _part(field: _Field, part: str) -> bool:
     return span == "*" or all(_value(field, end) for end in span.split("-", 1))
 
 
-def _value(field: _Field, text: str) -> bool:
+def _value(field: Field, text: str) -> bool:
     if text.upper() in field.names:
         return True
     return bool(re.fullmatch(r"\d{1,4}", text)) and field.lowest <= int(text) <= field.highest

@@ -20,6 +20,9 @@ from kedro_aws_batch.service_root import service_root
 
 Event = dict[str, Any]
 
+#: In the folder of an environment, next to its parameters.
+FILE = "schedules.yml"
+
 #: Set by us for each event, or at odds with a schedule that outlives deployments.
 _NOT_YOURS = ("idempotency_key", "graph_digest", "resume_from")
 #: What a request's schema says of a value, and how to say it.

@@ -18,10 +18,10 @@ from kedro_aws_batch.package.data import job_policies
 from kedro_aws_batch.package.errors import PackageError
 from kedro_aws_batch.package.names import names
 from kedro_aws_batch.package.schedules import read_schedules
-from kedro_aws_batch.service_root import service_root
+from kedro_aws_batch.service_root import PACKAGED, TEMPLATE, service_root
 
-#: In a staged directory, besides the templates: what they read.
-ZIP, PACKAGED = "service.zip", "packaged.json"
+#: In a staged directory, besides the templates and PACKAGED: what they read.
+ZIP = "service.zip"
 #: What the service's own serverless.yml is called where a project has one that takes parts from it.
 SERVICE = "service.yml"
 
@@ -95,7 +95,7 @@ def _copy_templates(directory: Path, place: str) -> None:
         target = directory / source.relative_to(root)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
-    shutil.copyfile(root / "serverless.yml", directory / (SERVICE if place else "serverless.yml"))
+    shutil.copyfile(root / TEMPLATE, directory / (SERVICE if place else TEMPLATE))
     for path in (*directory.glob("*.yml"), *directory.glob("resources/**/*.yml")) if place else ():
         text = path.read_text(encoding="utf-8")
         path.write_text(re.sub(r"file\((?=resources/|packaged\.json)", f"file({place}", text), encoding="utf-8")

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from kedro_aws_batch._service.dag.selection import FILTERS
+from kedro_aws_batch._service.dag.status import IN_FLIGHT
 from kedro_aws_batch.estimate import words_left
 from kedro_aws_batch.show.slices import status_of, told
 from kedro_aws_batch.wording import counted, lasting, moment, money, plain, zone
 
 from .rows import COLUMNS, Cell, FigureColumn, Row, hover
-from .timeline import IN_FLIGHT, Line, Span, lines
+from .timeline import Line, Span, lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -25,8 +27,6 @@ if TYPE_CHECKING:
     #: Returns the address of a group's log, or None if there is none to open.
     LogLink = Callable[[GroupState], "str | None"]
 
-#: The parts of a request that choose what runs, in the order in which Kedro's help lists them.
-FILTERS = ("nodes", "from_nodes", "to_nodes", "from_inputs", "to_outputs", "tags", "namespaces", "load_versions")
 STATUSES = ("RUNNING", "SUBMITTED", "WAITING", "FAILED", "SUCCEEDED", "CANCELLED", "SKIPPED", "REUSED")
 #: What the timeline's colours mean.
 LEGEND = (
@@ -101,7 +101,7 @@ class Content:
         facts = [
             ("Pipelines", ", ".join(state.pipelines)),
             ("Description", state.description or ""),
-            *((name.replace("_", " ").capitalize(), _short(request.get(name))) for name in FILTERS),
+            *((name.replace("_", " ").capitalize(), _short(request.get(name))) for name in (*FILTERS, "load_versions")),
             ("Parameters", _pretty(request.get("params"))),
             ("On failure", state.on_failure or ""),
             ("At most at once", "" if state.max_workers is None else counted(state.max_workers, "job")),

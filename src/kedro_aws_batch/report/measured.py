@@ -7,10 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from kedro_aws_batch._service.dag.events import OWN_LOG_GROUP
 from kedro_aws_batch.aws_errors import Call, sentence
 from kedro_aws_batch.container.usage import read_used
 from kedro_aws_batch.kept.logs import read_log
-from kedro_aws_batch.show.outcome import LOG_GROUP, end_of_log
+from kedro_aws_batch.show.outcome import LAST_WORDS, end_of_log
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from kedro_aws_batch.client import GroupState
     from kedro_aws_batch.container.usage import Used
 
-#: A job says it in its last line; what else comes so late is little.
-LINES = 20
 #: Logs that are read at the same time. GetLogEvents: 10 to 25 a second per account and Region.
 AT_ONCE = 8
 #: Of larger runs the jobs that ran longest are looked at.
@@ -48,10 +47,10 @@ def read_streams(logs: Any, groups: Sequence[GroupState]) -> Measured:
     def read(group: GroupState) -> tuple[int, Used | None]:
         if stop.is_set():
             return group.index, None
-        found, error = end_of_log(logs, group, LINES)
+        found, error = end_of_log(logs, group, LAST_WORDS)
         if error is not None and not _missing(error):
             stop.set()  # what is refused of one is refused of all
-            place = group.log_group or LOG_GROUP
+            place = group.log_group or OWN_LOG_GROUP
             refused.append(sentence(error, Call(f"read the logs in '{place}'", "logs:GetLogEvents on it")))
         return group.index, read_used(found)
 

@@ -12,7 +12,7 @@ import json
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from kedro_aws_batch.errors import ProjectError
+from kedro_aws_batch.errors import missing_packages
 
 from .content import LEGEND, STATUSES
 
@@ -43,7 +43,7 @@ def _libraries() -> tuple[Any, str]:
         from jinja2 import Environment, StrictUndefined  # noqa: PLC0415
         from plotly.offline import get_plotlyjs  # type: ignore[import-untyped]  # noqa: PLC0415
     except ImportError as error:
-        raise ProjectError(f"Reports need more packages ({error}): pip install 'kedro-aws-batch[report]'.") from error
+        raise missing_packages("Reports", error, "report") from error
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     return environment, get_plotlyjs()
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kedro_aws_batch._service.dag.status import IN_FLIGHT
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kedro_aws_batch.client import GroupState, RunState
-
-IN_FLIGHT = ("SUBMITTED", "RUNNING")
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def _last(state: RunState, ends: Mapping[int, int]) -> int | None:
     status = {group.index: group.status for group in state.groups}
     failed = [index for index in ends if status[index] == "FAILED"]
     if state.status == "FAILED" and failed:
-        if state.on_failure in (None, "abort"):
+        if state.policy is None or state.policy.terminates:
             return min(failed, key=lambda index: (ends[index], index))
         ends = {index: end for index, end in ends.items() if status[index] != "CANCELLED"}
     return max(ends, key=lambda index: (ends[index], -index), default=None)

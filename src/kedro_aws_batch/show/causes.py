@@ -11,10 +11,11 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from kedro_aws_batch._service.dag.events import OWN_LOG_GROUP
 from kedro_aws_batch._service.dag.records import EXITED
 from kedro_aws_batch.container.failing import read_failure
 
-from .outcome import LOG_GROUP, end_of_log
+from .outcome import LAST_WORDS, end_of_log
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 
 #: Failed jobs whose logs are read whenever a run is told of. GetLogEvents: 10 to 25 a second per account and Region.
 MOST = 10
-#: Lines of a log's end that are looked through: the job says it in its last one.
-LINES = 20
 
 
 @dataclass
@@ -77,7 +76,7 @@ def in_cloudwatch(logs: Callable[[], Any]) -> Causes:
     """Return what reads the logs of jobs on AWS, by a client that is made once there is something to read."""
 
     def read(group: GroupState) -> list[str]:
-        return end_of_log(logs(), group, LINES)[0]
+        return end_of_log(logs(), group, LAST_WORDS)[0]
 
     return Causes(read, lambda _, group: in_console(logs().meta.region_name, group))
 
@@ -88,7 +87,7 @@ def in_console(region: str, group: GroupState) -> str | None:
         return None
     names = [
         quote(quote(name, safe=""), safe="").replace("%", "$")
-        for name in (group.log_group or LOG_GROUP, group.log_stream)
+        for name in (group.log_group or OWN_LOG_GROUP, group.log_stream)
     ]
     return f"https://console.aws.amazon.com/cloudwatch/home?region={region}#logsV2:log-groups/log-group/{names[0]}/log-events/{names[1]}"
 

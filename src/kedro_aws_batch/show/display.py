@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
+from kedro_aws_batch._service.dag.status import ENDED
 from kedro_aws_batch.wording import counted, one_line, plain
 
 from .colours import COLOURS
@@ -53,7 +54,7 @@ class Display:
         if self._screen is not None:
             self._screen.draw(lambda height: jobs_table(state, None if self.everything else height, self.prices))
             return
-        ended = [group for group in state.groups if group.status in ("SUCCEEDED", "FAILED", "CANCELLED")]
+        ended = [group for group in state.groups if group.status in ENDED]
         new = [group for group in ended if group.index not in self._shown]
         for group in sorted(new, key=lambda group: (group.ended_at or float("inf"), group.index)):
             self._shown.add(group.index)

@@ -8,6 +8,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from kedro_aws_batch._service.dag.status import ENDED
 from kedro_aws_batch.estimate import words_left
 from kedro_aws_batch.wording import counted, lasting, one_line, plain
 
@@ -27,7 +28,7 @@ def header(state: RunState, prices: Prices | None, width: int) -> list[Renderabl
         ("Run ", ""), (state.run_id, "bold"), " ", (state.status, f"bold {COLOURS.get(state.status, 'red')}")
     )
     what = " · ".join(filter(None, (state.project, ", ".join(state.pipelines), state.environment, state.description)))
-    done = sum(group.status in ("SUCCEEDED", "FAILED", "CANCELLED") for group in state.groups)
+    done = sum(group.status in ENDED for group in state.groups)
     bar = Table.grid(padding=(0, 1))
     size = f"{done:,}/{state.groups_total:,} jobs"
     if width >= MEDIUM:

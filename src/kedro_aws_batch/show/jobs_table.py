@@ -13,7 +13,7 @@ from kedro_aws_batch.wording import counted, lasting, one_line, roughly
 from .colours import COLOURS
 from .columns import NARROW, Column, piped, table_of
 from .header import figures, header, stuck
-from .slices import first_failed, lasted, split_nodes, status_of, told
+from .slices import TELLING, first_failed, lasted, split_nodes, status_of, told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 ORDER = ("RUNNING", "FAILED", "SUBMITTED", "WAITING", "CANCELLED", "SKIPPED", "SUCCEEDED")
 #: Which states fold first: of those that are over, no job remains shown; of the others, as many as there is room for.
-FOLDING = ("SUCCEEDED", "SKIPPED", "CANCELLED", "WAITING", "SUBMITTED", "RUNNING", "FAILED")
+FOLDING = TELLING[::-1]
 OVER = ("SUCCEEDED", "SKIPPED", "CANCELLED")
 #: What Batch's words for a job that has not begun mean.
 STARTING = {

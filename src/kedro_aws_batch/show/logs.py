@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from kedro_aws_batch._service.dag.events import OWN_LOG_GROUP
 from kedro_aws_batch.aws_errors import Call, may_pass, sentence
 from kedro_aws_batch.errors import ServiceError
-
-from .outcome import LOG_GROUP
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -121,9 +120,9 @@ class LogReader:
         """Return where a job writes: as Batch told, else as its definition says if we may ask, else Batch's own."""
         definition = group.job_definition
         if group.log_group or definition is None or self.batch is None:
-            return group.log_group or LOG_GROUP
+            return group.log_group or OWN_LOG_GROUP
         if definition not in self._groups_of_definitions:
-            self._groups_of_definitions[definition] = self._named_group(definition) or LOG_GROUP
+            self._groups_of_definitions[definition] = self._named_group(definition) or OWN_LOG_GROUP
         return self._groups_of_definitions[definition]
 
     def _named_group(self, definition: str) -> str | None:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from kedro_aws_batch._service.dag.events import OWN_LOG_GROUP
+from kedro_aws_batch._service.dag.status import ENDED, GroupStatus
 from kedro_aws_batch.aws_errors import Call, sentence
 from kedro_aws_batch.wording import counted
 
@@ -19,8 +21,9 @@ if TYPE_CHECKING:
 
     from .display import Display
 
-LOG_GROUP = "/aws/batch/job"
 TAIL = 20
+#: Lines of a log's end in which a job says why it failed and what it used: those are its last, or nearly.
+LAST_WORDS = 20
 #: Lines that are read, for where a traceback begins in them nothing before it needs to be shown.
 READ = 60
 #: What Python says in an image that this package isn't installed in.
@@ -43,11 +46,7 @@ def report(display: Display, state: RunState, ending: Ending) -> None:
     if state.status != "SUCCEEDED":
         _report_failures(display, state, ending)
     counts = Counter(group.status for group in state.groups)
-    parts = [
-        f"{counts[status]} {status.lower()}"
-        for status in ("SUCCEEDED", "FAILED", "CANCELLED", "SKIPPED")
-        if counts[status]
-    ]
+    parts = [f"{counts[status]} {status.lower()}" for status in (*ENDED, GroupStatus.SKIPPED) if counts[status]]
     reused = state.counts.get("REUSED", 0)
     parts += [f"{reused} reused"] if reused else []
     took = (
@@ -94,7 +93,7 @@ def tail(logs: Any, group: GroupState) -> list[str]:
     lines, error = end_of_log(logs, group, READ)
     if error is None:
         return lines
-    call = Call(f"read the logs in '{group.log_group or LOG_GROUP}'", "logs:GetLogEvents on it")
+    call = Call(f"read the logs in '{group.log_group or OWN_LOG_GROUP}'", "logs:GetLogEvents on it")
     return [f"(its log can't be read: {sentence(error, call)})"]
 
 
@@ -113,7 +112,7 @@ def whole_traceback(lines: Sequence[str]) -> list[str]:
 
 def end_of_log(logs: Any, group: GroupState, lines: int) -> tuple[list[str], ClientError | BotoCoreError | None]:
     """Return the last lines of a job's log, or what keeps them from being read."""
-    place = {"logGroupName": group.log_group or LOG_GROUP, "logStreamName": group.log_stream}
+    place = {"logGroupName": group.log_group or OWN_LOG_GROUP, "logStreamName": group.log_stream}
     try:
         page = logs.get_log_events(**place, limit=lines, startFromHead=False)
     except (ClientError, BotoCoreError) as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from kedro_aws_batch._service.dag.status import ENDED
 from kedro_aws_batch.estimate import time_left
 from kedro_aws_batch.wording import lasting, one_line
 
@@ -51,7 +52,7 @@ def _jobs(row: RunRow) -> str:
     state, total = row.listed.state, f"{row.listed.run.groups_total:,}"
     if state is None or state.ended:
         return total
-    done = sum(state.counts.get(status, 0) for status in ("SUCCEEDED", "FAILED", "CANCELLED"))
+    done = sum(state.counts.get(status, 0) for status in ENDED)
     return f"{done:,}/{total}"
 
 

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 
     from kedro_aws_batch.client import GroupState
 
-#: Which of its slices says how a node is: of several that differ, the first of these.
-ORDER = ("FAILED", "RUNNING", "SUBMITTED", "WAITING", "CANCELLED", "SKIPPED", "SUCCEEDED")
+#: What says most of how a node is, or a run: of several slices that differ, the first of these.
+TELLING = ("FAILED", "RUNNING", "SUBMITTED", "WAITING", "CANCELLED", "SKIPPED", "SUCCEEDED")
 #: In which order they are told: what is done first.
 _TOLD = ("SUCCEEDED", "RUNNING", "SUBMITTED", "WAITING", "FAILED", "CANCELLED", "SKIPPED")
 
@@ -27,7 +27,7 @@ def split_nodes(groups: Sequence[GroupState]) -> tuple[list[GroupState], list[li
 
 def status_of(slices: Sequence[GroupState]) -> str:
     """Return the status that a node's row has."""
-    return min((one.status for one in slices), key=ORDER.index)
+    return min((one.status for one in slices), key=TELLING.index)
 
 
 def told(slices: Sequence[GroupState]) -> str:

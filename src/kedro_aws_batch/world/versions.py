@@ -6,7 +6,6 @@ has to decide the same in each of them, whoever saves what meanwhile.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -17,9 +16,9 @@ from typing import Any
 from kedro.io import AbstractVersionedDataset, core
 from kedro.io.core import VersionNotFoundError
 
+from kedro_aws_batch._service.dag.jobs import is_run_id
 from kedro_aws_batch.moment import Moment
 
-_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d\.\d\d\.\d\d\.\d{3}Z")
 #: When something was last written, in what file systems tell of it: of this machine, S3, Azure, and Google.
 _WRITTEN_AT = ("mtime", "LastModified", "last_modified", "updated")
 
@@ -37,7 +36,7 @@ class AsOf:
 
     def names(self, version: str) -> bool:
         """Whether a version may be of before, by its name; the run's own counts, and names that are no timestamps."""
-        return not _TIMESTAMP.fullmatch(version) or version <= self.run_id
+        return not is_run_id(version) or version <= self.run_id
 
     def holds(self, version: str, written: datetime | None) -> bool:
         """Whether a version last written at this moment, if anybody knows, is the run's own or of before.

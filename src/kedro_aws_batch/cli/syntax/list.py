@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from kedro_aws_batch._service.dag.records import LISTED, MOST_LISTED
+from kedro_aws_batch._service.dag.status import RunStatus
 from kedro_aws_batch.cli.late import LateCommand
 from kedro_aws_batch.cli.options import Where, json_option, where_options
 
@@ -11,10 +13,10 @@ from kedro_aws_batch.cli.options import Where, json_option, where_options
 @click.command("list", cls=LateCommand)
 @click.option(
     "--status",
-    type=click.Choice(["RUNNING", "SUCCEEDED", "FAILED", "CANCELLED"], case_sensitive=False),
+    type=click.Choice([status.value for status in RunStatus], case_sensitive=False),
     help="Only runs of this status.",
 )
-@click.option("--limit", type=click.IntRange(1, 100), default=20, show_default=True, help="How many.")
+@click.option("--limit", type=click.IntRange(1, MOST_LISTED), default=LISTED, show_default=True, help="How many.")
 @click.option("-w", "--watch", is_flag=True, help="Show them until Ctrl-C; in a pipe, a line for each that changes.")
 @click.option("--costs", is_flag=True, help="What each has cost, also of those that have ended.")
 @json_option()

@@ -7,6 +7,7 @@ import time
 
 import click
 
+from kedro_aws_batch._service.dag.jobs import may_begin_run_id
 from kedro_aws_batch.cli.late import LateCommand
 from kedro_aws_batch.cli.options import Where, json_option, where_options
 
@@ -48,6 +49,6 @@ def command(
     """
     from kedro_aws_batch.cli.logs import LogOptions, print_logs
 
-    if run is not None and node is None and not re.match(r"\d{4}-", run):  # one word that is no run's id
+    if run is not None and node is None and not may_begin_run_id(run):
         run, node = None, run
     print_logs(where, run, LogOptions(node=node, slice=part, start=since, follow=follow, as_json=as_json))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import click
 
+from kedro_aws_batch._service.dag.jobs import may_begin_run_id
 from kedro_aws_batch.cli.late import LateCommand
 from kedro_aws_batch.cli.options import Where, where_options
 
@@ -39,7 +39,7 @@ def command(where: Where, run: str | None, node: str | None, output: Path | None
     """
     from kedro_aws_batch.cli.replay import replay
 
-    if run is not None and node is None and not re.match(r"\d{4}-", run):  # one word that is no run's id
+    if run is not None and node is None and not may_begin_run_id(run):
         run, node = None, run
     if node is None:
         raise click.UsageError("Say which node: kedro aws-batch replay [RUN] NODE")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from moto.batch.models import batch_backends
 
 from kedro_aws_batch._service.dag import limits
-from kedro_aws_batch.local.batch.jobs import Status
+from kedro_aws_batch._service.dag.status import JobStatus
 from kedro_aws_batch.local.batch.requests import read_submission
 from kedro_aws_batch.local.errors import ClientException
 
@@ -78,9 +78,11 @@ class BatchApi:
             jobs = [job for job in jobs if _passes(job, filters)]
         else:
             # Batch ignores jobStatus where there are filters, and lists RUNNING where there is neither.
-            status = request.get("jobStatus") or Status.RUNNING.value
-            if status not in {each.value for each in Status}:
-                raise ClientException(f"jobStatus is not one of {', '.join(each.value for each in Status)}: {status}")
+            status = request.get("jobStatus") or JobStatus.RUNNING.value
+            if status not in {each.value for each in JobStatus}:
+                raise ClientException(
+                    f"jobStatus is not one of {', '.join(each.value for each in JobStatus)}: {status}"
+                )
             jobs = [job for job in jobs if job.status.value == status]
         start = int(request.get("nextToken") or 0)
         end = start + min(int(request.get("maxResults") or page), page)

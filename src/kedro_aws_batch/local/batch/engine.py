@@ -18,7 +18,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kedro_aws_batch._service.dag import limits
-from kedro_aws_batch.local.batch.jobs import Attempt, Job, JobSpec, Status
+from kedro_aws_batch._service.dag.records import EXITED
+from kedro_aws_batch._service.dag.status import JobStatus
+from kedro_aws_batch.local.batch.jobs import Attempt, Job, JobSpec
 from kedro_aws_batch.local.batch.overrides import refusal
 from kedro_aws_batch.local.batch.rate import LaunchRate
 from kedro_aws_batch.local.batch.retries import tries_again
@@ -34,7 +36,6 @@ if TYPE_CHECKING:
     from kedro_aws_batch.local.place import Place
     from kedro_aws_batch.local.processes import Child, Launch, Processes
 
-EXITED = "Essential container in task exited"
 TIMED_OUT = "Job attempt duration exceeded timeout"
 DEPENDENCY_FAILED = "Dependent Job failed"
 TOO_LARGE = (
@@ -144,17 +145,17 @@ class Engine:
             child.parent, child.index = parent, index
             parent.children.append(child)
             parent.summary[child.status] += 1
-        self._move(parent, Status.PENDING)
+        self._move(parent, JobStatus.PENDING)
         for child in parent.children:
             self._await_dependencies(child)
 
     def _await_dependencies(self, job: Job) -> None:
         wanted = [job_id for dependency in job.spec.depends_on if (job_id := _dependency(dependency, job))]
         if wanted or job.parent is not None:
-            self._move(job, Status.PENDING)
+            self._move(job, JobStatus.PENDING)
         known = [self._jobs[job_id] for job_id in wanted if job_id in self._jobs]
-        if any(each.status is Status.FAILED for each in known):
-            self._move(job, Status.FAILED, DEPENDENCY_FAILED)
+        if any(each.status is JobStatus.FAILED for each in known):
+            self._move(job, JobStatus.FAILED, DEPENDENCY_FAILED)
             return
         job.waiting_for = {each.job_id for each in known if not each.status.ended}
         for job_id in job.waiting_for:
@@ -164,9 +165,9 @@ class Engine:
 
     def _make_runnable(self, job: Job) -> None:
         self._runnable[job.spec.queue.arn][job.job_id] = job
-        self._move(job, Status.RUNNABLE)
+        self._move(job, JobStatus.RUNNABLE)
 
-    def _move(self, job: Job, status: Status, reason: str | None = None) -> None:
+    def _move(self, job: Job, status: JobStatus, reason: str | None = None) -> None:
         """Change a job's status and publish it; what follows from a job's end is left to `_settle`."""
         if job.parent is not None:
             job.parent.summary[job.status] -= 1
@@ -195,20 +196,20 @@ class Engine:
             for dependent in self._dependents.pop(job.job_id, []):
                 if dependent.status.ended:
                     continue
-                if job.status is Status.FAILED:
-                    self._move(dependent, Status.FAILED, DEPENDENCY_FAILED)
+                if job.status is JobStatus.FAILED:
+                    self._move(dependent, JobStatus.FAILED, DEPENDENCY_FAILED)
                     continue
                 dependent.waiting_for.discard(job.job_id)
                 if not dependent.waiting_for:
                     self._make_runnable(dependent)
 
     def _close_array(self, parent: Job) -> None:
-        failed = parent.summary[Status.FAILED]
-        if parent.status.ended or failed + parent.summary[Status.SUCCEEDED] < len(parent.children):
+        failed = parent.summary[JobStatus.FAILED]
+        if parent.status.ended or failed + parent.summary[JobStatus.SUCCEEDED] < len(parent.children):
             return
         parent.started_at = min((each.started_at for each in parent.children if each.started_at), default=None)
         reason = parent.stop_reason or ("Array Child Job failed" if failed else "Array Job succeeded")
-        self._move(parent, Status.FAILED if failed else Status.SUCCEEDED, reason)
+        self._move(parent, JobStatus.FAILED if failed else JobStatus.SUCCEEDED, reason)
 
     def _dispatch(self) -> None:
         """Start jobs, queue by queue, first in first out: a job that doesn't fit holds back those behind it."""
@@ -224,7 +225,7 @@ class Engine:
                     break
                 del waiting[job.job_id]
                 if why := refusal(job, len(job.attempts) + 1, environment):
-                    self._move(job, Status.FAILED, why)
+                    self._move(job, JobStatus.FAILED, why)
                 else:
                     self._start(job, environment)
 
@@ -264,7 +265,7 @@ class Engine:
                 environment=environment,
             )
         )
-        self._move(job, Status.STARTING)
+        self._move(job, JobStatus.STARTING)
         attempt = job.current
         if self._around.start_seconds:
             attempt.starting = self._around.alarms.after(self._around.start_seconds, lambda: self._begin(job, attempt))
@@ -312,7 +313,7 @@ class Engine:
                 self._stop_child(child)
             if job.spec.timeout is not None:
                 attempt.timeout = self._around.alarms.after(job.spec.timeout, lambda: self._time_out(attempt))
-            self._move(job, Status.RUNNING)
+            self._move(job, JobStatus.RUNNING)
 
     def _finish_attempt(self, job: Job, attempt: Attempt) -> None:
         if attempt.timeout is not None:
@@ -325,13 +326,13 @@ class Engine:
             return
         if job.stop_reason is not None or attempt.timed_out:  # final, whatever the exit code
             attempt.status_reason = job.stop_reason or TIMED_OUT
-            self._move(job, Status.FAILED, attempt.status_reason)
+            self._move(job, JobStatus.FAILED, attempt.status_reason)
         elif attempt.exit_code == 0:
-            self._move(job, Status.SUCCEEDED, EXITED)
+            self._move(job, JobStatus.SUCCEEDED, EXITED)
         elif tries_again(job.spec, attempt):
             self._make_runnable(job)
         else:
-            self._move(job, Status.FAILED, attempt.status_reason)
+            self._move(job, JobStatus.FAILED, attempt.status_reason)
         self._settle()
 
     def _stop_job(self, job: Job, reason: str, *, running_too: bool) -> None:
@@ -339,7 +340,7 @@ class Engine:
             return
         job.stop_reason = job.stop_reason or reason
         if not job.status.started:
-            self._move(job, Status.FAILED, job.stop_reason)
+            self._move(job, JobStatus.FAILED, job.stop_reason)
         elif job.current.child is not None:
             self._stop_child(job.current.child)
         elif job.current.starting is not None:  # there is nothing yet that could be stopped

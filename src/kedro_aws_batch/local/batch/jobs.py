@@ -5,8 +5,10 @@ from __future__ import annotations
 import uuid
 from collections import Counter
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import TYPE_CHECKING, Any
+
+from kedro_aws_batch._service.dag.events import OWN_LOG_GROUP
+from kedro_aws_batch._service.dag.status import JobStatus
 
 if TYPE_CHECKING:
     from moto.batch.models import ComputeEnvironment, JobQueue
@@ -15,30 +17,6 @@ if TYPE_CHECKING:
     from kedro_aws_batch.local.processes import Child
 
 Json = dict[str, Any]
-
-LOG_GROUP = "/aws/batch/job"
-
-
-class Status(str, Enum):
-    """Batch's statuses, in the order in which a job passes through them."""
-
-    SUBMITTED = "SUBMITTED"
-    PENDING = "PENDING"
-    RUNNABLE = "RUNNABLE"
-    STARTING = "STARTING"
-    RUNNING = "RUNNING"
-    SUCCEEDED = "SUCCEEDED"
-    FAILED = "FAILED"
-
-    @property
-    def ended(self) -> bool:
-        """Whether it is final."""
-        return self in {Status.SUCCEEDED, Status.FAILED}
-
-    @property
-    def started(self) -> bool:
-        """Whether there is a process, or about to be one."""
-        return self in {Status.STARTING, Status.RUNNING}
 
 
 @dataclass(frozen=True)
@@ -75,7 +53,7 @@ class JobSpec:
     def log_group(self) -> str:
         """Where a job's attempts write: what its definition names, or Batch's own."""
         options = (self.container.get("logConfiguration") or {}).get("options") or {}
-        return str(options.get("awslogs-group") or LOG_GROUP)
+        return str(options.get("awslogs-group") or OWN_LOG_GROUP)
 
 
 @dataclass
@@ -124,7 +102,7 @@ class Job:
     created_at: int
     parent: Job | None = None
     index: int | None = None
-    status: Status = Status.SUBMITTED
+    status: JobStatus = JobStatus.SUBMITTED
     status_reason: str | None = None
     #: Why it is to end, from TerminateJob or CancelJob.
     stop_reason: str | None = None
@@ -192,5 +170,5 @@ class Job:
 
     def _array_properties(self) -> Json | None:
         if self.children:
-            return {"size": len(self.children), "statusSummary": {each.value: self.summary[each] for each in Status}}
+            return {"size": len(self.children), "statusSummary": {each.value: self.summary[each] for each in JobStatus}}
         return None if self.index is None else {"index": self.index, "statusSummary": {}}

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kedro_aws_batch._service.dag import variables
 from kedro_aws_batch.local.batch.overrides import batch_variables
 from kedro_aws_batch.local.processes import Launch
 
@@ -25,7 +26,7 @@ _INHERITED = {
     "TEMP", "TMP", "TMPDIR", "TZ", "USER", "VIRTUAL_ENV",
 }  # fmt: skip
 #: What the image that `init` makes sets, and the clock of a container.
-_IMAGE = {"PYTHONUNBUFFERED": "1", "KEDRO_DISABLE_TELEMETRY": "1", "TZ": "UTC"}
+_IMAGE = {"PYTHONUNBUFFERED": "1", variables.NO_TELEMETRY: "1", "TZ": "UTC"}
 
 
 def inherited_environment() -> dict[str, str]:
@@ -69,7 +70,7 @@ class Launcher:
     def _of_ecs(self, *, on_fargate: bool) -> dict[str, str]:
         """Return what ECS sets, the keys and the endpoint in place of a role. On EC2 it tells containers no Region."""
         told = {"AWS_EXECUTION_ENV": "AWS_ECS_FARGATE" if on_fargate else "AWS_ECS_EC2"}
-        regions = ("AWS_REGION", "AWS_DEFAULT_REGION")
+        regions = (variables.REGION, variables.DEFAULT_REGION)
         return {
             **told,
             **{name: value for name, value in self.place.environment.items() if on_fargate or name not in regions},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from kedro_aws_batch._service.dag import limits
+from kedro_aws_batch._service.dag import limits, variables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 def batch_variables(job: Job, attempt: int, environment: ComputeEnvironment) -> dict[str, str]:
     """Return the variables that Batch itself gives to an attempt of a job."""
-    variables = {
-        "AWS_BATCH_JOB_ID": job.job_id,
-        "AWS_BATCH_JOB_ATTEMPT": str(attempt),
+    given = {
+        variables.BATCH_JOB: job.job_id,
+        variables.BATCH_ATTEMPT: str(attempt),
         "AWS_BATCH_JQ_NAME": job.spec.queue.name,
         "AWS_BATCH_CE_NAME": environment.name,
     }
     if job.parent is not None:
-        variables["AWS_BATCH_JOB_ARRAY_INDEX"] = str(job.index)
-        variables["AWS_BATCH_JOB_ARRAY_SIZE"] = str(len(job.parent.children))
-    return variables
+        given[variables.BATCH_INDEX] = str(job.index)
+        given["AWS_BATCH_JOB_ARRAY_SIZE"] = str(len(job.parent.children))
+    return given
 
 
 def refusal(job: Job, attempt: int, environment: ComputeEnvironment) -> str | None:
