@@ -1,7 +1,7 @@
 """Carrying on broken on purpose, one guard at a time: the simulation must notice each. Names are the model's.
 
-tests/runs/test_carrying.py holds four more, which seeds seldom meet: "nothing" is an answer; who begins anew is recorded
-first; a process that was replaced is not believed; a place that nobody gave back is found when it is wanted.
+tests/runs/test_carrying.py holds four more, which seeds seldom meet: "nothing" is an answer; who begins anew is
+recorded first; a process that was replaced is not believed; a place that nobody gave back is found when it is wanted.
 """
 
 from __future__ import annotations
