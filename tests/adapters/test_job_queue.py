@@ -265,14 +265,16 @@ def test_many_names_are_looked_up_by_ten_lists() -> None:
         assert queue.find("q", names, "p--") == {"p--7-0": "1"}
 
 
-@pytest.mark.parametrize("gone", [True, False])
-def test_a_queue_that_is_gone_has_no_jobs(gone: bool) -> None:
+@pytest.mark.parametrize("status", [None, "DELETED", "DELETING", "VALID"])
+def test_a_queue_that_is_gone_has_no_jobs(status: str | None) -> None:
+    described = [] if status is None else [{**a_queue("q"), "status": status}]
+
     def add(stubber: Stubber) -> None:
         stubber.add_client_error("list_jobs", "ClientException", "The specified job queue does not exist", 400)
-        stubber.add_response("describe_job_queues", {"jobQueues": [] if gone else [a_queue("q")]}, {"jobQueues": ["q"]})
+        stubber.add_response("describe_job_queues", {"jobQueues": described}, {"jobQueues": ["q"]})
 
     with stubbed(add) as queue:
-        if gone:
+        if status in (None, "DELETED"):
             assert queue.find("q", ["a"], "") == {}
         else:
             with pytest.raises(ClientError):
