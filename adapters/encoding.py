@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import fields
+from itertools import starmap
 from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
@@ -101,7 +102,7 @@ def array_key(first: Mark) -> str:
 
 def read_array(item: Item) -> Array:
     first = Mark(*map(int, item["sk"].split("#")[1:]))
-    members = tuple(Mark(group, attempt) for group, attempt in json.loads(item["members"]))
+    members = tuple(starmap(Mark, json.loads(item["members"])))
     return Array(first, members, item.get("job_id"), int(item["submitted_at"]))
 
 
