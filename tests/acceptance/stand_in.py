@@ -6,10 +6,13 @@ with the environment that a job has. Nothing of the service or of the embedded A
 
 For each node it appends a line to the file of `STAND_IN_TRACES` when it begins and another when it is done. `STAND_IN`,
 which a node has in the environment of its resources, says how it behaves: `seconds` to sleep, and `exits`, the exit
-codes of its first, second … time, counted over all runs; after those it succeeds.
+codes of its first, second … time, counted over all runs; after those it succeeds. A slice of a node that is split is
+named as `clean[7/50]`; those in `fails_once` fail the first time, and each copies its files from the first to the
+second folder of `partitions`.
 """
 
 import base64
+import hashlib
 import json
 import os
 import sys
@@ -51,17 +54,33 @@ def told() -> "dict[str, Any]":
     return {**json.loads(answer["Payload"].read())["payload"], "asked": True}
 
 
+def copy_slice(part: "dict[str, Any]", source: Path, target: Path) -> None:
+    """Copy the files whose ids, their paths, fall into a slice, as docs/contracts.md says which do."""
+    for file in source.rglob("*.txt"):
+        digest = hashlib.sha256(file.relative_to(source).as_posix().encode()).digest()
+        if 1 + int.from_bytes(digest[:8], "big") % part["into"] == part["number"]:
+            copy = target / file.relative_to(source)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes(file.read_bytes())
+
+
 def main() -> int:
     """Do what the environment says and return the exit code."""
     payload = told()
     group = payload["groups"][0 if "asked" in payload else int(os.environ.get("AWS_BATCH_JOB_ARRAY_INDEX", "0"))]
     behaviour = json.loads(os.environ.get("STAND_IN", "{}"))
     exits = behaviour.get("exits", [])
-    for node in group["nodes"]:
+    part = group.get("slice")
+    for name in group["nodes"]:
+        node = f"{name}[{part['number']}/{part['into']}]" if part else name
         trace("begun", payload["run_id"], node)
         time.sleep(behaviour.get("seconds", 0))
         if exits and (times := times_begun(node)) <= len(exits) and exits[times - 1]:
             return int(exits[times - 1])
+        if node in behaviour.get("fails_once", ()) and times_begun(node) == 1:
+            return 1
+        if part and "partitions" in behaviour:
+            copy_slice(part, *map(Path, behaviour["partitions"]))
         trace("done", payload["run_id"], node)
     return 0
 

@@ -38,6 +38,10 @@ class Node:
     #: Exit codes of its first, second … time; then it succeeds.
     exits: Sequence[int] = ()
     resources: Mapping[str, Any] = field(default_factory=dict)
+    #: Slices of it, like `clean[7/50]`, that fail the first time.
+    fails_once: Sequence[str] = ()
+    #: The folders of partitions that its slices copy from, and to.
+    partitions: Sequence[str] = ()
 
 
 Shape = Mapping[str, Node]
@@ -92,7 +96,9 @@ def graph_document(pipelines: Mapping[str, Shape], **run: Any) -> Json:
 
 def _node(name: str, node: Node) -> Json:
     inputs, output = [f"{above}_data" for above in node.after], f"{name}_data"
-    behaviour = {"seconds": node.seconds, "exits": list(node.exits)}
+    behaviour: Json = {"seconds": node.seconds, "exits": list(node.exits)}
+    behaviour |= {"fails_once": list(node.fails_once)} if node.fails_once else {}
+    behaviour |= {"partitions": list(node.partitions)} if node.partitions else {}
     return {
         "name": name,
         "str": f"{name}: {name}([{';'.join(inputs)}]) -> [{output}]",
