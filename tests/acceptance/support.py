@@ -60,6 +60,14 @@ def layers(*widths: int) -> dict[str, Node]:
     return shape
 
 
+def labels(shape: Shape) -> list[str]:
+    """Return what the traces of a shape's jobs are of: nodes, and slices of those that are split."""
+    into = {name: node.resources.get("split", 1) for name, node in shape.items()}
+    return [
+        f"{name}[{number}/{many}]" if many > 1 else name for name, many in into.items() for number in range(1, many + 1)
+    ]
+
+
 def graph_document(pipelines: Mapping[str, Shape], **run: Any) -> Json:
     """Return a graph document as docs/contracts.md has it; a pipeline's nodes must come after those they read."""
     nodes: list[Json] = []
@@ -78,7 +86,9 @@ def graph_document(pipelines: Mapping[str, Shape], **run: Any) -> Json:
         "memory_retry": None,
         "launch_type": "EC2",
     }
-    entry = {"type": "pickle.PickleDataset", "location": "remote", "versioned": False}
+    entry: Json = {"type": "pickle.PickleDataset", "location": "remote", "versioned": False}
+    parts = {**entry, "type": "partitions.PartitionedDataset", "partitions": "kept"}
+    shared = {name for node in nodes if "split" in node["resources"] for name in (*node["inputs"], *node["outputs"])}
     document = {
         "format": 1,
         "project": "stand_in",
@@ -87,7 +97,7 @@ def graph_document(pipelines: Mapping[str, Shape], **run: Any) -> Json:
         "environment": "aws_batch",
         "nodes": nodes,
         "pipelines": members,
-        "datasets": {name: entry for node in nodes for name in node["outputs"]},
+        "datasets": {name: parts if name in shared else entry for node in nodes for name in node["outputs"]},
         "run": {**defaults, **run},
     }
     canonical = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

@@ -24,8 +24,11 @@ from tests.local.support import until
 
 from .chaos_proxy import LONGEST_DELAY, MISHAPS, ChaosProxy
 from .support import (
+    Node,
     Project,
+    Shape,
     function_pids,
+    labels,
     layers,
     left_alive,
     make_project,
@@ -55,6 +58,13 @@ class Lives:
 
 
 TIME_OUT = pytest.mark.timeout(900)
+#: Two nodes that go slice by slice, between one that all of them follow and one that follows all.
+SPLIT = {
+    "make": Node(),
+    "clean": Node(after=["make"], resources={"split": 12}),
+    "score": Node(after=["clean"], resources={"split": 12}),
+    "report": Node(after=["score"]),
+}
 T = TypeVar("T")
 
 
@@ -129,16 +139,16 @@ def arrays_of(aws: EmbeddedAws, run_id: str) -> int:
 
 
 @pytest.mark.parametrize(
-    ("runs", "widths", "lives", "seed"),
+    ("runs", "shape", "lives", "seed"),
     [
-        pytest.param(2, (1, 11, 4, 2, 1, 1), Lives(6), 1, id="short"),
-        pytest.param(20, (12, 24, 1, 20, 1, 2), Lives(10), 2, id="long", marks=[pytest.mark.long, TIME_OUT]),
+        pytest.param(2, layers(1, 11, 4, 2, 1, 1), Lives(6), 1, id="short"),
+        pytest.param(20, layers(12, 24, 1, 20, 1, 2), Lives(10), 2, id="long", marks=[pytest.mark.long, TIME_OUT]),
+        pytest.param(2, SPLIT, Lives(6), 3, id="split", marks=[pytest.mark.long, TIME_OUT]),
     ],
 )
 def test_every_node_runs_once_although_calls_fail_and_functions_are_killed(
-    tmp_path: Path, runs: int, widths: tuple[int, ...], lives: Lives, seed: int
+    tmp_path: Path, runs: int, shape: Shape, lives: Lives, seed: int
 ) -> None:
-    shape = layers(*widths)
     project = make_project(tmp_path, {"__default__": shape})
     proxy, kills = ChaosProxy(seed), list[int]()
 
@@ -161,9 +171,9 @@ def test_every_node_runs_once_although_calls_fail_and_functions_are_killed(
     print(proxy.mishaps)
     assert found == dict.fromkeys(run_ids, "SUCCEEDED")
     assert {run_id: project.ran(run_id) for run_id in run_ids} == {
-        run_id: dict.fromkeys(shape, 1) for run_id in run_ids
+        run_id: dict.fromkeys(labels(shape), 1) for run_id in run_ids
     }
-    assert len(project.all_traces()) == 2 * runs * len(shape)
+    assert len(project.all_traces()) == 2 * runs * len(labels(shape))
     assert not any(arrays[1::2])
     assert any(arrays[::2]) or runs == 2  # two runs may be so unlucky that every array was lost before it was submitted
     assert {mishap for mishap, _ in proxy.mishaps} == set(MISHAPS)

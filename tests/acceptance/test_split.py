@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-
-from dag.document import digest_of
 
 from .support import Node, Project, finished, make_project, service
 
@@ -25,16 +22,11 @@ def split_project(root: Path, store: Path) -> Project:
         "report": Node(after=["clean"]),
     }
     project = make_project(root, {"__default__": shape}, array_jobs=True, on_failure="drain")
-    parts = {"type": "partitions.PartitionedDataset", "location": "remote", "versioned": False, "partitions": "kept"}
-    document: dict[str, Any] = {**project.document, "datasets": {**project.document["datasets"]}}
-    document["datasets"] |= {"make_data": parts, "clean_data": parts}
-    document["digest"] = digest_of(document)
-    project.graph.write_text(json.dumps(document), encoding="utf-8")
     for number in range(3_000):
         file = store / f"raw/{number % 7}/größe_{number:04}.txt"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(str(number), encoding="utf-8")
-    return Project(root, document)
+    return project
 
 
 def files(folder: Path) -> dict[str, str]:
