@@ -1,6 +1,7 @@
-"""Makes the pictures of the docs from a run of the example, on this machine: `make pictures`.
+"""Makes the pictures of the docs from runs of the examples, on this machine: `make pictures`.
 
-What a terminal shows of the run becomes an SVG, its report two screenshots. `python -m scripts.pictures <folder>`.
+What a terminal shows of a run becomes an SVG, its report two screenshots, and that of a node that is split two more.
+`python -m scripts.pictures <folder>`.
 """
 
 from __future__ import annotations
@@ -27,9 +28,11 @@ if TYPE_CHECKING:
     import pyte
 
 ROOT = Path(__file__).parents[1]
-EXAMPLE = ROOT / "examples/spaceflights"
+EXAMPLES = ROOT / "examples"
 #: Of the terminal: columns and rows.
 SIZE = (112, 48)
+#: Shows the slices of the first node that is split, as a click on its bar does.
+UNFOLD = "chart.emit('plotly_click', {points: [{customdata: -1}]})"
 #: What pyte calls otherwise than rich.
 _COLOURS = {"brown": "yellow", "default": "default"}
 
@@ -38,14 +41,28 @@ def main(folder: Path) -> None:
     """Write all pictures into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary:
-        project = Path(temporary) / "spaceflights"
-        shutil.copytree(EXAMPLE, project, ignore=shutil.ignore_patterns("data", ".kedro_aws_batch", "__pycache__"))
+        project = copied("spaceflights", Path(temporary))
         kedro("python", "scripts/make_data.py", project=project)
         (folder / "run.svg").write_text(picture_of_a_run(project), encoding="utf-8")
-        report = project / "report.html"
-        kedro("kedro", "aws-batch", "report", "--local", f"--output={report}", project=project)
-        for scheme in ("light", "dark"):
-            (folder / f"report-{scheme}.png").write_bytes(picture_of_a_page(report, scheme))
+        pictures_of_the_report(project, folder, "report")
+        project = copied("many_texts", Path(temporary))
+        kedro("python", "scripts/make_texts.py", "400", project=project)
+        kedro("kedro", "aws-batch", "run", "--local", project=project)
+        pictures_of_the_report(project, folder, "split", height=900, show=UNFOLD)
+
+
+def copied(example: str, folder: Path) -> Path:
+    """Return a copy of an example, as it is in a fresh clone."""
+    ignored = shutil.ignore_patterns("data", ".kedro_aws_batch", "__pycache__")
+    return Path(shutil.copytree(EXAMPLES / example, folder / example, ignore=ignored))
+
+
+def pictures_of_the_report(project: Path, folder: Path, name: str, height: int = 1000, show: str = "") -> None:
+    """Write two screenshots of the report of a project's newest run, on which a script was run first."""
+    report = project / "report.html"
+    kedro("kedro", "aws-batch", "report", "--local", f"--output={report}", project=project)
+    for scheme in ("light", "dark"):
+        (folder / f"{name}-{scheme}.png").write_bytes(picture_of_a_page(report, scheme, height, show))
 
 
 def environment() -> dict[str, str]:
@@ -93,13 +110,16 @@ def drawn(row: dict[int, pyte.screens.Char]) -> Text:
     return text
 
 
-def picture_of_a_page(page: Path, scheme: str) -> bytes:
+def picture_of_a_page(page: Path, scheme: str, height: int, show: str) -> bytes:
     """Return a screenshot of a report, as somebody sees it who likes light or dark."""
     with Browser(chromium()) as browser:
         tab = browser.open(page.as_uri())
-        tab.look(1280, 1000, scheme)
+        tab.look(1280, height, scheme)
         tab.wait("document.documentElement.dataset.ready")
         tab.settle()
+        if show:
+            tab.run(show)
+            tab.settle()
         return base64.b64decode(tab.call("Page.captureScreenshot", format="png")["data"])
 
 

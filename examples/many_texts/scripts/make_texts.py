@@ -1,4 +1,4 @@
-"""Writes 3,000 texts into data/01_raw/texts, the same every time."""
+"""Writes 3,000 texts into data/01_raw/texts, or as many as it is told; the same every time."""
 
 from __future__ import annotations
 
@@ -20,4 +20,4 @@ def main(folder: Path, number: int = 3_000) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(__file__).parents[1] / "data/01_raw/texts")
+    main(Path(__file__).parents[1] / "data/01_raw/texts", *map(int, sys.argv[1:]))
