@@ -26,7 +26,7 @@ class DynamoTable:
     def put_new(self, item: Item) -> bool:
         try:
             self._client.put_item(
-                TableName=self._name, Item=encoding.written(item), ConditionExpression="attribute_not_exists(pk)"
+                TableName=self._name, Item=encoding.written_item(item), ConditionExpression="attribute_not_exists(pk)"
             )
         except self._client.exceptions.ConditionalCheckFailedException:
             return False
@@ -70,14 +70,14 @@ class DynamoTable:
             )
         except self._client.exceptions.ConditionalCheckFailedException:
             return None
-        return encoding.plain(answer["Attributes"])
+        return encoding.plain_item(answer["Attributes"])
 
     def get_one(self, pk: str, sk: str) -> Item | None:
         answer = self._client.get_item(TableName=self._name, Key=encoding.key(pk, sk), ConsistentRead=True)
-        return encoding.plain(answer["Item"]) if "Item" in answer else None
+        return encoding.plain_item(answer["Item"]) if "Item" in answer else None
 
     def get_many(self, keys: Sequence[tuple[str, str]]) -> list[Item]:
-        return [encoding.plain(item) for item in self.get_many_raw(keys)]
+        return [encoding.plain_item(item) for item in self.get_many_raw(keys)]
 
     def get_many_raw(self, keys: Sequence[tuple[str, str]]) -> list[Item]:
         if not keys:
@@ -96,7 +96,7 @@ class DynamoTable:
     def put_many(self, items: Iterable[Item]) -> None:
         # BatchWriteItem refuses all of a batch in which one key comes twice, as an event does that is delivered twice.
         by_key = {item["sk"]: item for item in items}
-        wanted: Any = {self._name: [{"PutRequest": {"Item": encoding.written(item)}} for item in by_key.values()]}
+        wanted: Any = {self._name: [{"PutRequest": {"Item": encoding.written_item(item)}} for item in by_key.values()]}
         for pause in _pauses():
             answer = self._client.batch_write_item(RequestItems=wanted)
             wanted = answer.get("UnprocessedItems")
@@ -120,7 +120,7 @@ class DynamoTable:
 
     def query(self, pk: str, low: str, high: str, start: Item | None) -> tuple[list[Item], Item | None]:
         answer = self.query_raw(pk, low, high, start)
-        return [encoding.plain(item) for item in answer["Items"]], answer.get("LastEvaluatedKey")
+        return [encoding.plain_item(item) for item in answer["Items"]], answer.get("LastEvaluatedKey")
 
     def listed(self, pk: str, start: str | None, *, forward: bool, limit: int) -> Page:
         options: Item = {"ExclusiveStartKey": encoding.key(pk, start)} if start else {}

@@ -92,7 +92,7 @@ def beyond_defaults(record: Any, but: str) -> Item:
 
 def read_job(item: Item) -> Job:
     return Job(
-        mark=read_mark(item["sk"]), job_id=item["job_id"], name=item["name"], submitted_at=int(item["submitted_at"])
+        mark=mark_of_key(item["sk"]), job_id=item["job_id"], name=item["name"], submitted_at=int(item["submitted_at"])
     )
 
 
@@ -106,7 +106,7 @@ def read_array(item: Item) -> Array:
     return Array(first, members, item.get("job_id"), int(item["submitted_at"]))
 
 
-def read_mark(sort_key: str) -> Mark:
+def mark_of_key(sort_key: str) -> Mark:
     _, group, attempt = sort_key.split("#")
     return Mark(int(group), int(attempt))
 
@@ -115,11 +115,11 @@ def numbers(numbers: Collection[int]) -> Item:
     return {"NS": [str(number) for number in sorted(numbers)]}
 
 
-def written(plain: Item) -> Item:
-    return {name: write(value) for name, value in plain.items()}
+def written_item(plain_item: Item) -> Item:
+    return {name: write(value) for name, value in plain_item.items()}
 
 
-def plain(item: Mapping[str, Any]) -> Item:
+def plain_item(item: Mapping[str, Any]) -> Item:
     return {name: _whole(_read(value)) for name, value in item.items()}
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
-from adapters.ports import Accepted, Answer, Clock, Postponed, Rejected, UnavailableError, Unknown
+from adapters.ports import Accepted, Clock, Postponed, Rejected, SubmitAnswer, UnavailableError, Unknown
 from dag import limits
 from dag.offer import Offer
 from dag.records import LONGEST_REASON
@@ -113,10 +113,10 @@ class BatchJobQueue:
                 return max(revisions, key=itemgetter("revision"), default=None)
             token = {"nextToken": answer["nextToken"]}
 
-    def submit(self, submissions: Sequence[Submission]) -> list[Answer]:
+    def submit(self, submissions: Sequence[Submission]) -> list[SubmitAnswer]:
         return self._each(self._submit_one, submissions)
 
-    def _submit_one(self, submission: Submission) -> Answer:
+    def _submit_one(self, submission: Submission) -> SubmitAnswer:
         while self._limiter.wait():
             try:
                 answer = self._submitter.submit_job(**submission.request)

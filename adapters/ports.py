@@ -208,7 +208,7 @@ class Unknown:
     """The answer was lost: SubmitJob has no idempotency token, so only a look-up by name can tell."""
 
 
-Answer = Accepted | Rejected | Postponed | Unknown
+SubmitAnswer = Accepted | Rejected | Postponed | Unknown
 
 
 class JobQueue(Protocol):
@@ -217,7 +217,7 @@ class JobQueue(Protocol):
     def offer(self, queues: Sequence[str], definitions: Sequence[str]) -> Offer:
         """Return what Batch has of queues and definitions, by name; UnavailableError: it can't or may not be asked."""
 
-    def submit(self, submissions: Sequence[Submission]) -> list[Answer]:
+    def submit(self, submissions: Sequence[Submission]) -> list[SubmitAnswer]:
         """Submit jobs, several at a time; return an answer for each. Throttling is waited out, time permitting."""
 
     def describe(self, job_ids: Sequence[str]) -> list[Mapping[str, Any]]:

@@ -56,7 +56,7 @@ class DynamoRunTable(DynamoTable):
         )
 
     def put_active(self, run_id: str) -> None:
-        self._client.put_item(TableName=self._name, Item=encoding.written({"pk": "active", "sk": run_id}))
+        self._client.put_item(TableName=self._name, Item=encoding.written_item({"pk": "active", "sk": run_id}))
 
     def delete_active(self, run_id: str) -> None:
         self._client.delete_item(TableName=self._name, Key=encoding.key("active", run_id))
@@ -84,7 +84,7 @@ class DynamoRunTable(DynamoTable):
 
     def put_listing(self, run_id: str, expires_at: int) -> None:
         self._client.put_item(
-            TableName=self._name, Item=encoding.written({"pk": "runs", "sk": run_id, "expires_at": expires_at})
+            TableName=self._name, Item=encoding.written_item({"pk": "runs", "sk": run_id, "expires_at": expires_at})
         )
 
     def listings(self, before: str | None, limit: int) -> Page:
@@ -93,7 +93,7 @@ class DynamoRunTable(DynamoTable):
     def put_plan(self, run_id: str, piece: tuple[str, int], body: bytes, expires_at: int) -> None:
         sort_key = f"plan#{piece[0]}#{piece[1]:03d}"
         item = {"pk": f"run#{run_id}", "sk": sort_key, "body": body, "expires_at": expires_at}
-        self._client.put_item(TableName=self._name, Item=encoding.written(item))
+        self._client.put_item(TableName=self._name, Item=encoding.written_item(item))
 
     def get_plan(self, run_id: str, digest: str) -> list[bytes]:
         chunks: list[bytes] = []
@@ -110,7 +110,7 @@ class DynamoRunTable(DynamoTable):
 
     def put_durations(self, project: str, environment: str, packed: bytes) -> None:
         item = {"pk": f"durations#{project}", "sk": environment, "body": packed}
-        self._client.put_item(TableName=self._name, Item=encoding.written(item))
+        self._client.put_item(TableName=self._name, Item=encoding.written_item(item))
 
     def put_run(self, run: Run) -> bool:
         return self.put_new(encoding.run_item(run))
@@ -204,7 +204,7 @@ class DynamoRunTable(DynamoTable):
             )
         except self._client.exceptions.ConditionalCheckFailedException:
             return None
-        return encoding.read_run(encoding.plain(answer["Attributes"]))
+        return encoding.read_run(encoding.plain_item(answer["Attributes"]))
 
     def add_marks(self, run_id: str, shard: int, marks: Mapping[str, Collection[int]]) -> Shard:
         wanted = {name: numbers for name, numbers in marks.items() if numbers}
@@ -274,7 +274,7 @@ class DynamoRunTable(DynamoTable):
         }
         if array.job_id is not None:
             item["job_id"] = array.job_id
-        self._client.put_item(TableName=self._name, Item=encoding.written(item))
+        self._client.put_item(TableName=self._name, Item=encoding.written_item(item))
 
     def get_array(self, run_id: str, first: Mark) -> Array | None:
         item = self.get_one(f"run#{run_id}", encoding.array_key(first))
@@ -363,7 +363,8 @@ class DynamoRunTable(DynamoTable):
         known = {field.name for field in fields(Outcome)} - {"mark"}
         ends = [
             Outcome(
-                encoding.read_mark(item["sk"]), **{name: encoding.as_tuple(item[name]) for name in known & item.keys()}
+                encoding.mark_of_key(item["sk"]),
+                **{name: encoding.as_tuple(item[name]) for name in known & item.keys()},
             )
             for item in items
         ]

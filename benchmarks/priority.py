@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from benchmarks.report import Report
 from benchmarks.shapes import Parents, critical_path, sparse
 from dag.decision import frontier
-from dag.durations import key
+from dag.durations import duration_key
 from dag.durations import with_durations as learned
 from dag.plan import Plan
 from dag.request import Allowed, make_plan
@@ -76,7 +76,8 @@ def _compare(seed: int, places: int) -> tuple[tuple[float, float], float, float]
     order = [names[group.nodes[0]] for group in plan.groups]  # groups are numbered anew
     parents, lasts = [group.parents for group in plan.groups], [lasts[index] for index in order]
     known = {
-        key(group.signatures): each * rng.uniform(0.8, 1.25) for group, each in zip(plan.groups, lasts, strict=True)
+        duration_key(group.signatures): each * rng.uniform(0.8, 1.25)
+        for group, each in zip(plan.groups, lasts, strict=True)
     }
     ours = (
         makespan(parents, lasts, places, _first(learned(plan, known))),

@@ -13,7 +13,7 @@ from .shape import ShapedBy
 
 FORMAT = 1
 #: Its name in the functions' zip.
-FILE = "graph.json"
+DOCUMENT_FILE = "graph.json"
 #: Above this a run is refused: its plan and shards would outgrow what one invocation can read in good time.
 MOST_GROUPS = 100_000
 

@@ -16,7 +16,7 @@ from .slices import Slice
 _NEWEST = 0.4
 
 
-def key(signatures: Sequence[str], part: Slice | None = None) -> str:
+def duration_key(signatures: Sequence[str], part: Slice | None = None) -> str:
     """Return by what a group is known again: its nodes' signatures, and into how many slices they are split."""
     width = [f"/{part.into}"] if part else []
     return hashlib.sha256(" ".join([*signatures, *width]).encode()).hexdigest()[:12]
@@ -24,7 +24,7 @@ def key(signatures: Sequence[str], part: Slice | None = None) -> str:
 
 def with_durations(plan: Plan, known: Mapping[str, float]) -> Plan:
     """Return the plan with what is known of how long its groups take."""
-    groups = (replace(group, seconds=known.get(key(group.signatures, group.part))) for group in plan.groups)
+    groups = (replace(group, seconds=known.get(duration_key(group.signatures, group.part))) for group in plan.groups)
     return replace(plan, groups=tuple(groups)) if known else plan
 
 
@@ -39,7 +39,7 @@ def learn(known: Mapping[str, float], plan: Plan, outcomes: Iterable[Outcome]) -
             continue
         seconds = max(0.0, (outcome.ended_at - outcome.started_at) / 1000)
         group = plan.groups[outcome.mark.group]
-        took.setdefault(key(group.signatures, group.part), []).append(seconds)
+        took.setdefault(duration_key(group.signatures, group.part), []).append(seconds)
     learned = dict(known)
     for name, times in took.items():
         seconds = sum(times) / len(times)

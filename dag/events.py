@@ -31,7 +31,7 @@ class JobEnd:
         return replace(self.outcome, mark=members[self.index])
 
 
-def read_job(detail: Mapping[str, Any]) -> JobEnd | None:
+def read_end(detail: Mapping[str, Any]) -> JobEnd | None:
     """Return how one of our jobs ended, or None for a foreign job, one that has not ended, or an array's parent.
 
     Unknown fields are passed by, and `container` may be empty: only name, id and status are sure to be there. What is

@@ -4,43 +4,28 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
-from .document import GraphDocument, Node, Resources, base_name
+from .document import GraphDocument, Node, base_name
 from .grouping import is_in_memory
 from .problems import Problem, listed
-from .resources import combine, disagreements
+from .resources import disagreements
 from .sizes import impossible
-from .splitting import split_faults
+from .splitting import JobNodes, split_faults
 
 
-@dataclass(frozen=True)
-class Asking:
-    """The nodes that share a job, and what each asks for."""
-
-    nodes: Sequence[Node]
-    wanted: Sequence[Resources]
-
-    @cached_property
-    def resources(self) -> Resources:
-        """Return what the job asks for."""
-        return combine(self.wanted)
-
-
-def faults(document: GraphDocument, config: Mapping[str, Any], groups: Sequence[Asking]) -> list[Problem]:
+def faults(document: GraphDocument, config: Mapping[str, Any], groups: Sequence[JobNodes]) -> list[Problem]:
     """Return why the jobs of these groups could not run: what no machine has, and what would be lost between them."""
     return [
         *(problem for asking in groups for problem in _disagreements(asking)),
         *_impossible_sizes(config, groups),
         *_lost(document, groups),
         *split_faults(document, config, groups),
-        *cut_off(document, [node for asking in groups for node in asking.nodes]),
+        *lost_in_memory(document, [node for asking in groups for node in asking.nodes]),
     ]
 
 
-def cut_off(document: GraphDocument, nodes: Sequence[Node]) -> Iterator[Problem]:
+def lost_in_memory(document: GraphDocument, nodes: Sequence[Node]) -> Iterator[Problem]:
     """Yield a problem for each dataset in memory that these nodes read and none of them makes."""
     made = {base_name(name) for node in nodes for name in node.outputs}
     readers: dict[str, list[str]] = defaultdict(list)
@@ -60,7 +45,7 @@ def cut_off(document: GraphDocument, nodes: Sequence[Node]) -> Iterator[Problem]
             yield Problem(f"dataset '{name}'", what, f"Run '{maker}' as well, or a{add}")
 
 
-def _disagreements(asking: Asking) -> Iterator[Problem]:
+def _disagreements(asking: JobNodes) -> Iterator[Problem]:
     for key, values in disagreements(asking.wanted).items():
         yield Problem(
             f"nodes {listed(node.name for node in asking.nodes)}",
@@ -69,7 +54,7 @@ def _disagreements(asking: Asking) -> Iterator[Problem]:
         )
 
 
-def _impossible_sizes(config: Mapping[str, Any], groups: Iterable[Asking]) -> Iterator[Problem]:
+def _impossible_sizes(config: Mapping[str, Any], groups: Iterable[JobNodes]) -> Iterator[Problem]:
     """Yield one problem for each size that doesn't exist, naming all nodes that ask for it."""
     names: dict[tuple[str, str], list[str]] = defaultdict(list)
     for asking in groups:
@@ -81,7 +66,7 @@ def _impossible_sizes(config: Mapping[str, Any], groups: Iterable[Asking]) -> It
         yield Problem(f"node{'s' if len(of) > 1 else ''} {listed(of)}", what, to_do)
 
 
-def _lost(document: GraphDocument, groups: Sequence[Asking]) -> Iterator[Problem]:
+def _lost(document: GraphDocument, groups: Sequence[JobNodes]) -> Iterator[Problem]:
     """Yield a problem for each dataset in memory that a job makes and another one reads."""
     makers = {
         base_name(name): (node, name, index)

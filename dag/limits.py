@@ -55,7 +55,7 @@ class Form:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rule:
+class Refused:
     """What AWS refuses whatever its amount; `answer` may have places for the names of what was given."""
 
     what: str
@@ -113,27 +113,27 @@ AMOUNT = Form(
     source=f"{_API}ResourceRequirement; the answer: kestra-io/plugin-aws#504",
 )
 #: Which sizes there are is in `dag.sizes.FARGATE`.
-FARGATE_SIZE = Rule(
+FARGATE_SIZE = Refused(
     what="vCPUs and memory of a job on Fargate are one of its sizes",
     answer="Fargate resource requirements ({vcpus:.2f} vCPU, {memory} MiB) not valid.",
     source=f"{_API}ResourceRequirement; the answer: Netflix/metaflow#749",
 )
-FARGATE_GPU = Rule(
+FARGATE_GPU = Refused(
     what="jobs on Fargate have no GPUs",
     answer="GPU is not applicable for Fargate.",
     source=f"{_API}ResourceRequirement, GPU; the answer's form: insitro/redun#95",
 )
-SHARE_MISSING = Rule(
+SHARE_MISSING = Refused(
     what="a job in a fair-share queue names its share",
     answer="shareIdentifier must be specified.",
     source=f"{_API}SubmitJob, shareIdentifier; the answer: boto/boto3#3158",
 )
-SHARE_UNWANTED = Rule(
+SHARE_UNWANTED = Refused(
     what="a job in any other queue names none",
     answer="shareIdentifier can't be specified for a job queue without a scheduling policy.",
     source=f"{_API}SubmitJob, shareIdentifier",
 )
-PRIORITY_MISSING = Rule(
+PRIORITY_MISSING = Refused(
     what="a job in a fair-share queue has a priority, its own or its definition's",
     answer="Either schedulingPriority in job definition or schedulingPriorityOverride should be specified.",
     source="nextflow-io/nextflow#3505",
@@ -370,6 +370,6 @@ PACKAGE_BYTES = Limit(
 )
 
 #: All of it, by name.
-LIMITS: Mapping[str, Limit | Form | Rule] = {
-    name: value for name, value in sorted(globals().items()) if isinstance(value, (Limit, Form, Rule))
+LIMITS: Mapping[str, Limit | Form | Refused] = {
+    name: value for name, value in sorted(globals().items()) if isinstance(value, (Limit, Form, Refused))
 }

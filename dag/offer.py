@@ -41,7 +41,7 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Asked:
+class Destinations:
     """Where jobs are to go."""
 
     #: For each queue the share identifiers of its jobs, "" of those that give none, each with the title of such a job.
@@ -65,12 +65,12 @@ class Fault:
     absent: bool = False
 
 
-def asked_of(plan: Plan) -> Asked:
+def asked_of(plan: Plan) -> Destinations:
     """Return where a plan's jobs go."""
     return asked_by(Candidate(group.title, group.resources) for group in plan.groups)
 
 
-def asked_by(jobs: Iterable[Candidate]) -> Asked:
+def asked_by(jobs: Iterable[Candidate]) -> Destinations:
     """Return where jobs go."""
     shares: dict[str, dict[str, str]] = {}
     definitions = set()
@@ -78,12 +78,12 @@ def asked_by(jobs: Iterable[Candidate]) -> Asked:
         resources = job.resources
         shares.setdefault(resources["job_queue"], {}).setdefault(resources.get("share_identifier") or "", job.title)
         definitions.add(resources["job_definition"])
-    return Asked(shares, sorted(definitions))
+    return Destinations(shares, sorted(definitions))
 
 
 def refuse_unready(plan: Plan, offer: Offer) -> None:
     """Raise NotReadyError for queues and definitions that aren't there, or would take no jobs."""
-    wrong = [f"The {each.kind} '{each.name}' {each.what} {each.remedy}" for each in faults(asked_of(plan), offer)]
+    wrong = [f"The {each.kind} '{each.name}' {each.what} {each.remedy}" for each in offer_faults(asked_of(plan), offer)]
     if wrong:
         raise NotReadyError(f"No run was started. {' '.join(wrong)}")
 
@@ -125,7 +125,7 @@ def with_timeouts(plan: Plan, offer: Offer | None) -> Plan:
     return replace(plan, groups=tuple(map(own, plan.groups)))
 
 
-def faults(asked: Asked, offer: Offer) -> list[Fault]:
+def offer_faults(asked: Destinations, offer: Offer) -> list[Fault]:
     """Return all that keeps jobs from going where they are to go."""
     found = {queue["jobQueueName"]: queue for queue in offer.queues}
     wrong = [_absent(QUEUE, name, offer) for name in asked.queues if name not in found]

@@ -20,7 +20,7 @@ from .status import OnFailure
 #: Raised whenever what is stored changes: open runs outlive deployments.
 PLAN_FORMAT = 2
 #: That of a plan with slices, which a release that doesn't know them would run whole, each.
-SLICED_FORMAT = 3
+SLICED_PLAN_FORMAT = 3
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Settings:
+class RunSettings:
     """What holds for all jobs of a run."""
 
     on_failure: OnFailure
@@ -87,7 +87,7 @@ class Plan:
     environment: str
     pipelines: tuple[str, ...]
     params: Mapping[str, Any]
-    settings: Settings
+    settings: RunSettings
     groups: tuple[Group, ...]
     reused: Mapping[str, Reused]
     home: Home = Home()
@@ -194,7 +194,7 @@ def dump_plan(plan: Plan) -> bytes:
     """Return the plan as compressed JSON."""
     retry = plan.settings.memory_retry
     body = {
-        "format": SLICED_FORMAT if any(group.part for group in plan.groups) else PLAN_FORMAT,
+        "format": SLICED_PLAN_FORMAT if any(group.part for group in plan.groups) else PLAN_FORMAT,
         "run_id": plan.run_id,
         "project": plan.project,
         "environment": plan.environment,
@@ -218,10 +218,10 @@ def dump_plan(plan: Plan) -> bytes:
 def load_plan(packed: bytes) -> Plan:
     """Return the plan that `dump_plan` wrote. Raises InvalidGraphError for one of another format."""
     body = json.loads(zlib.decompress(packed))
-    if body.get("format") not in (PLAN_FORMAT, SLICED_FORMAT):
+    if body.get("format") not in (PLAN_FORMAT, SLICED_PLAN_FORMAT):
         raise InvalidGraphError(
             f"Run {body.get('run_id')} was started by a release that stores plans in format {body.get('format')}, "
-            f"and this one reads formats {PLAN_FORMAT} and {SLICED_FORMAT}. "
+            f"and this one reads formats {PLAN_FORMAT} and {SLICED_PLAN_FORMAT}. "
             "Deploy that release again until the run has ended."
         )
     settings = body["settings"]
@@ -232,7 +232,7 @@ def load_plan(packed: bytes) -> Plan:
         environment=body["environment"],
         pipelines=tuple(body["pipelines"]),
         params=body["params"],
-        settings=Settings(
+        settings=RunSettings(
             on_failure=OnFailure(settings["on_failure"]),
             job_command=settings["job_command"],
             launch_type=settings["launch_type"],

@@ -12,10 +12,10 @@ from .configuration import KEY, RUN, read_overrides
 from .difference import MOST_NODES, fingerprints
 from .document import MOST_GROUPS, GraphDocument, Node, Resources, base_name
 from .errors import GraphMismatchError, InvalidRequestError, NotAllowedError, RunTooLargeError, did_you_mean
-from .faults import Asking, faults
+from .faults import faults
 from .grouping import group
 from .layers import Layers
-from .plan import Group, Plan, Reused, Settings
+from .plan import Group, Plan, Reused, RunSettings
 from .problems import Problem
 from .reach import beyond
 from .resume import Resumption, changed_parameters, done_before, resumption, signature_of
@@ -25,7 +25,7 @@ from .shape import refuse_another_shape
 from .shards import View
 from .sizes import MemoryRetry
 from .slices import Slice
-from .splitting import asked, slices_kept, splitting, spread
+from .splitting import JobNodes, asked, slices_kept, splitting, spread
 from .status import OnFailure
 
 #: The settings that a request may have as its own fields, which win over its parameters.
@@ -95,7 +95,7 @@ def make_plan(
             )
     reused: Mapping[str, Reused] = resumed.reused if resumed else {}
     pins = _pins(document, request, _written(selected, run_id, reused))
-    maker = _Maker(
+    maker = _GroupMaker(
         document=document,
         pipelines=pipelines,
         config=config,
@@ -140,9 +140,9 @@ def _wrong_fields(request: Mapping[str, Any]) -> list[Problem]:
     return [Problem(key, sentence(wrong), "") for key, wrong in told.items() if wrong]
 
 
-def _settings(config: Mapping[str, Any]) -> Settings:
+def _settings(config: Mapping[str, Any]) -> RunSettings:
     retry = config["memory_retry"]
-    return Settings(
+    return RunSettings(
         on_failure=OnFailure(config["on_failure"]),
         job_command=config["job_command"],
         launch_type=config["launch_type"],
@@ -185,7 +185,7 @@ def _pins(document: GraphDocument, request: Mapping[str, Any], written: Mapping[
 
 
 @dataclass(frozen=True)
-class _Maker:
+class _GroupMaker:
     """Makes groups of nodes, with what all of a run's groups share."""
 
     document: GraphDocument
@@ -203,7 +203,7 @@ class _Maker:
         indices, parents = group(nodes, self.document.datasets, self.config["group_by"])
         _refuse_many(len(indices))
         wanted = [self._configured(self.layers.over(node.resources, node)) for node in nodes]
-        asking = [Asking([nodes[index] for index in some], [wanted[index] for index in some]) for some in indices]
+        asking = [JobNodes([nodes[index] for index in some], [wanted[index] for index in some]) for some in indices]
         _refuse_many(sum(max((how.into for how in map(asked, each.wanted) if how), default=1) for each in asking))
         refuse(faults(self.document, self.config, asking))
         how = splitting(asking, parents, self.document.datasets)
@@ -222,7 +222,7 @@ class _Maker:
         )
         return groups, {name: done[name] for name in units}
 
-    def _group(self, asking: Asking) -> Group:
+    def _group(self, asking: JobNodes) -> Group:
         places = {key: self.config[key] for key in ("job_queue", "job_definition")}
         resources = {**places, **asking.resources}
         members = asking.nodes
@@ -266,7 +266,7 @@ class _Maker:
         return homes
 
 
-def _slices_done(asking: Asking, part: Slice, done: Mapping[str, Reused]) -> set[int]:
+def _slices_done(asking: JobNodes, part: Slice, done: Mapping[str, Reused]) -> set[int]:
     """Return the slices of a job that an earlier run has done as they are now, all of its nodes."""
     signatures = {node.name: signature_of(node.name, node.signature, part) for node in asking.nodes}
     return {

@@ -71,7 +71,7 @@ def _as_text(value: Any) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Key:
+class ResourceKey:
     """One thing that a job may ask for."""
 
     rule: Rule
@@ -109,31 +109,35 @@ def _nothing(_: Any) -> str:
 
 
 #: What may be asked for. Null takes back what an earlier layer says; the rest is the job definition's business.
-KEYS: Mapping[str, Key] = {
-    "vcpus": Key(
+KEYS: Mapping[str, ResourceKey] = {
+    "vcpus": ResourceKey(
         rule=rules.positive, written=_required("VCPU"), serves=_within, shown=amount, unit="vCPUs", defined=True
     ),
-    "memory": Key(
+    "memory": ResourceKey(
         rule=rules.within(limits.MEMORY_MIB, " of MiB"),
         written=_required("MEMORY"),
         serves=_within,
         unit="MiB",
         defined=True,
     ),
-    "gpus": Key(rule=rules.whole(1), written=_required("GPU"), serves=_fewer_gpus, unit="GPUs"),
-    "timeout": Key(
+    "gpus": ResourceKey(rule=rules.whole(1), written=_required("GPU"), serves=_fewer_gpus, unit="GPUs"),
+    "timeout": ResourceKey(
         rule=rules.within(limits.TIMEOUT_SECONDS, " of seconds"),
         combined=_seconds,
         serves=_limited,
         written=lambda seconds: {"timeout": {"attemptDurationSeconds": seconds}},
         defined=True,
     ),
-    "attempts": Key(rule=rules.within(limits.ATTEMPTS), written=lambda tries: {"retryStrategy": {"attempts": tries}}),
-    "job_definition": Key(
+    "attempts": ResourceKey(
+        rule=rules.within(limits.ATTEMPTS), written=lambda tries: {"retryStrategy": {"attempts": tries}}
+    ),
+    "job_definition": ResourceKey(
         rule=rules.batch_name, combined=_first, agreed=True, written=_field("jobDefinition"), shown=_nothing
     ),
-    "job_queue": Key(rule=rules.batch_name, combined=_first, agreed=True, written=_field("jobQueue"), shown=_nothing),
-    "environment": Key(
+    "job_queue": ResourceKey(
+        rule=rules.batch_name, combined=_first, agreed=True, written=_field("jobQueue"), shown=_nothing
+    ),
+    "environment": ResourceKey(
         rule=rules.environment,
         over=_named,
         combined=_union,
@@ -142,12 +146,14 @@ KEYS: Mapping[str, Key] = {
         },
         shown=", ".join,
     ),
-    "share_identifier": Key(
+    "share_identifier": ResourceKey(
         rule=rules.share_identifier, combined=_first, agreed=True, written=_field("shareIdentifier")
     ),
-    "priority": Key(rule=rules.within(limits.PRIORITY), serves=_any, written=_field("schedulingPriorityOverride")),
+    "priority": ResourceKey(
+        rule=rules.within(limits.PRIORITY), serves=_any, written=_field("schedulingPriorityOverride")
+    ),
     # Of this dag.splitting makes groups: no job asks Batch for it.
-    "split": Key(rule=rules.split, combined=lambda _: None, serves=_any, written=lambda _: {}, shown=_nothing),
+    "split": ResourceKey(rule=rules.split, combined=lambda _: None, serves=_any, written=lambda _: {}, shown=_nothing),
 }
 
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from functools import cached_property
+from typing import Any
 
 from .document import Dataset, GraphDocument, Node, Resources, base_name, is_parameter
 from .errors import RunTooLargeError, did_you_mean
 from .problems import Problem, listed
+from .resources import combine
 from .slices import Slice
 
 #: Above this a run is refused: its plan would outgrow what a function can hold.
@@ -21,17 +23,21 @@ MOST_EDGES = 1_000_000
 _TYPE = "partitions.PartitionedDataset"
 
 
-class Job(Protocol):
+@dataclass(frozen=True)
+class JobNodes:
     """The nodes that share a job, and what each asks for."""
 
-    @property
-    def nodes(self) -> Sequence[Node]: ...
-    @property
-    def wanted(self) -> Sequence[Resources]: ...
+    nodes: Sequence[Node]
+    wanted: Sequence[Resources]
+
+    @cached_property
+    def resources(self) -> Resources:
+        """Return what the job asks for."""
+        return combine(self.wanted)
 
 
 @dataclass(frozen=True)
-class Asked:
+class Split:
     """What `split` says of a node."""
 
     into: int
@@ -39,12 +45,12 @@ class Asked:
     new_ids: bool = False
 
 
-def asked(resources: Resources) -> Asked | None:
+def asked(resources: Resources) -> Split | None:
     """Return how a node is to be split; None for one that isn't, and for one slice, which is all of it."""
     value: Any = resources.get("split")
     said = value if isinstance(value, Mapping) else {"into": value}
     into = said["into"]
-    return None if into in (None, 1) else Asked(into, said.get("over"), said.get("ids") == "new")
+    return None if into in (None, 1) else Split(into, said.get("over"), said.get("ids") == "new")
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,7 @@ class Splitting:
     along: Collection[tuple[int, int]] = ()
 
 
-def splitting(jobs: Sequence[Job], parents: Sequence[Sequence[int]], datasets: Mapping[str, Dataset]) -> Splitting:
+def splitting(jobs: Sequence[JobNodes], parents: Sequence[Sequence[int]], datasets: Mapping[str, Dataset]) -> Splitting:
     """Return how jobs are split of which `split_faults` finds nothing wrong."""
     found: dict[int, Slice] = {}
     for index, job in enumerate(jobs):
@@ -137,7 +143,7 @@ def _refuse_many_edges(how: Splitting, parents: Sequence[Sequence[int]]) -> None
         )
 
 
-def split_faults(document: GraphDocument, config: Mapping[str, Any], jobs: Sequence[Job]) -> Iterator[Problem]:
+def split_faults(document: GraphDocument, config: Mapping[str, Any], jobs: Sequence[JobNodes]) -> Iterator[Problem]:
     """Yield why nodes can't be split as is said of them."""
     confirmed = {name: node.name for job in jobs for node in job.nodes for name in node.confirms}
     for job in jobs:
@@ -151,20 +157,20 @@ def split_faults(document: GraphDocument, config: Mapping[str, Any], jobs: Seque
             yield Problem(_node(members[0][0]), what, "Use job_command 'job', or take split back for it: null.")
 
 
-def _members(job: Job) -> list[tuple[Node, Asked]]:
+def _members(job: JobNodes) -> list[tuple[Node, Split]]:
     """Return the nodes of a job that are split, and how."""
     both = ((node, asked(wanted)) for node, wanted in zip(job.nodes, job.wanted, strict=True))
     return [(node, how) for node, how in both if how is not None]
 
 
-def _candidates(node: Node, how: Asked, datasets: Mapping[str, Dataset]) -> list[str]:
+def _candidates(node: Node, how: Split, datasets: Mapping[str, Dataset]) -> list[str]:
     """Return the inputs that may be meant to be shared out."""
     if how.over is not None:
         return [how.over]
     return [name for name in dict.fromkeys(node.inputs) if name in datasets and datasets[name].partitions]
 
 
-def _faults(node: Node, how: Asked, document: GraphDocument, confirmed: Mapping[str, str]) -> Iterator[Problem]:
+def _faults(node: Node, how: Split, document: GraphDocument, confirmed: Mapping[str, str]) -> Iterator[Problem]:
     catalog = f"conf/{document.environment}/catalog.yml"
     yield from _input_faults(node, how, document.datasets, catalog)
     yield from _output_faults(node, document.datasets, catalog)
@@ -177,7 +183,7 @@ def _faults(node: Node, how: Asked, document: GraphDocument, confirmed: Mapping[
             yield Problem(_node(node), what, f"Read '{name}' as a {_TYPE}, which has no checkpoint, or don't split it.")
 
 
-def _input_faults(node: Node, how: Asked, datasets: Mapping[str, Dataset], catalog: str) -> Iterator[Problem]:
+def _input_faults(node: Node, how: Split, datasets: Mapping[str, Dataset], catalog: str) -> Iterator[Problem]:
     candidates = _candidates(node, how, datasets)
     read = [name for name in dict.fromkeys(node.inputs) if not is_parameter(name)]
     if len(candidates) > 1:
@@ -207,7 +213,7 @@ def _output_faults(node: Node, datasets: Mapping[str, Dataset], catalog: str) ->
             yield Problem(_node(node), what, f"Take that out of {catalog}, or take split back for it: null.")
 
 
-def _shared_faults(job: Job, datasets: Mapping[str, Dataset]) -> Iterator[Problem]:
+def _shared_faults(job: JobNodes, datasets: Mapping[str, Dataset]) -> Iterator[Problem]:
     """Yield why nodes that are split one by one can't be in one job."""
     members = _members(job)
     names = listed(node.name for node in job.nodes)
@@ -236,7 +242,7 @@ def _shared_faults(job: Job, datasets: Mapping[str, Dataset]) -> Iterator[Proble
             yield Problem(f"nodes {names}", what, apart)
 
 
-def _goes_along(above: Job, below: Job, slices: tuple[Slice, Slice]) -> bool:
+def _goes_along(above: JobNodes, below: JobNodes, slices: tuple[Slice, Slice]) -> bool:
     """Return whether each slice of a job needs but the slice of its number of the job above."""
     if slices[0].into != slices[1].into:
         return False

@@ -5,7 +5,7 @@ from typing import Any
 from dag.records import LISTED
 from handlers.requests import Reply, answering
 from handlers.service import Context, dispatcher, logger
-from runs.description import listing
+from runs.description import listed_runs
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -13,6 +13,6 @@ def handler(event: Any, context: Context) -> Reply:
     """Return {runs: […]}, of one status if the request names one."""
 
     def act(request: dict[str, Any]) -> Reply:
-        return {"runs": listing(dispatcher(context), request.get("status"), int(request.get("limit", LISTED)))}
+        return {"runs": listed_runs(dispatcher(context), request.get("status"), int(request.get("limit", LISTED)))}
 
     return answering("list_runs", event, act)

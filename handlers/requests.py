@@ -34,7 +34,7 @@ def _validator(function: str) -> Callable[[Any], Any]:
     return fastjsonschema.compile(schema(function), use_default=False)
 
 
-def check(function: str, request: Any) -> dict[str, Any]:
+def checked_request(function: str, request: Any) -> dict[str, Any]:
     """Return a request that fits its schema; fields that are null count as absent. Raises InvalidRequestError."""
     if not isinstance(request, dict):
         raise InvalidRequestError(f"A request of {function} is a JSON object, not {type(request).__name__}.")
@@ -74,7 +74,7 @@ def _field(name: str | None) -> str:
     return f"field '{name}'" if name else "field that the function doesn't have"
 
 
-def told(error: DagError) -> dict[str, Any]:
+def for_the_log(error: DagError) -> dict[str, Any]:
     """Return what a log may tell of a refusal: more people read logs than may read a run's parameters."""
     reason = {} if error.quotes_request else {"reason": str(error)}
     return {"error": error.kind, "field": error.field, **reason}
@@ -82,7 +82,7 @@ def told(error: DagError) -> dict[str, Any]:
 
 def log_refusal(error: DagError) -> None:
     """Say in the log that a request was refused."""
-    logger.info("request refused", **told(error))
+    logger.info("request refused", **for_the_log(error))
 
 
 def answering(
@@ -93,7 +93,7 @@ def answering(
 ) -> Reply:
     """Return what `act` makes of a request, or the refusal as an answer (docs/contracts.md)."""
     try:
-        return act(check(function, request))
+        return act(checked_request(function, request))
     except DagError as error:
         refused(error)
         details = {"details": error.details} if error.details else {}

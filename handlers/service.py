@@ -20,11 +20,11 @@ from adapters.job_queue import BatchJobQueue
 from adapters.ports import Log, Ports
 from adapters.run_table import DynamoRunTable
 from dag import variables
-from dag.document import FILE, read_document
+from dag.document import DOCUMENT_FILE, read_document
 from dag.plan import Home
 from dag.request import Allowed
 from runs.advance import Dispatcher
-from runs.creation import Source
+from runs.creation import RunSource
 from runs.plans import Plans
 
 logger = Logger()
@@ -126,12 +126,12 @@ def lifetime() -> int:
 
 
 @cache
-def source() -> Source:
+def source() -> RunSource:
     """Return what runs are made of. Raises InvalidGraphError."""
-    path = Path(os.environ.get(variables.GRAPH_DOCUMENT) or Path(__file__).parent.parent / FILE)
+    path = Path(os.environ.get(variables.GRAPH_DOCUMENT) or Path(__file__).parent.parent / DOCUMENT_FILE)
     allowed = Allowed(_names("JOB_QUEUES"), _names("JOB_DEFINITIONS"))
     home = Home(region=os.environ[variables.REGION], next_group=os.environ["NEXT_GROUP"])
-    return Source(read_document(path.read_bytes()), allowed, home)
+    return RunSource(read_document(path.read_bytes()), allowed, home)
 
 
 def _names(variable: str) -> tuple[str, ...]:

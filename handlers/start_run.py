@@ -6,10 +6,10 @@ import os
 from typing import Any
 
 from dag.errors import DagError
-from handlers.requests import Reply, answering, log_refusal, told
+from handlers.requests import Reply, answering, for_the_log, log_refusal
 from handlers.service import Context, counts, dispatcher, logger, source
 from runs.counting import Count
-from runs.creation import start
+from runs.creation import begin_run
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -17,7 +17,7 @@ def handler(event: Any, context: Context) -> Reply:
     """Return {run_id, status, groups, nodes} of a new run, or of the one that the request's key already started."""
 
     def act(request: dict[str, Any]) -> Reply:
-        run = start(dispatcher(context), source(), request, _key(request.get("idempotency_key"), context))
+        run = begin_run(dispatcher(context), source(), request, _key(request.get("idempotency_key"), context))
         answer: Reply = {
             "run_id": run.run_id,
             "status": run.status.value,
@@ -40,7 +40,7 @@ def _key(given: str | None, context: Context) -> str:
 
 def _missed(error: DagError) -> None:
     """Let an operator know of a run that did not start: nobody reads what a schedule is answered."""
-    logger.error("scheduled run refused", **told(error))
+    logger.error("scheduled run refused", **for_the_log(error))
     counts.add({Count.FAILED_RUNS.value: 1})
 
 

@@ -28,7 +28,7 @@ from dag.records import Array, Outcome, Run, slot
 from dag.shards import Mark, View, by_shard
 from dag.status import RunStatus
 from runs.claiming import Claims
-from runs.concluding import Ended, conclude
+from runs.concluding import Ends, conclude
 from runs.counting import add_marks
 from runs.ending import WoundUp, terminate, wind_up
 from runs.plans import Plans
@@ -131,10 +131,10 @@ class Advance:
         self.candidates = {mark.group for mark in frontier}.difference(mark.group for mark in claimed)
         return self.submit(claimed) or run
 
-    def _ended(self, outcomes: Sequence[Outcome]) -> Ended:
+    def _ended(self, outcomes: Sequence[Outcome]) -> Ends:
         if self.plan.settings.warm_containers:
             return conclude(self.ports, self.plan, outcomes)
-        return Ended(list(outcomes), [slot(outcome.mark) for outcome in outcomes])
+        return Ends(list(outcomes), [slot(outcome.mark) for outcome in outcomes])
 
     def merge(self, outcomes: Sequence[Outcome], places: Collection[int]) -> Run | None:
         """Write the outcomes down, then return the run as it is after that: its places given back, its status fresh."""

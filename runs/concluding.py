@@ -18,20 +18,20 @@ from runs.reading import read_jobs
 
 
 @dataclass
-class Ended:
+class Ends:
     """What has ended: attempts, and containers, of which each gives back its place among `max_workers`."""
 
     outcomes: list[Outcome] = field(default_factory=list)
     places: list[int] = field(default_factory=list)
 
 
-def conclude(ports: Ports, plan: Plan, ends: Sequence[Outcome]) -> Ended:
+def conclude(ports: Ports, plan: Plan, ends: Sequence[Outcome]) -> Ends:
     """Return what the ends of jobs say of all their groups; what has an outcome already is left out.
 
     The mark of an end is the attempt that the job was submitted for, or any other that it was told. What ended without
     a job, since Batch refused it, ended alone.
     """
-    ended = Ended()
+    ended = Ends()
     by_job = {end.job_id: end for end in ends if end.job_id is not None}
     for end in ends:
         if end.job_id is None:

@@ -29,7 +29,7 @@ LARGEST_REQUEST = 300_000
 
 
 @dataclass(frozen=True)
-class Source:
+class RunSource:
     """What runs are made of: the deployed graph, and what the deployment allows."""
 
     document: GraphDocument
@@ -37,7 +37,7 @@ class Source:
     home: Home  #: but for the key, which each run has for itself
 
 
-def start(dispatcher: Dispatcher, source: Source, request: Mapping[str, Any], key: str) -> Run:
+def begin_run(dispatcher: Dispatcher, source: RunSource, request: Mapping[str, Any], key: str) -> Run:
     """Create the run that a request means, or find the one that its key already means, and advance it.
 
     Raises a DagError, with nothing written, for what can't be run.
@@ -87,7 +87,7 @@ def _fingerprint(request: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(_own(request), sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _create(dispatcher: Dispatcher, source: Source, request: Mapping[str, Any], key: str) -> Run:
+def _create(dispatcher: Dispatcher, source: RunSource, request: Mapping[str, Any], key: str) -> Run:
     _refuse_large(request)
     table, clock = dispatcher.ports.table, dispatcher.ports.clock
     now = clock.now()
@@ -97,7 +97,7 @@ def _create(dispatcher: Dispatcher, source: Source, request: Mapping[str, Any], 
     run_id = run_id_at(now)
     learned = load_durations(table.get_durations(source.document.project, source.document.environment))
     home = replace(source.home, key=secrets.token_hex(16))
-    make = _Maker(source=source, home=home, request=meant, earlier=earlier, durations=learned)
+    make = _RunMaker(source=source, home=home, request=meant, earlier=earlier, durations=learned)
     plan, resumed = make(run_id)
     offer = _offer(dispatcher.ports, plan)
     if not table.put_key(key, run_id, expires_at):
@@ -141,8 +141,8 @@ def _offer(ports: Ports, plan: Plan) -> Offer | None:
 
 
 @dataclass(frozen=True)
-class _Maker:
-    source: Source
+class _RunMaker:
+    source: RunSource
     home: Home
     request: Mapping[str, Any]
     earlier: Earlier | None

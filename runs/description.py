@@ -134,7 +134,7 @@ def _blocked(plan: Plan, details: Mapping[Mark, Mapping[str, Any]]) -> list[dict
     return found
 
 
-def listing(dispatcher: Dispatcher, status: str | None, limit: int) -> list[dict[str, Any]]:
+def listed_runs(dispatcher: Dispatcher, status: str | None, limit: int) -> list[dict[str, Any]]:
     """Return the newest runs, of a status if one is given."""
     table = dispatcher.ports.table
     found: list[Run] = []

@@ -10,7 +10,7 @@ from typing import Any
 from adapters.ports import Log, Ports
 from dag.blocked import Blocked, asked_for, read_blocked
 from dag.errors import UnknownRunError
-from dag.events import JobEnd, read_job
+from dag.events import JobEnd, read_end
 from dag.jobs import JobName, is_run_id, read_job_name
 from runs.advance import Dispatcher
 from runs.announcing import announce
@@ -168,7 +168,7 @@ def _read(record: Mapping[str, Any], log: Log) -> tuple[str | None, JobEnd | tup
         if body.get("detail-type") == QUEUE_BLOCKED:
             name, blocked = read_job_name(str(detail.get("jobName"))), read_blocked(detail)
             return (name.run_id, (name, blocked)) if name and blocked else (None, None)
-        end = read_job(detail)
+        end = read_end(detail)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         # Without the body: events have the environment of jobs, which is not for all who read logs.
         why = f"{type(error).__name__}: {error}"

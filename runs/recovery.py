@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from dag import limits
-from dag.events import read_job
+from dag.events import read_end
 from dag.jobs import name_prefix, run_moment
 from dag.plan import Plan
 from dag.records import Array, Job, Outcome, Run, Worker, slot
@@ -135,7 +135,7 @@ class Recovery:
         ended: list[Outcome] = []
         for job in jobs:
             if job.job_id in described:
-                end = read_job(described[job.job_id])
+                end = read_end(described[job.job_id])
                 ended += [replace(end.outcome, mark=job.mark)] if end else []
             elif self._ports.clock.now() - job.submitted_at > _FORGOTTEN:
                 reason = "Batch no longer knows the job, and its end was never told"

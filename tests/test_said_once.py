@@ -1,4 +1,4 @@
-"""What several parts know stands in one of them: constants by their values, the words of JSON schemas by `dag`'s."""
+"""What several parts know stands in one of them, and a name says one thing."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def says_much(value: ast.expr) -> bool:
 def test_a_constant_stands_in_one_module() -> None:
     found: dict[str, set[str]] = defaultdict(set)
     for place, tree in TREES.items():
-        for statement in tree.body if isinstance(tree, ast.Module) and place != ALONE else ():
+        for statement in tree.body if place != ALONE else ():
             if isinstance(statement, (ast.Assign, ast.AnnAssign)) and statement.value and says_much(statement.value):
                 found[ast.unparse(statement.value)].add(place)
     assert found
@@ -71,3 +71,15 @@ def test_a_constant_stands_in_one_module() -> None:
 def test_a_schema_has_the_limits_of_dag(function: str, field: str, says: dict[str, Any]) -> None:
     declared = SCHEMAS[function]["properties"][field]
     assert {key: declared.get(key) for key in says} == says
+
+
+def test_a_class_or_a_function_has_its_name_to_itself() -> None:
+    """What several modules have in one role aside: the handlers, the commands, and what is run as a program."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for place, tree in TREES.items():
+        for statement in tree.body if place != ALONE else ():
+            if isinstance(statement, (ast.ClassDef, ast.FunctionDef)) and not statement.name.startswith("_"):
+                found[statement.name].add(place)
+    assert found
+    shared = {name: places for name, places in found.items() if len(places) > 1}
+    assert shared.keys() <= {"handler", "command", "main"}, shared

@@ -24,7 +24,7 @@ from dag.request import Allowed
 from dag.status import RunStatus
 from runs.advance import Dispatcher
 from runs.asking import payload_of
-from runs.creation import Source, start
+from runs.creation import RunSource, begin_run
 from runs.messages import take_all
 from runs.plans import Plans
 from runs.recovery import reconcile
@@ -257,13 +257,13 @@ class Service:
 
     def begin(self) -> None:
         """Invoke start_run."""
-        source = Source(self.document, Allowed([QUEUE], [DEFINITION]), HOME)
+        source = RunSource(self.document, Allowed([QUEUE], [DEFINITION]), HOME)
 
         def started(run: Any) -> None:
             assert run is not None, "start_run failed"
             self.run_id = run.run_id
 
-        self.invoke("start_run", lambda dispatcher: start(dispatcher, source, {}, "given:1"), started)
+        self.invoke("start_run", lambda dispatcher: begin_run(dispatcher, source, {}, "given:1"), started)
 
     def go(self) -> None:
         """Start a run and let everything happen until it has ended and nothing is under way."""

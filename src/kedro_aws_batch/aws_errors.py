@@ -34,7 +34,7 @@ class Call:
     allow: str
 
 
-def sentence(error: ClientError | BotoCoreError, call: Call) -> str:
+def why_refused(error: ClientError | BotoCoreError, call: Call) -> str:
     """Return why a call failed, and what to do about it."""
     if isinstance(error, _CREDENTIALS):
         return f"There are no AWS credentials to {call.what} with ({_ended(error)}). Log in, or set AWS_PROFILE."

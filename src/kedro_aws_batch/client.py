@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ._service.dag.status import FINAL, IN_FLIGHT, OnFailure, known_policy
-from .aws_errors import Call, may_pass, sentence
+from .aws_errors import Call, may_pass, why_refused
 from .errors import ServiceError
 
 if TYPE_CHECKING:
@@ -247,7 +247,7 @@ class Service:
                 "service (`kedro aws-batch deploy`); if it is elsewhere, as serverless.yml may say, set AWS_REGION or "
                 "AWS_PROFILE; if it has another name, aws_batch.service."
             )
-        return sentence(error, Call(f"call '{name}'", "lambda:InvokeFunction on it"))
+        return why_refused(error, Call(f"call '{name}'", "lambda:InvokeFunction on it"))
 
 
 def read_state(answer: Mapping[str, Any]) -> RunState:

@@ -8,7 +8,7 @@ import secrets
 from pathlib import Path
 
 #: The folder of a project that holds what is neither its code nor its data.
-OURS = ".kedro_aws_batch"
+OWN_FOLDER = ".kedro_aws_batch"
 #: Who may read and write a file, before the umask takes away: as any program's file, or its owner alone.
 USUAL, PRIVATE = 0o666, 0o600
 

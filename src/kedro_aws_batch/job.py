@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING
 from kedro_aws_batch._service.dag import variables
 from kedro_aws_batch._service.dag.records import KILLED
 from kedro_aws_batch.container.carrying import Container
-from kedro_aws_batch.container.failing import Whereabouts, explain
+from kedro_aws_batch.container.child import run_apart
+from kedro_aws_batch.container.failing import Whereabouts, explain_failure
 from kedro_aws_batch.container.payload import Payload, read_payload
 from kedro_aws_batch.container.usage import used
-from kedro_aws_batch.container.worker import run_apart
 
 from .errors import KedroAwsBatchError
 
@@ -68,7 +68,7 @@ def _work(payload: Payload, began: float) -> int:
     except KedroAwsBatchError as error:
         return _told(error)
     except (Exception, SystemExit) as error:  # noqa: BLE001  (a node that calls sys.exit(0) has not done its work)
-        explain(error, at.node, Path.cwd())
+        explain_failure(error, at.node, Path.cwd())
         return 1
     return 0
 

@@ -37,7 +37,7 @@ class Moved:
     left: list[str] = field(default_factory=list)
 
 
-def move(base: Path, bucket: str) -> Moved:
+def move_catalog(base: Path, bucket: str) -> Moved:
     """Return the catalog of a base environment's folder, on a bucket."""
     catalog = dict(_all(base, "catalog"))
     known = _resolved(dict(_all(base, "globals")))

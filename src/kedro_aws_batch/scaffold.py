@@ -17,11 +17,11 @@ from kedro_aws_batch.graph import ENVIRONMENT
 from kedro_aws_batch.graph.compile import project_name
 from kedro_aws_batch.graph.project import base_environment
 from kedro_aws_batch.package.image import WHEEL, plugin
-from kedro_aws_batch.package.schedules import FILE as SCHEDULES
+from kedro_aws_batch.package.schedules import SCHEDULES_FILE as SCHEDULES
 from kedro_aws_batch.service_root import TEMPLATE
 
 from .files import write_atomically
-from .moving import move
+from .moving import move_catalog
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,7 +51,7 @@ def scaffold(project: Path, package: str, environment: str, bucket: str, plugin_
 
     Each environment is a stage of its own, with a queue, a definition and functions of its own.
     """
-    moved = move(project / settings.CONF_SOURCE / base_environment(), bucket)
+    moved = move_catalog(project / settings.CONF_SOURCE / base_environment(), bucket)
     stage = _stage(environment)
     name = project_name(package)
     service_name = _service_name(name)

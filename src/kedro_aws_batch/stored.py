@@ -13,7 +13,7 @@ Objects = dict[str, dict[str, str]]
 
 
 @dataclass(frozen=True)
-class Item:
+class StoredItem:
     """An item of a table, in DynamoDB's own JSON."""
 
     table: str

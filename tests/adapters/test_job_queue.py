@@ -25,7 +25,7 @@ from botocore.exceptions import (
 from botocore.stub import Stubber
 
 from adapters.job_queue import BatchJobQueue
-from adapters.ports import Accepted, Answer, Rejected, UnavailableError, Unknown
+from adapters.ports import Accepted, Rejected, SubmitAnswer, UnavailableError, Unknown
 from dag.records import LONGEST_REASON
 from dag.shards import Mark
 from dag.submission import Submission
@@ -102,7 +102,7 @@ OK = (200, '{"jobId": "id", "jobName": "a"}')
 THROTTLED = error("TooManyRequestsException", 429)
 
 
-def submit(*answers: Exception | tuple[int, str], timeout: float = 60) -> tuple[Answer, int]:
+def submit(*answers: Exception | tuple[int, str], timeout: float = 60) -> tuple[SubmitAnswer, int]:
     """Submit one job, and return the answer and how many requests were made."""
     wire = Wire(*answers)
     with submitter(wire, VirtualClock(timeout)) as queue:

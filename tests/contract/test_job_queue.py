@@ -12,7 +12,7 @@ import pytest
 
 from adapters.job_queue import BatchJobQueue
 from adapters.ports import Accepted, Rejected
-from dag.events import read_job
+from dag.events import read_end
 from dag.jobs import JobName, name_prefix
 from dag.records import OUR_REASON
 from dag.shards import Mark
@@ -172,7 +172,7 @@ def test_a_job_that_ended_well_is_described_as_an_outcome(batch: Batch) -> None:
     (job_id,) = submitted(batch, job)
     batch.end(job_id)
 
-    end = read_job(described(batch, job_id))
+    end = read_end(described(batch, job_id))
 
     assert end is not None
     assert (end.outcome.mark, end.outcome.succeeded, end.outcome.job_id) == (job.marks[0], True, job_id)
@@ -182,7 +182,7 @@ def test_a_job_that_ended_well_is_described_as_an_outcome(batch: Batch) -> None:
 def test_a_job_that_has_not_ended_has_no_outcome(batch: Batch) -> None:
     (job_id,) = submitted(batch, submission(batch))
 
-    assert read_job(described(batch, job_id)) is None
+    assert read_end(described(batch, job_id)) is None
     batch.queue.terminate([job_id], REASON)
 
 
@@ -256,7 +256,7 @@ def test_a_terminated_job_has_failed_for_our_reason(batch: Batch) -> None:
     for job, job_id in zip(jobs, ids, strict=True):
         if isinstance(batch, Embedded):
             batch.end(job_id)
-        end = read_job(described(batch, job_id))
+        end = read_end(described(batch, job_id))
         assert end is not None
         assert (end.outcome.mark, end.outcome.succeeded, end.outcome.cancelled) == (job.marks[0], False, True)
         assert str(end.outcome.reason).startswith(REASON)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dag.events import JobEnd, earlier_times, log_streams, read_job
+from dag.events import JobEnd, earlier_times, log_streams, read_end
 from dag.jobs import JobName
 from dag.records import LONGEST_REASON, NO_REASON, Outcome
 from dag.shards import Mark
@@ -27,13 +27,13 @@ def detail(name: str) -> dict[str, Any]:
 
 
 def outcome(name: str) -> Outcome:
-    end = read_job(detail(name))
+    end = read_end(detail(name))
     assert end is not None
     return end.outcome
 
 
 def test_a_job_that_succeeded_is_told_with_its_times_and_its_log() -> None:
-    assert read_job(detail("succeeded")) == JobEnd(
+    assert read_end(detail("succeeded")) == JobEnd(
         JobName("spaceflights", RUN_ID, 3, 0),
         Outcome(
             Mark(3),
@@ -100,7 +100,7 @@ def test_a_job_that_we_terminated_is_cancelled_and_no_cause_of_anything() -> Non
 
 def test_an_array_s_child_is_told_by_its_index_among_the_members() -> None:
     members = [Mark(group, attempt=0) for group in range(3, 27, 2)]
-    end, failed = read_job(detail("array_child")), read_job(detail("array_child_failed"))
+    end, failed = read_end(detail("array_child")), read_end(detail("array_child_failed"))
     assert end is not None
     assert failed is not None
     assert (end.name, end.index) == (JobName("spaceflights", RUN_ID, 3, 0, 0), 11)
@@ -114,15 +114,15 @@ def test_an_array_s_child_is_told_by_its_index_among_the_members() -> None:
 
 @pytest.mark.parametrize("event", ["array_parent", "runnable", "running", "foreign"])
 def test_an_array_s_parent_a_job_that_goes_on_and_a_foreign_job_say_nothing(event: str) -> None:
-    assert read_job(detail(event)) is None
+    assert read_end(detail(event)) is None
 
 
 def test_unknown_fields_are_passed_by() -> None:
-    assert read_job(detail("unknown_fields")) == read_job(detail("succeeded"))
+    assert read_end(detail("unknown_fields")) == read_end(detail("succeeded"))
 
 
 def test_name_and_status_are_enough() -> None:
-    end = read_job({"jobName": detail("failed")["jobName"], "status": "FAILED"})
+    end = read_end({"jobName": detail("failed")["jobName"], "status": "FAILED"})
     assert end is not None
     assert end.outcome == Outcome(
         Mark(3), succeeded=False, reason="Batch gives no reason", name=detail("failed")["jobName"]
@@ -132,13 +132,13 @@ def test_name_and_status_are_enough() -> None:
 def test_the_container_may_be_told_of_in_the_last_attempt_alone_or_in_the_job_alone() -> None:
     whole = detail("failed")
     for some in ({**whole, "container": {}}, {**whole, "attempts": []}):
-        end = read_job(some)
+        end = read_end(some)
         assert end is not None
         assert (end.outcome.exit_code, end.outcome.log_stream) == (1, LOG)
 
 
 def test_a_long_reason_is_cut() -> None:
-    end = read_job({**detail("failed"), "statusReason": "x" * 5000})
+    end = read_end({**detail("failed"), "statusReason": "x" * 5000})
     assert end is not None
     assert end.outcome.reason == "x" * LONGEST_REASON
 
@@ -148,7 +148,7 @@ def test_whatever_else_is_missing_is_none(event: str, data: st.DataObject) -> No
     whole = detail(event)
     kept = data.draw(st.sets(st.sampled_from(sorted(set(whole) - {"arrayProperties"}))))
     some = {name: value for name, value in whole.items() if name in {*kept, "jobName", "status", "arrayProperties"}}
-    found, expected = read_job(some), read_job(whole)
+    found, expected = read_end(some), read_end(whole)
     assert (found is None) == (expected is None)
     if found is not None and expected is not None:
         assert (found.name, found.index, found.outcome.succeeded) == (
@@ -166,7 +166,7 @@ def test_the_logs_of_all_attempts_are_told_and_where_they_are() -> None:
     assert outcome("host_reclaimed").log_group is None
     options = {"options": {"awslogs-group": "/aws/batch/spaceflights-dev"}}
     named = {**failed, "container": {**failed["container"], "logConfiguration": options}}
-    end = read_job(named)
+    end = read_end(named)
     assert end is not None
     assert end.outcome.log_group == "/aws/batch/spaceflights-dev"
 
@@ -190,7 +190,7 @@ def test_that_a_job_ended_is_told_whatever_else_its_event_has(wrong: Any) -> Non
     told.update({"jobId": wrong, "createdAt": "then", "startedAt": 1e300, "stoppedAt": [1], "statusReason": wrong})
     told["container"] = {"exitCode": "1", "logStreamName": wrong, "reason": wrong}
     told["attempts"] = [{"container": {"logStreamName": wrong}, "startedAt": "x", "stoppedAt": wrong}] * 2
-    end = read_job(told)
+    end = read_end(told)
     assert end is not None
     assert (end.name, end.outcome) == (
         JobName("spaceflights", RUN_ID, 3, 0),

@@ -8,7 +8,7 @@ import botocore.session
 import pytest
 
 from dag import limits
-from dag.limits import LIMITS, Limit, Rule
+from dag.limits import LIMITS, Limit, Refused
 from dag.sizes import FARGATE
 
 _SESSION = botocore.session.get_session()
@@ -64,7 +64,7 @@ def test_what_a_service_documents_is_what_the_table_says(limit: Limit, service: 
 def test_each_limit_says_what_it_is_of_what_aws_answers_and_who_says_so(name: str) -> None:
     limit = LIMITS[name]
     assert limit.what
-    assert limit.answer if isinstance(limit, Rule) else limit.beyond
+    assert limit.answer if isinstance(limit, Refused) else limit.beyond
     assert limit.source
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from dag.errors import NotReadyError
-from dag.offer import Offer, asked_of, faults, refuse_unready
-from dag.plan import Group, Plan, Settings
+from dag.offer import Offer, asked_of, offer_faults, refuse_unready
+from dag.plan import Group, Plan, RunSettings
 from dag.status import OnFailure
 
 UP = {"state": "ENABLED", "status": "VALID"}
@@ -29,7 +29,7 @@ def plan(*places: tuple[str, str], shares: Sequence[str | None] = ()) -> Plan:
         )
         for number, ((queue, definition), share) in enumerate(zip_longest(places, shares))
     )
-    settings = Settings(OnFailure.ABORT, "job", "EC2", None, None, True)
+    settings = RunSettings(OnFailure.ABORT, "job", "EC2", None, None, True)
     return Plan("2026-11-22T13.11.00.123Z", "project", "aws_batch", ("__default__",), {}, settings, groups, {})
 
 
@@ -134,6 +134,7 @@ def test_a_share_identifier_goes_with_a_queue_that_shares_fairly(
     fair = queue("q", schedulingPolicyArn=policy) if policy else queue("q")
     offer = Offer([fair], [environment("well")], {"d": 1}, "eu-west-1")
     told = [
-        f"{each.what} {each.remedy}" for each in faults(asked_of(plan(("q", "d"), ("q", "d"), shares=shares)), offer)
+        f"{each.what} {each.remedy}"
+        for each in offer_faults(asked_of(plan(("q", "d"), ("q", "d"), shares=shares)), offer)
     ]
     assert (len(told), refused in "".join(told)) == (bool(refused), True)

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dag.durations import dump_durations, key, learn, load_durations, with_durations
+from dag.durations import dump_durations, duration_key, learn, load_durations, with_durations
 from dag.errors import InvalidGraphError
-from dag.plan import Group, Plan, Reused, Settings, dump_plan, load_plan
+from dag.plan import Group, Plan, Reused, RunSettings, dump_plan, load_plan
 from dag.records import Outcome
 from dag.shards import Mark
 from dag.sizes import MemoryRetry
@@ -35,7 +35,7 @@ plans = st.builds(
     some_texts,
     st.dictionaries(texts, json_values, max_size=3),
     st.builds(
-        Settings,
+        RunSettings,
         st.sampled_from(OnFailure),
         texts,
         texts,
@@ -109,8 +109,8 @@ def test_the_longest_way_left_is_in_seconds_once_seconds_are_known_and_the_unkno
 
 def test_durations_are_averaged_and_failures_teach_nothing() -> None:
     first = learn({}, DIAMOND, [ended(0, 10), ended(1, 5, succeeded=False), Outcome(Mark(2), succeeded=True)])
-    assert first == {key(DIAMOND.groups[0].signatures): 10}
-    assert learn(first, DIAMOND, [ended(0, 20)]) == {key(DIAMOND.groups[0].signatures): 14}
+    assert first == {duration_key(DIAMOND.groups[0].signatures): 10}
+    assert learn(first, DIAMOND, [ended(0, 20)]) == {duration_key(DIAMOND.groups[0].signatures): 14}
     assert with_durations(DIAMOND, {}) is DIAMOND
 
 

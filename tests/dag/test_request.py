@@ -16,7 +16,7 @@ from dag.errors import (
     NotAllowedError,
     RunTooLargeError,
 )
-from dag.plan import Group, Plan, Settings
+from dag.plan import Group, Plan, RunSettings
 from dag.request import Allowed, Earlier, make_plan
 from dag.sizes import MemoryRetry
 from dag.status import OnFailure
@@ -41,7 +41,7 @@ def test_a_request_of_nothing_runs_the_default_pipeline_with_the_documents_setti
         "aws_batch",
         ("__default__",),
         {},
-        Settings(OnFailure.ABORT, "job", "EC2", None, None, array_jobs=True),
+        RunSettings(OnFailure.ABORT, "job", "EC2", None, None, array_jobs=True),
         (
             Group(
                 ("a",),
@@ -120,7 +120,7 @@ OVERRIDES: dict[str, Any] = {
 
 def test_a_runs_parameters_may_change_the_configuration_for_this_run() -> None:
     made = plan(document(NODES, DATASETS), {"params": {"aws_batch": OVERRIDES, "x": 1}})
-    assert made.settings == Settings(OnFailure.DRAIN, "job", "EC2", 3, MemoryRetry(2, 8000), array_jobs=False)
+    assert made.settings == RunSettings(OnFailure.DRAIN, "job", "EC2", 3, MemoryRetry(2, 8000), array_jobs=False)
     assert [group.resources for group in made.groups] == [
         {"memory": 512, "job_queue": "queue_2", "job_definition": "definition_2"},
         {"memory": 512, "job_queue": "queue", "job_definition": "definition_2"},

@@ -17,7 +17,7 @@ from dag import rules
 from dag.document import Dataset, GraphDocument, Node
 from dag.errors import DagError, RunTooLargeError
 from dag.payload import payload
-from dag.plan import PLAN_FORMAT, SLICED_FORMAT, Plan, dump_plan, load_plan
+from dag.plan import PLAN_FORMAT, SLICED_PLAN_FORMAT, Plan, dump_plan, load_plan
 from dag.preview import preview
 from dag.request import Earlier, make_plan
 from dag.shards import Mark
@@ -105,7 +105,7 @@ def test_a_plan_with_slices_is_kept_whole_in_a_format_that_older_releases_refuse
     assert load_plan(dump_plan(whole)) == whole
     assert load_plan(dump_plan(unsplit)) == unsplit
     formats = [json.loads(zlib.decompress(dump_plan(one)))["format"] for one in (whole, unsplit)]
-    assert formats == [SLICED_FORMAT, PLAN_FORMAT]
+    assert formats == [SLICED_PLAN_FORMAT, PLAN_FORMAT]
 
 
 def test_a_job_is_told_its_slice_in_a_format_that_older_images_refuse() -> None:

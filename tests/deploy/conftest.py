@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from kedro_aws_batch.package import Packaged, Settings, stage
+from kedro_aws_batch.package import Packaged, StageSettings, stage
 
 #: All of it packages, which is refused on an older Python.
 collect_ignore_glob = ["test_*.py"] if sys.version_info < (3, 11) else []
@@ -66,11 +66,11 @@ def staged(tmp_path_factory: pytest.TempPathFactory) -> Staged:
     return Staged(root / "staged", stage(GOLDEN, root / "staged", settings_of(root)))
 
 
-def settings_of(root: Path, project: Path | None = None) -> Settings:
+def settings_of(root: Path, project: Path | None = None) -> StageSettings:
     """Return what all tests package with."""
     schedules = root / "schedules.yml"
     schedules.write_text(SCHEDULES)
-    return Settings(buckets=["flights", "shared/raw/"], tags={"team": "ml"}, schedules=schedules, project=project)
+    return StageSettings(buckets=["flights", "shared/raw/"], tags={"team": "ml"}, schedules=schedules, project=project)
 
 
 @pytest.fixture(scope="session")

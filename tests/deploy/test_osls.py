@@ -19,7 +19,7 @@ from moto.batch.models import ComputeEnvironment
 
 from kedro_aws_batch.client import RunState, Service, Started
 from kedro_aws_batch.local import EmbeddedAws, JobDefinitionSettings
-from kedro_aws_batch.package import Settings, stage
+from kedro_aws_batch.package import StageSettings, stage
 from kedro_aws_batch.scaffold import TEMPLATES
 from tests.acceptance.support import Project, finished, layers, make_project, statuses
 from tests.local.support import until
@@ -275,7 +275,7 @@ def project(tmp_path: Path) -> Project:
 
 
 def test_a_deployment_without_an_image_is_refused_by_the_template(project: Project, tmp_path: Path) -> None:
-    stage(project.graph, tmp_path / "staged", Settings("flights", buckets=["flights"]))
+    stage(project.graph, tmp_path / "staged", StageSettings("flights", buckets=["flights"]))
     osls(tmp_path / "staged", "package", "--param=batch=fargate")
 
     written = (tmp_path / "staged/.serverless/cloudformation-template-update-stack.json").read_text(encoding="utf-8")

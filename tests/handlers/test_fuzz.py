@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from dag.request import Allowed
 from handlers.requests import schema
 from runs.advance import Dispatcher
-from runs.creation import Source
+from runs.creation import RunSource
 from tests.runs.stage import Stage, messages
 from tests.silence import Silence
 from tests.simulation.graphs import DEFINITION, HOME, QUEUE, document
@@ -166,7 +166,7 @@ class Play:
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.stage = Stage(document([[], [0]], array_jobs=True))
         self.stage.start()
-        source = Source(self.stage.document, Allowed([QUEUE], [DEFINITION]), HOME)
+        source = RunSource(self.stage.document, Allowed([QUEUE], [DEFINITION]), HOME)
         for function in (*ANSWERING, "job_state_change", "reconcile"):
             patch.setattr(f"handlers.{function}.dispatcher", lambda _: self.dispatcher)
         patch.setattr("handlers.start_run.source", lambda: source)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dag.errors import DagError, GraphMismatchError, InvalidRequestError, NotReadyError
-from handlers.requests import answering, check, told
+from handlers.requests import answering, checked_request, for_the_log
 
 SCHEMAS = Path(__file__).parents[2] / "handlers" / "schemas"
 
@@ -29,12 +29,12 @@ SCHEMAS = Path(__file__).parents[2] / "handlers" / "schemas"
 )
 def test_a_request_that_does_not_fit_is_refused_by_the_field(function: str, request_: object, says: str) -> None:
     with pytest.raises(InvalidRequestError) as caught:
-        check(function, request_)
+        checked_request(function, request_)
     assert says in str(caught.value)
 
 
 def test_null_is_absent() -> None:
-    assert check("start_run", {"pipeline": None, "tags": ["a"]}) == {"tags": ["a"]}
+    assert checked_request("start_run", {"pipeline": None, "tags": ["a"]}) == {"tags": ["a"]}
 
 
 def test_a_refusal_is_an_answer_and_anything_else_escapes() -> None:
@@ -59,7 +59,9 @@ def test_the_log_tells_of_a_refusal_the_kind_and_the_field_and_nothing_that_was_
     monkeypatch: pytest.MonkeyPatch, request_: object, field: str | None
 ) -> None:
     lines: list[dict[str, object]] = []
-    monkeypatch.setattr("handlers.requests.logger.info", lambda message, **told: lines.append({message: told}))
+    monkeypatch.setattr(
+        "handlers.requests.logger.info", lambda message, **for_the_log: lines.append({message: for_the_log})
+    )
     answer = answering("start_run", request_, lambda _: {})
     assert answer["error"]["type"] == "InvalidRequest"
     assert lines == [{"request refused": {"error": "InvalidRequest", "field": field}}]
@@ -68,12 +70,12 @@ def test_the_log_tells_of_a_refusal_the_kind_and_the_field_and_nothing_that_was_
 @pytest.mark.parametrize("error", [each for each in DagError.__subclasses__() if each.quotes_request])
 def test_a_message_that_may_quote_the_request_stays_with_the_caller(error: type[DagError]) -> None:
     raised = error("top-secret", None) if error is GraphMismatchError else error("top-secret")
-    assert "top-secret" not in str(told(raised))
+    assert "top-secret" not in str(for_the_log(raised))
 
 
 def test_that_batch_takes_no_jobs_is_told_with_its_reason() -> None:
     reason = "The job queue 'q' is DISABLED."
-    assert told(NotReadyError(reason)) == {"error": "NotReady", "field": None, "reason": reason}
+    assert for_the_log(NotReadyError(reason)) == {"error": "NotReady", "field": None, "reason": reason}
 
 
 @pytest.mark.parametrize("path", sorted(SCHEMAS.glob("*.json")), ids=lambda path: path.stem)

@@ -10,7 +10,7 @@ import pytest
 
 from dag.difference import fingerprints
 from dag.document import digest_of, read_document
-from kedro_aws_batch.graph.difference import explain
+from kedro_aws_batch.graph.difference import explain_difference
 
 GOLDEN: dict[str, Any] = json.loads(
     (Path(__file__).parents[1] / "golden/graph_document.json").read_text(encoding="utf-8")
@@ -63,19 +63,19 @@ RETAGGED = [{**FIRST, "tags": [*FIRST["tags"], "new"]}, *GOLDEN["nodes"][1:]]
     ],
 )
 def test_what_differs_is_named(mine: dict[str, Any], deployed: dict[str, Any], what: str) -> None:
-    sentence = explain(mine, fingerprints_of(deployed))
+    sentence = explain_difference(mine, fingerprints_of(deployed))
     assert sentence.startswith(f"This project is not what was deployed: {what}")
     assert sentence.endswith("Deploy again, or check out what was deployed.")
 
 
 def test_another_environment_is_said_before_all_that_differs_with_it() -> None:
-    assert "that of environment 'aws_batch', and this is 'other'" in explain(
+    assert "that of environment 'aws_batch', and this is 'other'" in explain_difference(
         changed(environment="other"), fingerprints_of(GOLDEN)
     )
 
 
 def test_a_graph_too_large_to_tell_still_gets_the_advice() -> None:
     assert (
-        explain(GOLDEN, None)
+        explain_difference(GOLDEN, None)
         == "The deployed graph is not this project's. Deploy again, or check out what was deployed."
     )

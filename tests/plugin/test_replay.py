@@ -16,7 +16,7 @@ from kedro.pipeline import node, pipeline
 from kedro_aws_batch.cli.replay import _passed, _with_givers
 from kedro_aws_batch.container.aside import Aside
 from kedro_aws_batch.graph.compile import Compiled
-from kedro_aws_batch.graph.datasets import Dataset
+from kedro_aws_batch.graph.datasets import CatalogDataset
 from kedro_aws_batch.graph.places import MEMORY, REMOTE
 
 from .commands import call
@@ -54,7 +54,7 @@ PIPELINE = pipeline(
 def compiled() -> Compiled:
     remote = ("raw", "table", "metrics", "other")
     datasets = {
-        name: Dataset("t", REMOTE if name in remote else MEMORY, versioned=False) for name in PIPELINE.datasets()
+        name: CatalogDataset("t", REMOTE if name in remote else MEMORY, versioned=False) for name in PIPELINE.datasets()
     }
     return cast("Compiled", SimpleNamespace(nodes=PIPELINE.nodes, datasets=datasets))
 

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from kedro_aws_batch.client import GroupState
-from kedro_aws_batch.graph.config import read_configuration
+from kedro_aws_batch.graph.config import read_project_configuration
 from kedro_aws_batch.prices import TABLE, Prices, read_prices, wrong_prices
 
 QUEUES = {"job_queue": "q", "job_definition": "d"}
@@ -99,9 +99,11 @@ def test_prices_that_make_no_sense_are_refused_with_a_reason(value: object, said
 
 
 def test_prices_are_part_of_the_configuration_and_checked_with_it() -> None:
-    read, problems = read_configuration({"aws_batch": {**QUEUES, "prices": {"rates": "ec2-arm64"}}}, "aws_batch")
+    read, problems = read_project_configuration(
+        {"aws_batch": {**QUEUES, "prices": {"rates": "ec2-arm64"}}}, "aws_batch"
+    )
     assert (read.prices, problems) == ({"rates": "ec2-arm64"}, [])
-    _, problems = read_configuration({"aws_batch": {**QUEUES, "prices": "ec2"}}, "aws_batch")
+    _, problems = read_project_configuration({"aws_batch": {**QUEUES, "prices": "ec2"}}, "aws_batch")
     assert [problem.where for problem in problems] == ["parameters of 'aws_batch', aws_batch.prices"]
 
 

@@ -22,7 +22,7 @@ from kedro_aws_batch.launch.commands import Commands
 from kedro_aws_batch.prices import Prices
 from kedro_aws_batch.report.content import About, content
 from kedro_aws_batch.report.page import render
-from kedro_aws_batch.ui.app import Entrance, Source, create_app
+from kedro_aws_batch.ui.app import Entrance, PageRuns, create_app
 
 from . import runs
 
@@ -81,9 +81,9 @@ def functions() -> FakeLambda:
 
 
 @pytest.fixture
-def source(functions: FakeLambda) -> Source:
+def source(functions: FakeLambda) -> PageRuns:
     service = Service("service", cast("Any", functions))
-    return Source(
+    return PageRuns(
         lambda: service, lambda state: render(content(state, Prices(), lambda _: None, About(live=True))), Commands()
     )
 
@@ -94,7 +94,7 @@ def entrance() -> Entrance:
 
 
 @pytest.fixture
-def client(source: Source, entrance: Entrance) -> FlaskClient:
+def client(source: PageRuns, entrance: Entrance) -> FlaskClient:
     return create_app(source, entrance).test_client()
 
 
@@ -105,7 +105,7 @@ def entered(client: FlaskClient) -> FlaskClient:
 
 
 @pytest.fixture
-def address(source: Source, entrance: Entrance) -> Iterator[str]:
+def address(source: PageRuns, entrance: Entrance) -> Iterator[str]:
     server = make_server("127.0.0.1", 0, create_app(source, entrance), threaded=True, request_handler=Quiet)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -199,7 +199,7 @@ def test_only_whoever_has_the_key_sees_anything(client: FlaskClient) -> None:
     assert client.get(f"{ROOT}/", **HERE).status_code == 200
 
 
-def test_the_cookie_opens_nothing_but_this_page_and_is_sent_to_nothing_else(source: Source) -> None:
+def test_the_cookie_opens_nothing_but_this_page_and_is_sent_to_nothing_else(source: PageRuns) -> None:
     one, other = Entrance(), Entrance()
     client = create_app(source, one).test_client()
     cookie = client.get(f"{one.root}/?key={one.key}", **HERE).headers["Set-Cookie"]
@@ -217,7 +217,7 @@ def test_the_cookie_opens_nothing_but_this_page_and_is_sent_to_nothing_else(sour
     assert client.get("/", **HERE).request.headers.get("Cookie") is None  # as what listens at another port is asked
 
 
-def test_a_key_for_once_opens_once(source: Source, entrance: Entrance) -> None:
+def test_a_key_for_once_opens_once(source: PageRuns, entrance: Entrance) -> None:
     app, path = create_app(source, entrance), entrance.address_for_once("")
     assert [app.test_client().get(path, **HERE).status_code for _ in range(2)] == [200, 403]
 
@@ -283,7 +283,7 @@ def test_what_others_wrote_is_escaped_in_the_list_too(entered: FlaskClient, func
         assert (answer.status_code, runs.SCRIPT in answer.text, runs.IMAGE in answer.text) == (200, False, False)
 
 
-def test_the_log_of_a_local_job_is_shown_as_text_where_it_is_kept(client: FlaskClient, source: Source) -> None:
+def test_the_log_of_a_local_job_is_shown_as_text_where_it_is_kept(client: FlaskClient, source: PageRuns) -> None:
     source.log = lambda state, index: f"{state.run_id} {index}\x1b[2J\n" if index == 1 else None
     assert client.get(f"{RUN}/logs/1", **HERE).status_code == 403
     client.get(f"{ROOT}/?key={KEY}", **HERE)

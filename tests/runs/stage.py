@@ -18,7 +18,7 @@ from dag.records import Run
 from dag.request import Allowed
 from runs.advance import Account, Dispatcher
 from runs.asking import payload_of
-from runs.creation import Source, start
+from runs.creation import RunSource, begin_run
 from runs.description import describe
 from runs.messages import Taken, take, take_all
 from runs.plans import Plans
@@ -129,8 +129,8 @@ class Stage:
 
     def start(self, key: str = "given:1", **request: Any) -> Run:
         """Start a run, which becomes the stage's own."""
-        source = Source(self.document, Allowed([QUEUE], [DEFINITION]), HOME)
-        run = start(self.dispatcher, source, request, key)
+        source = RunSource(self.document, Allowed([QUEUE], [DEFINITION]), HOME)
+        run = begin_run(self.dispatcher, source, request, key)
         self.run_id = run.run_id
         self.now += 1
         return run

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from runs.description import listing
+from runs.description import listed_runs
 from tests.runs.stage import Stage
 from tests.simulation.graphs import chain, document
 
@@ -91,9 +91,9 @@ def test_runs_are_listed_newest_first_and_by_status() -> None:
     first = stage.start(key="given:1").run_id
     stage.finish_all()
     second = stage.start(key="given:2").run_id
-    assert [run["run_id"] for run in listing(stage.dispatcher, None, 20)] == [second, first]
-    assert [run["run_id"] for run in listing(stage.dispatcher, "SUCCEEDED", 20)] == [first]
-    assert [run["run_id"] for run in listing(stage.dispatcher, None, 1)] == [second]
+    assert [run["run_id"] for run in listed_runs(stage.dispatcher, None, 20)] == [second, first]
+    assert [run["run_id"] for run in listed_runs(stage.dispatcher, "SUCCEEDED", 20)] == [first]
+    assert [run["run_id"] for run in listed_runs(stage.dispatcher, None, 1)] == [second]
 
 
 def test_a_job_stuck_at_the_head_of_its_queue_is_told_with_the_remedy() -> None:

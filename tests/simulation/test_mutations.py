@@ -14,7 +14,7 @@ import benchmarks.aws.dynamodb
 import dag.decision
 import runs.advance
 from adapters.job_queue import BatchJobQueue
-from adapters.ports import Accepted, Answer, Ports
+from adapters.ports import Accepted, Ports, SubmitAnswer
 from adapters.run_table import DynamoRunTable
 from benchmarks.aws.dynamodb import Item
 from dag.plan import Plan
@@ -96,7 +96,7 @@ def test_counting_parents_instead_of_deriving_them_is_noticed(monkeypatch: pytes
 
 
 def test_retrying_submit_job_blindly_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    def blind(self: BatchJobQueue, submission: Submission) -> Answer:
+    def blind(self: BatchJobQueue, submission: Submission) -> SubmitAnswer:
         while True:
             try:
                 return Accepted(self._submitter.submit_job(**submission.request)["jobId"])

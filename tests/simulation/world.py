@@ -27,7 +27,7 @@ from dag.request import Allowed
 from dag.status import RunStatus
 from runs.advance import Dispatcher
 from runs.asking import payload_of
-from runs.creation import Source, start
+from runs.creation import RunSource, begin_run
 from runs.plans import Plans
 from runs.recovery import reconcile
 from tests.simulation.batch import Faults, SimulatedBatch, SimulatedJob
@@ -218,7 +218,7 @@ class World:
 
     def start(self, key: str = "given:1") -> None:
         """Invoke start_run, and again as an asynchronous invocation is when it failed."""
-        source = Source(self.document, Allowed([QUEUE], [DEFINITION]), HOME)
+        source = RunSource(self.document, Allowed([QUEUE], [DEFINITION]), HOME)
 
         def done(run: Any) -> None:
             if run is None:
@@ -227,7 +227,7 @@ class World:
             self.run_ids.add(run.run_id)
             self.run_id = run.run_id
 
-        self.invoke("start_run", lambda dispatcher: start(dispatcher, source, self.request, key), done)
+        self.invoke("start_run", lambda dispatcher: begin_run(dispatcher, source, self.request, key), done)
 
     def cancel(self) -> None:
         """Invoke cancel_run on whatever run there is, until it answers."""

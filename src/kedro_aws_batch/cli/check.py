@@ -21,7 +21,7 @@ from kedro_aws_batch.package import service_and_stage
 from kedro_aws_batch.wording import counted
 
 from .dry_run import shared
-from .options import refuse
+from .options import tell_problems
 from .prepare import open_checked
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def print_check(opening: Opening, aws: bool, as_json: bool) -> None:
         told = {"problems": [asdict(problem) for problem in problems], "not_looked_into": unseen}
         click.echo(json.dumps({**sizes, **told}, indent=2, ensure_ascii=False))
         raise SystemExit(1 if errors(problems) else 0)
-    refuse(problems)
+    tell_problems(problems)
     if unseen:
         click.echo(f"Not looked into: {listed(unseen)}, whose entries don't say where their data lies.", err=True)
     size = f"{counted(nodes, 'node')} in {counted(pipelines, 'pipeline')}"

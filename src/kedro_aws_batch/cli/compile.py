@@ -15,7 +15,7 @@ from kedro_aws_batch.quiet import stdout_kept_clean
 from kedro_aws_batch.wording import counted
 
 from .dry_run import explained
-from .options import refuse
+from .options import tell_problems
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,5 +44,5 @@ def explain_jobs(opening: Opening) -> None:
 def _compiled(opening: Opening) -> Compiled:
     with stdout_kept_clean():
         compiled = compile_project(open_project(opening))
-    refuse(compiled.problems)
+    tell_problems(compiled.problems)
     return compiled

@@ -27,7 +27,7 @@ from kedro_aws_batch.deploy.parameters import OWN
 from kedro_aws_batch.deploy.standing import in_use, standing
 from kedro_aws_batch.package import service_and_stage, this_runtime
 
-from .options import refuse
+from .options import tell_problems
 from .package import PackageOptions, stage_project
 from .prepare import prepare_whole
 
@@ -63,11 +63,11 @@ def deploy(asked: DeployOptions) -> int:
     require_file(project)
     document = read_document(json.dumps(prepared.compiled.document))
     batch = batch_of(target, str(document.run["launch_type"]).lower())
-    refuse(misfits(document, target.params(), batch))
+    tell_problems(misfits(document, target.params(), batch))
     tool = osls(project)
     sts = client("sts", target.region())
     require_credentials(sts)
-    refuse(_asked_of_aws(document, target, service, batch))
+    tell_problems(_asked_of_aws(document, target, service, batch))
     buckets = tuple(target.buckets()) if "buckets" in given else ()
     stage_project(PackageOptions(asked.opening, buckets), prepared, None)
     # What was asked above and what is deployed has to be in one Region, whoever says which.

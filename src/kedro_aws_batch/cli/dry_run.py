@@ -31,7 +31,9 @@ def show(way: Way, selection: Selection, asked: RunOptions, as_json: bool) -> No
     prepared = prepare(way, selection)
     request = request_of(way, prepared, selection, asked)
     found = preview(read_document(json.dumps(prepared.compiled.document)), request)
-    click.echo(json.dumps(found.as_json(), indent=2, ensure_ascii=False) if as_json else "\n".join(lines(found)))
+    click.echo(
+        json.dumps(found.as_json(), indent=2, ensure_ascii=False) if as_json else "\n".join(preview_lines(found))
+    )
 
 
 def explained(document: GraphDocument) -> Iterator[str]:
@@ -63,7 +65,7 @@ def folded(groups: Sequence[PlannedGroup]) -> Iterator[tuple[PlannedGroup, int]]
     yield from ((group, slices[group.nodes]) for group in groups if first[group.nodes] == group.index)
 
 
-def lines(found: Preview) -> Iterator[str]:
+def preview_lines(found: Preview) -> Iterator[str]:
     """Yield what would run, for people."""
     steps = max((group.step for group in found.groups), default=-1) + 1
     size = f"{counted(found.nodes, 'node')} in {counted(len(found.groups), 'job')}"

@@ -11,7 +11,7 @@ import click
 
 from kedro_aws_batch._service.dag.errors import DagError, InvalidRequestError, did_you_mean
 from kedro_aws_batch.errors import KedroAwsBatchError
-from kedro_aws_batch.graph.problems import listing
+from kedro_aws_batch.graph.problems import numbered
 from kedro_aws_batch.quiet import stdout_kept_clean
 
 #: What to do where the disk refuses something: none of it is the plugin's fault.
@@ -71,7 +71,7 @@ class LateGroup(click.Group):
             return super().invoke(ctx)
         except (KedroAwsBatchError, DagError) as error:
             problems = error.problems if isinstance(error, InvalidRequestError) else ()
-            raise click.ClickException(listing(problems) if problems else str(error)) from error
+            raise click.ClickException(numbered(problems) if problems else str(error)) from error
         except OSError as error:
             if error.errno not in OF_THE_DISK:
                 raise

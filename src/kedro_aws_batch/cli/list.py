@@ -10,7 +10,7 @@ import click
 
 from kedro_aws_batch.launch.follow import REMOTE
 from kedro_aws_batch.show.display import can_draw, stdout_console
-from kedro_aws_batch.show.listing import Listing, look, watch
+from kedro_aws_batch.show.listing import Listing, keep_showing, look
 from kedro_aws_batch.show.runs_table import as_data, runs_table
 from kedro_aws_batch.show.screen import Screen
 
@@ -49,14 +49,14 @@ def watch_list(where: Where, status: str | None, limit: int, costs: bool) -> Non
     console, prices = stdout_console(), prices_or_none(where)
     try:
         if not can_draw(console):
-            watch(listing, _changes(listing, console), lambda text: click.echo(text, err=True), REMOTE.patience)
+            keep_showing(listing, _changes(listing, console), lambda text: click.echo(text, err=True), REMOTE.patience)
             return
         with Screen(console).open() as screen:
 
             def show() -> None:
                 screen.draw(lambda _: _table(listing, console.width - 1, prices))
 
-            watch(listing, show, screen.above, REMOTE.patience)
+            keep_showing(listing, show, screen.above, REMOTE.patience)
     except KeyboardInterrupt:
         pass
 

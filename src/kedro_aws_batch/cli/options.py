@@ -171,7 +171,7 @@ def detach_option() -> Decorator:
     return click.option("--detach/--wait", " /--no-wait", "detach", help=text)
 
 
-def refuse(problems: Sequence[Problem]) -> None:
+def tell_problems(problems: Sequence[Problem]) -> None:
     """Print the warnings, and raise what is wrong in one list."""
     for problem in problems:
         if problem.warning:

@@ -15,9 +15,9 @@ from kedro_aws_batch._service.dag.problems import listed
 from kedro_aws_batch.deploy.deployment import Target
 from kedro_aws_batch.graph.compile import to_json
 from kedro_aws_batch.graph.datasets import buckets_of
-from kedro_aws_batch.package import Settings, service_and_stage, stage
+from kedro_aws_batch.package import StageSettings, service_and_stage, stage
 from kedro_aws_batch.package.image import provide
-from kedro_aws_batch.package.schedules import FILE as SCHEDULES
+from kedro_aws_batch.package.schedules import SCHEDULES_FILE as SCHEDULES
 from kedro_aws_batch.wording import counted
 
 from .prepare import prepare_whole
@@ -63,7 +63,7 @@ def stage_project(wanted: PackageOptions, prepared: Prepared, output: Path | Non
         packaged = stage(
             graph,
             directory,
-            Settings(
+            StageSettings(
                 service=service,
                 buckets=buckets,
                 tags={} if owner is None else target.tags(),

@@ -18,7 +18,7 @@ from kedro_aws_batch.graph.twice import second_opening, varies
 from kedro_aws_batch.launch.sources import for_jobs, with_conf_source
 from kedro_aws_batch.quiet import stdout_kept_clean
 
-from .options import refuse
+from .options import tell_problems
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,7 +61,7 @@ def open_checked(opening: Opening, given: Mapping[str, Any] | None = None, *, th
 def prepare_whole(opening: Opening) -> Prepared:
     """Return the project as it is deployed. Raises what is wrong with it."""
     prepared = open_checked(opening, {})
-    refuse(prepared.problems)
+    tell_problems(prepared.problems)
     return prepared
 
 
@@ -74,7 +74,7 @@ def prepare(way: Way, selection: Selection) -> Prepared:
     opening = Opening(way.where.environment, params=params, conf_source=way.where.conf_source)
     prepared = open_checked(opening, selection.params, thorough=False)
     require_params(prepared.project)
-    refuse(prepared.problems)
+    tell_problems(prepared.problems)
     return prepared
 
 
@@ -90,6 +90,6 @@ def require_possible(way: Way, prepared: Prepared, selection: Selection, asked: 
     request = request_of(way, prepared, selection, asked)
     if asked.resume_from:
         overrides, problems = read_overrides(selection.params)
-        refuse([*problems, *beyond(document, request, overrides.layers)])
+        tell_problems([*problems, *beyond(document, request, overrides.layers)])
         return
     plan_of(document, request)

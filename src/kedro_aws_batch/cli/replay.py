@@ -15,11 +15,11 @@ import click
 from kedro_aws_batch._service.dag import variables
 from kedro_aws_batch.client import Service
 from kedro_aws_batch.container.aside import Aside
-from kedro_aws_batch.container.failing import Whereabouts, at_the_project_s_own, explain
+from kedro_aws_batch.container.failing import Whereabouts, at_the_project_s_own, explain_failure
 from kedro_aws_batch.container.payload import Payload
 from kedro_aws_batch.container.session import run_payload
 from kedro_aws_batch.errors import KedroAwsBatchError
-from kedro_aws_batch.files import OURS, file_name, write_atomically
+from kedro_aws_batch.files import OWN_FOLDER, file_name, write_atomically
 from kedro_aws_batch.graph.compile import compile_project
 from kedro_aws_batch.graph.opening import Opening, as_deployed
 from kedro_aws_batch.graph.places import MEMORY
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from .options import Where
 
 #: Below the project: where the outputs of replays are, if nothing else is asked for.
-FOLDER = f"{OURS}/replay"
+FOLDER = f"{OWN_FOLDER}/replay"
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ def _run(asked: Replay, debug: bool) -> int:
     except KedroAwsBatchError:
         raise
     except (Exception, SystemExit) as error:  # noqa: BLE001  (a node that calls sys.exit(0) has not done its work)
-        explain(error, at.node, asked.project.path)
+        explain_failure(error, at.node, asked.project.path)
         if debug:
             pdb.post_mortem(at_the_project_s_own(error.__traceback__, asked.project.path))
         return 1

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from kedro_aws_batch.aws import client
 from kedro_aws_batch.client import Service
-from kedro_aws_batch.graph.config import read_configuration
+from kedro_aws_batch.graph.config import read_project_configuration
 from kedro_aws_batch.graph.folder import find_project
 from kedro_aws_batch.graph.opening import Opening
 from kedro_aws_batch.graph.problems import require_none
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kedro_aws_batch.client import Runs
-    from kedro_aws_batch.graph.config import Configuration
+    from kedro_aws_batch.graph.config import ProjectConfiguration
 
     from .options import Where
 
@@ -42,13 +42,13 @@ def client_of(where: Where, run_id: str, name: str) -> Any | None:
     return live_client(this_project(), run_id, name) if where.local else client(name)
 
 
-def configuration_of(where: Where, key: str) -> Configuration:
+def configuration_of(where: Where, key: str) -> ProjectConfiguration:
     """Return what the parameters say of the plugin. Raises what is wrong with a key of it."""
     with stdout_kept_clean():
         from kedro_aws_batch.graph.project import read_parameters  # noqa: PLC0415  (Kedro's framework is slow)
 
         parameters = read_parameters(Opening(where.environment, conf_source=where.conf_source))
-    configuration, problems = read_configuration(parameters, where.environment)
+    configuration, problems = read_project_configuration(parameters, where.environment)
     require_none([each for each in problems if each.where.endswith(f"aws_batch.{key}")])
     return configuration
 

@@ -28,7 +28,7 @@ from .service import runs_of, this_project
 try:
     from werkzeug.serving import WSGIRequestHandler, make_server
 
-    from kedro_aws_batch.ui.app import Entrance, Source, create_app
+    from kedro_aws_batch.ui.app import Entrance, PageRuns, create_app
 except ImportError as error:
     raise missing_packages("Pages", error, "report") from error
 
@@ -109,7 +109,7 @@ def _page_of_log(group: GroupState) -> str | None:
     return f"logs/{group.index}" if group.log_stream else None
 
 
-def _source(where: Where) -> Source:
+def _source(where: Where) -> PageRuns:
     prices = read_project_prices(where)
     if where.local:
         project = this_project()  # found once: finding it turns this process's stdout aside
@@ -123,10 +123,10 @@ def _source(where: Where) -> Source:
             file = next((log_file(project, state.run_id, one) for one in state.groups if one.index == index), None)
             return file.read_text(encoding="utf-8") if file is not None and file.is_file() else None
 
-        return Source(lambda: LocalRuns(project), local_report, where.commands, log)
+        return PageRuns(lambda: LocalRuns(project), local_report, where.commands, log)
     service, log_link = runs_of(where), console_links()
 
     def report(state: RunState) -> str:
         return render(content(state, prices, log_link, About(live=True)))
 
-    return Source(lambda: service, report, where.commands)
+    return PageRuns(lambda: service, report, where.commands)

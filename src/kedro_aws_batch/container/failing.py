@@ -59,7 +59,7 @@ def failure_of(error: BaseException, node: str | None, project: Path) -> Failure
     return Failure(f"{name}{f': {said}' if said else ''}{f' ({place})' if place else ''}", node)
 
 
-def explain(error: BaseException, node: str | None, project: Path) -> None:
+def explain_failure(error: BaseException, node: str | None, project: Path) -> None:
     """Print the traceback of what a project has raised, then in one line why its job failed."""
     traceback.print_exception(type(error), error, at_the_project_s_own(error.__traceback__, project))
     print(failure_of(error, node, project), file=sys.stderr, flush=True)

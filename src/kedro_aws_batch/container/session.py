@@ -21,7 +21,7 @@ from kedro.runner import SequentialRunner
 
 from kedro_aws_batch._service.dag.document import base_name
 from kedro_aws_batch.graph.datasets import entry
-from kedro_aws_batch.world import settle
+from kedro_aws_batch.world import join_run
 from kedro_aws_batch.world.versions import list_as_of, overwrite_own_version
 
 from .signatures import SameNodes
@@ -43,7 +43,7 @@ def run_payload(project: Path, payload: Payload, at: Whereabouts, *more: object)
 
     `more` are hooks that go before all others.
     """
-    settle(payload.run_id)
+    join_run(payload.run_id)
     if payload.again:
         overwrite_own_version(payload.run_id)
     base = getattr(settings, "SESSION_CLASS", KedroSession)  # a setting since Kedro 1.3

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from kedro_aws_batch._service.dag.errors import DagError
-from kedro_aws_batch._service.dag.offer import Asked, Candidate, Fault, Offer, asked_by, faults
+from kedro_aws_batch._service.dag.offer import Candidate, Destinations, Fault, Offer, asked_by, offer_faults
 from kedro_aws_batch._service.dag.preview import preview
 from kedro_aws_batch._service.dag.problems import Problem
-from kedro_aws_batch.aws_errors import Call, sentence
+from kedro_aws_batch.aws_errors import Call, why_refused
 from kedro_aws_batch.errors import ServiceError
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ def check_aws(document: GraphDocument, batch: Any, made: Collection[str] = ()) -
     """
     found = asked_in(document)
     shares = {name: titles for name, titles in found.shares.items() if name not in made}
-    asked = Asked(shares, [name for name in found.definitions if name not in made])
-    return [_problem(fault) for fault in faults(asked, _offer(asked, batch))]
+    asked = Destinations(shares, [name for name in found.definitions if name not in made])
+    return [_problem(fault) for fault in offer_faults(asked, _offer(asked, batch))]
 
 
 def active_definitions(document: GraphDocument, batch: Any) -> list[Mapping[str, Any]]:
@@ -50,14 +50,14 @@ def require_credentials(sts: Any) -> None:
     try:
         sts.get_caller_identity()  # which everybody may
     except (ClientError, BotoCoreError) as error:
-        raise ServiceError(sentence(error, Call("deploy", "sts:GetCallerIdentity")), "Refused") from error
+        raise ServiceError(why_refused(error, Call("deploy", "sts:GetCallerIdentity")), "Refused") from error
 
 
-def asked_in(document: GraphDocument) -> Asked:
+def asked_in(document: GraphDocument) -> Destinations:
     """Return where the jobs of all pipelines go, and what the configuration names though no node uses it."""
     found = asked_by(_jobs(document))
     shares = {document.run["job_queue"]: {}, **found.shares}
-    return Asked(shares, sorted({document.run["job_definition"], *found.definitions}))
+    return Destinations(shares, sorted({document.run["job_definition"], *found.definitions}))
 
 
 def _jobs(document: GraphDocument) -> Iterator[Candidate]:
@@ -79,7 +79,7 @@ def _problem(fault: Fault) -> Problem:
     return Problem(f"{fault.kind} '{fault.name}'", fault.what, remedy)
 
 
-def _offer(asked: Asked, batch: Any) -> Offer:
+def _offer(asked: Destinations, batch: Any) -> Offer:
     queues = _queues(batch, jobQueues=asked.queues) if asked.shares else []
     arns = sorted({each["computeEnvironment"] for queue in queues for each in queue["computeEnvironmentOrder"]})
     environments = (  # for none Batch would describe all that there are
@@ -115,5 +115,5 @@ def _ask(batch: Any, method: str, action: str, **request: Any) -> dict[str, Any]
         answer: dict[str, Any] = getattr(batch, method)(**request)
     except (ClientError, BotoCoreError) as error:
         call = Call("ask AWS Batch for queues and definitions", f"batch:{action}")
-        raise ServiceError(sentence(error, call), "Refused") from error
+        raise ServiceError(why_refused(error, call), "Refused") from error
     return answer

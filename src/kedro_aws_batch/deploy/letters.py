@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from kedro_aws_batch.aws_errors import Call, sentence
+from kedro_aws_batch.aws_errors import Call, why_refused
 from kedro_aws_batch.errors import ServiceError
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def queues(stack: str, cloudformation: Any) -> tuple[str, str]:
         }
     except (ClientError, BotoCoreError) as error:
         call = Call(f"look for the queues of the stack '{stack}'", "cloudformation:ListStackResources")
-        raise ServiceError(sentence(error, call), "Refused") from error
+        raise ServiceError(why_refused(error, call), "Refused") from error
     if len(found) != len((DEAD_LETTERS, EVENTS)):
         raise ServiceError(f"The stack '{stack}' has no queues of kedro-aws-batch: is it another service's?", "Refused")
     return found[DEAD_LETTERS], found[EVENTS]
@@ -50,7 +50,7 @@ def move(dead_letters: str, events: str, sqs: Any) -> int:
             f"move dead letters ({moved} are moved)",
             "sqs:ReceiveMessage and DeleteMessage on the dead letters, and sqs:SendMessage on the events",
         )
-        raise ServiceError(sentence(error, call), "Refused") from error
+        raise ServiceError(why_refused(error, call), "Refused") from error
     return moved
 
 

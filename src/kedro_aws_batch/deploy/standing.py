@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from kedro_aws_batch._service.dag.status import JobStatus, RunStatus
-from kedro_aws_batch.aws_errors import Call, sentence
+from kedro_aws_batch.aws_errors import Call, why_refused
 from kedro_aws_batch.errors import ServiceError
 
 from .parameters import EC2, FARGATE, PARAMETERS
@@ -83,13 +83,13 @@ def _jobs(queue: str, batch: Any) -> Iterator[tuple[str, str]]:
             found = batch.list_jobs(jobQueue=queue, jobStatus=status, maxResults=1)["jobSummaryList"]
         except (ClientError, BotoCoreError) as error:
             call = Call(f"ask for the jobs in the queue '{queue}'", "batch:ListJobs")
-            raise ServiceError(sentence(error, call), "Refused") from error
+            raise ServiceError(why_refused(error, call), "Refused") from error
         yield from ((job["jobName"], status) for job in found)
 
 
 def _refused(error: ClientError | BotoCoreError, stack: str) -> ServiceError:
     action = "cloudformation:DescribeStacks and cloudformation:DescribeStackResources"
-    return ServiceError(sentence(error, Call(f"look at the stack '{stack}'", action)), "Refused")
+    return ServiceError(why_refused(error, Call(f"look at the stack '{stack}'", action)), "Refused")
 
 
 def _name(physical: str) -> str:

@@ -13,7 +13,7 @@ from kedro.io.core import parse_dataset_definition
 
 from kedro_aws_batch._service.dag.document import base_name, is_parameter, read_document
 from kedro_aws_batch._service.dag.errors import DagError, InvalidRequestError, did_you_mean
-from kedro_aws_batch._service.dag.faults import cut_off
+from kedro_aws_batch._service.dag.faults import lost_in_memory
 from kedro_aws_batch._service.dag.preview import plan_of
 from kedro_aws_batch._service.dag.problems import Problem, listed
 from kedro_aws_batch._service.dag.reach import steers
@@ -89,7 +89,7 @@ def _what_runs_would_be_refused_for(compiled: Compiled) -> Iterator[Problem]:
         except DagError as error:
             if isinstance(error, InvalidRequestError) and error.problems:
                 nodes = [document.nodes[index] for index in document.pipelines[name]]
-                told_otherwise = set(cut_off(document, nodes))
+                told_otherwise = set(lost_in_memory(document, nodes))
                 yield from (problem for problem in error.problems if problem not in told_otherwise)
             else:
                 refused[str(error)].append(name)

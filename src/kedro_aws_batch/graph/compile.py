@@ -13,7 +13,7 @@ import kedro
 from kedro_aws_batch._service.dag.document import FORMAT, digest_of, is_parameter
 
 from . import datasets
-from .config import read_configuration
+from .config import read_project_configuration
 from .shape import shaped_by
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from kedro_aws_batch._service.dag.problems import Problem
 
-    from .config import Configuration
-    from .datasets import Dataset
+    from .config import ProjectConfiguration
+    from .datasets import CatalogDataset
     from .project import Project
 
 #: Two nodes are one if Kedro says so and their tags agree: a pipeline may carry another's nodes with tags of its own,
@@ -39,15 +39,15 @@ class Compiled:
 
     document: Mapping[str, Any]
     nodes: Sequence[Node]
-    datasets: Mapping[str, Dataset]
-    configuration: Configuration
+    datasets: Mapping[str, CatalogDataset]
+    configuration: ProjectConfiguration
     #: What is wrong with the `aws_batch` parameters. With such problems the document is not fit for use.
     problems: Sequence[Problem]
 
 
 def compile_project(project: Project) -> Compiled:
     """Return the project's graph document, digest included, with the problems of its configuration."""
-    configuration, problems = read_configuration(project.parameters, project.environment)
+    configuration, problems = read_project_configuration(project.parameters, project.environment)
     identities = _union(project.pipelines)
     indices = {identity: index for index, identity in enumerate(identities)}
     nodes = [node for node, _ in identities]
@@ -133,12 +133,12 @@ def _default_first(pipelines: Mapping[str, Pipeline]) -> list[str]:
     return sorted(pipelines, key=lambda name: (name != "__default__", name))
 
 
-def _datasets(project: Project, nodes: Sequence[Node], shared_paths: tuple[str, ...]) -> dict[str, Dataset]:
+def _datasets(project: Project, nodes: Sequence[Node], shared_paths: tuple[str, ...]) -> dict[str, CatalogDataset]:
     names = {name for node in nodes for name in [*node.inputs, *node.outputs] if not is_parameter(name)}
-    return {name: datasets.describe(project, name, shared_paths) for name in sorted(names)}
+    return {name: datasets.dataset_of(project, name, shared_paths) for name in sorted(names)}
 
 
-def _node(node: Node, configuration: Configuration) -> dict[str, Any]:
+def _node(node: Node, configuration: ProjectConfiguration) -> dict[str, Any]:
     return {
         "name": node.name,
         "str": str(node),

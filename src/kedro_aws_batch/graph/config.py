@@ -28,7 +28,7 @@ NO_BUCKET = "CHANGE-ME"
 
 
 @dataclass(frozen=True)
-class Configuration:
+class ProjectConfiguration:
     """The `aws_batch` key, checked and completed."""
 
     run: Mapping[str, Any]
@@ -50,14 +50,16 @@ def place(environment: str) -> str:
     return f"parameters of '{environment}', {KEY}"
 
 
-def read_configuration(parameters: Mapping[str, Any], environment: str) -> tuple[Configuration, list[Problem]]:
+def read_project_configuration(
+    parameters: Mapping[str, Any], environment: str
+) -> tuple[ProjectConfiguration, list[Problem]]:
     """Return what the parameters of an environment say under `aws_batch`, and what is wrong with it.
 
     What is wrong is left at its default.
     """
     said, problems = dag.read_configuration(parameters.get(KEY), {**RUN, **PLUGIN}, place(environment))
     whole = {key: setting.default for key, setting in [*RUN.items(), *PLUGIN.items()]} | dict(said.settings)
-    configuration = Configuration(
+    configuration = ProjectConfiguration(
         run={key: whole[key] for key in RUN},
         layers=said.layers,
         service=whole["service"],

@@ -14,7 +14,7 @@ from kedro.io import MemoryDataset
 
 from kedro_aws_batch.quiet import silent
 
-from .places import LOCAL, LOCAL_PROTOCOLS, MEMORY, REMOTE, Ground, Place, inner_entries, own_places
+from .places import LOCAL, LOCAL_PROTOCOLS, MEMORY, REMOTE, DataPlace, Ground, inner_entries, own_places
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -29,21 +29,21 @@ _SENDS_ITS_FILE = "MlflowArtifactDataset"
 
 
 @dataclass(frozen=True)
-class Dataset:
+class CatalogDataset:
     """What the plugin knows of a dataset: its type, where its data lives, whether it keeps versions."""
 
     type: str
     location: str
     versioned: bool
     #: Every place that its entry names.
-    places: tuple[Place, ...] = ()
+    places: tuple[DataPlace, ...] = ()
     #: Whether where its data lives was seen: a type that nobody knows may put it anywhere.
     seen: bool = True
     #: What becomes of its partitions when others are saved: `kept` or `overwritten`; None for what has none.
     partitions: str | None = None
 
     @property
-    def place(self) -> Place | None:
+    def place(self) -> DataPlace | None:
         """Return the place that says where it lives: one on this machine, if there is any; else its own."""
         here = (place for place in self.places if place.location == LOCAL)
         return next(here, self.places[0] if self.places else None)
@@ -54,7 +54,7 @@ class Dataset:
         return None if self.place is None or self.place.is_secret else self.place.path
 
 
-def describe(project: Project, name: str, shared_paths: tuple[str, ...] = ()) -> Dataset:
+def dataset_of(project: Project, name: str, shared_paths: tuple[str, ...] = ()) -> CatalogDataset:
     """Return what the dataset of this name is in the project's catalog; one without an entry lives in memory."""
     ground = Ground(project.path, shared_paths)
     instance = getattr(project.catalog, "_datasets", {}).get(name)
@@ -75,24 +75,24 @@ def entry(catalog: Any, name: str) -> Mapping[str, Any]:
     return found
 
 
-def buckets_of(dataset: Dataset) -> set[str]:
+def buckets_of(dataset: CatalogDataset) -> set[str]:
     """Return the S3 buckets that the places of a dataset are in."""
     paths = (place.path.rpartition("::")[2] for place in dataset.places if not place.is_secret)
     return {match[1] for path in paths if (match := re.match(r"s3[an]?://([^/${}<>]+)(?=/|$)", path))}
 
 
-def of_config(config: Mapping[str, Any], ground: Ground | None = None) -> Dataset:
+def of_config(config: Mapping[str, Any], ground: Ground | None = None) -> CatalogDataset:
     """Return what a dataset of this configuration is, whatever it wraps."""
     ground = ground or Ground()
     type_ = _type_name(config.get("type", "MemoryDataset"))
     if _in_memory(type_, config):
-        return Dataset(type_, MEMORY, versioned=False)
+        return CatalogDataset(type_, MEMORY, versioned=False)
     own = tuple(own_places(type_, config, ground))
     inner = {key: of_config({"type": "text.TextDataset", **each}, ground) for key, each in inner_entries(config)}
     within = tuple(replace(place, key=f"{key}.{place.key}") for key, each in inner.items() for place in each.places)
     class_ = _own_class(config)
     versioned = bool(config.get("versioned")) or bool(getattr(class_, "versioned", False))
-    return Dataset(
+    return CatalogDataset(
         type=type_,
         location=_location(type_, config, own, inner.values()),
         versioned=versioned or any(each.versioned for each in inner.values()),
@@ -113,7 +113,9 @@ def _partitions(names: Collection[str], overwrite: bool) -> str | None:
     return "overwritten" if overwrite else "kept"
 
 
-def _location(type_: str, config: Mapping[str, Any], own: Sequence[Place], inner: Collection[Dataset]) -> str:
+def _location(
+    type_: str, config: Mapping[str, Any], own: Sequence[DataPlace], inner: Collection[CatalogDataset]
+) -> str:
     """Return where a dataset lives: on this machine, if any part of it does; else where its own path leads."""
     locations = [place.location for place in own] + [each.location for each in inner if each.places or not own]
     if type_.rpartition(".")[2] == _SENDS_ITS_FILE and LOCAL in locations:
@@ -123,7 +125,7 @@ def _location(type_: str, config: Mapping[str, Any], own: Sequence[Place], inner
     return locations[0] if locations else REMOTE
 
 
-def _of_instance(dataset: Any, ground: Ground) -> Dataset:
+def _of_instance(dataset: Any, ground: Ground) -> CatalogDataset:
     """Return what a dataset is that a hook made."""
     type_ = f"{type(dataset).__module__}.{type(dataset).__qualname__}"
     inner = getattr(dataset, "_dataset", None)
@@ -131,15 +133,17 @@ def _of_instance(dataset: Any, ground: Ground) -> Dataset:
         return replace(_of_instance(inner, ground), type=type_)
     if getattr(dataset, "_EPHEMERAL", False):
         held = isinstance(dataset, MemoryDataset) and dataset.exists()  # as in every process whose catalog it is put in
-        return Dataset(type_, REMOTE if held else MEMORY, versioned=False)
+        return CatalogDataset(type_, REMOTE if held else MEMORY, versioned=False)
     path = getattr(dataset, "_filepath", None) or getattr(dataset, "_path", None)
     protocol = getattr(dataset, "_protocol", "file")
     if path is None:
-        return Dataset(type_, REMOTE, versioned=False, seen=False)
+        return CatalogDataset(type_, REMOTE, versioned=False, seen=False)
     full = str(path) if protocol in LOCAL_PROTOCOLS or "://" in str(path) else f"{protocol}://{path}"
     place = ground.place("filepath", full)
     partitions = _partitions(_names(type_, type(dataset)), bool(getattr(dataset, "_overwrite", False)))
-    return Dataset(type_, place.location, bool(getattr(dataset, "_version", None)), (place,), partitions=partitions)
+    return CatalogDataset(
+        type_, place.location, bool(getattr(dataset, "_version", None)), (place,), partitions=partitions
+    )
 
 
 def _type_name(type_: Any) -> str:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 SECTIONS = {"nodes": "node", "pipelines": "pipeline", "datasets": "dataset", "run": "setting"}
 
 
-def explain(document: Mapping[str, Any], deployed: Mapping[str, Any] | None) -> str:
+def explain_difference(document: Mapping[str, Any], deployed: Mapping[str, Any] | None) -> str:
     """Return one or two sentences: what the project has that the deployed graph has not, and what to do."""
     to_do = "Deploy again, or check out what was deployed."
     if not deployed:

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from kedro_aws_batch._service.dag.plan import Plan
 
     from .compile import Compiled
-    from .datasets import Dataset
-    from .places import Place
+    from .datasets import CatalogDataset
+    from .places import DataPlace
     from .project import Project
 
 
@@ -163,8 +163,8 @@ def _in_order(plan: Plan, one: str, other: str) -> bool:
     return first in reached
 
 
-def _shown(project: Project, dataset: Dataset) -> str:
-    place: Place | None = dataset.place
+def _shown(project: Project, dataset: CatalogDataset) -> str:
+    place: DataPlace | None = dataset.place
     if place is None or place.is_secret:
         return "a database file"
     path = place.path.removeprefix(f"{project.path.as_posix()}/")

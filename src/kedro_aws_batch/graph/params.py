@@ -9,7 +9,7 @@ from kedro_aws_batch._service.dag.errors import did_you_mean
 from kedro_aws_batch._service.dag.problems import Problem
 
 from .opening import Opening
-from .project import read_configuration
+from .project import read_part
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -41,7 +41,7 @@ def unread(project: Project, compiled: Compiled, given: Mapping[str, Any]) -> It
 def _own(project: Project) -> dict[str, Any]:
     """Return the parameters that the project has without those of a run."""
     opening = Opening(project.environment, project.path, conf_source=project.opening.conf_source)
-    return read_configuration(project.path, opening, "parameters")
+    return read_part(project.path, opening, "parameters")
 
 
 def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:

@@ -30,7 +30,7 @@ def without_local_protocol(path: str) -> str:
 
 
 @dataclass(frozen=True)
-class Place:
+class DataPlace:
     """One place that an entry names."""
 
     #: Where in the entry, with dots: `filepath`, `dataset.filepath`, `checkpoint.filepath`, `credentials.con`.
@@ -60,7 +60,7 @@ class Ground:
     project: Path = Path()
     shared_paths: tuple[str, ...] = ()
 
-    def place(self, key: str, path: str) -> Place:
+    def place(self, key: str, path: str) -> DataPlace:
         """Return the place that a path leads to.
 
         In a folder that every job sees it counts as remote. So does a path that begins with a runtime parameter that
@@ -68,14 +68,14 @@ class Ground:
         """
         location = where_it_leads(path)
         if location != LOCAL:
-            return Place(key, path, location)
+            return DataPlace(key, path, location)
         unknown = path.removeprefix(f"{self.project.as_posix()}/")
         if begins_with_stand_in(unknown):
-            return Place(key, unknown, REMOTE)
+            return DataPlace(key, unknown, REMOTE)
         absolute = self.project / without_local_protocol(path)
         shared = (PurePosixPath((self.project / folder).as_posix()) for folder in self.shared_paths)
         seen = any(PurePosixPath(absolute.as_posix()).is_relative_to(folder) for folder in shared)
-        return Place(key, path, REMOTE if seen else LOCAL)
+        return DataPlace(key, path, REMOTE if seen else LOCAL)
 
 
 def where_it_leads(path: str) -> str:
@@ -89,7 +89,7 @@ def where_it_leads(path: str) -> str:
     return MEMORY if protocol[1] == "memory" else REMOTE
 
 
-def own_places(type_: str, config: Mapping[str, Any], ground: Ground) -> Iterator[Place]:
+def own_places(type_: str, config: Mapping[str, Any], ground: Ground) -> Iterator[DataPlace]:
     """Yield the places that an entry names itself."""
     for key in PATH_KEYS:
         if isinstance(config.get(key), str) and not (key == "filepath" and _READS_CODE.search(type_)):

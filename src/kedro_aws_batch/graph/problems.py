@@ -14,7 +14,7 @@ def errors(problems: list[Problem]) -> list[Problem]:
     return [problem for problem in problems if not problem.warning]
 
 
-def listing(problems: Sequence[Problem]) -> str:
+def numbered(problems: Sequence[Problem]) -> str:
     """Return problems as one numbered list."""
     lines = "\n".join(f"  {number}. {problem}" for number, problem in enumerate(problems, start=1))
     return f"{counted(len(problems), 'problem')} to solve first:\n{lines}"
@@ -24,7 +24,7 @@ class ProblemsFoundError(KedroAwsBatchError):
     """A run would fail; the message lists why."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        super().__init__(listing(problems))
+        super().__init__(numbered(problems))
         self.problems = tuple(problems)
 
 

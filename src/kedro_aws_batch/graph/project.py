@@ -19,7 +19,7 @@ from kedro_aws_batch.world import settled
 
 from .folder import find_project
 from .opening import Opening
-from .runtime_params import Asked, stand_ins
+from .runtime_params import RuntimeParameters, stand_ins
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -69,7 +69,7 @@ def open_project(opening: Opening) -> Project:
 
 def require_params(project: Project) -> None:
     """Raise a ProjectError for runtime parameters that the project's configuration needs and that were not given."""
-    missing = Asked(dict(project.asked)).missing(project.opening.params)
+    missing = RuntimeParameters(dict(project.asked)).missing(project.opening.params)
     if missing:
         raise ProjectError(f"The project can't run like this.{_needs(missing)}")
 
@@ -79,10 +79,10 @@ def read_parameters(opening: Opening) -> dict[str, Any]:
     path = find_project(opening.path)
     bootstrap(path)
     require_environment(path, opening)
-    return read_configuration(path, opening, "parameters")
+    return read_part(path, opening, "parameters")
 
 
-def read_configuration(path: Path, opening: Opening, key: str) -> dict[str, Any]:
+def read_part(path: Path, opening: Opening, key: str) -> dict[str, Any]:
     """Return a part of the configuration of a bootstrapped project, such as `catalog`; nothing if there is none of it.
 
     A text stands in for a runtime parameter that it needs and that nobody has given.
@@ -191,7 +191,7 @@ def catalog_of_plain_run(project: Project) -> dict[str, Any]:
     """
     usual = str(settings.CONFIG_LOADER_ARGS.get("default_run_env") or "local")
     plain = replace(project.opening, environment=usual)
-    return read_configuration(project.path, plain, "catalog") or read_configuration(
+    return read_part(project.path, plain, "catalog") or read_part(
         project.path, replace(plain, environment=base_environment()), "catalog"
     )
 
@@ -205,7 +205,7 @@ def base_parameters(project: Project) -> dict[str, Any]:
     """Return the parameters of the base environment alone; none if they can't be read."""
     base = Opening(environment=base_environment(), conf_source=project.opening.conf_source)
     try:
-        return read_configuration(project.path, base, "parameters")
+        return read_part(project.path, base, "parameters")
     except ProjectError:  # whatever is wrong with it has been said when the environment was read
         return {}
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Asked:
+class RuntimeParameters:
     """The runtime parameters that a configuration asks for, by their dotted names."""
 
     #: Whether a parameter has no default wherever it is asked for.
@@ -55,10 +55,10 @@ def with_param(params: Mapping[str, Any], name: str, value: Any) -> dict[str, An
 
 
 @contextmanager
-def stand_ins() -> Iterator[Asked]:
+def stand_ins() -> Iterator[RuntimeParameters]:
     """Note what the configurations that are read meanwhile ask for; a text stands in for what they don't get."""
 
-    asked = Asked()
+    asked = RuntimeParameters()
     before = OmegaConfigLoader._get_runtime_value  # noqa: SLF001  (there is no public door)
 
     def _get_runtime_value(self: Any, variable: str, *default: Any) -> Any:

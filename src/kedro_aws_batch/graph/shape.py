@@ -15,7 +15,7 @@ from kedro_aws_batch.quiet import silent
 
 from .datasets import of_config
 from .places import Ground
-from .project import read_configuration
+from .project import read_part
 from .runtime_params import stand_in, with_param
 
 if TYPE_CHECKING:
@@ -58,8 +58,8 @@ def _with_another(project: Project, name: str) -> Opening:
 def _shape(project: Project, opening: Opening, names: Collection[str]) -> Any:
     """Return what a graph document would tell of a project opened like this; None if it can't be."""
     try:
-        catalog = read_configuration(project.path, opening, "catalog")
-        settings = read_configuration(project.path, opening, "parameters").get(KEY)
+        catalog = read_part(project.path, opening, "catalog")
+        settings = read_part(project.path, opening, "parameters").get(KEY)
         resolver = CatalogConfigResolver(_without_credentials(catalog))
         with silent("kedro.io.catalog_config_resolver"):
             entries = {name: resolver.config.get(name) or resolver.resolve_pattern(name) for name in names}

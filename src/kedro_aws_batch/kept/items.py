@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from kedro_aws_batch._service.dag.jobs import run_id_in
 from kedro_aws_batch.files import write_atomically
-from kedro_aws_batch.stored import Item
+from kedro_aws_batch.stored import StoredItem
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 WORTHWHILE = 4_000_000
 
 
-def read_items(file: Path, oldest: str = "") -> dict[str, Item]:
+def read_items(file: Path, oldest: str = "") -> dict[str, StoredItem]:
     """Return the items that are kept, by table and key, without those of runs before the oldest that is kept."""
-    found: dict[str, Item] = {}
+    found: dict[str, StoredItem] = {}
     for line in file.read_bytes().split(b"\n") if file.is_file() else ():
         for table, key, attributes in _read_line(line):
             name = f"{table} {json.dumps(key, sort_keys=True)}"
             if attributes is None:
                 found.pop(name, None)
             else:
-                found[name] = Item(table, key, attributes)
+                found[name] = StoredItem(table, key, attributes)
     found = {name: item for name, item in found.items() if not _is_of_a_run_before(name, oldest)}
     if file.is_file() and file.stat().st_size > WORTHWHILE:
         text = _line(found.values())
@@ -52,11 +52,11 @@ def _read_line(line: bytes) -> Iterable[tuple[str, dict[str, Any], dict[str, Any
         return ()
 
 
-def _line(items: Iterable[Item]) -> bytes:
+def _line(items: Iterable[StoredItem]) -> bytes:
     return json.dumps([(item.table, item.key, item.attributes) for item in items]).encode() + b"\n"
 
 
-def append_items(file: Path, items: Collection[Item]) -> None:
+def append_items(file: Path, items: Collection[StoredItem]) -> None:
     """Add a line of items; a file that there is no room for stays as it was."""
     if not items:
         return

@@ -7,13 +7,13 @@ import shutil
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from kedro_aws_batch.files import OURS, write_atomically
+from kedro_aws_batch.files import OWN_FOLDER, write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-FOLDER = f"{OURS}/local"
+FOLDER = f"{OWN_FOLDER}/local"
 
 
 def folder(project: Path) -> Path:

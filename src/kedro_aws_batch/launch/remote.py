@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from kedro_aws_batch.aws import client
 from kedro_aws_batch.client import Service
 from kedro_aws_batch.errors import ServiceError
-from kedro_aws_batch.graph.difference import explain
+from kedro_aws_batch.graph.difference import explain_difference
 from kedro_aws_batch.show.causes import in_cloudwatch
 from kedro_aws_batch.show.outcome import Ending
 
@@ -55,7 +55,7 @@ def run_on_aws(run: RemoteRun, display: Display, wait: bool) -> Watched:
     except ServiceError as error:
         if error.type != "GraphMismatch":
             raise
-        raise ServiceError(explain(run.document, error.details), error.type) from error
+        raise ServiceError(explain_difference(run.document, error.details), error.type) from error
     if wait:
         return watch(execution, started)
     display.note(run.commands.way_back(started.run_id))

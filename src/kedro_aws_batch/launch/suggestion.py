@@ -13,10 +13,12 @@ if TYPE_CHECKING:
     from kedro.pipeline import Pipeline
     from kedro.pipeline.node import Node
 
-    from kedro_aws_batch.graph.datasets import Dataset
+    from kedro_aws_batch.graph.datasets import CatalogDataset
 
 
-def nodes_to_resume_from(pipeline: Pipeline, done: Collection[str], datasets: Mapping[str, Dataset]) -> list[str]:
+def nodes_to_resume_from(
+    pipeline: Pipeline, done: Collection[str], datasets: Mapping[str, CatalogDataset]
+) -> list[str]:
     """Return the nodes for `--from-nodes` with which all that is not done runs, and what they need from memory.
 
     As Kedro's own suggestion does, but without making the datasets, which this machine may not be able to.
@@ -34,7 +36,7 @@ def nodes_to_resume_from(pipeline: Pipeline, done: Collection[str], datasets: Ma
     return sorted(node.name for node in again if not _parents(pipeline, node) & again)
 
 
-def _is_lost(name: str, datasets: Mapping[str, Dataset]) -> bool:
+def _is_lost(name: str, datasets: Mapping[str, CatalogDataset]) -> bool:
     return name not in datasets or datasets[name].location == MEMORY
 
 

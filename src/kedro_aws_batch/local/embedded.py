@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
-    from kedro_aws_batch.local.batch.jobs import Json
+    from kedro_aws_batch.local.jsons import Json
     from kedro_aws_batch.local.place import AccessKey
 
 #: moto's state is the process's, so there can be one embedded AWS in it.

@@ -22,13 +22,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from moto.events.models import EventPattern, EventsBackend, Rule, events_backends
 from moto.sqs.models import sqs_backends
 
+from kedro_aws_batch.local.jsons import Json
 from kedro_aws_batch.local.schedules import next_time
 
 if TYPE_CHECKING:
     from kedro_aws_batch.local.alarms import Alarm, Alarms
     from kedro_aws_batch.local.place import Place
 
-Json = dict[str, Any]
 
 logger = logging.getLogger(__name__)
 

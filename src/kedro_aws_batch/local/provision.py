@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kedro_aws_batch.local.errors import TemplateError
+from kedro_aws_batch.local.jsons import Json
 from kedro_aws_batch.local.roles import role_arn
-from kedro_aws_batch.local.template import FunctionDeclaration, Resolver, Service
+from kedro_aws_batch.local.template import FunctionDeclaration, Resolver, ServiceTemplate
 
 if TYPE_CHECKING:
     from kedro_aws_batch.local.place import Place
 
-Json = dict[str, Any]
 #: What `Ref` gives, and what `Fn::GetAtt` gives.
 Made = tuple[str, Json]
 
@@ -54,7 +54,9 @@ class Deployment:
 class Provisioner:
     """Creates one service's resources and functions."""
 
-    def __init__(self, service: Service, deployment: Deployment, place: Place, client: Callable[[str], Any]) -> None:
+    def __init__(
+        self, service: ServiceTemplate, deployment: Deployment, place: Place, client: Callable[[str], Any]
+    ) -> None:
         self._service = service
         self._deployment = deployment
         self._place = place

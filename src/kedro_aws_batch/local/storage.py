@@ -10,8 +10,8 @@ from moto.dynamodb.models import dynamodb_backends
 from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.s3.models import s3_backends
 
-from kedro_aws_batch.local.tables import ONE_AT_A_TIME, Key, PartitionedDynamoDBBackend
-from kedro_aws_batch.stored import Item
+from kedro_aws_batch.local.tables import ONE_AT_A_TIME, ItemKey, PartitionedDynamoDBBackend
+from kedro_aws_batch.stored import StoredItem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 class Written:
     """The items that were written since they were last kept, all as of one moment."""
 
-    items: tuple[Item, ...]
-    writes: Mapping[Key, int]
+    items: tuple[StoredItem, ...]
+    writes: Mapping[ItemKey, int]
 
 
 class Storage:
@@ -60,7 +60,7 @@ class Storage:
         """Put an object with the ETag that it had."""
         self._s3.put_object(bucket, key, content, etag=etag)
 
-    def put_items(self, items: Iterable[Item]) -> None:
+    def put_items(self, items: Iterable[StoredItem]) -> None:
         """Put items into those of their tables that there are; they count as kept."""
         with ONE_AT_A_TIME:
             before = dict(self._dynamodb.written)
@@ -82,12 +82,12 @@ class Storage:
                 if self._dynamodb.written.get(key) == number:
                     del self._dynamodb.written[key]
 
-    def _item(self, key: Key) -> Item:
+    def _item(self, key: ItemKey) -> StoredItem:
         table = self._dynamodb.tables[key.table]
         names = (name for name in (table.hash_key_attr, table.range_key_attr) if name is not None)
         values = (value for value in (key.hash_key, key.range_key) if value is not None)
         found = table.get_item(key.hash_key, key.range_key)
-        return Item(
+        return StoredItem(
             table=key.table,
             key={name: _json(value) for name, value in zip(names, values, strict=True)},
             attributes=None if found is None else {name: _json(value) for name, value in found.attrs.items()},

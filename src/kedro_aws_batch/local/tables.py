@@ -27,7 +27,7 @@ _PLAIN = {"S", "N", "BOOL", "NULL", "SS", "NS"}
 ONE_AT_A_TIME = threading.Lock()
 
 
-class Key(NamedTuple):
+class ItemKey(NamedTuple):
     """Where an item lies, as moto has it."""
 
     table: str
@@ -65,7 +65,7 @@ class PartitionedDynamoDBBackend(DynamoDBBackend):
         super().__init__(region_name=region_name, account_id=account_id)
         self._writes = itertools.count(1)
         #: The items that were written, each with the number of its last write.
-        self.written: dict[Key, int] = {}
+        self.written: dict[ItemKey, int] = {}
 
     def put_item(self, table_name: str, *args: Any, **kwargs: Any) -> Item:
         """Put an item."""
@@ -86,7 +86,7 @@ class PartitionedDynamoDBBackend(DynamoDBBackend):
         return item
 
     def _note(self, table_name: str, key: tuple[DynamoType, DynamoType | None]) -> None:
-        self.written[Key(table_name, *key)] = next(self._writes)
+        self.written[ItemKey(table_name, *key)] = next(self._writes)
 
     def create_table(self, *args: Any, **kwargs: Any) -> Table:
         """Create a table."""

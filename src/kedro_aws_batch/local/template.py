@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from kedro_aws_batch.local.errors import TemplateError
+from kedro_aws_batch.local.jsons import Json
 from kedro_aws_batch.local.variables import Variables, read_yaml
 from kedro_aws_batch.service_root import TEMPLATE
-
-Json = dict[str, Any]
 
 _SUB = re.compile(r"\$\{(!?)([A-Za-z0-9_.:]+)\}")
 
@@ -31,7 +30,7 @@ class FunctionDeclaration:
 
 
 @dataclass(frozen=True)
-class Service:
+class ServiceTemplate:
     """serverless.yml with its includes."""
 
     root: Path
@@ -44,7 +43,7 @@ class Service:
 
 def read_service(
     root: Path, params: Mapping[str, Any] | None = None, packaged: Mapping[str, Any] | None = None
-) -> Service:
+) -> ServiceTemplate:
     """Read `serverless.yml` and what its `resources` include, as for the stage `dev`.
 
     `params` go over those of serverless.yml itself; `packaged` is what packaged.json would hold.
@@ -65,7 +64,7 @@ def read_service(
                 raise TemplateError(f"The section '{section}' of the resources is not supported by the embedded AWS.")
     declared = (document.get("functions") or {}).items()
     functions = [_function(key, each, provider, variables) for key, each in declared]
-    return Service(
+    return ServiceTemplate(
         root=root,
         functions=functions,
         resources=sections["Resources"],

@@ -2,7 +2,7 @@
 
 from kedro_aws_batch.package.archive import LARGEST, RUNTIMES, Packaged, build_zip, this_runtime
 from kedro_aws_batch.package.errors import PackageError
-from kedro_aws_batch.package.stage import SERVICE, ZIP, Settings, service_and_stage, stage
+from kedro_aws_batch.package.stage import SERVICE, ZIP, StageSettings, service_and_stage, stage
 from kedro_aws_batch.service_root import PACKAGED
 
 __all__ = [
@@ -13,7 +13,7 @@ __all__ = [
     "ZIP",
     "PackageError",
     "Packaged",
-    "Settings",
+    "StageSettings",
     "build_zip",
     "service_and_stage",
     "stage",

@@ -10,7 +10,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from kedro_aws_batch._service.dag.document import FILE
+from kedro_aws_batch._service.dag.document import DOCUMENT_FILE
 from kedro_aws_batch.package import bytecode
 from kedro_aws_batch.package.errors import PackageError
 from kedro_aws_batch.package.requirements import install
@@ -46,7 +46,7 @@ def build_zip(graph_document: Path, target: Path) -> Packaged:
         for package in PACKAGES:
             shutil.copytree(root / package, tree / package, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
         _compile(tree)
-        _copy_graph(graph_document, tree / FILE)
+        _copy_graph(graph_document, tree / DOCUMENT_FILE)
         write_zip(target, {path.relative_to(tree).as_posix(): path for path in tree.rglob("*") if path.is_file()})
     content = target.read_bytes()
     if len(content) > LARGEST:

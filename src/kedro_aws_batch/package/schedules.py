@@ -18,10 +18,10 @@ from kedro_aws_batch.package.errors import PackageError
 from kedro_aws_batch.package.expressions import wrong_expression
 from kedro_aws_batch.service_root import service_root
 
-Event = dict[str, Any]
+ScheduleEvent = dict[str, Any]
 
 #: In the folder of an environment, next to its parameters.
-FILE = "schedules.yml"
+SCHEDULES_FILE = "schedules.yml"
 
 #: Set by us for each event, or at odds with a schedule that outlives deployments.
 _NOT_YOURS = ("idempotency_key", "graph_digest", "resume_from")
@@ -48,7 +48,7 @@ class _Entry:
         return PackageError(f"{self.where} {what}")
 
 
-def read_schedules(path: Path, graph: GraphDocument, mark: str) -> list[Event]:
+def read_schedules(path: Path, graph: GraphDocument, mark: str) -> list[ScheduleEvent]:
     """Return the events of start_run that a YAML list of schedules declares. Raises PackageError.
 
     Each entry has `schedule`, `cron(…)` or `rate(…)` in UTC, and fields of a start_run request, which the graph has to
@@ -70,7 +70,7 @@ def read_schedules(path: Path, graph: GraphDocument, mark: str) -> list[Event]:
     return [_event(_Entry(where, entry), fields, graph, mark) for where, entry in zip(places, entries, strict=True)]
 
 
-def _event(entry: _Entry, fields: Mapping[str, str], graph: GraphDocument, mark: str) -> Event:
+def _event(entry: _Entry, fields: Mapping[str, str], graph: GraphDocument, mark: str) -> ScheduleEvent:
     when = entry.content.get("schedule")
     if wrong := wrong_expression(when if isinstance(when, str) else ""):
         raise entry.refuse(f"is to start {when!r}: {wrong}.")

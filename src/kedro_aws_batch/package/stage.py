@@ -29,7 +29,7 @@ _SERVICE = re.compile(r"[A-Za-z][A-Za-z0-9]*(-[A-Za-z0-9]+)*")
 
 
 @dataclass(frozen=True)
-class Settings:
+class StageSettings:
     """What the templates need to know besides the graph, and can't be told by `--param`."""
 
     service: str = (
@@ -41,7 +41,7 @@ class Settings:
     project: Path | None = None  #: whose serverless.yml reads the directory; None if it stands alone
 
 
-def stage(graph_document: Path, directory: Path, settings: Settings = Settings()) -> Packaged:
+def stage(graph_document: Path, directory: Path, settings: StageSettings = StageSettings()) -> Packaged:
     """Fill a directory with what `osls deploy` deploys: the templates, the zip, packaged.json.
 
     It is deployed by the serverless.yml of `settings.project`, or else by one in itself. What lies there of an earlier
@@ -63,7 +63,7 @@ def stage(graph_document: Path, directory: Path, settings: Settings = Settings()
     }
     directory.mkdir(parents=True, exist_ok=True)
     packaged = build_zip(graph_document, directory / ZIP)
-    described = {**describe(graph, packaged), **wanted}
+    described = {**contents_of(graph, packaged), **wanted}
     (directory / PACKAGED).write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
     _copy_templates(directory, place)
     return packaged
@@ -115,7 +115,7 @@ def service_and_stage(prefix: str) -> tuple[str, str]:
     return service, stage_name
 
 
-def describe(graph: GraphDocument, packaged: Packaged) -> dict[str, Any]:
+def contents_of(graph: GraphDocument, packaged: Packaged) -> dict[str, Any]:
     """Return what the templates need to know of a zip and the graph in it."""
     return {
         "runtime": packaged.runtime,

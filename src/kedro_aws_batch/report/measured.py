@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from kedro_aws_batch._service.dag.events import OWN_LOG_GROUP
-from kedro_aws_batch.aws_errors import Call, sentence
+from kedro_aws_batch.aws_errors import Call, why_refused
 from kedro_aws_batch.container.usage import read_used
 from kedro_aws_batch.kept.logs import read_log
 from kedro_aws_batch.show.outcome import LAST_WORDS, end_of_log
@@ -51,7 +51,7 @@ def read_streams(logs: Any, groups: Sequence[GroupState]) -> Measured:
         if error is not None and not _missing(error):
             stop.set()  # what is refused of one is refused of all
             place = group.log_group or OWN_LOG_GROUP
-            refused.append(sentence(error, Call(f"read the logs in '{place}'", "logs:GetLogEvents on it")))
+            refused.append(why_refused(error, Call(f"read the logs in '{place}'", "logs:GetLogEvents on it")))
         return group.index, read_used(found)
 
     with ThreadPoolExecutor(AT_ONCE) as threads:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from kedro_aws_batch.client import GroupState, RunState
 
 EVENTS_FILE = ".viz/kedro_pipeline_events.json"
-Event = dict[str, Any]
+VizEvent = dict[str, Any]
 
 
 def nodes_of(state: RunState, pipelines: Mapping[str, Pipeline]) -> dict[str, Node]:
@@ -37,7 +37,7 @@ def nodes_of(state: RunState, pipelines: Mapping[str, Pipeline]) -> dict[str, No
     return {name: known[name] for name in names if name in known}
 
 
-def events(state: RunState, nodes: Mapping[str, Node]) -> list[Event]:
+def events(state: RunState, nodes: Mapping[str, Node]) -> list[VizEvent]:
     """Return what Kedro-Viz reads: one event after the other, in the order in which jobs ended."""
     ended = [group for group in _whole(state.groups) if group.status in ("SUCCEEDED", "FAILED")]
     ended.sort(key=lambda group: (group.ended_at or 0, group.index))
@@ -64,7 +64,7 @@ def _one(slices: Sequence[GroupState]) -> GroupState:
     return replace(one, status=status_of(slices), started_at=begin, ended_at=end)
 
 
-def _of_node(group: GroupState, node: Node) -> Iterator[Event]:
+def _of_node(group: GroupState, node: Node) -> Iterator[VizEvent]:
     known = {"node": node.name, "node_id": _id(str(node))}
     succeeded = group.status == "SUCCEEDED"
     for dataset in node.inputs if succeeded else ():
@@ -77,20 +77,20 @@ def _of_node(group: GroupState, node: Node) -> Iterator[Event]:
         yield from _of_dataset("after_dataset_saved", dataset)
 
 
-def _of_dataset(event: str, dataset: str) -> Iterator[Event]:
+def _of_dataset(event: str, dataset: str) -> Iterator[VizEvent]:
     if not is_parameter(dataset):
         node_id = _id(base_name(dataset))
         yield {"event": event, "dataset": dataset, "node_id": node_id, "status": "Available"}
 
 
-def _of_end(state: RunState, nodes: Mapping[str, Node]) -> list[Event]:
+def _of_end(state: RunState, nodes: Mapping[str, Node]) -> list[VizEvent]:
     """Return the event by which a run ended, if it has."""
     if not state.ended:
         return []
     moment = {"timestamp": _timestamp(state.ended_at)}
     if state.status == "SUCCEEDED":
         return [{"event": "after_pipeline_run", **moment}]
-    end: Event = {
+    end: VizEvent = {
         "event": "on_pipeline_error",
         "error": _for_viz(state.reason or state.status),
         **moment,

@@ -129,7 +129,7 @@ def plain_lines(state: RunState, prices: Prices | None = None) -> list[str]:
     return [line for line in lines if line]
 
 
-def shown(groups: Sequence[GroupState], room: int | None) -> dict[str, int]:
+def lines_shown(groups: Sequence[GroupState], room: int | None) -> dict[str, int]:
     """Return of each state that there is, in order, how many jobs get a line; the rest of it shares some."""
     sizes = Counter(group.status for group in groups)
     lines = {status: sizes[status] for status in ORDER if sizes[status]}
@@ -161,7 +161,7 @@ def _rows(state: RunState, room: int | None) -> Iterator[JobRow]:
 
 def _lines(state: RunState, groups: Sequence[GroupState], room: int | None) -> Iterator[JobRow]:
     """Yield each line of jobs that are no slices."""
-    lines = shown(groups, room)
+    lines = lines_shown(groups, room)
     by_status = {status: [group for group in groups if group.status == status] for status in lines}
     folded = [status for status, number in lines.items() if number < len(by_status[status])]
     spare = 0 if room is None else max(0, room - sum(lines.values()) - len(folded))

@@ -88,16 +88,16 @@ def _newer(run: RunSummary, state: RunState | None) -> Listed:
 
 
 @dataclass(frozen=True)
-class Clock:
+class Timer:
     """What time it is, and how to let it pass."""
 
     now: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
 
 
-def look(listing: Listing, most: int | None, clock: Clock | None = None) -> None:
+def look(listing: Listing, most: int | None, clock: Timer | None = None) -> None:
     """Read a list once, and then the states that are wanted, at most so many, one a second."""
-    clock = clock or Clock()
+    clock = clock or Timer()
     listing.read()
     for number, run_id in enumerate(listing.wanted[:most]):
         if number:
@@ -105,14 +105,14 @@ def look(listing: Listing, most: int | None, clock: Clock | None = None) -> None
         listing.describe(run_id)
 
 
-def watch(
-    listing: Listing, show: Callable[[], None], note: Callable[[str], None], patience: float, clock: Clock | None = None
+def keep_showing(
+    listing: Listing, show: Callable[[], None], note: Callable[[str], None], patience: float, clock: Timer | None = None
 ) -> None:
     """Show a list again and again, for as long as there are answers; a second and a state at a time.
 
     Raises ServiceError for what will not pass, and when there was no answer for longer than the patience (seconds).
     """
-    clock = clock or Clock()
+    clock = clock or Timer()
     turn, lost = 0, None
     while True:
         began = clock.now()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from botocore.exceptions import BotoCoreError, ClientError
 
 from kedro_aws_batch._service.dag.events import OWN_LOG_GROUP
-from kedro_aws_batch.aws_errors import Call, may_pass, sentence
+from kedro_aws_batch.aws_errors import Call, may_pass, why_refused
 from kedro_aws_batch.errors import ServiceError
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class LogReader:
             code = error.response["Error"].get("Code") if isinstance(error, ClientError) else None
             if code != "ResourceNotFoundException":
                 call = Call(f"read the logs in '{log_group}'", "logs:FilterLogEvents on it")
-                raise ServiceError(sentence(error, call), "Unreachable" if may_pass(error) else "Refused") from error
+                raise ServiceError(why_refused(error, call), "Unreachable" if may_pass(error) else "Refused") from error
             if len(streams) > 1:  # one of them is not there yet: the others are
                 for stream in streams:
                     yield from self._events(log_group, [stream], since)

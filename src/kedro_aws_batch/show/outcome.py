@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from kedro_aws_batch._service.dag.events import OWN_LOG_GROUP
 from kedro_aws_batch._service.dag.status import ENDED, GroupStatus
-from kedro_aws_batch.aws_errors import Call, sentence
+from kedro_aws_batch.aws_errors import Call, why_refused
 from kedro_aws_batch.wording import counted
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def tail(logs: Any, group: GroupState) -> list[str]:
     if error is None:
         return lines
     call = Call(f"read the logs in '{group.log_group or OWN_LOG_GROUP}'", "logs:GetLogEvents on it")
-    return [f"(its log can't be read: {sentence(error, call)})"]
+    return [f"(its log can't be read: {why_refused(error, call)})"]
 
 
 def whole_traceback(lines: Sequence[str]) -> list[str]:

@@ -30,7 +30,7 @@ SHOWN = 50
 
 
 @dataclass(frozen=True)
-class _Known:
+class _KnownRun:
     """A run's state, and when it was asked for, by the clock of `time.monotonic`."""
 
     asked: float
@@ -38,7 +38,7 @@ class _Known:
 
 
 @dataclass
-class Source:
+class PageRuns:
     """Where the page has its runs from; asks for one at most once a second."""
 
     #: Returns what tells of runs now: a local run in progress comes and goes.
@@ -49,7 +49,7 @@ class Source:
     #: Returns what a job of a run has printed, as far as it is kept here; None where it isn't.
     log: Callable[[RunState, int], str | None] = lambda _state, _index: None
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _known: dict[str, _Known] = field(default_factory=dict)
+    _known: dict[str, _KnownRun] = field(default_factory=dict)
 
     def state(self, run_id: str) -> RunState:
         """Return a run's state, at most a second old."""
@@ -57,7 +57,7 @@ class Source:
             known = self._known.get(run_id)
             if known is None or time.monotonic() - known.asked > FRESH:
                 state = self.runs().describe_run(run_id)
-                known = _Known(time.monotonic(), state)
+                known = _KnownRun(time.monotonic(), state)
                 self._known = {run_id: known}
             return known.state
 
@@ -109,7 +109,7 @@ class Entrance:
         return f"{origin}{self.root}/?key={self.key}"
 
 
-def create_app(source: Source, entrance: Entrance) -> Flask:
+def create_app(source: PageRuns, entrance: Entrance) -> Flask:
     """Return the page, for whoever has the key."""
     app = Flask("kedro_aws_batch.ui", static_folder=None, template_folder=None)
     root = entrance.root
@@ -122,7 +122,7 @@ def create_app(source: Source, entrance: Entrance) -> Flask:
     return app
 
 
-def _pages(source: Source, entrance: Entrance) -> Blueprint:
+def _pages(source: PageRuns, entrance: Entrance) -> Blueprint:
     pages, root = Blueprint("pages", __name__), entrance.root
 
     @pages.get("/")

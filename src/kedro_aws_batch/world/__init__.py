@@ -30,7 +30,7 @@ def settled(run_id: str | None) -> Iterator[None]:
         yield
 
 
-def settle(run_id: str) -> None:
+def join_run(run_id: str) -> None:
     """Let this process be one of a run, until it ends: its configuration, what it saves, and what is newest to it."""
     _for_good.enter_context(settled(run_id))
     save_as(run_id)

@@ -8,7 +8,7 @@ from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Pipeline, node
 from kedro.runner.runner import _find_nodes_to_resume_from
 
-from kedro_aws_batch.graph.datasets import Dataset
+from kedro_aws_batch.graph.datasets import CatalogDataset
 from kedro_aws_batch.launch.suggestion import nodes_to_resume_from
 
 
@@ -44,7 +44,7 @@ def test_the_suggestion_is_kedro_s_own(case: tuple[Pipeline, set[str], set[str]]
     unfinished = [one for one in pipeline.nodes if one.name not in done]
     expected = _find_nodes_to_resume_from(pipeline, unfinished, cast("Any", catalog)) if unfinished else set()
     datasets = {
-        name: Dataset("x", "remote" if name in persistent else "memory", versioned=False)
+        name: CatalogDataset("x", "remote" if name in persistent else "memory", versioned=False)
         for name in pipeline.datasets()
     }
     assert nodes_to_resume_from(pipeline, done, datasets) == sorted(expected)

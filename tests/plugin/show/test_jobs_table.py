@@ -10,7 +10,7 @@ from rich.console import Console
 from kedro_aws_batch.client import GroupState, RunState
 from kedro_aws_batch.prices import read_prices
 from kedro_aws_batch.show.columns import sharing
-from kedro_aws_batch.show.jobs_table import _folded, jobs_table, plain_lines, shown
+from kedro_aws_batch.show.jobs_table import _folded, jobs_table, lines_shown, plain_lines
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -38,7 +38,7 @@ def drawn(state: RunState, width: int, room: int | None = 24) -> list[str]:
 
 @pytest.mark.parametrize(("room", "lines"), [(None, 800), (200, 22), (40, 22), (15, 15), (3, 3)])
 def test_what_is_done_folds_first_and_what_runs_last(room: int | None, lines: int) -> None:
-    found = shown(MANY, room)
+    found = lines_shown(MANY, room)
     sizes = {"RUNNING": 20, "WAITING": 180, "SUCCEEDED": 600}
     used = sum(number + (number < sizes[status]) for status, number in found.items())
     assert used == lines

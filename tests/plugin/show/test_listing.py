@@ -9,7 +9,7 @@ import pytest
 from kedro_aws_batch.client import GroupState, RunState, RunSummary
 from kedro_aws_batch.errors import ServiceError
 from kedro_aws_batch.prices import read_prices
-from kedro_aws_batch.show.listing import Clock, Listed, Listing, look, watch
+from kedro_aws_batch.show.listing import Listed, Listing, Timer, keep_showing, look
 from kedro_aws_batch.show.runs_table import as_data, runs_table
 
 from .test_jobs_table import printed
@@ -72,8 +72,8 @@ class Fake:
             raise ServiceError("no network", "Unreachable")
 
     @property
-    def clock(self) -> Clock:
-        return Clock(lambda: self.time, self._pass)
+    def clock(self) -> Timer:
+        return Timer(lambda: self.time, self._pass)
 
     def _pass(self, seconds: float) -> None:
         self.time += seconds
@@ -93,7 +93,7 @@ def watched(fake: Fake, patience: float = 60) -> tuple[Listing, list[list[Listed
     shown: list[list[Listed]] = []
     notes: list[str] = []
     with pytest.raises(KeyboardInterrupt):
-        watch(listing, lambda: shown.append(listing.rows), notes.append, patience, fake.clock)
+        keep_showing(listing, lambda: shown.append(listing.rows), notes.append, patience, fake.clock)
     return listing, shown, notes
 
 
@@ -155,11 +155,11 @@ def test_a_network_that_is_away_is_waited_for_and_said_once() -> None:
 
     listing, notes = Listing(fake, None, 20), list[str]()
     with pytest.raises(KeyboardInterrupt):
-        watch(listing, lambda: None, notes.append, 60, Clock(steps.now, sleep))
+        keep_showing(listing, lambda: None, notes.append, 60, Timer(steps.now, sleep))
     assert notes == ["No answer, trying again; runs go on. (no network)", "Answers are back after 10.0 s."]
     fake.away, fake.ends = True, 1000
     with pytest.raises(ServiceError, match="no network"):
-        watch(listing, lambda: None, notes.append, 60, fake.clock)
+        keep_showing(listing, lambda: None, notes.append, 60, fake.clock)
     assert 60 < fake.time < 100
 
 
@@ -184,7 +184,7 @@ def test_what_will_not_pass_ends_the_watch_and_a_run_that_is_forgotten_does_not(
 
     refusing = Refusing(runs("RUNNING").states)
     with pytest.raises(ServiceError, match="You may not"):
-        watch(Listing(refusing, None, 20), lambda: None, print, 60, refusing.clock)
+        keep_showing(Listing(refusing, None, 20), lambda: None, print, 60, refusing.clock)
 
 
 def rows() -> list[Listed]:

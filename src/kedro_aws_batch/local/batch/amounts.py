@@ -12,7 +12,8 @@ from kedro_aws_batch.local.errors import ClientException
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from kedro_aws_batch.local.batch.jobs import Json
+    from kedro_aws_batch.local.jsons import Json
+
 
 _FARGATE_VCPUS = {amount(vcpus): sizes for vcpus, sizes in FARGATE.items()}
 

@@ -15,7 +15,8 @@ from kedro_aws_batch.local.errors import ClientException
 
 if TYPE_CHECKING:
     from kedro_aws_batch.local.batch.engine import Engine
-    from kedro_aws_batch.local.batch.jobs import Job, Json
+    from kedro_aws_batch.local.batch.jobs import BatchJob
+    from kedro_aws_batch.local.jsons import Json
     from kedro_aws_batch.local.place import Place
 
 
@@ -91,7 +92,7 @@ class BatchApi:
             answer["nextToken"] = str(end)
         return answer
 
-    def _candidates(self, request: Json) -> list[Job]:
+    def _candidates(self, request: Json) -> list[BatchJob]:
         if array := request.get("arrayJobId"):
             parent = self._engine.find(array)
             return [] if parent is None else list(parent.children)
@@ -102,11 +103,11 @@ class BatchApi:
         return [job for job in self._engine.jobs() if job.parent is None and job.spec.queue.arn == queue.arn]
 
 
-def _passes(job: Job, filters: list[dict[str, Any]]) -> bool:
+def _passes(job: BatchJob, filters: list[dict[str, Any]]) -> bool:
     return all(any(_matches(job, each["name"], value) for value in each["values"]) for each in filters)
 
 
-def _matches(job: Job, name: str, value: str) -> bool:
+def _matches(job: BatchJob, name: str, value: str) -> bool:
     if name == "JOB_NAME":
         return _globs(job.spec.name, value)
     if name == "JOB_DEFINITION":

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from kedro_aws_batch._service.dag import limits
 from kedro_aws_batch._service.dag.records import EXITED
 from kedro_aws_batch._service.dag.status import JobStatus
-from kedro_aws_batch.local.batch.jobs import Attempt, Job, JobSpec
+from kedro_aws_batch.local.batch.jobs import Attempt, BatchJob, JobSpec
 from kedro_aws_batch.local.batch.overrides import refusal
 from kedro_aws_batch.local.batch.rate import LaunchRate
 from kedro_aws_batch.local.batch.retries import tries_again
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from moto.batch.models import ComputeEnvironment, JobQueue
 
     from kedro_aws_batch.local.alarms import Alarms
-    from kedro_aws_batch.local.batch.jobs import Json
     from kedro_aws_batch.local.batch.requests import JobRequest
+    from kedro_aws_batch.local.jsons import Json
     from kedro_aws_batch.local.logs import Logs
     from kedro_aws_batch.local.place import Place
     from kedro_aws_batch.local.processes import Child, Launch, Processes
@@ -55,7 +55,7 @@ class Surroundings:
     #: Takes the detail type and the detail of an event.
     publish: Callable[[str, Json], None]
     #: Makes the command, environment and directory of an attempt, there for so long.
-    launch: Callable[[Job, Attempt], AbstractContextManager[Launch]]
+    launch: Callable[[BatchJob, Attempt], AbstractContextManager[Launch]]
     #: From SIGTERM to SIGKILL, in seconds.
     stop_timeout: float
     #: From STARTING to RUNNING: what it takes to pull an image, for one.
@@ -68,17 +68,17 @@ class Engine:
     def __init__(self, surroundings: Surroundings) -> None:
         self._around = surroundings
         self._lock = threading.RLock()
-        self._jobs: dict[str, Job] = {}
-        self._runnable: dict[str, dict[str, Job]] = defaultdict(dict)
+        self._jobs: dict[str, BatchJob] = {}
+        self._runnable: dict[str, dict[str, BatchJob]] = defaultdict(dict)
         self._queues: dict[str, JobQueue] = {}
         self._used: dict[str, float] = defaultdict(float)
-        self._dependents: dict[str, list[Job]] = defaultdict(list)
-        self._ended: deque[Job] = deque()
+        self._dependents: dict[str, list[BatchJob]] = defaultdict(list)
+        self._ended: deque[BatchJob] = deque()
         self._threads: set[threading.Thread] = set()
         self._launches = LaunchRate(limits.FARGATE_BURST.most, limits.FARGATE_LAUNCHES_A_SECOND.most)
         self._stopping = False
 
-    def submit(self, submission: JobRequest) -> Job:
+    def submit(self, submission: JobRequest) -> BatchJob:
         """Take a job in, and start it if it needn't wait."""
         spec = submission.spec
         with self._lock:
@@ -94,7 +94,7 @@ class Engine:
             self._settle()
         return job
 
-    def find(self, job_id: str) -> Job | None:
+    def find(self, job_id: str) -> BatchJob | None:
         """Return the job of this id or ARN."""
         with self._lock:
             return self._jobs.get(job_id.rpartition("job/")[2])
@@ -105,7 +105,7 @@ class Engine:
             found = [self.find(job_id) for job_id in dict.fromkeys(job_ids)]
             return [job.describe() for job in found if job is not None]
 
-    def jobs(self) -> list[Job]:
+    def jobs(self) -> list[BatchJob]:
         """Return all jobs, children of arrays too, newest first."""
         with self._lock:
             return list(reversed(self._jobs.values()))
@@ -134,12 +134,14 @@ class Engine:
         for thread in threads:
             thread.join(timeout=5)
 
-    def _new_job(self, spec: JobSpec, job_id: str) -> Job:
-        job = Job(spec=spec, job_id=job_id, arn=self._around.place.arn("batch", f"job/{job_id}"), created_at=_now())
+    def _new_job(self, spec: JobSpec, job_id: str) -> BatchJob:
+        job = BatchJob(
+            spec=spec, job_id=job_id, arn=self._around.place.arn("batch", f"job/{job_id}"), created_at=_now()
+        )
         self._jobs[job_id] = job
         return job
 
-    def _open_array(self, parent: Job, size: int) -> None:
+    def _open_array(self, parent: BatchJob, size: int) -> None:
         for index in range(size):
             child = self._new_job(parent.spec, f"{parent.job_id}:{index}")
             child.parent, child.index = parent, index
@@ -149,7 +151,7 @@ class Engine:
         for child in parent.children:
             self._await_dependencies(child)
 
-    def _await_dependencies(self, job: Job) -> None:
+    def _await_dependencies(self, job: BatchJob) -> None:
         wanted = [job_id for dependency in job.spec.depends_on if (job_id := _dependency(dependency, job))]
         if wanted or job.parent is not None:
             self._move(job, JobStatus.PENDING)
@@ -163,11 +165,11 @@ class Engine:
         if not job.waiting_for:
             self._make_runnable(job)
 
-    def _make_runnable(self, job: Job) -> None:
+    def _make_runnable(self, job: BatchJob) -> None:
         self._runnable[job.spec.queue.arn][job.job_id] = job
         self._move(job, JobStatus.RUNNABLE)
 
-    def _move(self, job: Job, status: JobStatus, reason: str | None = None) -> None:
+    def _move(self, job: BatchJob, status: JobStatus, reason: str | None = None) -> None:
         """Change a job's status and publish it; what follows from a job's end is left to `_settle`."""
         if job.parent is not None:
             job.parent.summary[job.status] -= 1
@@ -203,7 +205,7 @@ class Engine:
                 if not dependent.waiting_for:
                     self._make_runnable(dependent)
 
-    def _close_array(self, parent: Job) -> None:
+    def _close_array(self, parent: BatchJob) -> None:
         failed = parent.summary[JobStatus.FAILED]
         if parent.status.ended or failed + parent.summary[JobStatus.SUCCEEDED] < len(parent.children):
             return
@@ -229,7 +231,7 @@ class Engine:
                 else:
                     self._start(job, environment)
 
-    def _may_launch(self, job: Job) -> bool:
+    def _may_launch(self, job: BatchJob) -> bool:
         """Return whether Fargate launches a job's task now; if not, look again when it would."""
         if not job.spec.on_fargate:
             return True
@@ -248,14 +250,14 @@ class Engine:
                 return environment
         return None
 
-    def _say_why_blocked(self, queue: JobQueue, job: Job) -> None:
+    def _say_why_blocked(self, queue: JobQueue, job: BatchJob) -> None:
         """Tell, once, that the queue's head can never start. Batch takes some minutes to find out."""
         largest = max((_max_vcpus(each) for each in queue.environments), default=0)
         if job.spec.vcpus > largest and job.status_reason != TOO_LARGE:
             job.status_reason = TOO_LARGE
             self._around.publish("Batch Job Queue Blocked", job.event())
 
-    def _start(self, job: Job, environment: ComputeEnvironment) -> None:
+    def _start(self, job: BatchJob, environment: ComputeEnvironment) -> None:
         self._used[environment.arn] += job.spec.vcpus
         job.attempts.append(
             Attempt(
@@ -272,7 +274,7 @@ class Engine:
         else:
             self._begin(job, attempt)
 
-    def _begin(self, job: Job, attempt: Attempt) -> None:
+    def _begin(self, job: BatchJob, attempt: Attempt) -> None:
         with self._lock:
             attempt.starting = None
             name = f"job {job.spec.name}"
@@ -280,7 +282,7 @@ class Engine:
             self._threads.add(thread)
         thread.start()
 
-    def _run(self, job: Job, attempt: Attempt) -> None:
+    def _run(self, job: BatchJob, attempt: Attempt) -> None:
         """See an attempt through: the body of its thread."""
         with ExitStack() as stack:
             try:
@@ -296,7 +298,7 @@ class Engine:
         with self._lock:
             self._threads.discard(threading.current_thread())
 
-    def _follow(self, job: Job, attempt: Attempt, child: Child) -> None:
+    def _follow(self, job: BatchJob, attempt: Attempt, child: Child) -> None:
         """Wait for a process, and write down what it says."""
         written = (child.output, job.spec.log_group, attempt.log_stream)
         reader = threading.Thread(target=self._around.logs.pump, args=written, daemon=True)
@@ -305,7 +307,7 @@ class Engine:
         attempt.exit_code = child.wait()
         reader.join(timeout=1)  # a process that left the group may hold the pipe open
 
-    def _running(self, job: Job, attempt: Attempt, child: Child) -> None:
+    def _running(self, job: BatchJob, attempt: Attempt, child: Child) -> None:
         with self._lock:
             attempt.child = child
             attempt.started_at = job.started_at = _now()
@@ -315,7 +317,7 @@ class Engine:
                 attempt.timeout = self._around.alarms.after(job.spec.timeout, lambda: self._time_out(attempt))
             self._move(job, JobStatus.RUNNING)
 
-    def _finish_attempt(self, job: Job, attempt: Attempt) -> None:
+    def _finish_attempt(self, job: BatchJob, attempt: Attempt) -> None:
         if attempt.timeout is not None:
             attempt.timeout.cancel()
         attempt.child = None
@@ -335,7 +337,7 @@ class Engine:
             self._move(job, JobStatus.FAILED, attempt.status_reason)
         self._settle()
 
-    def _stop_job(self, job: Job, reason: str, *, running_too: bool) -> None:
+    def _stop_job(self, job: BatchJob, reason: str, *, running_too: bool) -> None:
         if job.status.ended or (job.status.started and not running_too):
             return
         job.stop_reason = job.stop_reason or reason
@@ -359,7 +361,7 @@ class Engine:
         self._around.alarms.after(self._around.stop_timeout, lambda: child.signal(signal.SIGKILL))
 
 
-def _dependency(dependency: Json, job: Job) -> str | None:
+def _dependency(dependency: Json, job: BatchJob) -> str | None:
     """Return the id of the job that one must wait for."""
     kind, job_id = dependency.get("type"), dependency.get("jobId")
     if kind == "SEQUENTIAL" and job.parent is not None:

@@ -17,12 +17,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from kedro_aws_batch.files import OURS
+from kedro_aws_batch.files import OWN_FOLDER
 from kedro_aws_batch.local.batch.copies import Copy
 from kedro_aws_batch.local.batch.ignored import Ignored
 
 #: What no image should hold, whatever .dockerignore says: our own state, versions, other programs' libraries.
-_NEVER = frozenset({OURS, ".git", "node_modules"})
+_NEVER = frozenset({OWN_FOLDER, ".git", "node_modules"})
 #: What stays out of a folder for a project without a .dockerignore: what jobs must not count on.
 _USUAL = (".*", "build", "data", "logs", "notebooks")
 #: In an image bytecode is compiled anew; here the project's is as good, and goes where its source goes.

@@ -5,18 +5,17 @@ from __future__ import annotations
 import uuid
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kedro_aws_batch._service.dag.events import OWN_LOG_GROUP
 from kedro_aws_batch._service.dag.status import JobStatus
+from kedro_aws_batch.local.jsons import Json
 
 if TYPE_CHECKING:
     from moto.batch.models import ComputeEnvironment, JobQueue
 
     from kedro_aws_batch.local.alarms import Alarm
     from kedro_aws_batch.local.processes import Child
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -93,14 +92,14 @@ class Attempt:
 
 
 @dataclass(eq=False)
-class Job:
+class BatchJob:
     """A job, the parent of an array, or a child of one. Guarded by the engine's lock."""
 
     spec: JobSpec
     job_id: str
     arn: str
     created_at: int
-    parent: Job | None = None
+    parent: BatchJob | None = None
     index: int | None = None
     status: JobStatus = JobStatus.SUBMITTED
     status_reason: str | None = None
@@ -110,7 +109,7 @@ class Job:
     stopped_at: int | None = None
     #: The last one may be under way.
     attempts: list[Attempt] = field(default_factory=list)
-    children: list[Job] = field(default_factory=list)
+    children: list[BatchJob] = field(default_factory=list)
     waiting_for: set[str] = field(default_factory=set)
     #: Of the children of an array's parent.
     summary: Counter[str] = field(default_factory=Counter)

@@ -16,7 +16,7 @@ from kedro_aws_batch.local.processes import Launch
 
 if TYPE_CHECKING:
     from kedro_aws_batch.local.batch.folders import Folders
-    from kedro_aws_batch.local.batch.jobs import Attempt, Job
+    from kedro_aws_batch.local.batch.jobs import Attempt, BatchJob
     from kedro_aws_batch.local.place import Place
 
 #: What a child gets of the environment of its parent: what a container's image would have, and no credentials.
@@ -47,7 +47,7 @@ class Launcher:
     entrypoint: Sequence[str] = ()
 
     @contextmanager
-    def __call__(self, job: Job, attempt: Attempt) -> Iterator[Launch]:
+    def __call__(self, job: BatchJob, attempt: Attempt) -> Iterator[Launch]:
         """Have what to start, in a folder that is there for so long; ValueError where the job has no command."""
         container = job.spec.container
         if not container["command"]:

@@ -12,10 +12,11 @@ if TYPE_CHECKING:
 
     from moto.batch.models import ComputeEnvironment
 
-    from kedro_aws_batch.local.batch.jobs import Job, JobSpec, Json
+    from kedro_aws_batch.local.batch.jobs import BatchJob, JobSpec
+    from kedro_aws_batch.local.jsons import Json
 
 
-def batch_variables(job: Job, attempt: int, environment: ComputeEnvironment) -> dict[str, str]:
+def batch_variables(job: BatchJob, attempt: int, environment: ComputeEnvironment) -> dict[str, str]:
     """Return the variables that Batch itself gives to an attempt of a job."""
     given = {
         variables.BATCH_JOB: job.job_id,
@@ -29,7 +30,7 @@ def batch_variables(job: Job, attempt: int, environment: ComputeEnvironment) -> 
     return given
 
 
-def refusal(job: Job, attempt: int, environment: ComputeEnvironment) -> str | None:
+def refusal(job: BatchJob, attempt: int, environment: ComputeEnvironment) -> str | None:
     """Return why ECS would not run the task of an attempt; None if it would."""
     overrides = _overrides(job.spec, batch_variables(job, attempt, environment))
     length = len(json.dumps(overrides, separators=(",", ":")))

@@ -13,7 +13,7 @@ from kedro_aws_batch.local.errors import ClientException
 if TYPE_CHECKING:
     from moto.batch.models import BatchBackend, JobDefinition, JobQueue
 
-    from kedro_aws_batch.local.batch.jobs import Json
+    from kedro_aws_batch.local.jsons import Json
 
 
 @dataclass(frozen=True)

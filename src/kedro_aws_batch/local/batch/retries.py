@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from kedro_aws_batch.local.batch.jobs import Attempt, JobSpec, Json
+    from kedro_aws_batch.local.batch.jobs import Attempt, JobSpec
+    from kedro_aws_batch.local.jsons import Json
 
 
 def tries_again(spec: JobSpec, attempt: Attempt) -> bool:

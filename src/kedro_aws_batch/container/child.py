@@ -27,7 +27,7 @@ _GRACE = 30.0
 
 
 @dataclass(frozen=True)
-class Ended:
+class ChildEnd:
     """How the child ended."""
 
     #: What it exited with; 128 + n where signal n ended it.
@@ -57,7 +57,7 @@ class Ended:
 
 def run_apart(
     work: Callable[[], int], timeout: float | None = None, on_signal: Callable[[], None] | None = None
-) -> Ended:
+) -> ChildEnd:
     """Run work, which returns an exit code, in a child process, and return how that ended.
 
     The child leaves this function by SystemExit, so that its interpreter ends as any other. Signals that this process
@@ -91,7 +91,7 @@ def run_apart(
     )  # by when the child has said where it is
     exit_code = _wait_for(child)
     signal.setitimer(signal.ITIMER_REAL, 0)
-    return Ended(exit_code, _said(reading), watchdog.has_bitten)
+    return ChildEnd(exit_code, _said(reading), watchdog.has_bitten)
 
 
 class _Watchdog:

@@ -13,7 +13,7 @@ import pytest
 
 PREAMBLE = """
 import os, signal, subprocess, sys, time
-from kedro_aws_batch.container.worker import run_apart
+from kedro_aws_batch.container.child import run_apart
 """
 #: How the child's work ends → what its parent exits with, and whether the work is finished.
 ENDINGS = {
