@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -217,6 +217,18 @@ class Stage:
         other.batch.jobs = {job_id: copy.copy(job) for job_id, job in self.batch.jobs.items()}
         other.batch._accepted = self.batch._accepted
         return other
+
+
+class Interrupted(Stage):
+    """A stage on which something happens just before a call takes effect, once."""
+
+    before: tuple[str, Callable[[], object]] | None = None
+
+    def _call(self, name: str) -> None:
+        super()._call(name)
+        if self.before is not None and self.before[0] == name:
+            act, self.before = self.before[1], None
+            act()
 
 
 def messages(jobs: Sequence[SimulatedJob]) -> list[dict[str, Any]]:

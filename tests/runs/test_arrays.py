@@ -25,6 +25,7 @@ def test_alike_groups_are_one_call_of_submit_job() -> None:
 def test_fewer_than_the_threshold_keep_jobs_of_their_own() -> None:
     stage = _wide(ARRAY_FROM - 1)
     assert stage.batch.counts["SubmitJob"] == ARRAY_FROM
+    assert "put_array" not in stage.calls
 
 
 def test_arrays_can_be_turned_off() -> None:

@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
+from dag import limits
 from dag.durations import load_durations
-from tests.runs.stage import LIFETIME, Stage
+from dag.status import RunStatus
+from tests.runs.stage import LIFETIME, Interrupted, Stage
 from tests.simulation.graphs import chain, document
-
-
-class Interrupted(Stage):
-    """A stage on which something happens just before a call takes effect, once."""
-
-    before: tuple[str, Callable[[], object]] | None = None
-
-    def _call(self, name: str) -> None:
-        super()._call(name)
-        if self.before is not None and self.before[0] == name:
-            act, self.before = self.before[1], None
-            act()
 
 
 def test_a_job_that_is_submitted_just_before_the_run_ends_is_terminated(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,3 +52,20 @@ def test_a_settled_run_is_listed_until_its_retention_is_over() -> None:
     stage.table.put_listing = lambda run_id, expires_at: listed.append((run_id, expires_at))  # type: ignore[method-assign]
     stage.reconcile(later=LIFETIME + 1)
     assert listed == [(stage.run_id, (stage.run.ended_at or 0) // 1000 + 86_400)]
+
+
+def test_a_run_that_teaches_nothing_writes_nothing_of_it_down() -> None:
+    stage = Stage(document(chain(1)))
+    stage.start()
+    stage.table.end_run(stage.run_id, RunStatus.CANCELLED, "enough", stage.now)
+    stage.advance()
+    assert [detail["status"] for detail in stage.announced] == ["RUNNING", "CANCELLED"]
+    assert "put_durations" not in stage.calls
+
+
+def test_a_reason_of_any_length_is_cut_to_what_batch_takes() -> None:
+    stage = Stage(document(chain(1)))
+    stage.start()
+    stage.table.end_run(stage.run_id, RunStatus.CANCELLED, "enough " * 1000, stage.now)
+    stage.advance()
+    assert limits.REASON.allows(len(stage.job(0).reason or ""))
