@@ -28,7 +28,7 @@ export KEDRO_DISABLE_TELEMETRY := 1
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help browser image-tools kedro-viz demo test test-long check format docs pictures dist audit bench redrive lock clean
+.PHONY: help browser image-tools kedro-viz demo test test-long check format docs pictures dist audit bench mutants redrive lock clean
 
 help:  ## List what make can do
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -112,6 +112,10 @@ $(VENV)/redun/.ready: $(READY)
 
 bench: $(VENV)/redun/.ready  ## Run the benchmarks, three quarters of an hour; they write benchmarks/results/ and docs/performance.md
 	@$(BIN)/python -m benchmarks
+
+mutants: $(READY)  ## Break each guard of FILES, and print which no test notices (minutes a file): make mutants FILES=runs/claiming.py
+	@test -n "$(FILES)" || { echo "Say which files: make mutants FILES='runs/claiming.py runs/ending.py'" >&2; exit 2; }
+	@$(BIN)/python -m tests.mutations $(FILES) --tests $(or $(TESTS),tests/runs tests/handlers tests/contract tests/adapters tests/dag)
 
 redrive: $(READY)  ## Move dead letters back: make redrive DEAD_LETTERS=<queue> EVENTS=<queue>
 	@test -n "$(DEAD_LETTERS)" -a -n "$(EVENTS)" || { echo "Say which: make redrive DEAD_LETTERS=<queue name> EVENTS=<queue name>" >&2; exit 2; }
