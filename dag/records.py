@@ -144,13 +144,12 @@ class Outcome:
     tries: int = 1  #: attempts that Batch itself made
     #: when those that Batch itself made before began and ended, in turn; `started_at` and `ended_at` are of the last
     earlier_times: tuple[int, ...] | None = None
-    never_submitted: bool = False
     place: int = 0  #: which of its container's groups it was; of the first, 0
 
     @property
     def cancelled(self) -> bool:
-        """Return whether it ended because we ended it, or was never submitted."""
-        return not self.succeeded and (self.never_submitted or (self.reason or "").startswith(OUR_REASON))
+        """Return whether it ended because we ended it."""
+        return not self.succeeded and (self.reason or "").startswith(OUR_REASON)
 
     @property
     def out_of_memory(self) -> bool:

@@ -129,7 +129,7 @@ class Advance:
             return None
         # What else becomes ready meanwhile is the business of whoever merges it.
         self.candidates = {mark.group for mark in frontier}.difference(mark.group for mark in claimed)
-        return self.submit(claimed) or run
+        return self.submit(claimed)
 
     def _ended(self, outcomes: Sequence[Outcome]) -> Ends:
         if self.plan.settings.warm_containers:
@@ -156,9 +156,7 @@ class Advance:
     def _numbers(self, outcomes: Iterable[Outcome]) -> dict[str, list[int]]:
         sets: dict[str, list[int]] = {}
         for outcome in outcomes:
-            names = ["succeeded" if outcome.succeeded else "failed"]
-            if not outcome.never_submitted:
-                names.append("submitted")  # an event proves a submission
+            names = ["succeeded" if outcome.succeeded else "failed", "submitted"]  # an event proves a submission
             if outcome.cancelled:
                 names.append("cancelled")
             if self._retriable(outcome):
@@ -173,16 +171,15 @@ class Advance:
         """Return whether there is another attempt: as it was, or with more memory than the one that ran out of it."""
         if carrying.repeats(self.plan, outcome):
             return True
-        if not outcome.out_of_memory or self.plan.settings.memory_retry is None:
+        if not outcome.out_of_memory:
             return False
         return self.plan.memory(outcome.mark.group, self.plan.with_more_memory(outcome.mark.attempt)) is not None
 
     def _read(self, run: Run) -> None:
         """Read what the decision needs, after all writes."""
-        narrow = not (self.full or self.causes or run.over or run.failure or self.plan.settings.max_workers)
-        if run.over and not (self.full or self.causes):
-            return
-        if not narrow:
+        if run.over:
+            return  # whoever winds it up reads everything
+        if self.full or run.failure or self.plan.settings.max_workers:
             self._read_everything()
             return
         self.candidates = {group for group in self.candidates if not self._waits(group)}
@@ -273,8 +270,6 @@ class Advance:
     def submit(self, marks: Sequence[Mark]) -> Run | None:
         """Submit claimed attempts, record the jobs, then see whether the run has ended meanwhile."""
         table, run_id = self.ports.table, self.plan.run_id
-        if not marks:
-            return table.get_run(run_id)
         done = submit(self.ports, self.plan, marks)
         for shard in done.shards:
             self.view.add(shard)

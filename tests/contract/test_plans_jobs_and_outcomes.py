@@ -29,7 +29,6 @@ EVERY_FIELD = Outcome(
     earlier_streams=("kedro_run/default/first", "kedro_run/default/second"),
     tries=3,
     earlier_times=(1_795_000_000_200, 1_795_000_000_300, 1_795_000_000_400, 1_795_000_000_500),
-    never_submitted=True,
 )
 
 

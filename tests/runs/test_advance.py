@@ -202,10 +202,11 @@ class _Refusing:
 
 
 def test_an_invocation_short_of_time_hands_over_and_the_next_carries_on() -> None:
-    width = 2 * SLICE
+    width = 3 * SLICE
     stage = Stage(document([[] for _ in range(width)]))
     stage.left = 16.0  # a slice takes a second at 50 a second
     stage.start()
+    assert (len(stage.submitted()), stage.handed_over) == (2 * SLICE, [stage.run_id])
     while stage.handed_over:
         stage.handed_over.pop()
         stage.left = 16.0
@@ -221,7 +222,7 @@ def test_an_unknown_run_is_refused() -> None:
 def test_an_outcome_of_a_group_that_the_run_does_not_have_is_passed_by() -> None:
     stage = Stage(document(chain(1)))
     stage.start()
-    stage.dispatcher.advance(stage.run_id, [Outcome(Mark(99), succeeded=True)])
+    stage.dispatcher.advance(stage.run_id, [Outcome(Mark(1), succeeded=True)])
     assert stage.statuses() == ["SUBMITTED"]
 
 

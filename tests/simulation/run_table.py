@@ -149,6 +149,7 @@ class MemoryRunTable:
 
     def take_slots(self, run_id: str, slots: Collection[int], most: int) -> bool:
         self._call("take_slots")
+        assert slots, "a number set is never empty"
         run = self._runs.get(run_id)
         if run is None or run.over or len(run.slots) > most - len(slots):
             return False
@@ -157,6 +158,7 @@ class MemoryRunTable:
 
     def free_slots(self, run_id: str, slots: Collection[int]) -> Run | None:
         self._call("free_slots")
+        assert slots, "a number set is never empty"
         run = self._runs.get(run_id)
         if run is not None:
             self._runs[run_id] = run = replace(run, slots=run.slots - set(slots))
@@ -170,6 +172,7 @@ class MemoryRunTable:
 
     def claim(self, run_id: str, shard: int, numbers: Collection[int], expires_at: int | None = None) -> Shard:
         self._call("claim")
+        assert numbers, "a number set is never empty"
         before = self._shard(run_id, shard)
         self._add(run_id, shard, {"claimed": numbers})
         return before
