@@ -200,7 +200,7 @@ class Recovery:
     def _submit(self, plan: Plan, claims: Sequence[Mark]) -> None:
         if plan.settings.warm_containers:
             claims = self._still_open(plan.run_id, claims)
-        if claims and (refused := submit(self._ports, plan, claims).refused):
+        if refused := submit(self._ports, plan, claims).refused:
             self._dispatcher.advance(plan.run_id, refused)
 
     def _still_open(self, run_id: str, claims: Sequence[Mark]) -> list[Mark]:

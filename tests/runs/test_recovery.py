@@ -65,6 +65,15 @@ def test_a_claim_is_left_alone_while_its_owner_may_live() -> None:
     stage.reconcile()
     stage.reconcile(later=LIFETIME)
     assert stage.submitted() == []
+    assert stage.calls["put_suspects"] == 1
+
+
+def test_a_claim_seen_by_a_clock_that_is_ahead_waits_no_longer_than_others() -> None:
+    stage = _with_a_lost_submitter()
+    stage.table.put_suspects(stage.run_id, {0: {Mark(0).number: stage.now + 3_600_000}}, 0)
+    stage.reconcile()
+    stage.reconcile(later=LIFETIME + 1)
+    assert stage.submitted() == [0]
 
 
 def test_a_claim_whose_owner_is_lost_is_submitted_once() -> None:
@@ -73,6 +82,28 @@ def test_a_claim_whose_owner_is_lost_is_submitted_once() -> None:
     stage.reconcile(later=LIFETIME + 1)
     stage.reconcile(later=LIFETIME + 1)
     assert stage.submitted() == [0]
+    assert "get_shards" not in stage.calls
+
+
+@pytest.mark.parametrize(("policy", "becomes"), [("drain", "SKIPPED"), ("continue", "SUBMITTED")])
+def test_a_claim_whose_owner_is_lost_goes_by_the_runs_policy(policy: str, becomes: str) -> None:
+    stage = Stage(document([[], [], [1]]))
+    stage.start(on_failure=policy)
+    stage.faults.lost_before = 1.0
+    stage.finish(1)
+    stage.faults.lost_before = 0.0
+    stage.finish(0, exit_code=1)
+    stage.reconcile()
+    stage.reconcile(later=LIFETIME + 1)
+    assert stage.statuses() == ["FAILED", "SUCCEEDED", becomes]
+    assert stage.run.status is (RunStatus.FAILED if becomes == "SKIPPED" else RunStatus.RUNNING)
+
+
+def test_what_lost_submitters_may_have_left_is_looked_for_only_where_there_were_any() -> None:
+    stage = Stage(document(chain(2), array_jobs=True, warm_containers=True))
+    stage.start()
+    stage.reconcile()
+    assert not {"arrays", "workers"} & stage.calls.keys()
 
 
 def test_a_job_that_was_accepted_without_an_answer_is_adopted() -> None:
@@ -136,6 +167,29 @@ def test_an_end_that_was_not_announced_is() -> None:
     stage.end(0)
     stage.reconcile()
     assert [detail["status"] for detail in stage.announced] == ["RUNNING", "SUCCEEDED"]
+
+
+def test_a_start_is_announced_by_reconcile_once_nobody_who_might_is_alive() -> None:
+    stage = Stage(document(chain(1)))
+    stage.bus_is_out = True
+    begun = stage.start().created_at
+    stage.bus_is_out = False
+    stage.reconcile(later=begun + LIFETIME - stage.now)
+    assert stage.announced == []
+    stage.reconcile(later=1)
+    stage.reconcile(later=1)
+    assert [detail["status"] for detail in stage.announced] == ["RUNNING"]
+
+
+def test_a_run_that_reconcile_ends_is_announced_once_whether_its_start_was_or_not() -> None:
+    stage = Stage(document(chain(1)))
+    stage.bus_is_out = True
+    stage.start()
+    stage.bus_is_out = False
+    stage.end(0, exit_code=1)
+    stage.reconcile(later=LIFETIME + 1)
+    assert [detail["status"] for detail in stage.announced] == ["RUNNING", "FAILED"]
+    assert stage.totals("FailedRuns") == (1,)
 
 
 def test_a_job_that_batch_has_forgotten_fails_its_run() -> None:

@@ -7,7 +7,7 @@ import pytest
 from dag.records import Outcome
 from dag.shards import Mark
 from dag.status import RunStatus
-from tests.runs.stage import Interrupted, Stage
+from tests.runs.stage import LIFETIME, Interrupted, Stage
 from tests.simulation.graphs import chain, document
 
 
@@ -92,6 +92,20 @@ def test_what_was_submitted_by_one_that_died_before_it_said_so_is_accounted_for_
         stage.finish(group)
     assert stage.dispatcher.view(stage.run_id).accounted()
     assert stage.run.status is RunStatus.SUCCEEDED
+
+
+@pytest.mark.parametrize("warm", [False, True])
+def test_no_request_asks_for_more_than_it_may(warm: bool) -> None:
+    roots = 130  # BatchGetItem takes a hundred keys
+    stage = Stage(document([*([] for _ in range(roots)), range(roots)], array_jobs=True, warm_containers=warm))
+    stage.faults.lost_before = 1.0
+    stage.start()
+    stage.faults.lost_before = 0.0
+    stage.reconcile()
+    stage.reconcile(later=LIFETIME + 1)
+    assert sorted(stage.submitted()) == list(range(roots))
+    assert stage.deliver(*[stage.end(group) for group in range(roots)]).failed == []
+    assert stage.submitted()[roots:] == [roots]
 
 
 def test_a_run_that_the_table_has_forgotten_is_left_alone() -> None:

@@ -1,0 +1,112 @@
+"""Places among `max_workers` that containers hold whose groups have all ended."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from adapters.ports import Asking
+from dag.records import slot
+from dag.shards import Mark
+from dag.status import RunStatus
+from tests.runs.stage import LIFETIME, Stage
+from tests.runs.test_carrying import ask, started, told
+from tests.simulation.graphs import chain, document
+
+
+def test_workers_are_looked_at_only_where_they_hold_places() -> None:
+    stages = [started(chain(2)), Stage(document(chain(2)))]
+    stages[1].start(max_workers=1)
+    for stage in stages:
+        assert stage.reconcile() == {"runs": 1, "repaired": 0}
+        assert "workers" not in stage.calls
+
+
+def test_a_container_whose_end_is_known_is_no_repair() -> None:
+    stage = started([[], [], []], {"max_workers": 2}, array_jobs=False)
+    stage.finish(0)
+    assert stage.reconcile() == {"runs": 1, "repaired": 0}
+
+
+def test_a_container_that_ended_unheard_at_its_second_group_is_one_repair() -> None:
+    stage = started([[], [], [0]], {"max_workers": 2}, array_jobs=False)
+    assert told(ask(stage, 0, 0)) == ("n2",)
+    stage.end(0)
+    assert stage.reconcile() == {"runs": 1, "repaired": 1}
+    assert stage.statuses() == ["SUCCEEDED", "SUBMITTED", "SUCCEEDED"]
+
+
+def test_a_container_that_batch_does_not_show_holds_its_place_for_an_hour_after_its_answer() -> None:
+    stage = started([[], [], [0, 1]], {"max_workers": 2}, array_jobs=False)
+    assert told(ask(stage, 0, 0)) is None
+    del stage.batch.jobs[stage.job(0).job_id]
+    stage.reconcile(later=3_000_000)
+    assert slot(Mark(0)) in stage.run.slots
+    stage.reconcile(later=600_001)
+    assert slot(Mark(0)) not in stage.run.slots
+
+
+def test_a_container_that_batch_does_not_show_and_that_never_had_an_answer_holds_none() -> None:
+    stage = started([[], [], [0, 1]], {"max_workers": 2}, array_jobs=False)
+    job_id = stage.job(0).job_id
+    stage.table.put_question(stage.run_id, Asking(job_id=job_id, first=Mark(0), epoch=1, done=0), 0)
+    stage.table.add_marks(stage.run_id, 0, {"succeeded": [Mark(0).number]})  # and then its invocation died
+    del stage.batch.jobs[job_id]
+    stage.reconcile()
+    assert slot(Mark(0)) not in stage.run.slots
+
+
+def _with_a_claim_for_a_container_that_was_told_nothing() -> Stage:
+    """Return a stage whose only place is taken, and whose other group was claimed by an invocation that died."""
+    stage = started([[], []], {"max_workers": 1}, array_jobs=False)
+    stage.table.claim(stage.run_id, 0, [Mark(1).number])
+    stage.reconcile()
+    return stage
+
+
+def test_a_claim_for_a_container_is_taken_over_once_there_is_a_place() -> None:
+    stage = _with_a_claim_for_a_container_that_was_told_nothing()
+    stage.reconcile(later=LIFETIME + 1)
+    assert (stage.submitted(), set(stage.run.slots)) == ([0], {slot(Mark(0))})
+    stage.finish(0)
+    stage.reconcile()
+    assert (stage.submitted(), set(stage.run.slots)) == ([0, 1], {slot(Mark(1))})
+
+
+def test_a_claim_for_a_container_needs_no_place_to_be_accounted_for() -> None:
+    stage = _with_a_claim_for_a_container_that_was_told_nothing()
+    stage.table.end_run(stage.run_id, RunStatus.CANCELLED, "enough", stage.now)
+    stage.reconcile(later=LIFETIME + 1)
+    assert (stage.statuses()[1], stage.job(0).over) == ("SKIPPED", True)
+
+
+def test_of_claims_for_containers_as_many_are_taken_over_as_there_are_places() -> None:
+    stage = started([[], [], []], {"max_workers": 1}, array_jobs=False)
+    stage.table.claim(stage.run_id, 0, [Mark(1).number, Mark(2).number])
+    stage.table._runs[stage.run_id] = replace(stage.run, max_workers=2)
+    stage.reconcile()
+    stage.reconcile(later=LIFETIME + 1)
+    assert (len(stage.submitted()), len(stage.run.slots)) == (2, 2)
+
+
+def test_what_a_container_was_told_is_its_own_though_nobody_has_recorded_it_and_places_are_scarce() -> None:
+    stage = started(chain(2), {"max_workers": 1})
+    usual = stage.table.put_jobs
+    stage.table.put_jobs = died  # type: ignore[method-assign]
+    with pytest.raises(DiedError):
+        ask(stage, 0, 0)
+    stage.table.put_jobs = usual  # type: ignore[method-assign]
+    assert stage.dispatcher.view(stage.run_id).open_claims() == [Mark(1)]
+    stage.reconcile()
+    stage.reconcile(later=LIFETIME + 1)
+    assert stage.dispatcher.view(stage.run_id).open_claims() == []
+    assert (stage.submitted(), stage.table._jobs[stage.run_id][Mark(1)].job_id) == ([0], stage.job(0).job_id)
+
+
+class DiedError(Exception):
+    """An invocation ended in the middle of its work."""
+
+
+def died(*_: object) -> None:
+    raise DiedError
