@@ -250,13 +250,12 @@ class _Traces:
         self._ports = dispatcher.ports
         self._plan = plan
         attempts = {Mark(*claim[:2]) for claim in claims}
-        arrays = read_arrays(self._ports.table, plan.run_id) if plan.settings.array_jobs else []
-        self._arrays = [array for array in arrays if not attempts.isdisjoint(array.members)]
+        self._arrays = read_arrays(self._ports.table, plan.run_id) if plan.settings.array_jobs else []
         names: dict[str, set[str]] = {}
         for attempt in attempts:
             names.setdefault(self._queue(attempt), set()).add(plan.job_name(*attempt[:2]))
         for array in self._arrays:
-            if array.job_id is None:
+            if array.job_id is None and not attempts.isdisjoint(array.members):
                 names.setdefault(self._queue(array.first), set()).add(plan.array_name(array.first))
         prefix = name_prefix(plan.project, plan.run_id)
         workers = read_workers(self._ports.table, plan.run_id) if plan.settings.warm_containers else []

@@ -231,6 +231,15 @@ class Interrupted(Stage):
             act()
 
 
+class DiedError(Exception):
+    """An invocation ended in the middle of its work."""
+
+
+def died(*_: object) -> None:
+    """End an invocation."""
+    raise DiedError
+
+
 def messages(jobs: Sequence[SimulatedJob]) -> list[dict[str, Any]]:
     """Return the events of jobs as the queue's messages."""
     return [

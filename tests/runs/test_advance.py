@@ -13,7 +13,7 @@ from dag.records import OUR_REASON, Outcome
 from dag.shards import Mark
 from runs.claiming import SLICE
 from runs.plans import Plans
-from tests.runs.stage import Stage
+from tests.runs.stage import DiedError, Stage
 from tests.simulation.graphs import chain, diamonds, document, fan
 
 
@@ -129,10 +129,6 @@ def test_max_workers_is_never_exceeded_and_no_place_stays_empty() -> None:
     assert (stage.run.status.value, stage.run.slots) == ("SUCCEEDED", frozenset())
 
 
-class _DiedError(Exception):
-    """An invocation ended in the middle of its work."""
-
-
 def test_a_place_that_an_invocation_died_with_is_used_by_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
     stage = Stage(document([[], []]))
     stage.start(max_workers=1)
@@ -140,7 +136,7 @@ def test_a_place_that_an_invocation_died_with_is_used_by_the_next(monkeypatch: p
 
     def die_before_the_claim(call: str) -> None:
         if call == "claim":
-            raise _DiedError
+            raise DiedError
 
     with monkeypatch.context() as dying:
         dying.setattr(stage.table, "_call", die_before_the_claim)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from dag.status import RunStatus
 from dag.submission import ARRAY_FROM
-from tests.runs.stage import LIFETIME, Stage
+from tests.runs.stage import LIFETIME, DiedError, Interrupted, Stage, died
 from tests.simulation.graphs import chain, document, fan
 
 
@@ -74,6 +76,34 @@ def test_a_child_out_of_memory_runs_again_alone_with_more() -> None:
     stage.finish(5, exit_code=137)
     again = stage.job(5)
     assert (again.index, again.memory) == (None, 3000)
+
+
+def test_an_array_that_a_takeover_submitted_without_an_answer_is_adopted_by_the_next() -> None:
+    stage = Stage(document(fan(40), array_jobs=True))
+    stage.start()
+    stage.faults.lost_before = 1.0
+    stage.finish(0)
+    stage.reconcile()
+    stage.faults.lost_before, stage.faults.lost_after = 0.0, 1.0
+    stage.reconcile(later=LIFETIME + 1)
+    stage.faults.lost_after = 0.0
+    stage.reconcile()
+    stage.reconcile(later=LIFETIME + 1)
+    assert sorted(stage.submitted()) == list(range(41))
+    assert stage.dispatcher.view(stage.run_id).open_claims() == []
+    assert [array.submitted_at for array in stage.table._arrays[stage.run_id].values() if array.job_id] == [stage.now]
+
+
+def test_an_array_that_was_recorded_but_not_marked_is_adopted_without_being_looked_up() -> None:
+    stage = Interrupted(document([[] for _ in range(20)], array_jobs=True))
+    stage.before = ("add_marks", died)
+    with pytest.raises(DiedError):
+        stage.start()
+    (stage.run_id,) = stage.table._runs
+    stage.reconcile()
+    stage.reconcile(later=LIFETIME + 1)
+    assert stage.statuses() == ["SUBMITTED"] * 20
+    assert stage.batch.counts["SubmitJob"] == 1
 
 
 def test_a_lost_event_of_a_child_is_made_good() -> None:

@@ -7,10 +7,12 @@ from dataclasses import replace
 import pytest
 
 from adapters.ports import Asking
+from dag.payload import job_key, token
 from dag.records import slot
 from dag.shards import Mark
 from dag.status import RunStatus
-from tests.runs.stage import LIFETIME, Stage
+from runs.asking import Question, next_group
+from tests.runs.stage import LIFETIME, DiedError, Stage, died
 from tests.runs.test_carrying import ask, started, told
 from tests.simulation.graphs import chain, document
 
@@ -104,9 +106,26 @@ def test_what_a_container_was_told_is_its_own_though_nobody_has_recorded_it_and_
     assert (stage.submitted(), stage.table._jobs[stage.run_id][Mark(1)].job_id) == ([0], stage.job(0).job_id)
 
 
-class DiedError(Exception):
-    """An invocation ended in the middle of its work."""
-
-
-def died(*_: object) -> None:
-    raise DiedError
+def test_what_the_child_of_an_array_was_told_is_recorded_under_the_arrays_name() -> None:
+    roots = range(20)
+    stage = started([*([] for _ in roots), *([root] for root in roots)], array_jobs=True)
+    child = stage.job(3)
+    key = job_key(Mark(0), is_array=True)
+    question = Question(
+        run_id=stage.run_id,
+        job=key,
+        token=token(stage.dispatcher.plan(stage.run_id), key),
+        index=child.index,
+        job_id=child.job_id,
+        epoch=1,
+        done=0,
+    )
+    usual, stage.table.put_jobs = stage.table.put_jobs, died  # type: ignore[method-assign]
+    with pytest.raises(DiedError):
+        next_group(stage.dispatcher, question)
+    stage.table.put_jobs = usual  # type: ignore[method-assign]
+    ((told_of, _),) = [each for each in stage.table._workers[stage.run_id][child.job_id].marks.items() if each[0]]
+    stage.reconcile()
+    stage.reconcile(later=LIFETIME + 1)
+    (recorded,) = stage.table._jobs[stage.run_id].values()
+    assert (told_of, recorded.job_id, recorded.name) == (1, child.job_id, child.name)

@@ -7,7 +7,7 @@ import pytest
 from dag.records import Outcome
 from dag.shards import Mark
 from dag.status import RunStatus
-from tests.runs.stage import LIFETIME, Interrupted, Stage
+from tests.runs.stage import LIFETIME, DiedError, Interrupted, Stage, died
 from tests.simulation.graphs import chain, document
 
 
@@ -84,8 +84,8 @@ def test_a_join_whose_parents_shard_lacks_one_reads_no_other(monkeypatch: pytest
 
 def test_what_was_submitted_by_one_that_died_before_it_said_so_is_accounted_for_by_its_end() -> None:
     stage = Interrupted(document([[], []]))
-    stage.before = ("add_marks", _die)
-    with pytest.raises(_DiedError):
+    stage.before = ("add_marks", died)
+    with pytest.raises(DiedError):
         stage.start()
     (stage.run_id,) = stage.table._runs
     for group in (0, 1):
@@ -116,11 +116,3 @@ def test_a_run_that_the_table_has_forgotten_is_left_alone() -> None:
         del stage.table._runs[stage.run_id]
         assert stage.deliver(job).failed == []
         assert len(stage.batch.work) == 1
-
-
-class _DiedError(Exception):
-    """An invocation ended in the middle of its work."""
-
-
-def _die() -> None:
-    raise _DiedError
