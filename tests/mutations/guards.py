@@ -69,6 +69,8 @@ def _slots(statement: ast.stmt) -> Iterator[tuple[ast.AST, str, int | None, ast.
     while pending:
         parent = pending.pop()
         for field, value in ast.iter_fields(parent):
+            if field == "annotation":
+                continue
             for index, node in enumerate(value) if isinstance(value, list) else [(None, value)]:
                 if not isinstance(node, ast.AST):
                     continue

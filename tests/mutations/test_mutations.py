@@ -13,6 +13,7 @@ from tests.mutations.live import _living, swap, watch
 
 GUARDED = """
 def f(items, table):
+    found: int | None = None
     if table and len(items) > 3:
         table.put(items[:3])
     try:

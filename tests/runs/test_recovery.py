@@ -268,6 +268,28 @@ def test_one_run_that_cannot_be_recovered_does_not_keep_the_others_waiting() -> 
     assert stage.run.status.value == "SUCCEEDED"
 
 
+def test_runs_that_there_is_no_time_for_are_left_to_another_minute() -> None:
+    stage = Stage(document(chain(2)))
+    stage.start()
+    stage.end(0)
+    stage.left = 14.0
+    assert stage.reconcile() == {"runs": 0, "repaired": 0}
+    assert stage.submitted() == [0]
+
+
+def test_what_is_repaired_is_counted_and_runs_that_are_over_are_not_open() -> None:
+    stage = Stage(document(chain(1)))
+    for number in range(101):  # one more than one request takes
+        stage.start(key=f"given:{number}")
+    stage.end(0)
+    assert stage.reconcile() == {"runs": 101, "repaired": 1}
+    assert stage.totals("OpenRuns", "LostEvents", "LostClaims") == (101, 1, 0)
+    stage.counted.clear()
+    stage.reconcile()
+    assert [one for one in stage.counted if one.name.startswith("Lost")] == []
+    assert stage.totals("OpenRuns") == (100,)
+
+
 def test_no_run_is_starved_when_time_runs_short() -> None:
     runs = [f"run {number:03}" for number in range(120)]
     reached = set[str]()
