@@ -235,7 +235,7 @@ class DiedError(Exception):
     """An invocation ended in the middle of its work."""
 
 
-def died(*_: object) -> None:
+def died(*_: Any, **__: Any) -> Any:
     """End an invocation."""
     raise DiedError
 
