@@ -137,3 +137,27 @@ def test_the_end_of_a_run_is_told_although_the_answer_was_given() -> None:
     stage = started(chain(2))
     stage.before = ("get_workers", lambda: stage.table.end_run(stage.run_id, RunStatus.CANCELLED, "enough", stage.now))
     assert ask(stage, 0, 0).over
+
+
+def test_an_answer_is_given_to_nobody_who_was_replaced_meanwhile() -> None:
+    stage = started(chain(2))
+    stage.before = ("get_workers", lambda: ask(stage, 0, None, epoch=2))
+    with pytest.raises(SupersededError):
+        ask(stage, 0, 0)
+
+
+def test_what_it_was_told_long_ago_gets_no_job_of_its_own() -> None:
+    stage = started(chain(5))
+    usual = stage.table.put_answer
+
+    def late(*arguments: Any, **_: Any) -> bool:
+        """Write the answer, let the container go on for long, and then learn that the condition doesn't hold."""
+        stage.table.put_answer = usual  # type: ignore[method-assign]
+        usual(*arguments)
+        assert [told(ask(stage, 0, done)) for done in range(3)] == [("n1",), ("n2",), ("n3",)]
+        return False
+
+    stage.table.put_answer = late  # type: ignore[method-assign]
+    with pytest.raises(SupersededError):
+        ask(stage, 0, 0)
+    assert stage.submitted() == [0]
