@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
 import multiprocessing
 import os
+import time
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import boto3
 import pytest
@@ -23,13 +27,15 @@ if TYPE_CHECKING:
 
 NOBODY = 65534
 GUEST = ("AKIDGUEST", "guest-secret")
+#: What own_keys never finds, and a caller of EmbeddedAws may still hand over.
+BLANK = {"": "", "AKIDBLANK": ""}
 BUCKETS = ("private", "another")
 ODD = "ä b/_c+d~e=f&g'(h)*"
 
 
 @pytest.fixture(scope="module")
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAws]:
-    with EmbeddedAws(jobs_cwd=tmp_path_factory.mktemp("project"), s3_keys=dict([GUEST])) as running:
+    with EmbeddedAws(jobs_cwd=tmp_path_factory.mktemp("project"), s3_keys={**BLANK, **dict([GUEST])}) as running:
         for bucket in BUCKETS:
             running.client("s3").create_bucket(Bucket=bucket)
             running.client("s3").put_object(Bucket=bucket, Key=ODD, Body=b"kept")
@@ -136,6 +142,55 @@ def test_a_guest_of_s3_reads_and_writes_there(aws: EmbeddedAws) -> None:
     guest.put_object(Bucket="private", Key="of/guest", Body=b"x" * 100_000)
     assert guest.get_object(Bucket="private", Key=ODD)["Body"].read() == b"kept"
     assert refusal(client_of(aws, "s3", ("AKIDGUEST", "wrong")).list_buckets) == "SignatureDoesNotMatch"
+
+
+@pytest.mark.parametrize("key_id", BLANK)
+def test_a_key_without_a_secret_opens_nothing(aws: EmbeddedAws, key_id: str) -> None:
+    expires = int(time.time()) + 60
+    text = f"GET\n\n\n{expires}\n/private/{quote(ODD, safe='/~')}"
+    signature = base64.b64encode(hmac.new(b"", text.encode(), hashlib.sha1).digest()).decode()
+    signed = urlencode({"AWSAccessKeyId": key_id, "Expires": expires, "Signature": signature})
+    status, _, body = send(aws.endpoint_url, f"/private/{quote(ODD, safe='/~')}?{signed}", method="GET")
+    assert (status, b"InvalidAccessKeyId" in body or b"UnrecognizedClient" in body) == (403, True)
+
+
+TOLD = {
+    "QueueConfigurations": [{"QueueArn": "arn:aws:sqs:us-east-1:123456789012:told", "Events": ["s3:ObjectCreated:*"]}]
+}
+
+
+@pytest.mark.parametrize("version", ["s3", "s3v4"])
+def test_a_guest_has_s3_tell_no_other_service(aws: EmbeddedAws, version: str) -> None:
+    url = aws.client("sqs").create_queue(QueueName="told")["QueueUrl"]
+    guest = client_of(aws, "s3", GUEST, signature_version=version)
+    change = guest.put_bucket_notification_configuration
+    given: Any = {"Bucket": "another", "NotificationConfiguration": TOLD}
+    assert refusal(change, **given) == "AccessDenied"
+    for query in ("%6eotification", "Notification&notification=", "x-id=x&notification", "delete&notification"):
+        guest.meta.events.register("before-sign", lambda request, query=query, **_: ask(request, query), query)
+        assert refusal(change, **given) in {"AccessDenied", "SignatureDoesNotMatch"}
+        guest.meta.events.unregister("before-sign", unique_id=query)
+    guest.put_object(Bucket="another", Key="told", Body=b"")
+    assert "Messages" not in aws.client("sqs").receive_message(QueueUrl=url)
+
+
+def ask(request: Any, query: str) -> None:
+    """Have a request ask for what another query says."""
+    request.url = f"{request.url.partition('?')[0]}?{query}"
+
+
+def test_a_guest_does_with_objects_what_clients_do(aws: EmbeddedAws) -> None:
+    guest = client_of(aws, "s3", GUEST)
+    guest.create_bucket(Bucket="of-a-guest")
+    upload = guest.create_multipart_upload(Bucket="of-a-guest", Key="parts")["UploadId"]
+    named = {"Bucket": "of-a-guest", "Key": "parts", "UploadId": upload}
+    etag = guest.upload_part(PartNumber=1, Body=b"x", **named)["ETag"]
+    guest.complete_multipart_upload(MultipartUpload={"Parts": [{"ETag": etag, "PartNumber": 1}]}, **named)
+    guest.copy_object(Bucket="of-a-guest", Key="copy", CopySource="of-a-guest/parts")
+    guest.put_object_tagging(Bucket="of-a-guest", Key="copy", Tagging={"TagSet": [{"Key": "a", "Value": "b"}]})
+    guest.delete_objects(Bucket="of-a-guest", Delete={"Objects": [{"Key": "copy"}, {"Key": "parts"}]})
+    assert guest.list_objects_v2(Bucket="of-a-guest")["KeyCount"] == 0
+    guest.delete_bucket(Bucket="of-a-guest")
 
 
 @pytest.mark.parametrize("version", ["s3", "s3v4"])

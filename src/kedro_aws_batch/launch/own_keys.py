@@ -15,7 +15,10 @@ _IDS, _SECRETS = ("key", "access_key", "access_key_id"), ("secret", "secret_key"
 
 
 def own_keys(catalog: Any, datasets: Iterable[str]) -> dict[str, str]:
-    """Return the access keys of these datasets, id → secret, as the credentials of the catalog have them."""
+    """Return the access keys of these datasets, id → secret, as the credentials of the catalog have them.
+
+    Blank ones are none, as `${oc.env:KEY,""}` leaves them: clients take those of their surroundings instead.
+    """
     return dict(pair for name in datasets for pair in _within(entry(catalog, name)))
 
 
@@ -24,7 +27,7 @@ def _within(config: Any) -> Iterator[tuple[str, str]]:
         return
     spelled = {str(name).lower().removeprefix("aws_"): value for name, value in config.items()}
     key_id, secret = (next((spelled[name] for name in names if name in spelled), None) for names in (_IDS, _SECRETS))
-    if isinstance(key_id, str) and isinstance(secret, str):
+    if isinstance(key_id, str) and isinstance(secret, str) and key_id.strip() and secret.strip():
         yield key_id, secret
     for value in config.values():
         yield from _within(value)

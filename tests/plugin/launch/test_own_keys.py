@@ -24,6 +24,8 @@ CREDENTIALS: dict[str, Any] = {
     "of_none": {"anon": True, "key": None, "secret": "s4"},
     "of_nobody": {"key": "AKID5", "secret": "s5"},
 }
+#: What `${oc.env:KEY,""}` leaves where there is no such variable: anybody can sign with that.
+BLANK = [{"key": "", "secret": ""}, {"key": "a", "secret": ""}, {"key": "", "secret": "b"}, {"key": "a", "secret": " "}]
 
 
 def test_the_keys_of_the_datasets_and_no_others_are_found(make_project: Callable[[Sources], Path]) -> None:
@@ -44,7 +46,7 @@ def test_the_keys_of_the_datasets_and_no_others_are_found(make_project: Callable
     assert found == {"AKID1": "s1", "AKID2": "s2", "AKID3": "s3"}
 
 
-@pytest.mark.parametrize("config", [None, [], "key", {"key": "a"}, {"secret": "b"}, {"key": 1, "secret": 2}])
+@pytest.mark.parametrize("config", [None, [], "key", {"key": "a"}, {"secret": "b"}, {"key": 1, "secret": 2}, *BLANK])
 def test_what_is_no_pair_is_no_key(config: Any) -> None:
     class Catalog:
         _lazy_datasets = {"one": type("Lazy", (), {"config": config})()}  # noqa: RUF012
