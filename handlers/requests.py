@@ -52,7 +52,12 @@ def checked_request(function: str, request: Any) -> dict[str, Any]:
         what = error.message.removeprefix("data.").removeprefix("data ")
         field = str(error.path[1]) if len(error.path) > 1 else None
         raise InvalidRequestError(f"The request of {function} is not right: {what}.", field) from error
-    return given
+    return {name: _as_meant(value, known[name]) for name, value in given.items()}
+
+
+def _as_meant(value: Any, field: dict[str, Any]) -> Any:
+    """Return a value as the kind of number that it is to be: to a schema 1.0 is an integer, too."""
+    return int(value) if field["type"] == "integer" and isinstance(value, float) else value
 
 
 def _refuse_no_text(function: str, request: dict[str, Any]) -> None:

@@ -31,7 +31,13 @@ ANSWERING = ("start_run", "describe_run", "list_runs", "cancel_run", "next_group
 RUN_ID = "2026-11-22T13.11.00.123Z"
 #: What is there, what is nearly there, and what no encoding has: half of a surrogate pair.
 WORDS = ("n0", "n1", "d0", "d9", "__default__", "memory", "tag:x", "job", "kedro-run", "abort", QUEUE, DEFINITION, "")
-TEXTS = st.one_of(st.sampled_from(WORDS), st.text(max_size=6), st.just("\ud800"), st.just("x" * 2000))
+TEXTS = st.one_of(
+    st.sampled_from(WORDS),
+    st.text(max_size=6),
+    st.just("\ud800"),
+    st.just("x" * 2000),
+    st.sampled_from(["9" * 40, "9" * 5000]),
+)
 SCALARS = st.one_of(
     st.none(), st.booleans(), st.integers(-3, 5), st.just(10**40), st.just(1e308), st.floats(allow_nan=False), TEXTS
 )
@@ -76,7 +82,7 @@ def of_type(field: Mapping[str, Any]) -> st.SearchStrategy[Any]:
     """Return values that fit the type of a schema's field, if not all that it says."""
     kinds: dict[str, st.SearchStrategy[Any]] = {
         "string": st.sampled_from(field["enum"]) if "enum" in field else TEXTS | st.just(RUN_ID),
-        "integer": st.integers(0, 3) | st.just(10**40),
+        "integer": st.integers(0, 3) | st.just(10**40) | st.sampled_from([0.0, 1.0, 2.0]),
         "array": st.lists(TEXTS, max_size=3),
         "object": st.dictionaries(TEXTS, JSON, max_size=3),
     }
@@ -243,6 +249,30 @@ def test_a_request_is_answered_or_refused_with_a_sentence(
 )
 def test_a_request_that_once_was_an_error_is_answered_or_refused(play: Callable[[], Play], request_: Any) -> None:
     play().call("start_run", request_)
+
+
+@pytest.mark.parametrize(
+    ("function", "fields"),
+    [
+        ("describe_run", {"page": "9" * 5000}),
+        ("describe_run", {"page": "9" * 40}),
+        ("describe_run", {"limit": 1.0}),
+        ("next_group", {"job": "0-0", "token": "x", "index": 0.0, "epoch": 1.0, "job_id": "j", "done": 0.0}),
+    ],
+    ids=str,
+)
+def test_a_number_that_once_was_an_error_is_answered_or_refused(
+    play: Callable[[], Play], function: str, fields: dict[str, Any]
+) -> None:
+    played = play()
+    played.call(function, {"run_id": played.stage.run_id, **fields})
+
+
+def test_a_whole_number_is_one_however_it_is_written(play: Callable[[], Play]) -> None:
+    played = play()
+    page = played.call("describe_run", {"run_id": played.stage.run_id, "limit": 1.0})
+    assert (len(page["groups"]), page["next_page"]) == (1, "1")
+    assert "error" not in played.call("start_run", {"max_workers": 2.0})
 
 
 @pytest.mark.parametrize("depth", [10, 31, 90, 400])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -82,6 +83,38 @@ def test_what_a_page_may_have_sent_is_refused_before_anybody_sees_it(
     answer = send(server, f"{method} /thing HTTP/1.1\r\n{headers.format(port=server.port)}\r\n\r\n".encode())
     assert (answer.split(b" ")[1], handled) == (b"403", [])
     assert b"Access-Control" not in answer
+
+
+def test_the_body_of_a_page_is_not_read_and_its_answer_is(server: LoopbackServer, handled: list[Request]) -> None:
+    announced = 5 * 2**30
+    head = f"POST / HTTP/1.1\r\nHost: localhost\r\nOrigin: null\r\nContent-Length: {announced}\r\n\r\n".encode()
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+        connection.sendall(head + b"x" * 100_000)
+        assert connection.recv(4096).startswith(b"HTTP/1.1 403 ")  # though the client still sends
+        connection.sendall(b"x" * 100_000)
+    assert handled == []
+
+
+@pytest.mark.parametrize(
+    "framing",
+    [
+        "Content-Length: " + "9" * 30,
+        "Content-Length: 9999999999999",
+        "Content-Length: " + "9" * 5000,
+        "Content-Length: -1",
+        "Content-Length: x",
+        "Transfer-Encoding: chunked\r\n\r\n" + "f" * 20,
+        "Transfer-Encoding: chunked\r\n\r\n-5",
+        "Transfer-Encoding: chunked\r\n\r\n\xe9",
+    ],
+)
+def test_a_body_of_no_size_ends_the_connection_and_says_nothing(
+    server: LoopbackServer, handled: list[Request], framing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", broken.append)
+    request = f"POST / HTTP/1.1\r\nHost: localhost\r\n{framing}\r\n\r\nabc".encode("latin-1")
+    assert (send(server, request), handled, broken) == (b"", [], [])
 
 
 @pytest.mark.parametrize("line", [b"Origin : x", b" Origin: x", b"Or\tigin: x", b"nothing", b": x"])

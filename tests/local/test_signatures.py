@@ -13,7 +13,10 @@ from botocore.credentials import Credentials
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kedro_aws_batch.local.admission import Admission
+from kedro_aws_batch.local.errors import ApiError
 from kedro_aws_batch.local.loopback import Request
+from kedro_aws_batch.local.place import AccessKey
 from kedro_aws_batch.local.signatures import read_signature
 
 if TYPE_CHECKING:
@@ -100,3 +103,60 @@ def test_what_is_half_a_signature_is_none(header: str, more: str) -> None:
         )
         is None
     )
+
+
+#: Of what a request that is nobody's may consist: what nearly is a signature, and what no number or address is.
+PIECES = st.sampled_from(
+    [
+        *(
+            "OWNER",
+            "GUEST",
+            "20261122",
+            "s3",
+            "batch",
+            "host",
+            "[",
+            "//",
+            "%0A",
+            "\x00",
+            "é",
+            "²",
+            "٣",
+            "-1",
+            "9" * 5000,
+        ),
+        *(
+            "AWS GUEST:x",
+            "OWNER/20261122/r/s3/aws4_request",
+            "20261122T000000Z",
+            "99991231T235959Z",
+            "9" * 400,
+            "=",
+            "",
+        ),
+        "AWS4-HMAC-SHA256 Credential=OWNER/20261122/r/s3/aws4_request, SignedHeaders=host;;, Signature=" + "0" * 64,
+    ]
+)
+NAMED = ("Authorization", "X-Amz-Date", "Date", "X-Amz-Content-SHA256", "Content-Type")
+OF_V4 = ("X-Amz-Signature", "X-Amz-Credential", "X-Amz-SignedHeaders", "X-Amz-Date", "X-Amz-Expires")
+OF_V2 = ("AWSAccessKeyId", "Expires", "Signature")
+QUERIES = st.one_of(
+    st.fixed_dictionaries(dict.fromkeys(names, PIECES) | likely)
+    for names, likely in (
+        (OF_V4, {"X-Amz-Credential": st.just("OWNER/20261122/r/s3/aws4_request")}),
+        (OF_V4, {"X-Amz-Credential": PIECES, "X-Amz-Date": st.just("20261122T000000Z")}),
+        (OF_V2, {"AWSAccessKeyId": st.sampled_from(["OWNER", "GUEST"])}),
+        (OF_V2, {"AWSAccessKeyId": st.just("GUEST"), "Expires": st.just("99999999999")}),
+    )
+)
+
+
+@given(path=PIECES, query=QUERIES, headers=st.dictionaries(st.sampled_from(NAMED), PIECES, max_size=2))
+def test_whatever_nobody_signed_is_refused_and_no_error(
+    path: str, query: dict[str, str], headers: dict[str, str]
+) -> None:
+    target = f"{path}?{'&'.join(f'{name}={value}' for name, value in query.items())}"
+    admission = Admission(AccessKey("OWNER", "a-secret"), {"GUEST": "another"})
+    with pytest.raises(ApiError) as refused:
+        admission.service(Request("GET", target, [("Host", "localhost"), *headers.items()], b""))
+    assert refused.value.status == 403

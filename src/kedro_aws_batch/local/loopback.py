@@ -13,6 +13,7 @@ import contextlib
 import re
 import socket
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -20,6 +21,10 @@ from typing import BinaryIO
 
 #: More than any AWS API takes in one line or header.
 _LINE_LIMIT = 65536
+#: Bytes of a body: as many as S3 takes at once, and no other API of AWS takes more.
+_BODY_LIMIT = 5 * 2**30
+#: Seconds for which what a refused client still sends is thrown away, so that it reads its answer.
+_LINGER = 1.0
 #: What the name of a header is made of: https://www.rfc-editor.org/rfc/rfc9110#name-tokens
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 #: How clients of this machine address it. Any other name leads here by another's name server.
@@ -111,17 +116,21 @@ class LoopbackServer:
             with connection, connection.makefile("rb") as reader:
                 while self._serve_one(connection, reader):
                     pass
-        except (OSError, ValueError):
-            pass  # the client went away, or doesn't speak HTTP
+        except (OSError, ValueError, MemoryError):
+            pass  # the client went away, doesn't speak HTTP, or sends more than there is room for
         finally:
             with self._lock:
                 self._connections.pop(connection, None)
 
     def _serve_one(self, connection: socket.socket, reader: BinaryIO) -> bool:
-        request = _read_request(connection, reader)
+        request = _read_head(reader)
         if request is None:
             return False
-        response = Response(403, body=b"Not for web pages.") if _of_a_page(request) else self._application(request)
+        if _of_a_page(request):
+            _refuse(connection, reader, request)
+            return False
+        _read_body(connection, reader, request)
+        response = self._application(request)
         if response is None:
             return False
         keep_alive = request.header("Connection").lower() != "close" and not self._stopping
@@ -137,24 +146,45 @@ def _of_a_page(request: Request) -> bool:
     )
 
 
+def _refuse(connection: socket.socket, reader: BinaryIO, request: Request) -> None:
+    """Refuse a web page's request, whose body nobody has read: what still comes of it is thrown away."""
+    answer = Response(403, body=b"Not for web pages.")
+    connection.sendall(_encode(answer, head=request.method == "HEAD", keep_alive=False))
+    connection.shutdown(socket.SHUT_WR)
+    connection.settimeout(_LINGER)
+    end = time.monotonic() + _LINGER
+    while time.monotonic() < end and reader.read1(_LINE_LIMIT):  # type: ignore[attr-defined]  # a BufferedReader
+        pass
+
+
 def _shut_down(connection: socket.socket) -> None:
     with contextlib.suppress(OSError):  # it may be closed already
         connection.shutdown(socket.SHUT_RDWR)
 
 
-def _read_request(connection: socket.socket, reader: BinaryIO) -> Request | None:
+def _read_head(reader: BinaryIO) -> Request | None:
     line = reader.readline(_LINE_LIMIT)
     if not line.strip():
         return None
     method, target, _ = line.decode("latin-1").split(None, 2)
-    request = Request(method, target, _read_headers(reader), b"")
+    return Request(method, target, _read_headers(reader), b"")
+
+
+def _read_body(connection: socket.socket, reader: BinaryIO, request: Request) -> None:
     if request.header("Expect").lower() == "100-continue":
         connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
     if request.header("Transfer-Encoding").lower() == "chunked":
         request.body = _read_chunks(reader)
     else:
-        request.body = _read_whole(reader, int(request.header("Content-Length", "0")))
-    return request
+        request.body = _read_whole(reader, _size(request.header("Content-Length", "0"), 10))
+
+
+def _size(text: str, base: int) -> int:
+    """Return a number of bytes that a client announces. Raises ValueError for one that no body has."""
+    size = int(text, base)
+    if not 0 <= size <= _BODY_LIMIT:
+        raise ValueError(f"not the size of a body: {text[:20]}")
+    return size
 
 
 def _read_headers(reader: BinaryIO) -> list[tuple[str, str]]:
@@ -183,7 +213,7 @@ def _cut_short() -> ConnectionError:
 
 def _read_chunks(reader: BinaryIO) -> bytes:
     chunks = []
-    while size := int(reader.readline(_LINE_LIMIT).split(b";")[0], 16):
+    while size := _size(reader.readline(_LINE_LIMIT).split(b";")[0].decode("latin-1"), 16):
         chunks.append(_read_whole(reader, size))
         reader.readline(_LINE_LIMIT)
     _read_headers(reader)
