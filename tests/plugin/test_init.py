@@ -14,6 +14,7 @@ from tests.packaging import packages
 
 from .commands import call
 from .project import Sources, pickled
+from .test_files import mode, umask
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -144,10 +145,12 @@ def test_packaging_leaves_one_wheel_and_of_this_version(deployable: Path) -> Non
     first = (deployable / "build/aws_batch" / WHEEL).read_bytes()
     older = deployable / "build/aws_batch/kedro_aws_batch-0.0.9-py3-none-any.whl"
     (deployable / "build/aws_batch" / WHEEL).rename(older)
-    result = call("package")
+    with umask(0o077):
+        result = call("package")
     assert f"build/aws_batch/{WHEEL}: kedro-aws-batch for the image.\n" in result.output
     assert [found.name for found in (deployable / "build/aws_batch").glob("*.whl")] == [WHEEL]
     assert (deployable / "build/aws_batch" / WHEEL).read_bytes() == first
+    assert {mode(path) for path in (deployable / "build").rglob("*") if path.is_file()} == {0o600}
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import Distribution, distribution
 from pathlib import Path, PurePosixPath
 
+from kedro_aws_batch.files import write_atomically
 from kedro_aws_batch.package.errors import PackageError
 from kedro_aws_batch.package.zips import write_zip
 from kedro_aws_batch.service_root import service_root
@@ -37,7 +38,9 @@ def write_wheel(directory: Path) -> Path:
         made = write(root, Path(temporary))
         for earlier in directory.glob(WHEELS):
             earlier.unlink()
-        return made.replace(directory / made.name)
+        wheel = directory / made.name
+        write_atomically(wheel, made.read_bytes())  # whoever builds wheels gives them a mode of their own
+        return wheel
 
 
 def _build(checkout: Path, target: Path) -> Path:
