@@ -33,6 +33,15 @@ class Page:
 
 
 @dataclass(frozen=True)
+class PlanPiece:
+    """A part of a packed plan, as large as an item may be."""
+
+    digest: str  #: of the whole plan
+    number: int
+    body: bytes
+
+
+@dataclass(frozen=True)
 class Asking:
     """Who asks for the next group."""
 
@@ -75,8 +84,8 @@ class RunTable(Protocol):
     def listings(self, before: str | None, limit: int) -> Page:
         """Return run ids from the list of all runs, newest first."""
 
-    def put_plan(self, run_id: str, piece: tuple[str, int], body: bytes, expires_at: int) -> None:
-        """Write one piece of a plan: the plan's digest and the piece's number."""
+    def put_plan(self, run_id: str, piece: PlanPiece, expires_at: int) -> None:
+        """Write one piece of a plan."""
 
     def get_plan(self, run_id: str, digest: str) -> list[bytes]:
         """Return the pieces of a plan, in order."""

@@ -29,7 +29,7 @@ from dataclasses import fields
 from adapters import encoding
 from adapters.dynamo import DynamoTable
 from adapters.encoding import Item
-from adapters.ports import Asking, Page
+from adapters.ports import Asking, Page, PlanPiece
 from dag.records import Array, Job, Outcome, Run, Worker
 from dag.shards import Mark, Shard
 from dag.status import RunStatus
@@ -90,9 +90,9 @@ class DynamoRunTable(DynamoTable):
     def listings(self, before: str | None, limit: int) -> Page:
         return self.listed("runs", before, forward=False, limit=limit)
 
-    def put_plan(self, run_id: str, piece: tuple[str, int], body: bytes, expires_at: int) -> None:
-        sort_key = f"plan#{piece[0]}#{piece[1]:03d}"
-        item = {"pk": f"run#{run_id}", "sk": sort_key, "body": body, "expires_at": expires_at}
+    def put_plan(self, run_id: str, piece: PlanPiece, expires_at: int) -> None:
+        sort_key = f"plan#{piece.digest}#{piece.number:03d}"
+        item = {"pk": f"run#{run_id}", "sk": sort_key, "body": piece.body, "expires_at": expires_at}
         self._client.put_item(TableName=self._name, Item=encoding.written_item(item))
 
     def get_plan(self, run_id: str, digest: str) -> list[bytes]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from . import limits, rules
@@ -91,6 +91,8 @@ class ResourceKey:
     unit: str = ""
     #: Whether a job definition has one of its own, which holds where nobody asks.
     defined: bool = False
+    #: The launch types that don't have it, each with the sentence that says so.
+    lacking: Mapping[str, str] = field(default_factory=dict)
 
 
 def _field(name: str) -> Callable[[Any], Mapping[str, Any]]:
@@ -120,7 +122,13 @@ KEYS: Mapping[str, ResourceKey] = {
         unit="MiB",
         defined=True,
     ),
-    "gpus": ResourceKey(rule=rules.whole(1), written=_required("GPU"), serves=_fewer_gpus, unit="GPUs"),
+    "gpus": ResourceKey(
+        rule=rules.whole(1),
+        written=_required("GPU"),
+        serves=_fewer_gpus,
+        unit="GPUs",
+        lacking={"FARGATE": "Fargate has no GPUs."},
+    ),
     "timeout": ResourceKey(
         rule=rules.within(limits.TIMEOUT_SECONDS, " of seconds"),
         combined=_seconds,

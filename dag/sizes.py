@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from .document import Resources
-from .resources import amount
+from .resources import KEYS, amount
 from .shards import MOST_ATTEMPTS
 
 #: vCPUs → MiB that Fargate accepts with them (AWS Batch, "Fargate compute environments").
@@ -24,8 +24,16 @@ FARGATE: Mapping[float, Sequence[int]] = {
 
 def impossible(resources: Resources, launch_types: Sequence[str]) -> tuple[str, str] | None:
     """Return why no job of this size runs on any of the launch types, and what to do about it; None if one does."""
-    found = [_IMPOSSIBLE[launch_type](resources) for launch_type in launch_types]
+    found = [_lacking(resources, launch_type) or _IMPOSSIBLE[launch_type](resources) for launch_type in launch_types]
     return None if None in found else found[0]
+
+
+def _lacking(resources: Resources, launch_type: str) -> tuple[str, str] | None:
+    for name, key in KEYS.items():
+        if resources.get(name) and launch_type in key.lacking:
+            others = " or ".join(sorted(_IMPOSSIBLE.keys() - key.lacking.keys()))
+            return key.lacking[launch_type], f"Use launch_type {others}, or ask for none."
+    return None
 
 
 def _impossible_on_ec2(resources: Resources) -> tuple[str, str] | None:
@@ -38,8 +46,6 @@ def _impossible_on_ec2(resources: Resources) -> tuple[str, str] | None:
 
 def _impossible_on_fargate(resources: Resources) -> tuple[str, str] | None:
     vcpus, memory = resources.get("vcpus"), resources.get("memory")
-    if resources.get("gpus"):
-        return "Fargate has no GPUs.", "Use launch_type EC2, or ask for none."
     if vcpus is None and memory is None:
         return None
     if vcpus is None or memory is None:

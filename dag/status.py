@@ -17,6 +17,8 @@ class RunStatus(str, Enum):
 
 #: Of a run that is over.
 FINAL = (RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.CANCELLED)
+#: Of a run that is over and left something to do, which another run may resume.
+RESUMABLE = tuple(status for status in FINAL if status is not RunStatus.SUCCEEDED)
 
 
 class JobStatus(str, Enum):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from adapters.ports import Ports
@@ -14,13 +15,20 @@ from dag.status import RunStatus
 from runs.counting import Count
 
 
-def announce(ports: Ports, plan: Plan, run: Run, view: View, news: tuple[str, Mapping[str, Any]] | None = None) -> None:
+@dataclass(frozen=True)
+class News:
+    """What is announced of a run besides its start and its end."""
+
+    flag: str  #: by which the run knows that it was announced
+    told: Mapping[str, Any]
+
+
+def announce(ports: Ports, plan: Plan, run: Run, view: View, news: News | None = None) -> None:
     """Publish a run's state, then write down that it was published.
 
-    By default that is the start of a running run, or the end of one that is over; `news` names another announcement and
-    says what it tells besides.
+    Without `news` that is the start of a running run, or the end of one that is over.
     """
-    what, more = news or ("end" if run.over else "start", {})
+    news = news or News("end" if run.over else "start", {})
     detail = {
         "run_id": run.run_id,
         "project": run.project,
@@ -34,14 +42,14 @@ def announce(ports: Ports, plan: Plan, run: Run, view: View, news: tuple[str, Ma
         "created_at": run.created_at,
         "ended_at": run.ended_at,
         "duration_ms": None if run.ended_at is None else run.ended_at - run.created_at,
-        **more,
+        **news.told,
     }
-    if what == "end":
+    if news.flag == "end":
         _tell_end(ports, run)
     ports.announcements.announce(detail)
-    if what == "start":
+    if news.flag == "start":
         ports.counts.add({Count.RUNS_STARTED.value: 1})
-    ports.table.flag_announced(run.run_id, what)
+    ports.table.flag_announced(run.run_id, news.flag)
 
 
 def _tell_end(ports: Ports, run: Run) -> None:

@@ -39,16 +39,16 @@ def conclude(ports: Ports, plan: Plan, ends: Sequence[Outcome]) -> Ends:
             ended.places.append(slot(end.mark))
     expires_at = ports.expiry()
     closed = [(ports.table.close_worker(plan.run_id, end.mark, end, expires_at), end) for end in by_job.values()]
-    view = _view(ports, plan.run_id, closed)
+    view = _view(ports, plan.run_id, [worker for worker, _ in closed])
     for worker, end in closed:
         ended.outcomes += carrying.ends(worker, end, view)
         ended.places.append(slot(worker.first))
     return ended
 
 
-def _view(ports: Ports, run_id: str, closed: Sequence[tuple[Worker, Outcome]]) -> View:
+def _view(ports: Ports, run_id: str, workers: Sequence[Worker]) -> View:
     """Return the shards of all groups that the workers were told last, read after the workers were closed."""
-    shards = sorted({mark.shard for worker, _ in closed for mark in worker.marks.values()})
+    shards = sorted({mark.shard for worker in workers for mark in worker.marks.values()})
     view = View()
     for start in range(0, len(shards), limits.BATCH_GET.most):
         for shard in ports.table.get_shards(run_id, shards[start : start + limits.BATCH_GET.most]):

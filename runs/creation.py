@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from adapters.ports import LARGEST_PIECE, Ports, UnavailableError
+from adapters.ports import LARGEST_PIECE, PlanPiece, Ports, UnavailableError
 from dag.document import GraphDocument
 from dag.durations import load_durations, with_durations
 from dag.errors import InvalidRequestError, NotSettledError, UnknownRunError
@@ -89,18 +89,24 @@ def _fingerprint(request: Mapping[str, Any]) -> str:
 
 def _create(dispatcher: Dispatcher, source: RunSource, request: Mapping[str, Any], key: str) -> Run:
     _refuse_large(request)
-    table, clock = dispatcher.ports.table, dispatcher.ports.clock
-    now = clock.now()
-    expires_at = dispatcher.ports.expiry()
+    table = dispatcher.ports.table
     earlier = _earlier(dispatcher, request)
     meant = resumed_request(request, earlier.request) if earlier else request
-    run_id = run_id_at(now)
+    accepted = _Accepted(
+        request=_own(meant),
+        request_digest=_fingerprint(request),
+        graph_digest=source.document.digest,
+        key=key,
+        created_at=dispatcher.ports.clock.now(),
+        expires_at=dispatcher.ports.expiry(),
+    )
+    run_id = run_id_at(accepted.created_at)
     learned = load_durations(table.get_durations(source.document.project, source.document.environment))
     home = replace(source.home, key=secrets.token_hex(16))
     make = _RunMaker(source=source, home=home, request=meant, earlier=earlier, durations=learned)
     plan, resumed = make(run_id)
     offer = _offer(dispatcher.ports, plan)
-    if not table.put_key(key, run_id, expires_at):
+    if not table.put_key(key, run_id, accepted.expires_at):
         run_id = table.get_key(key) or run_id
     later = 0
     while True:
@@ -109,8 +115,7 @@ def _create(dispatcher: Dispatcher, source: RunSource, request: Mapping[str, Any
         plan = with_timeouts(plan, offer)
         if offer is not None:
             plan = pinned(plan, offer)
-        asked = (_own(meant), _fingerprint(request))
-        run = _run(plan, resumed, source.document, asked, (key, now, expires_at, _digest(plan)))
+        run = accepted.run(plan, resumed)
         _write_parts(dispatcher, plan, run)
         if table.put_run(run):
             dispatcher.ports.log.info(
@@ -121,7 +126,7 @@ def _create(dispatcher: Dispatcher, source: RunSource, request: Mapping[str, Any
         if existing is not None and existing.idempotency_key == key:
             return existing
         later += 1  # another run was made in the same millisecond
-        next_id = run_id_at(now, later)
+        next_id = run_id_at(accepted.created_at, later)
         run_id = next_id if table.move_key(key, next_id, instead=run_id) else table.get_key(key) or next_id
 
 
@@ -140,7 +145,41 @@ def _offer(ports: Ports, plan: Plan) -> Offer | None:
     return offer
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
+class _Accepted:
+    """A request that is to be a run, whatever id and plan the run gets."""
+
+    request: Mapping[str, Any]
+    request_digest: str
+    graph_digest: str
+    key: str
+    created_at: int
+    expires_at: int
+
+    def run(self, plan: Plan, resumed: Resumption | None) -> Run:
+        """Return the run of this request by a plan."""
+        return Run(
+            run_id=plan.run_id,
+            project=plan.project,
+            environment=plan.environment,
+            pipelines=plan.pipelines,
+            request=self.request,
+            request_digest=self.request_digest,
+            graph_digest=self.graph_digest,
+            plan_digest=_digest(plan),
+            idempotency_key=self.key,
+            on_failure=plan.settings.on_failure.value,
+            groups_total=len(plan.groups),
+            nodes_total=plan.node_count,
+            created_at=self.created_at,
+            expires_at=self.expires_at,
+            max_workers=plan.settings.max_workers,
+            description=self.request.get("description"),
+            resumed=_resumed(resumed) if resumed else None,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class _RunMaker:
     source: RunSource
     home: Home
@@ -180,41 +219,12 @@ def _write_parts(dispatcher: Dispatcher, plan: Plan, run: Run) -> None:
     table.put_listing(run.run_id, run.expires_at)
     packed = dump_plan(plan)
     for number, begin in enumerate(range(0, len(packed), LARGEST_PIECE)):
-        piece = packed[begin : begin + LARGEST_PIECE]
-        table.put_plan(run.run_id, (run.plan_digest, number), piece, run.expires_at)
+        body = packed[begin : begin + LARGEST_PIECE]
+        table.put_plan(run.run_id, PlanPiece(run.plan_digest, number, body), run.expires_at)
 
 
 def _digest(plan: Plan) -> str:
     return hashlib.sha256(dump_plan(plan)).hexdigest()[:16]
-
-
-def _run(
-    plan: Plan,
-    resumed: Resumption | None,
-    document: GraphDocument,
-    asked: tuple[Mapping[str, Any], str],
-    made: tuple[str, int, int, str],
-) -> Run:
-    (request, request_digest), (key, now, expires_at, plan_digest) = asked, made
-    return Run(
-        run_id=plan.run_id,
-        project=plan.project,
-        environment=plan.environment,
-        pipelines=plan.pipelines,
-        request=request,
-        request_digest=request_digest,
-        graph_digest=document.digest,
-        plan_digest=plan_digest,
-        idempotency_key=key,
-        on_failure=plan.settings.on_failure.value,
-        groups_total=len(plan.groups),
-        nodes_total=plan.node_count,
-        created_at=now,
-        expires_at=expires_at,
-        max_workers=plan.settings.max_workers,
-        description=request.get("description"),
-        resumed=_resumed(resumed) if resumed else None,
-    )
 
 
 def _resumed(resumed: Resumption) -> Mapping[str, Any]:

@@ -44,9 +44,9 @@ def describe(dispatcher: Dispatcher, run: Run, first: int, limit: int) -> dict[s
     groups = []
     for mark in shown:
         status = decision.group_status(view, mark.group, run.status, mark.group in running)
-        known = containers.tell(mark, jobs.get(mark.group), ends.get(mark.group), details.get(mark, {}))
+        known = containers.tell(mark, _Known(jobs.get(mark.group), ends.get(mark.group), details.get(mark, {})))
         before = [_earlier(plan, end) for end in by_group[mark.group] if end.mark.attempt < mark.attempt]
-        shares = containers.shares(known[0], known[1])
+        shares = containers.shares(known)
         groups.append({**_group(plan, mark, status.value, known), "shares_container": shares, "earlier": before})
     return {
         **_summary(run),
@@ -76,7 +76,19 @@ def _last(plan: Plan, first: int, limit: int) -> int:
     return min(first + min(limit, PAGE), len(plan.groups)) - 1
 
 
-_Known = tuple["Job | None", "Outcome | None", Mapping[str, Any]]
+@dataclass(frozen=True)
+class _Known:
+    """What is known of an attempt: its job, its end, and what Batch says of it while it is in flight."""
+
+    job: Job | None
+    end: Outcome | None
+    detail: Mapping[str, Any]
+
+    @property
+    def job_id(self) -> str | None:
+        """Return the id of the job, whoever told it."""
+        told = self.end.job_id if self.end else None
+        return told or (self.job.job_id if self.job else None)
 
 
 @dataclass(frozen=True)
@@ -94,22 +106,21 @@ class _Containers:
         workers = read_workers(dispatcher.ports.table, plan.run_id)
         return cls({each.job_id: each for each in workers}, {each["jobId"]: each for each in details.values()})
 
-    def tell(self, mark: Mark, job: Job | None, end: Outcome | None, detail: Mapping[str, Any]) -> _Known:
+    def tell(self, mark: Mark, known: _Known) -> _Known:
         """Return what is known of an attempt, with what its container adds to it."""
-        job_id = (end and end.job_id) or (job and job.job_id)
-        worker = self.workers.get(job_id or "")
+        job, end, worker = known.job, known.end, self.workers.get(known.job_id or "")
         if worker is None:
-            return job, end, detail
+            return known
         if job is not None and end is None and worker.first != mark:
-            detail = {**detail, "startedAt": job.submitted_at}
+            return replace(known, detail={**known.detail, "startedAt": job.submitted_at})
         if end is not None and end.log_stream is None:
             told = worker.container or self._log(worker)
             end = replace(end, log_stream=told.get("log_stream"), log_group=told.get("log_group"))
-        return job, end, detail
+        return replace(known, end=end)
 
-    def shares(self, job: Job | None, end: Outcome | None) -> bool:
+    def shares(self, known: _Known) -> bool:
         """Return whether the attempt's container was told of other groups."""
-        worker = self.workers.get((end and end.job_id) or (job and job.job_id) or "")
+        worker = self.workers.get(known.job_id or "")
         return worker is not None and worker.answered > 0
 
     def _log(self, worker: Worker) -> Mapping[str, Any]:
@@ -179,10 +190,8 @@ def _newest(records: Sequence[_R]) -> dict[int, _R]:
     return {record.mark.group: record for record in sorted(records, key=lambda record: record.mark)}
 
 
-def _group(
-    plan: Plan, mark: Mark, status: str, known: tuple[Job | None, Outcome | None, Mapping[str, Any]]
-) -> dict[str, Any]:
-    job, end, detail = known
+def _group(plan: Plan, mark: Mark, status: str, known: _Known) -> dict[str, Any]:
+    job, end, detail = known.job, known.end, known.detail
     if end is not None and end.mark != mark:
         end = None
     group = plan.groups[mark.group]

@@ -13,7 +13,7 @@ from dag.errors import UnknownRunError
 from dag.events import JobEnd, read_end
 from dag.jobs import JobName, is_run_id, read_job_name
 from runs.advance import Dispatcher
-from runs.announcing import announce
+from runs.announcing import News, announce
 from runs.identity import identify
 
 QUEUE_BLOCKED = "Batch Job Queue Blocked"
@@ -66,6 +66,14 @@ class Taken:
     submitted: int = 0
 
 
+@dataclass(frozen=True)
+class _Stuck:
+    """A job that keeps others from starting, and why it doesn't start."""
+
+    name: JobName
+    why: Blocked
+
+
 @dataclass
 class _Mail:
     """What a batch of messages says of one run."""
@@ -74,7 +82,7 @@ class _Mail:
     told_by: dict[str | None, list[str]] = field(default_factory=dict)  #: ids of the messages that told of a job's end
     message_ids: list[str] = field(default_factory=list)
     carry_on: bool = False  #: a message from an invocation that ran out of time
-    blocked: list[tuple[JobName, Blocked]] = field(default_factory=list)
+    stuck: list[_Stuck] = field(default_factory=list)
 
 
 def take(dispatcher: Dispatcher, records: Iterable[Mapping[str, Any]]) -> Taken:
@@ -104,9 +112,9 @@ def _deliver(dispatcher: Dispatcher, run_id: str, mail: _Mail, taken: Taken) -> 
     for end in identified.unsure:  # delivered again, by when the job is recorded or listed
         log.warning("event of a job not recorded yet", run_id=run_id, job_id=end.outcome.job_id)
         taken.failed += mail.told_by[end.outcome.job_id]
-    for name, blocked in mail.blocked:
-        if name.project == project:
-            _announce_blocked(dispatcher, run_id, name, blocked)
+    for stuck in mail.stuck:
+        if stuck.name.project == project:
+            _announce_blocked(dispatcher, run_id, stuck)
     outcomes = identified.ours
     if not outcomes and not mail.carry_on:
         return
@@ -123,17 +131,17 @@ def _deliver(dispatcher: Dispatcher, run_id: str, mail: _Mail, taken: Taken) -> 
     )
 
 
-def _announce_blocked(dispatcher: Dispatcher, run_id: str, name: JobName, blocked: Blocked) -> None:
+def _announce_blocked(dispatcher: Dispatcher, run_id: str, stuck: _Stuck) -> None:
     """Say once for each run and reason why its jobs don't start."""
     run = dispatcher.ports.table.get_run(run_id)
-    flag = f"blocked {blocked.code}"
+    flag = f"blocked {stuck.why.code}"
     if run is None or run.over or flag in run.announced:
         return
     plan = dispatcher.plan(run_id)
-    group = plan.groups[name.group]
-    told = {"nodes": list(group.nodes), "asks_for": asked_for(group.resources), **vars(blocked)}
+    group = plan.groups[stuck.name.group]
+    told = {"nodes": list(group.nodes), "asks_for": asked_for(group.resources), **vars(stuck.why)}
     dispatcher.ports.log.warning("queue blocked", run_id=run_id, **told)
-    announce(dispatcher.ports, plan, run, dispatcher.view(run_id), (flag, {"blocked": told}))
+    announce(dispatcher.ports, plan, run, dispatcher.view(run_id), News(flag, {"blocked": told}))
 
 
 def _sorted(records: Iterable[Mapping[str, Any]], log: Log) -> dict[str, _Mail]:
@@ -150,11 +158,11 @@ def _sorted(records: Iterable[Mapping[str, Any]], log: Log) -> dict[str, _Mail]:
             entry.ends.append(news)
             entry.told_by.setdefault(news.outcome.job_id, []).append(record["messageId"])
         else:
-            entry.blocked.append(news)
+            entry.stuck.append(news)
     return mail
 
 
-def _read(record: Mapping[str, Any], log: Log) -> tuple[str | None, JobEnd | tuple[JobName, Blocked] | None]:
+def _read(record: Mapping[str, Any], log: Log) -> tuple[str | None, JobEnd | _Stuck | None]:
     """Return the run that a message concerns, if it is for us, and its news, if it is an event."""
     try:
         body = json.loads(record["body"])
@@ -167,7 +175,7 @@ def _read(record: Mapping[str, Any], log: Log) -> tuple[str | None, JobEnd | tup
         detail = body["detail"]
         if body.get("detail-type") == QUEUE_BLOCKED:
             name, blocked = read_job_name(str(detail.get("jobName"))), read_blocked(detail)
-            return (name.run_id, (name, blocked)) if name and blocked else (None, None)
+            return (name.run_id, _Stuck(name, blocked)) if name and blocked else (None, None)
         end = read_end(detail)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         # Without the body: events have the environment of jobs, which is not for all who read logs.

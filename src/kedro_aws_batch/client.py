@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ._service.dag.status import FINAL, IN_FLIGHT, OnFailure, known_policy
+from ._service.dag.status import FINAL, IN_FLIGHT, RESUMABLE, OnFailure, known_policy
 from .aws_errors import Call, may_pass, why_refused
 from .errors import ServiceError
 
@@ -136,6 +136,11 @@ class RunState:
     def ended(self) -> bool:
         """Whether its status is final. Jobs may still be winding down until it is settled."""
         return self.status in FINAL
+
+    @property
+    def resumable(self) -> bool:
+        """Whether it left something to do that another run may take up."""
+        return self.status in RESUMABLE
 
     @property
     def policy(self) -> OnFailure | None:

@@ -174,7 +174,7 @@ def _compiled(told: Told, display: Display) -> tuple[Compiled, Path]:
     with stdout_kept_clean():
         given = told.run_params.get("runtime_params") or {}
         params = as_deployed(given)
-        project = open_project(Opening(environment, path, params, told.conf_source))
+        project = open_project(Opening(environment=environment, path=path, params=params, conf_source=told.conf_source))
         compiled = compile_project(project)
         problems = check(project, compiled, given)
     for problem in problems:

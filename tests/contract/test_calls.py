@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from adapters.ports import Asking, RunTable
+from adapters.ports import Asking, PlanPiece, RunTable
 from adapters.run_table import DynamoRunTable
 from dag.records import Array
 from dag.shards import Mark
@@ -32,7 +32,7 @@ CALLS: dict[str, tuple[str, Call]] = {
     ),
     "put_listing": ("PutItem", lambda table: table.put_listing(RUN_ID, LATER)),
     "listings": ("Query", lambda table: table.listings(None, 10)),
-    "put_plan": ("PutItem", lambda table: table.put_plan(RUN_ID, ("abc", 0), b"piece", LATER)),
+    "put_plan": ("PutItem", lambda table: table.put_plan(RUN_ID, PlanPiece("abc", 0, b"piece"), LATER)),
     "get_plan": ("Query", lambda table: table.get_plan(RUN_ID, "abc")),
     "get_durations": ("GetItem", lambda table: table.get_durations("spaceflights", "aws_batch")),
     "put_durations": ("PutItem", lambda table: table.put_durations("spaceflights", "aws_batch", b"learned")),

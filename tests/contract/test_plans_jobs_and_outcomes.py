@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from adapters.ports import LARGEST_PIECE, RunTable
+from adapters.ports import LARGEST_PIECE, PlanPiece, RunTable
 from dag.records import LONGEST_REASON, Job, Outcome
 from dag.shards import Mark
 from tests.contract.values import LATER, OTHER_RUN_ID, REFUSED, RUN_ID, a_job, a_run, an_outcome, every_page
@@ -46,7 +46,7 @@ def test_a_plan_of_several_megabytes_is_read_as_it_was_written(table: RunTable) 
     packed = random.Random(1).randbytes(3_700_000)
     pieces = [packed[begin : begin + LARGEST_PIECE] for begin in range(0, len(packed), LARGEST_PIECE)]
     for number, piece in reversed(list(enumerate(pieces))):
-        table.put_plan(RUN_ID, ("abc", number), piece, LATER)
+        table.put_plan(RUN_ID, PlanPiece("abc", number, piece), LATER)
 
     assert table.get_plan(RUN_ID, "abc") == pieces
 
@@ -54,16 +54,16 @@ def test_a_plan_of_several_megabytes_is_read_as_it_was_written(table: RunTable) 
 def test_a_plan_of_more_than_ten_pieces_keeps_their_order(table: RunTable) -> None:
     pieces = [zlib.compress(str(number).encode()) for number in range(123)]
     for number, piece in enumerate(pieces):
-        table.put_plan(RUN_ID, ("abc", number), piece, LATER)
+        table.put_plan(RUN_ID, PlanPiece("abc", number, piece), LATER)
 
     assert table.get_plan(RUN_ID, "abc") == pieces
 
 
 def test_a_plan_is_its_run_s_and_its_digest_s_alone(table: RunTable) -> None:
-    table.put_plan(RUN_ID, ("ab", 0), b"of another digest", LATER)
-    table.put_plan(RUN_ID, ("abc", 0), b"ours", LATER)
-    table.put_plan(RUN_ID, ("abcd", 0), b"of a digest that begins alike", LATER)
-    table.put_plan(OTHER_RUN_ID, ("abc", 0), b"of another run", LATER)
+    table.put_plan(RUN_ID, PlanPiece("ab", 0, b"of another digest"), LATER)
+    table.put_plan(RUN_ID, PlanPiece("abc", 0, b"ours"), LATER)
+    table.put_plan(RUN_ID, PlanPiece("abcd", 0, b"of a digest that begins alike"), LATER)
+    table.put_plan(OTHER_RUN_ID, PlanPiece("abc", 0, b"of another run"), LATER)
     table.put_run(a_run())
 
     assert table.get_plan(RUN_ID, "abc") == [b"ours"]
@@ -71,8 +71,8 @@ def test_a_plan_is_its_run_s_and_its_digest_s_alone(table: RunTable) -> None:
 
 
 def test_a_piece_written_again_stays_one_piece(table: RunTable) -> None:
-    table.put_plan(RUN_ID, ("abc", 0), b"piece", LATER)
-    table.put_plan(RUN_ID, ("abc", 0), b"piece", LATER)
+    table.put_plan(RUN_ID, PlanPiece("abc", 0, b"piece"), LATER)
+    table.put_plan(RUN_ID, PlanPiece("abc", 0, b"piece"), LATER)
 
     assert table.get_plan(RUN_ID, "abc") == [b"piece"]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from adapters.ports import LARGEST_PIECE
+from adapters.ports import LARGEST_PIECE, PlanPiece
 from dag.shards import SETS, SHARD_SIZE, Mark
 from tests.contract.dynamodb import Dynamo
 from tests.contract.values import LATER, RUN_ID
@@ -79,7 +79,7 @@ def test_a_shard_that_succeeded_at_once_is_small(dynamo: Dynamo) -> None:
 
 
 def test_the_largest_piece_of_a_plan_leaves_room_for_its_names(dynamo: Dynamo) -> None:
-    dynamo.table.put_plan(RUN_ID, ("0123456789abcdef", 999), bytes(LARGEST_PIECE), LATER)
+    dynamo.table.put_plan(RUN_ID, PlanPiece("0123456789abcdef", 999, bytes(LARGEST_PIECE)), LATER)
 
     size = item_size(read(dynamo, "plan#0123456789abcdef#999"))
 

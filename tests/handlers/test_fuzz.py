@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from dag.request import Allowed
+from dag.resources import KEYS
 from handlers.requests import schema
 from runs.advance import Dispatcher
 from runs.creation import RunSource
@@ -45,10 +46,7 @@ JSON: st.SearchStrategy[Any] = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3), max_leaves=6
 )
 RESOURCES = st.dictionaries(
-    st.sampled_from(
-        ["vcpus", "memory", "gpus", "timeout", "attempts", "job_definition", "job_queue", "environment", "priority"]
-    )
-    | TEXTS,
+    st.sampled_from(sorted(KEYS)) | TEXTS,
     JSON,
     max_size=3,
 )

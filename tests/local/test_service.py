@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kedro_aws_batch.local import EmbeddedAws, TemplateError, service_root
-from kedro_aws_batch.local.template import Resolver, read_service
+from kedro_aws_batch.local.template import Made, Resolver, read_service
 from kedro_aws_batch.local.variables import Variables
 
 from .support import write_service
@@ -20,7 +20,7 @@ HANDLER = {"look": "import os\n\ndef handler(event, context):\n    return dict(o
 
 
 def resolver() -> Resolver:
-    resources = {"Queue": ("https://queue", {"Arn": "arn:queue"})}
+    resources = {"Queue": Made("https://queue", {"Arn": "arn:queue"})}
     return Resolver({"Names": ["a", "b"], "AWS::Region": "us-east-1"}, lambda name: resources[name])
 
 
@@ -65,7 +65,7 @@ def test_a_variable_of_osls_is_filled_in(value: Any, expected: Any, tmp_path: Pa
     (tmp_path / "settings.yml").write_text("size: '${param:size, 4}'\nof: {dev: {kept: false}}\nfile: settings\n")
     variables = Variables({"size": 3, "name": "dev"}, packaged, tmp_path)
 
-    assert Resolver({"AWS::Region": "us-east-1"}, lambda _: ("", {}), variables).resolve(value) == expected
+    assert Resolver({"AWS::Region": "us-east-1"}, lambda _: Made("", {}), variables).resolve(value) == expected
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_a_variable_of_osls_is_filled_in(value: Any, expected: Any, tmp_path: Pa
 )
 def test_a_condition_chooses_and_leaves_out(condition: Any, holds: bool) -> None:
     conditions = {"IsDev": {"Fn::Equals": [{"Ref": "Stage"}, "dev"]}, "Chosen": condition}
-    conditional = Resolver({"Stage": "dev"}, lambda _: ("", {}), conditions=conditions)
+    conditional = Resolver({"Stage": "dev"}, lambda _: Made("", {}), conditions=conditions)
     value = {
         "a": {"Fn::If": ["Chosen", 1, {"Ref": "AWS::NoValue"}]},
         "b": [{"Fn::If": ["Chosen", {"Ref": "AWS::NoValue"}, 2]}],
@@ -97,8 +97,8 @@ def test_what_is_not_understood_is_an_error(value: Any) -> None:
 def test_resources_that_refer_to_each_other_are_an_error_with_the_cycle() -> None:
     resources = {"A": {"Ref": "B"}, "B": {"Ref": "A"}}
 
-    def make(name: str) -> tuple[str, dict[str, Any]]:
-        return str(circular.resolve(resources[name])), {}
+    def make(name: str) -> Made:
+        return Made(str(circular.resolve(resources[name])), {})
 
     circular = Resolver({}, make)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
-from adapters.ports import Asking, Page
+from adapters.ports import Asking, Page, PlanPiece
 from dag import limits
 from dag.records import Array, Job, Outcome, Run, Worker
 from dag.shards import SETS, Mark, Shard
@@ -83,9 +83,9 @@ class MemoryRunTable:
         newest_first = sorted(self._listings, reverse=True)
         return self._page([run_id for run_id in newest_first if before is None or run_id < before], limit)
 
-    def put_plan(self, run_id: str, piece: tuple[str, int], body: bytes, expires_at: int) -> None:
+    def put_plan(self, run_id: str, piece: PlanPiece, expires_at: int) -> None:
         self._call("put_plan")
-        self._plans.setdefault((run_id, piece[0]), {})[piece[1]] = body
+        self._plans.setdefault((run_id, piece.digest), {})[piece.number] = piece.body
 
     def get_plan(self, run_id: str, digest: str) -> list[bytes]:
         self._call("get_plan")

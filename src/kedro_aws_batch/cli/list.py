@@ -34,7 +34,7 @@ WIDE = 10_000
 
 def print_list(where: Where, status: str | None, limit: int, costs: bool, as_json: bool) -> None:
     """Print runs once; with `costs`, after asking the service for each of them."""
-    listing = Listing(runs_of(where), status, limit, costs)
+    listing = Listing(runs=runs_of(where), status=status, limit=limit, everything=costs)
     look(listing, None if costs else MOST)
     prices = prices_or_none(where) if any(row.state is not None for row in listing.rows) else None
     if as_json:
@@ -45,7 +45,7 @@ def print_list(where: Where, status: str | None, limit: int, costs: bool, as_jso
 
 def watch_list(where: Where, status: str | None, limit: int, costs: bool) -> None:
     """Show runs until Ctrl-C, which is how it is meant to end."""
-    listing = Listing(runs_of(where), status, limit, costs)
+    listing = Listing(runs=runs_of(where), status=status, limit=limit, everything=costs)
     console, prices = stdout_console(), prices_or_none(where)
     try:
         if not can_draw(console):

@@ -95,7 +95,9 @@ def replay(where: Where, run: str | None, node: str, output: Path | None, debug:
         project = open_project(opening)
         compiled = compile_project(project)
     folder = output or project.path / FOLDER / state.run_id / file_name(node)
-    asked = Replay(where, project, compiled, state, group, node, folder.absolute())
+    asked = Replay(
+        where=where, project=project, compiled=compiled, state=state, group=group, node=node, output=folder.absolute()
+    )
     _require_known(asked)
     _announce(asked)
     with nullcontext() if isinstance(runs, Service) else _local_data(asked):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kedro_aws_batch._service.dag.status import FINAL, RunStatus
+from kedro_aws_batch._service.dag.status import RESUMABLE
 from kedro_aws_batch.launch.runs import find_run
 
 from .run import run
@@ -19,7 +19,5 @@ if TYPE_CHECKING:
 
 def resume(way: Way, wanted: str | None, changed: Selection, asked: RunOptions) -> int:
     """Run again what a run did not finish, with what is changed, and return the exit code."""
-    run_id = find_run(
-        runs_of(way.where), wanted, status=[status.value for status in FINAL if status is not RunStatus.SUCCEEDED]
-    )
+    run_id = find_run(runs_of(way.where), wanted, status=RESUMABLE)
     return run(way, changed, replace(asked, resume_from=run_id))

@@ -42,7 +42,7 @@ def watch_status(where: Where, run: str | None, everything: bool) -> int:
     """Show a run until it has ended and return the exit code."""
     runs = runs_of(where)
     run_id = find_run(runs, run)
-    display = Display(stdout_console(), prices_or_none(where), everything)
+    display = Display(console=stdout_console(), prices=prices_or_none(where), everything=everything)
     try:
         with display.live():
             state = follow(runs, run_id, display, REMOTE)

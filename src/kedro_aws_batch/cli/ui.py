@@ -123,10 +123,10 @@ def _source(where: Where) -> PageRuns:
             file = next((log_file(project, state.run_id, one) for one in state.groups if one.index == index), None)
             return file.read_text(encoding="utf-8") if file is not None and file.is_file() else None
 
-        return PageRuns(lambda: LocalRuns(project), local_report, where.commands, log)
+        return PageRuns(runs=lambda: LocalRuns(project), render=local_report, commands=where.commands, log=log)
     service, log_link = runs_of(where), console_links()
 
     def report(state: RunState) -> str:
         return render(content(state, prices, log_link, About(live=True)))
 
-    return PageRuns(lambda: service, report, where.commands)
+    return PageRuns(runs=lambda: service, render=report, commands=where.commands)

@@ -6,7 +6,7 @@ import json
 import re
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import kedro
 
@@ -28,9 +28,15 @@ if TYPE_CHECKING:
     from .datasets import CatalogDataset
     from .project import Project
 
-#: Two nodes are one if Kedro says so and their tags agree: a pipeline may carry another's nodes with tags of its own,
-#: on which filters and resources depend.
-Identity = tuple["Node", frozenset[str]]
+
+class Identity(NamedTuple):
+    """What tells nodes apart. Two are one if Kedro says so and their tags agree.
+
+    A pipeline may carry another's nodes with tags of its own, on which filters and resources depend.
+    """
+
+    node: Node
+    tags: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -121,7 +127,7 @@ def _union(pipelines: Mapping[str, Pipeline]) -> list[Identity]:
 
 
 def _identity(node: Node) -> Identity:
-    return node, frozenset(node.tags)
+    return Identity(node, frozenset(node.tags))
 
 
 def _sort_key(identity: Identity) -> tuple[str, list[str], list[str], list[str]]:

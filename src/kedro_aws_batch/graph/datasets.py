@@ -142,7 +142,11 @@ def _of_instance(dataset: Any, ground: Ground) -> CatalogDataset:
     place = ground.place("filepath", full)
     partitions = _partitions(_names(type_, type(dataset)), bool(getattr(dataset, "_overwrite", False)))
     return CatalogDataset(
-        type_, place.location, bool(getattr(dataset, "_version", None)), (place,), partitions=partitions
+        type=type_,
+        location=place.location,
+        versioned=bool(getattr(dataset, "_version", None)),
+        places=(place,),
+        partitions=partitions,
     )
 
 

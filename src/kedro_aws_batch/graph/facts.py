@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kedro_aws_batch._service.dag.document import is_parameter, signature
 
@@ -15,8 +15,13 @@ from .datasets import entry
 if TYPE_CHECKING:
     from .project import Project
 
-#: What a fact is about: a dataset's entry, a parameter, or a node; its name; and where in it, with dots.
-Fact = tuple[str, str, str]
+
+class Fact(NamedTuple):
+    """What a value is of."""
+
+    kind: str  #: `dataset`, of which it is the entry; `parameter`; or `node`
+    name: str
+    key: str = ""  #: where in it, with dots
 
 
 def facts(project: Project, salt: str) -> list[tuple[Fact, str]]:
@@ -25,12 +30,12 @@ def facts(project: Project, salt: str) -> list[tuple[Fact, str]]:
     Credentials are left out: each process may have its own.
     """
     nodes = {node for pipeline in project.pipelines.values() for node in pipeline.nodes}
-    found = {("node", node.name, ""): signature(node.name, node.inputs, node.outputs) for node in nodes}
+    found = {Fact("node", node.name): signature(node.name, node.inputs, node.outputs) for node in nodes}
     made = getattr(project.catalog, "_datasets", {})
     for name in sorted({name for pipeline in project.pipelines.values() for name in pipeline.datasets()}):
         if name not in made and not is_parameter(name):
-            found.update((("dataset", name, key), value) for key, value in _leaves(entry(project.catalog, name)))
-    found.update((("parameter", key, ""), value) for key, value in _leaves(project.parameters))
+            found.update((Fact("dataset", name, key), value) for key, value in _leaves(entry(project.catalog, name)))
+    found.update((Fact("parameter", key), value) for key, value in _leaves(project.parameters))
     return [(fact, _digest(salt, value)) for fact, value in sorted(found.items())]
 
 

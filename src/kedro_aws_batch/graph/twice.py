@@ -24,7 +24,7 @@ from kedro_aws_batch._service.dag.configuration import KEY
 from kedro_aws_batch._service.dag.problems import Problem, listed
 
 from .entries import plan_of_pipeline
-from .facts import facts
+from .facts import Fact, facts
 from .folder import find_project
 from .project import bootstrap
 
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from .compile import Compiled
-    from .facts import Fact
     from .opening import Opening
     from .project import Project
 
@@ -107,7 +106,7 @@ class Second:
             yield Problem("the project", what, "Each job is such a process.", warning=True)
             return
         answer = json.loads((self.folder / "answer").read_text(encoding="utf-8"))
-        there = {(kind, name, key): digest for (kind, name, key), digest in answer}
+        there = {Fact(*fact): digest for fact, digest in answer}
         yield from _told(_differing(dict(facts(project, self.salt)), there), compiled)
 
     def stop(self) -> None:
@@ -132,7 +131,7 @@ def _differing(here: Mapping[Fact, str], there: Mapping[Fact, str]) -> dict[tupl
     found: dict[tuple[str, str], list[str]] = defaultdict(list)
     for fact in sorted(here.keys() | there.keys()):
         if here.get(fact) != there.get(fact):
-            found[fact[:2]].append(fact[2])
+            found[fact.kind, fact.name].append(fact.key)
     return found
 
 

@@ -16,13 +16,10 @@ from typing import TYPE_CHECKING, Any
 from kedro_aws_batch.local.errors import TemplateError
 from kedro_aws_batch.local.jsons import Json
 from kedro_aws_batch.local.roles import role_arn
-from kedro_aws_batch.local.template import FunctionDeclaration, Resolver, ServiceTemplate
+from kedro_aws_batch.local.template import FunctionDeclaration, Made, Resolver, ServiceTemplate
 
 if TYPE_CHECKING:
     from kedro_aws_batch.local.place import Place
-
-#: What `Ref` gives, and what `Fn::GetAtt` gives.
-Made = tuple[str, Json]
 
 #: Resource types that the embedded AWS needs not act on, and why.
 IGNORED = {
@@ -62,7 +59,9 @@ class Provisioner:
         self._place = place
         self._client = client
         self._made: dict[str, Made] = {}
-        self._resolver = Resolver(self._parameters(), self._make, service.variables, service.conditions)
+        self._resolver = Resolver(
+            parameters=self._parameters(), make=self._make, variables=service.variables, conditions=service.conditions
+        )
         self._makers: dict[str, Callable[[str, Json], Made]] = {
             "AWS::DynamoDB::Table": self._table,
             "AWS::Events::Rule": self._rule,
@@ -111,7 +110,7 @@ class Provisioner:
         if "Condition" in declared and not self._resolver.holds(declared["Condition"]):
             raise TemplateError(f"{name} is referred to, but its condition {declared['Condition']} does not hold.")
         if kind in IGNORED:
-            return name, {"Arn": self._place.arn("ignored", name)}
+            return Made(name, {"Arn": self._place.arn("ignored", name)})
         if kind not in self._makers:
             known = ", ".join(sorted([*self._makers, *IGNORED]))
             raise TemplateError(f"{name} is a {kind}, which the embedded AWS does not know. It knows: {known}.")
@@ -129,14 +128,14 @@ class Provisioner:
         arn = client.create_table(TableName=name, **kept)["TableDescription"]["TableArn"]
         if ttl := properties.get("TimeToLiveSpecification"):
             client.update_time_to_live(TableName=name, TimeToLiveSpecification=ttl)
-        return name, {"Arn": arn}
+        return Made(name, {"Arn": arn})
 
     def _queue(self, logical: str, properties: Json) -> Made:
         name = self._name(logical, properties.pop("QueueName", None))
         properties.pop("Tags", None)
         attributes = {key: _attribute(each) for key, each in properties.items()}
         url = self._client("sqs").create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
-        return url, {"Arn": self._place.arn("sqs", name), "QueueName": name, "QueueUrl": url}
+        return Made(url, {"Arn": self._place.arn("sqs", name), "QueueName": name, "QueueUrl": url})
 
     def _rule(self, logical: str, properties: Json) -> Made:
         name = self._name(logical, properties.pop("Name", None))
@@ -147,17 +146,17 @@ class Provisioner:
         arn = client.put_rule(Name=name, **properties)["RuleArn"]
         if targets:
             client.put_targets(Rule=name, Targets=targets)
-        return name, {"Arn": arn}
+        return Made(name, {"Arn": arn})
 
     def _log_group(self, logical: str, properties: Json) -> Made:
         name = self._name(logical, properties.get("LogGroupName"))
         self._client("logs").create_log_group(logGroupName=name)
-        return name, {"Arn": self._place.arn("logs", f"log-group:{name}:*")}
+        return Made(name, {"Arn": self._place.arn("logs", f"log-group:{name}:*")})
 
     def _bucket(self, logical: str, properties: Json) -> Made:
         name = self._name(logical, properties.get("BucketName")).lower()
         self._client("s3").create_bucket(Bucket=name)
-        return name, {"Arn": f"arn:aws:s3:::{name}"}
+        return Made(name, {"Arn": f"arn:aws:s3:::{name}"})
 
     def _function(self, declared: FunctionDeclaration) -> str:
         name = f"{self._deployment.prefix}-{declared.key}"

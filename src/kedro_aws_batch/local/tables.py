@@ -70,23 +70,23 @@ class PartitionedDynamoDBBackend(DynamoDBBackend):
     def put_item(self, table_name: str, *args: Any, **kwargs: Any) -> Item:
         """Put an item."""
         item = super().put_item(table_name, *args, **kwargs)
-        self._note(table_name, (item.hash_key, item.range_key))
+        self._note(ItemKey(table_name, item.hash_key, item.range_key))
         return item
 
     def update_item(self, table_name: str, key: dict[str, dict[str, Any]], *args: Any, **kwargs: Any) -> Item:
         """Change an item."""
         item = super().update_item(table_name, key, *args, **kwargs)
-        self._note(table_name, self.get_keys_value(self.get_table(table_name), key))
+        self._note(ItemKey(table_name, *self.get_keys_value(self.get_table(table_name), key)))
         return item
 
     def delete_item(self, table_name: str, key: dict[str, Any], *args: Any, **kwargs: Any) -> Item | None:
         """Delete an item."""
         item = super().delete_item(table_name, key, *args, **kwargs)
-        self._note(table_name, self.get_keys_value(self.get_table(table_name), key))
+        self._note(ItemKey(table_name, *self.get_keys_value(self.get_table(table_name), key)))
         return item
 
-    def _note(self, table_name: str, key: tuple[DynamoType, DynamoType | None]) -> None:
-        self.written[ItemKey(table_name, *key)] = next(self._writes)
+    def _note(self, key: ItemKey) -> None:
+        self.written[key] = next(self._writes)
 
     def create_table(self, *args: Any, **kwargs: Any) -> Table:
         """Create a table."""

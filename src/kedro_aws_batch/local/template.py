@@ -100,14 +100,22 @@ def _function(key: str, declared: Json, provider: Json, variables: Variables) ->
 NO_VALUE = object()
 
 
+@dataclass(frozen=True)
+class Made:
+    """A resource that was made."""
+
+    ref: str  #: what `Ref` gives
+    attributes: Json  #: what `Fn::GetAtt` gives
+
+
 @dataclass
 class Resolver:
     """Evaluates intrinsic functions; resources are made when something first refers to them."""
 
     #: What `Ref` of a parameter or pseudo parameter gives.
     parameters: Mapping[str, Any]
-    #: Makes a resource, and returns what `Ref` gives and the attributes that `Fn::GetAtt` gives.
-    make: Callable[[str], tuple[str, Json]]
+    #: Makes a resource.
+    make: Callable[[str], Made]
     variables: Variables = field(default_factory=Variables)
     conditions: Mapping[str, Any] = field(default_factory=dict)
     _under_way: list[str] = field(default_factory=list)
@@ -195,15 +203,15 @@ class Resolver:
     def _ref(self, name: str) -> Any:
         if name == "AWS::NoValue":
             return NO_VALUE
-        return self.parameters[name] if name in self.parameters else self._made(name)[0]
+        return self.parameters[name] if name in self.parameters else self._made(name).ref
 
     def _attribute(self, resource: str, attribute: str) -> Any:
-        attributes = self._made(resource)[1]
+        attributes = self._made(resource).attributes
         if attribute not in attributes:
             raise TemplateError(f"{resource} has no attribute {attribute}; it has {', '.join(sorted(attributes))}.")
         return attributes[attribute]
 
-    def _made(self, name: str) -> tuple[str, Json]:
+    def _made(self, name: str) -> Made:
         if name in self._under_way:
             raise TemplateError(f"Resources refer to each other: {' → '.join([*self._under_way, name])}")
         self._under_way.append(name)

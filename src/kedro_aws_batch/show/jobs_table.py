@@ -124,7 +124,7 @@ def plain_lines(state: RunState, prices: Prices | None = None) -> list[str]:
         "; ".join(figures(state, prices)),
         *([one_line(state.reason)] if state.reason else []),
         *map(one_line, stuck(state)),
-        *(piped(COLUMNS, JobRow(job.status, job, state.now)) for job in jobs),
+        *(piped(COLUMNS, JobRow(status=job.status, job=job, now=state.now)) for job in jobs),
     ]
     return [line for line in lines if line]
 
@@ -154,7 +154,10 @@ def _whole(groups: Sequence[GroupState], status: str) -> bool:
 def _rows(state: RunState, room: int | None) -> Iterator[JobRow]:
     """Yield each line: of a node that is split one, among those of its status."""
     alone, split = split_nodes(state.groups)
-    lines = [JobRow(status_of(slices), None, state.now, told(slices), slices) for slices in split]
+    lines = [
+        JobRow(status=status_of(slices), job=None, now=state.now, folded=told(slices), slices=slices)
+        for slices in split
+    ]
     lines += _lines(state, alone, None if room is None else max(1, room - len(split)))
     yield from sorted(lines, key=lambda row: ORDER.index(row.status))
 
@@ -167,7 +170,7 @@ def _lines(state: RunState, groups: Sequence[GroupState], room: int | None) -> I
     spare = 0 if room is None else max(0, room - sum(lines.values()) - len(folded))
     for status, number in lines.items():
         for group in by_status[status][:number]:
-            yield JobRow(status, group, state.now)
+            yield JobRow(status=status, job=group, now=state.now)
         if status in folded:
             mine = spare // len(folded)
             spare, folded = spare - mine, folded[1:]

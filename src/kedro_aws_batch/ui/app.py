@@ -134,7 +134,7 @@ def _pages(source: PageRuns, entrance: Entrance) -> Blueprint:
     @pages.get("/runs/<run_id>")
     def one(run_id: str) -> str:
         state = source.state(run_id)
-        shown = {"state": state, "told": _told(state), "resumable": isinstance(source.runs(), Service)}
+        shown = {"state": state, "told": _told(state), "resumes": isinstance(source.runs(), Service)}
         return _page("run.html", root, **shown, form=entrance.form, commands=source.commands)
 
     @pages.get("/runs/<run_id>/state")
@@ -213,6 +213,7 @@ def _told(state: RunState) -> dict[str, Any]:
         "counts": counts,
         "mark": f"{state.status}{hash(tuple(moved)):x}",
         "over": state.over,
+        "resumable": state.resumable,
     }
 
 

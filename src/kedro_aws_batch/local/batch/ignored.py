@@ -5,21 +5,27 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 _PARTS = re.compile(r"\*\*/|\*\*|\*|\?|\[[^\]]*\]|\\.|.", re.DOTALL)
+
+
+class _Line(NamedTuple):
+    pattern: re.Pattern[str]
+    out: bool  #: whether what matches stays out
 
 
 @dataclass(frozen=True)
 class Ignored:
     """The lines of a `.dockerignore`, of which the last that matches a path, or a folder above it, decides."""
 
-    rules: tuple[tuple[re.Pattern[str], bool], ...]  #: and whether what matches stays out
+    rules: tuple[_Line, ...]
 
     @classmethod
     def read(cls, lines: Iterable[str]) -> Ignored:
         """Return what these lines say."""
         stripped = (line.strip() for line in lines if not line.startswith("#"))
-        return cls(tuple((_pattern(line.removeprefix("!").strip()), line[0] != "!") for line in stripped if line))
+        return cls(tuple(_Line(_pattern(line.removeprefix("!").strip()), line[0] != "!") for line in stripped if line))
 
     @property
     def has_exceptions(self) -> bool:
