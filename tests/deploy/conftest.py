@@ -42,6 +42,9 @@ SCHEDULES = """
 - schedule: rate(12 hours)
   tags: [etl]
   description: Twice a day
+- schedule: cron(0 6 ? * MON-FRI *)
+  timezone: Europe/Berlin
+  pipeline: __default__
 """
 
 

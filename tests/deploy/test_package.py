@@ -311,6 +311,11 @@ def test_no_python_is_packaged_for_that_lambda_refuses_soon() -> None:
             f"- {{schedule: rate(2 days), params: {{a: {'x' * 8200}}}}}",
             "8,2.. characters of JSON, and EventBridge takes 8,192",
         ),
+        (
+            "- {schedule: 'cron(0 6 * * ? *)', timezone: Europe/Berlim}",
+            "has 'Europe/Berlim' .* Did you mean 'Europe/Berlin'",
+        ),
+        ("- {schedule: rate(2 days), timezone: Europe/Berlin}", "rate.* doesn't know"),
         ("- {schedule: rate(2 days), pipline: a}", "has a field 'pipline'. Did you mean 'pipeline'?"),
         ("- {schedule: rate(2 days), idempotency_key: a}", "has a field 'idempotency_key'"),
         ("- {schedule: rate(2 days), nodes: ['<lambda>__1']}", "has '<' in a value, which EventBridge"),

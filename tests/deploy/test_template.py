@@ -119,7 +119,7 @@ def test_nothing_may_pass_a_role_and_only_aws_may_assume_one(template: Template)
         for role in template.of_type("AWS::IAM::Role").values()
         for each in role["AssumeRolePolicyDocument"]["Statement"]
     }
-    services = {"lambda.amazonaws.com", "ecs-tasks.amazonaws.com", "ec2.amazonaws.com"}
+    services = {"lambda.amazonaws.com", "scheduler.amazonaws.com", "ecs-tasks.amazonaws.com", "ec2.amazonaws.com"}
     assert trusted <= {json.dumps({"Service": service}) for service in services}
 
 
@@ -243,6 +243,27 @@ def test_runs_start_by_the_clock_with_the_events_id_as_key(template: Template) -
     assert all("SourceArn" in each for each in permitted)
 
 
+def test_runs_start_by_the_clock_of_a_time_zone_in_a_role_that_may_do_nothing_else(template: Template) -> None:
+    (schedule,) = template.of_type("AWS::Scheduler::Schedule").values()
+    target = schedule["Target"]
+    sent = json.loads(target.pop("Input"))
+    key = sent.pop("idempotency_key")
+    start_run = target.pop("Arn")
+
+    assert schedule["ScheduleExpression"] == "cron(0 6 ? * MON-FRI *)"
+    assert schedule["ScheduleExpressionTimezone"] == "Europe/Berlin"
+    assert sent == {"pipeline": "__default__"}
+    mark = template.properties("StartUnderscorerunLambdaFunction")["Environment"]["Variables"]["SCHEDULE_MARK"]
+    assert re.fullmatch(rf"schedule:{mark}:[0-9a-f]{{16}}:<aws\.scheduler\.scheduled-time>", key)
+    assert target == {"RoleArn": {"Fn::GetAtt": ["SchedulerRole", "Arn"]}}
+    role = template.properties("SchedulerRole")
+    (may,) = role["Policies"][0]["PolicyDocument"]["Statement"]
+    assert (may["Action"], may["Resource"]) == ("lambda:InvokeFunction", start_run)
+    (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"] == {"Service": "scheduler.amazonaws.com"}
+    assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+
+
 def test_each_alarm_reaches_the_topic_and_has_a_place_in_the_runbook(template: Template) -> None:
     runbook = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
     alarms = template.of_type("AWS::CloudWatch::Alarm")
@@ -298,7 +319,8 @@ def test_nothing_of_batch_is_made_for_ones_own_queue(package: Packager) -> None:
     kinds = {each["Type"] for each in package("own").resources.values()}
 
     assert not [kind for kind in kinds if kind.startswith(("AWS::Batch::", "AWS::EC2::", "AWS::ECS::"))]
-    assert set(package("own").of_type("AWS::IAM::Role")) == {role_of(package("own"), each) for each in FUNCTIONS}
+    ours = {role_of(package("own"), each) for each in FUNCTIONS}
+    assert set(package("own").of_type("AWS::IAM::Role")) == {*ours, "SchedulerRole"}
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from kedro_aws_batch._service.dag.limits import RULE_DESCRIPTION, RULE_INPUT
 from kedro_aws_batch._service.dag.preview import preview
 from kedro_aws_batch.package.errors import PackageError
 from kedro_aws_batch.package.expressions import wrong_expression
+from kedro_aws_batch.package.zoned import POINT_OF_TIME, wrong_zone, zoned_schedule, zoned_template
 from kedro_aws_batch.service_root import service_root
 
 ScheduleEvent = dict[str, Any]
@@ -48,18 +50,38 @@ class _Entry:
         return PackageError(f"{self.where} {what}")
 
 
-def read_schedules(path: Path, graph: GraphDocument, mark: str) -> list[ScheduleEvent]:
-    """Return the events of start_run that a YAML list of schedules declares. Raises PackageError.
+@dataclass(frozen=True)
+class Schedules:
+    """What starts runs by the clock."""
 
-    Each entry has `schedule`, `cron(…)` or `rate(…)` in UTC, and fields of a start_run request, which the graph has to
-    be able to run: nobody reads what start_run answers to a schedule. By `mark` start_run knows what they send.
+    #: In UTC, as events of start_run: rules of the event bus.
+    events: Sequence[ScheduleEvent] = ()
+    #: In local time, as resources: schedules of EventBridge Scheduler.
+    zoned: Sequence[ScheduleEvent] = ()
+
+    @property
+    def any(self) -> bool:
+        """Whether anything starts runs by the clock."""
+        return bool(self.events or self.zoned)
+
+    def packaged(self) -> dict[str, Any]:
+        """Return what packaged.json tells the templates of them."""
+        return {"schedules": list(self.events), "zonedSchedules": zoned_template(list(self.zoned))}
+
+
+def read_schedules(path: Path, graph: GraphDocument, mark: str) -> Schedules:
+    """Return what a YAML list of schedules declares. Raises PackageError.
+
+    Each entry has `schedule`, `cron(…)` or `rate(…)`, in UTC or in its `timezone`, and fields of a start_run request,
+    which the graph has to be able to run: nobody reads what start_run answers to a schedule. By `mark` start_run knows
+    what they send.
     """
     try:
         entries = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as error:
         raise PackageError(f"The schedules in {path} can't be read: {error}") from error
     if entries is None:
-        return []
+        return Schedules()
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise PackageError(
             f"{path} is not a list of schedules, each with `schedule` and fields of a start_run request."
@@ -67,51 +89,73 @@ def read_schedules(path: Path, graph: GraphDocument, mark: str) -> list[Schedule
     known = json.loads((service_root() / "handlers/schemas/start_run.json").read_text(encoding="utf-8"))["properties"]
     fields = {name: declared["type"] for name, declared in known.items() if name not in _NOT_YOURS}
     places = (f"Schedule {number} in {path}" for number in range(1, len(entries) + 1))
-    return [_event(_Entry(where, entry), fields, graph, mark) for where, entry in zip(places, entries, strict=True)]
+    told = [_Entry(where, entry) for where, entry in zip(places, entries, strict=True)]
+    return Schedules(
+        events=[_event(entry, fields, graph, mark) for entry in told if "timezone" not in entry.content],
+        zoned=[_zoned(entry, fields, graph, mark) for entry in told if "timezone" in entry.content],
+    )
 
 
 def _event(entry: _Entry, fields: Mapping[str, str], graph: GraphDocument, mark: str) -> ScheduleEvent:
+    # An event that is delivered twice has one id, and so starts one run.
+    when, said, request = _read(entry, fields, graph, f"{mark}:<id>")
+    transformer = {"inputPathsMap": {"id": "$.id"}, "inputTemplate": request}
+    return {"schedule": {"rate": [when], "description": said, "inputTransformer": transformer}}
+
+
+def _zoned(entry: _Entry, fields: Mapping[str, str], graph: GraphDocument, mark: str) -> ScheduleEvent:
+    zone = entry.content["timezone"]
+    if wrong := wrong_zone(zone, str(entry.content.get("schedule"))):
+        raise entry.refuse(wrong)
+    return zoned_schedule(zone, *_read(entry, fields, graph, f"{mark}:{_digest(entry)}:{POINT_OF_TIME}"))
+
+
+def _digest(entry: _Entry) -> str:
+    """Return what tells an entry from others that are due at the same time."""
+    return hashlib.sha256(json.dumps(entry.content, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def _read(entry: _Entry, fields: Mapping[str, str], graph: GraphDocument, key: str) -> tuple[str, str, str]:
+    """Return when an entry is due, what it says of itself, and the request; `key` is filled in for each time."""
     when = entry.content.get("schedule")
     if wrong := wrong_expression(when if isinstance(when, str) else ""):
         raise entry.refuse(f"is to start {when!r}: {wrong}.")
     request = _request(entry, fields)
-    # An event that is delivered twice has one id, and so starts one run.
-    template = _template(entry, {**request, "idempotency_key": f"schedule:{mark}:<id>"})
+    sent = _template(entry, {**request, "idempotency_key": f"schedule:{key}"}, key)
     try:
         preview(graph, request)
     except DagError as error:
         raise entry.refuse(f"would start nothing: {error}") from error
     said = str(entry.content.get("description") or f"Starts {entry.content.get('pipeline', 'a run')}")
-    transformer = {"inputPathsMap": {"id": "$.id"}, "inputTemplate": template}
-    return {"schedule": {"rate": [when], "description": said[: RULE_DESCRIPTION.most], "inputTransformer": transformer}}
+    return str(when), said[: RULE_DESCRIPTION.most], sent
 
 
 def _request(entry: _Entry, fields: Mapping[str, str]) -> dict[str, Any]:
-    request = {name: value for name, value in entry.content.items() if name != "schedule"}
+    request = {name: value for name, value in entry.content.items() if name not in ("schedule", "timezone")}
     for name, value in request.items():
         if name not in fields:
             near = did_you_mean(str(name), fields)
-            raise entry.refuse(f"has a field '{name}'.{near} It may have: schedule, {', '.join(fields)}.")
+            raise entry.refuse(f"has a field '{name}'.{near} It may have: schedule, timezone, {', '.join(fields)}.")
         fits, wanted = _TYPES[fields[name]]
         if not fits(value):
             raise entry.refuse(f"has {value!r} as '{name}', which has to be {wanted}.")
     return request
 
 
-def _template(entry: _Entry, request: Mapping[str, Any]) -> str:
-    """Return what EventBridge makes the request of, once it has filled in an event's id."""
+def _template(entry: _Entry, request: Mapping[str, Any], key: str) -> str:
+    """Return what EventBridge makes the request of, once it has filled in what the key has of its own."""
     try:
-        template = json.dumps(request)
+        sent = json.dumps(request)
     except (TypeError, ValueError) as error:  # a date, say: YAML has types that JSON hasn't
         raise entry.refuse(
             f"can't be sent to start_run, whose requests are JSON: {error}. Put it in quotes."
         ) from error
     for sign, why in (("<", "EventBridge"), (">", "EventBridge"), ("${", "osls")):
-        if sign in template.replace("<id>", "", 1):
+        if sign in sent.replace(key, "", 1):
             raise entry.refuse(f"has '{sign}' in a value, which {why} would take for a variable of its own.")
-    if not RULE_INPUT.allows(len(template)):
+    if not RULE_INPUT.allows(len(sent)):
         raise entry.refuse(
-            f"comes to {len(template):,} characters of JSON, and EventBridge takes {RULE_INPUT.most:,}. Move some of "
+            f"comes to {len(sent):,} characters of JSON, and EventBridge takes {RULE_INPUT.most:,}. Move some of "
             "its params to the project's parameters."
         )
-    return template
+    return sent

@@ -17,7 +17,7 @@ from kedro_aws_batch.package.archive import Packaged, build_zip
 from kedro_aws_batch.package.data import job_policies
 from kedro_aws_batch.package.errors import PackageError
 from kedro_aws_batch.package.names import names
-from kedro_aws_batch.package.schedules import read_schedules
+from kedro_aws_batch.package.schedules import Schedules, read_schedules
 from kedro_aws_batch.service_root import PACKAGED, TEMPLATE, service_root
 
 #: In a staged directory, besides the templates and PACKAGED: what they read.
@@ -52,13 +52,13 @@ def stage(graph_document: Path, directory: Path, settings: StageSettings = Stage
         raise PackageError(f"'{settings.service}' is no name of a service: letters, digits and single hyphens, please.")
     place = _place(directory, settings.project)
     mark = _schedule_mark(directory)
-    schedules = read_schedules(settings.schedules, graph, mark) if settings.schedules else []
+    schedules = read_schedules(settings.schedules, graph, mark) if settings.schedules else Schedules()
     wanted = {
         "service": settings.service,
         "artifact": f"{place}{ZIP}",
-        "schedules": schedules,
+        **schedules.packaged(),
         "tags": dict(settings.tags),
-        "scheduleMark": mark if schedules else "",
+        "scheduleMark": mark if schedules.any else "",
         "jobPolicies": job_policies(settings.buckets),
     }
     directory.mkdir(parents=True, exist_ok=True)
