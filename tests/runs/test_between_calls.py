@@ -2,24 +2,52 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from dag.records import slot
 from dag.shards import Mark
 from tests.runs.stage import LIFETIME, Interrupted
 from tests.simulation.graphs import chain, document
 
 
 def test_a_place_that_is_taken_for_what_others_have_brought_to_its_end_is_given_back() -> None:
-    stage = Interrupted(document([[], []]))
-    stage.start(max_workers=1)
+    stage = Interrupted(document([[], [], []]))
+    stage.start(max_workers=2)
 
     def others_run_it_to_its_end() -> None:
         stage.advance()
-        stage.finish(1)
+        stage.finish(2)
 
     stage.before = ("take_slots", others_run_it_to_its_end)
     stage.finish(0)
-    assert (stage.submitted(), set(stage.run.slots)) == ([0, 1], set())
+    assert (stage.submitted(), set(stage.run.slots)) == ([0, 1, 2], {slot(Mark(1))})
+
+
+def test_a_place_that_others_take_for_a_group_is_as_good_as_ours() -> None:
+    stage = Interrupted(document([[], [], []]))
+    stage.start(max_workers=2)
+    stage.before = ("take_slots", lambda: stage.table.take_slots(stage.run_id, [slot(Mark(2))], 2))
+    stage.finish(0)
+    assert (stage.submitted(), set(stage.run.slots)) == ([0, 1, 2], {slot(Mark(1)), slot(Mark(2))})
+
+
+def test_a_place_that_somebody_died_with_is_used_once_beside_others() -> None:
+    stage = Interrupted(document([[], [], [], []]))
+    stage.start(max_workers=3)
+    stage.table.take_slots(stage.run_id, [slot(Mark(3))], 4)
+    stage.table._runs[stage.run_id] = replace(stage.run, max_workers=5)
+    stage.advance()
+    assert stage.submitted() == [0, 1, 2, 3]
+
+
+def test_a_place_whose_job_was_merged_by_one_that_died_is_given_back_when_it_is_wanted() -> None:
+    stage = Interrupted(document([[], []]))
+    stage.start(max_workers=1)
+    stage.table.add_marks(stage.run_id, 0, {"succeeded": [Mark(0).number]})
+    stage.advance()
+    assert (stage.submitted(), set(stage.run.slots)) == ([0, 1], {slot(Mark(1))})
 
 
 def _with_a_lost_submitter(**run: object) -> Interrupted:

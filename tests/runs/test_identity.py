@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from dag.shards import Mark
 from dag.status import RunStatus
 from tests.runs.stage import LIFETIME, Stage
 from tests.simulation.batch import SimulatedJob
@@ -80,6 +81,58 @@ def test_a_job_that_batch_does_not_list_yet_is_asked_for_again() -> None:
     stage.faults.stale_list = 0.0
     assert stage.deliver(job).failed == []
     assert stage.submitted() == [0, 1]
+
+
+def test_only_the_job_that_is_not_listed_yet_is_asked_for_again() -> None:
+    stage = Stage(document([[], [], [0], [1]]))
+    stage.start()
+    stage.table._jobs[stage.run_id].pop(Mark(1))
+    stage.faults.stale_list = 1.0
+    assert stage.deliver(stage.end(0), stage.end(1)).failed == ["m1"]
+    assert stage.statuses() == ["SUCCEEDED", "SUBMITTED", "SUBMITTED", "WAITING"]
+
+
+def test_a_job_that_a_takeover_submitted_is_ours_before_it_is_recorded() -> None:
+    for array_jobs in (False, True):
+        stage = Stage(document([[] for _ in range(20)], array_jobs=array_jobs))
+        stage.faults.lost_before = 1.0
+        stage.start()
+        stage.reconcile()
+        stage.faults.lost_before, stage.faults.lost_after = 0.0, 1.0
+        stage.reconcile(later=LIFETIME + 1)
+        stage.faults.lost_after = 0.0
+        assert stage.deliver(*[stage.end(group) for group in range(20)]).failed == []
+        assert stage.run.status is RunStatus.SUCCEEDED
+
+
+def test_the_child_of_an_array_that_ends_before_the_array_is_recorded_is_found_and_the_array_recorded() -> None:
+    stage = Stage(document([[] for _ in range(20)], array_jobs=True))
+    stage.faults.lost_after = 1.0
+    stage.start()
+    stage.faults.lost_after = 0.0
+    child = stage.end(7)
+    assert stage.deliver(child).failed == []
+    assert stage.statuses()[7] == "SUCCEEDED"
+    (array,) = stage.table._arrays[stage.run_id].values()
+    assert array.job_id == child.job_id.partition(":")[0]
+    assert Mark(7) not in stage.table._jobs.get(stage.run_id, {})
+
+
+def test_a_job_of_a_group_that_the_run_does_not_have_is_nobody_s() -> None:
+    stage = Stage(document(chain(2)))
+    stage.start()
+    forged = replace(stage.job(0), job_id="forged", name=stage.job(0).name.replace("--0-0--", "--2-0--"))
+    stage.batch.jobs["forged"] = forged
+    stage.batch.end(forged)
+    assert stage.deliver(forged).failed == []
+
+
+def test_a_foreign_job_has_nobody_look_at_the_run() -> None:
+    stage = Stage(document(chain(2)))
+    stage.start()
+    stage.calls.clear()
+    stage.deliver(clone(stage, 0))
+    assert stage.calls == {"get_jobs": 1}
 
 
 def test_a_job_of_an_attempt_that_nobody_claimed_is_nobody_s() -> None:

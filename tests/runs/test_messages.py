@@ -97,6 +97,15 @@ def test_a_run_in_trouble_fails_its_own_messages_alone() -> None:
     assert stage.submitted() == [0, 1]
 
 
+def test_a_message_to_carry_on_is_heeded_beside_an_event() -> None:
+    stage = Stage(document([[], [], [0], [1]]))
+    stage.start()
+    stage.table.add_marks(stage.run_id, 0, {"succeeded": [0]})  # by one that had no time for what follows
+    (event,) = messages([stage.end(1)])
+    take(stage.dispatcher, [event, _record({"advance": {"run_id": stage.run_id}})])
+    assert sorted(stage.submitted()) == [0, 1, 2, 3]
+
+
 def test_a_message_to_carry_on_advances_the_run() -> None:
     stage = Stage(document(chain(2)))
     stage.start()
