@@ -102,13 +102,12 @@ def _look(dispatcher: Dispatcher, plan: Plan, ends: Sequence[JobEnd], found: Ide
 
 
 def _claimed(dispatcher: Dispatcher, run_id: str, ends: Sequence[JobEnd]) -> set[Mark]:
-    """Return what was claimed of the first attempts of jobs: of an array its very claim, of others any generation."""
+    """Return the claims in the shards of the jobs' first attempts. A takeover adds one, and leaves the first."""
     shards = sorted({_first(end).shard for end in ends})
     most = limits.BATCH_GET.most
     pieces = [shards[start : start + most] for start in range(0, len(shards), most)]
     read = [shard for piece in pieces for shard in dispatcher.ports.table.get_shards(run_id, piece)]
-    claims = {claim for shard in read for claim in shard.marks("claimed")}
-    return claims | {Mark(claim.group, claim.attempt) for claim in claims}
+    return {claim for shard in read for claim in shard.marks("claimed")}
 
 
 def _oldest(dispatcher: Dispatcher, plan: Plan, ends: Sequence[JobEnd]) -> dict[str, str]:

@@ -127,6 +127,13 @@ def test_a_job_of_a_group_that_the_run_does_not_have_is_nobody_s() -> None:
     assert stage.deliver(forged).failed == []
 
 
+def test_the_child_of_a_recorded_array_is_looked_up_nowhere() -> None:
+    stage = Stage(document([[] for _ in range(20)], array_jobs=True))
+    stage.start()
+    stage.deliver(stage.end(7))
+    assert (stage.statuses()[7], stage.batch.counts.get("ListJobs", 0)) == ("SUCCEEDED", 0)
+
+
 def test_a_foreign_job_has_nobody_look_at_the_run() -> None:
     stage = Stage(document(chain(2)))
     stage.start()

@@ -108,6 +108,15 @@ def test_no_request_asks_for_more_than_it_may(warm: bool) -> None:
     assert stage.submitted()[roots:] == [roots]
 
 
+def test_no_request_asks_for_more_than_it_may_of_jobs_that_nobody_has_recorded() -> None:
+    stage = Stage(document([[] for _ in range(130)], array_jobs=False))
+    stage.faults.lost_after = 1.0
+    stage.start()
+    stage.faults.lost_after = 0.0
+    assert stage.deliver(*[stage.end(group) for group in range(130)]).failed == []
+    assert stage.run.status is RunStatus.SUCCEEDED
+
+
 def test_a_run_that_the_table_has_forgotten_is_left_alone() -> None:
     for most in (None, 1):
         stage = Stage(document(chain(2)))
