@@ -8,7 +8,7 @@ import pytest
 
 from dag.document import MOST_GROUPS, Dataset, GraphDocument, Node
 from dag.errors import DagError, InvalidRequestError, NotReadyError, NotSettledError, RunTooLargeError, UnknownRunError
-from tests.runs.stage import LIFETIME, START, Stage
+from tests.runs.stage import LIFETIME, START, Interrupted, Stage
 from tests.simulation.graphs import chain, document
 
 
@@ -24,6 +24,40 @@ def test_another_key_in_the_same_millisecond_is_another_run() -> None:
     stage.now = START
     assert stage.start(key="given:b").run_id > first
     assert len(stage.table._runs) == 2
+
+
+def test_a_request_is_the_same_in_any_order_and_whatever_graph_its_caller_saw() -> None:
+    stage = Stage(document(chain(1)))
+    first = stage.start(key="given:a", description="d", max_workers=1, graph_digest=stage.document.digest)
+    assert stage.start(key="given:a", max_workers=1, description="d").run_id == first.run_id
+    assert first.request == {"description": "d", "max_workers": 1}
+
+
+def test_two_starts_with_one_key_whose_millisecond_was_taken_are_one_run() -> None:
+    stage = Interrupted(document(chain(1)))
+    first = stage.start(key="given:a").run_id
+    stage.now = START
+    others: list[str] = []
+    stage.before = ("move_key", lambda: others.append(stage.start(key="given:b").run_id))
+    assert [stage.start(key="given:b").run_id] == others
+    assert set(stage.table._runs) == {first, *others}
+
+
+def test_a_key_whose_start_died_as_its_millisecond_was_taken_is_a_run_of_its_own() -> None:
+    stage = Stage(document(chain(1)))
+    first = stage.start(key="given:a").run_id
+    stage.table.put_key("given:b", first, 0)
+    second = stage.start(key="given:b").run_id
+    assert second != first
+    assert stage.start(key="given:b").run_id == second
+
+
+def test_a_run_that_ends_as_it_starts_is_told_and_announced_as_that() -> None:
+    stage = Stage(document(chain(1)))
+    stage.batch.queues = frozenset()
+    stage.batch.unasked = True  # or it would be refused before
+    assert stage.start().status.value == "FAILED"
+    assert [detail["status"] for detail in stage.announced] == ["RUNNING", "FAILED"]
 
 
 def test_a_key_used_for_another_request_is_refused() -> None:
