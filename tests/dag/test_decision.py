@@ -236,6 +236,12 @@ def test_the_shards_of_the_candidates_and_of_their_parents_are_read() -> None:
         ({"submitted": [0], "failed": [0]}, RunStatus.RUNNING, False, GroupStatus.FAILED),
         ({"submitted": [0], "failed": [0], "retried": [0]}, RunStatus.RUNNING, False, GroupStatus.WAITING),
         ({"submitted": [0], "failed": [0], "retried": [0]}, RunStatus.FAILED, False, GroupStatus.FAILED),
+        (
+            {"submitted": [0], "failed": [0], "retried": [0], "again": [0]},
+            RunStatus.FAILED,
+            False,
+            GroupStatus.CANCELLED,
+        ),
         ({"submitted": [0, Mark(0, 1)], "failed": [0], "retried": [0]}, RunStatus.RUNNING, True, GroupStatus.RUNNING),
         ({"submitted": [0], "failed": [0], "cancelled": [0]}, RunStatus.FAILED, False, GroupStatus.CANCELLED),
         ({"claimed": [0], "failed": [0], "cancelled": [0]}, RunStatus.FAILED, False, GroupStatus.SKIPPED),

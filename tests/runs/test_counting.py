@@ -187,3 +187,14 @@ def test_a_job_that_takes_for_ever_is_noticed() -> None:
     stage = begun(1)
     assert minutes(stage, STALLED_HOURS * 60 - 1) == set()
     assert minutes(stage, 60) == {"StalledRunsAlarm"}
+
+
+def test_each_thing_is_counted_when_it_happens_and_announced_with_how_long_it_took() -> None:
+    stage = Stage(document(chain(1)))
+    names = ("RunsStarted", "JobsSubmitted", "JobsEnded", "FailedRuns")
+    begun = stage.start().created_at
+    assert stage.totals(*names) == (1, 1, 0, 0)
+    stage.now += 5_000
+    stage.finish(0)
+    assert stage.totals(*names) == (1, 1, 1, 0)
+    assert [told["duration_ms"] for told in stage.announced] == [None, stage.now - begun]

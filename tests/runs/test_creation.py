@@ -8,6 +8,9 @@ import pytest
 
 from dag.document import MOST_GROUPS, Dataset, GraphDocument, Node
 from dag.errors import DagError, InvalidRequestError, NotReadyError, NotSettledError, RunTooLargeError, UnknownRunError
+from dag.plan import Reused
+from dag.resume import Resumption
+from runs.creation import _resumed
 from tests.runs.stage import LIFETIME, START, Interrupted, Stage
 from tests.simulation.graphs import chain, document
 
@@ -236,3 +239,11 @@ def test_a_start_that_can_not_be_announced_goes_on_and_is_announced_later() -> N
     stage.bus_is_out = False
     stage.reconcile(later=LIFETIME + 1)
     assert [detail["status"] for detail in stage.announced] == ["RUNNING"]
+
+
+def test_what_a_resumed_run_took_over_fits_its_item_however_much_it_is() -> None:
+    nodes = [f"n{number:03}" for number in range(300)]
+    told = _resumed(
+        Resumption("earlier", {node: Reused("s", "earlier") for node in nodes}, dict.fromkeys(nodes, "new"))
+    )
+    assert (told["reused"], told["reused_total"], list(told["again"])) == (nodes[:200], 300, nodes[:200])

@@ -28,6 +28,13 @@ def test_a_draining_run_ends_with_its_last_job_whoever_merges_it() -> None:
     assert stage.calls["flag_failure"] == 1
 
 
+def test_what_an_invocation_has_not_read_of_a_run_is_not_over() -> None:
+    stage = Stage(document([[], [], [1]]))
+    stage.start()
+    stage.finish(0)  # a sink, so all sinks are read, and group 1 is none
+    assert stage.run.status is RunStatus.RUNNING
+
+
 def test_a_failure_among_other_ends_aborts_the_run() -> None:
     stage = Stage(document([[], [], [1]]))
     stage.start()
