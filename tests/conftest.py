@@ -1,8 +1,16 @@
 """What all tests share."""
 
+from __future__ import annotations
+
 import os
+from typing import TYPE_CHECKING, Any
 
 from hypothesis import settings
+
+from tests.sharing import Sharing, rank
+
+if TYPE_CHECKING:
+    import pytest
 
 # Before anything imports the handlers, whose logger reads it once.
 os.environ.setdefault("POWERTOOLS_LOG_LEVEL", "CRITICAL")
@@ -12,3 +20,17 @@ os.environ.setdefault("DO_NOT_TRACK", "1")
 settings.register_profile("few", max_examples=100, deadline=None, print_blob=True)
 settings.register_profile("many", max_examples=1000, deadline=None, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "few"))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Sharing | None:
+    """Have `--dist=loadgroup` go by tests/sharing.py."""
+    if config.getvalue("dist") != "loadgroup":
+        return None
+    config.option.loadscopereorder = False
+    return Sharing(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let the slowest begin, where several processes share the tests."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: rank(item.nodeid))

@@ -48,13 +48,6 @@ SCHEDULES = """
 """
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let one process run all that share what is staged and packaged, which takes seconds each."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents and {"staged", "package"} & {*getattr(item, "fixturenames", ())}:
-            item.add_marker(pytest.mark.xdist_group("deploy"))
-
-
 @dataclass(frozen=True)
 class Staged:
     """A directory that can be deployed."""

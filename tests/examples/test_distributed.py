@@ -13,8 +13,8 @@ import pytest
 from tests.examples.outputs import list_versions, read_outputs
 from tests.examples.project import copy_spaceflights, run_python
 
-#: Whole runs, at times on a busy machine; what they have made is there for the tests of one process.
-pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("spaceflights")]
+#: Whole runs, at times on a busy machine.
+pytestmark = pytest.mark.timeout(900)
 
 NODES_OF = """
 import json, sys

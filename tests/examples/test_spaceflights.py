@@ -4,12 +4,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.examples.outputs import list_versions, read_outputs
 from tests.examples.project import copy_spaceflights, run_python
-
-pytestmark = pytest.mark.xdist_group("spaceflights")
 
 
 def test_the_default_pipeline_is_the_sum_of_the_three(spaceflights: dict[str, Any]) -> None:
