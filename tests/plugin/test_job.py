@@ -1,4 +1,7 @@
-"""Jobs as they run in a container: a process of their own, with a generated project as its working directory."""
+"""Jobs as they run in a container: a process of their own, with a generated project as its working directory.
+
+Most are forked from an interpreter that has imported Kedro, as those of a container that carries on are.
+"""
 
 from __future__ import annotations
 
@@ -18,14 +21,16 @@ from kedro.framework.project import pipelines
 
 from kedro_aws_batch._service.dag.document import signature
 from kedro_aws_batch._service.dag.payload import joined_signatures
+from tests.forking import Interpreter
 
 from .project import Sources, pickled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     Make = Callable[[Sources], Path]
     Ended = subprocess.CompletedProcess[str]
+    Run = Callable[..., Ended]
 
 RUN = "2026-11-22T13.11.00.123Z"
 NEWER = "2026-11-23T00.00.00.000Z"
@@ -33,16 +38,34 @@ OLDER = "2026-11-21T00.00.00.000Z"
 BETWEEN = "2026-11-22T13.10.59.000Z"
 
 
-def run_job(project: Path, nodes: list[str], payload: dict[str, Any] | None = None, **environment: str) -> Ended:
+def surroundings(nodes: list[str], payload: dict[str, Any] | None, **environment: str) -> dict[str, str]:
+    """Return the environment of a job."""
     more = dict(payload or {})
     group: dict[str, Any] = {"nodes": nodes}
     group |= {key: more.pop(key) for key in ("load_versions", "signatures") if key in more}
     raw = {"format": 1, "run_id": RUN, "environment": "aws_batch", "groups": [group], **more}
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("KEDRO", "PYTHONPATH"))}
+    return {**inherited, "KEDRO_AWS_BATCH_JOB": json.dumps(raw), **environment}
+
+
+@pytest.fixture(scope="module")
+def run_job() -> Iterator[Run]:
+    """Return what runs a job of nodes and, if given, more of a payload and of an environment."""
+    with Interpreter() as interpreter:
+
+        def run(project: Path, nodes: list[str], payload: dict[str, Any] | None = None, **environment: str) -> Ended:
+            told = surroundings(nodes, payload, **environment)
+            return interpreter.run("kedro_aws_batch.job", project, told, timeout=60)
+
+        yield run
+
+
+def start_job(project: Path, nodes: list[str], payload: dict[str, Any] | None = None, **environment: str) -> Ended:
+    """Run a job in an interpreter that begins with it, as a container's first is."""
     return subprocess.run(
         [sys.executable, "-m", "kedro_aws_batch.job"],
         cwd=project,
-        env={**inherited, "KEDRO_AWS_BATCH_JOB": json.dumps(raw), **environment},
+        env=surroundings(nodes, payload, **environment),
         capture_output=True,
         text=True,
         timeout=60,
@@ -84,15 +107,15 @@ def versioned_chain(make_project: Make, **more: Any) -> Path:
     return project
 
 
-def test_the_jobs_of_a_run_save_one_version_which_is_the_run_s_id(make_project: Make) -> None:
+def test_the_jobs_of_a_run_save_one_version_which_is_the_run_s_id(make_project: Make, run_job: Run) -> None:
     project = versioned_chain(make_project)
-    first = passed(run_job(project, ["first"]))
+    first = passed(start_job(project, ["first"]))
     passed(run_job(project, ["second"], {"load_versions": {"middle": RUN}}))
     assert versions(project / "data/middle") == versions(project / "data/final") == [RUN]
     assert first.stdout.splitlines()[0] == "kedro run --nodes=first --env=aws_batch --pipelines=__default__"
 
 
-def test_a_job_loads_what_its_run_wrote_although_another_run_wrote_later(make_project: Make) -> None:
+def test_a_job_loads_what_its_run_wrote_although_another_run_wrote_later(make_project: Make, run_job: Run) -> None:
     project = versioned_chain(make_project)
     put(project / "data/middle", "mine", RUN)
     put(project / "data/middle", "another's", NEWER)
@@ -100,7 +123,9 @@ def test_a_job_loads_what_its_run_wrote_although_another_run_wrote_later(make_pr
     assert saved(project / "data/final", RUN) == "mine"
 
 
-def test_nodes_of_one_job_load_what_they_wrote_although_another_run_wrote_later(make_project: Make) -> None:
+def test_nodes_of_one_job_load_what_they_wrote_although_another_run_wrote_later(
+    make_project: Make, run_job: Run
+) -> None:
     project = versioned_chain(make_project)
     put(project / "data/middle", "another's", NEWER)
     ended = passed(run_job(project, ["first", "second"]))
@@ -108,7 +133,7 @@ def test_nodes_of_one_job_load_what_they_wrote_although_another_run_wrote_later(
     assert "did not match" not in ended.stderr + ended.stdout
 
 
-def test_what_another_run_saves_after_this_one_began_is_not_its_input(make_project: Make) -> None:
+def test_what_another_run_saves_after_this_one_began_is_not_its_input(make_project: Make, run_job: Run) -> None:
     project = versioned_chain(make_project)
     put(project / "data/middle", "there before", OLDER)
     put(project / "data/middle", "begun before, and saved meanwhile", BETWEEN, at=NEWER)
@@ -117,7 +142,7 @@ def test_what_another_run_saves_after_this_one_began_is_not_its_input(make_proje
     assert saved(project / "data/final", RUN) == "there before"
 
 
-def test_an_input_saved_only_after_the_run_began_is_not_there(make_project: Make) -> None:
+def test_an_input_saved_only_after_the_run_began_is_not_there(make_project: Make, run_job: Run) -> None:
     project = versioned_chain(make_project)
     put(project / "data/middle", "too late", BETWEEN, at=NEWER)
     ended = run_job(project, ["second"])
@@ -125,7 +150,9 @@ def test_an_input_saved_only_after_the_run_began_is_not_there(make_project: Make
     assert f"none had been saved when run {RUN} began" in ended.stderr
 
 
-def test_versions_whose_names_are_no_timestamps_are_judged_by_when_they_were_saved(make_project: Make) -> None:
+def test_versions_whose_names_are_no_timestamps_are_judged_by_when_they_were_saved(
+    make_project: Make, run_job: Run
+) -> None:
     project = versioned_chain(make_project)
     for version, at in (("v1", OLDER), ("v2", BETWEEN), ("v3", NEWER)):
         put(project / "data/middle", version, version, at)
@@ -133,7 +160,7 @@ def test_versions_whose_names_are_no_timestamps_are_judged_by_when_they_were_sav
     assert saved(project / "data/final", RUN) == "v2"
 
 
-def test_a_version_that_is_a_folder_is_as_old_as_its_last_file(make_project: Make) -> None:
+def test_a_version_that_is_a_folder_is_as_old_as_its_last_file(make_project: Make, run_job: Run) -> None:
     modules = {
         "folders.py": """
             from pathlib import PurePosixPath
@@ -162,7 +189,7 @@ def test_a_version_that_is_a_folder_is_as_old_as_its_last_file(make_project: Mak
     assert saved(project / "data/final") == ["a", "b"]
 
 
-def test_a_wrapped_dataset_that_is_versioned_is_the_run_s(make_project: Make) -> None:
+def test_a_wrapped_dataset_that_is_versioned_is_the_run_s(make_project: Make, run_job: Run) -> None:
     modules = {
         "wrapper.py": """
             from kedro.io import AbstractDataset
@@ -192,7 +219,7 @@ def test_a_wrapped_dataset_that_is_versioned_is_the_run_s(make_project: Make) ->
     assert saved(project / "data/final") == "mine"
 
 
-def test_pins_hold_through_a_catch_all_pattern_and_through_transcoding(make_project: Make) -> None:
+def test_pins_hold_through_a_catch_all_pattern_and_through_transcoding(make_project: Make, run_job: Run) -> None:
     registry = """
     def register_pipelines():
         return {"__default__": pipeline([
@@ -209,7 +236,7 @@ def test_pins_hold_through_a_catch_all_pattern_and_through_transcoding(make_proj
     assert saved(project / "data/final", RUN) == ["table of the run", "caught of the run"]
 
 
-def test_pins_hold_in_a_namespace_through_a_factory_and_through_a_cache(make_project: Make) -> None:
+def test_pins_hold_in_a_namespace_through_a_factory_and_through_a_cache(make_project: Make, run_job: Run) -> None:
     registry = """
     def register_pipelines():
         some = pipeline([node(same, "raw", "made", name="write"), node(pair, ["made", "cached"], "final", name="read")])
@@ -227,7 +254,9 @@ def test_pins_hold_in_a_namespace_through_a_factory_and_through_a_cache(make_pro
 
 @pytest.mark.parametrize("name", ["parts", "{any}ts"], ids=["named", "by a factory"])
 @pytest.mark.parametrize("jobs", [[["split", "read"]], [["split"], ["read"]]], ids=["one job", "two jobs"])
-def test_partitions_that_are_versioned_are_the_run_s(make_project: Make, jobs: list[list[str]], name: str) -> None:
+def test_partitions_that_are_versioned_are_the_run_s(
+    make_project: Make, jobs: list[list[str]], name: str, run_job: Run
+) -> None:
     registry = """
     def split(x):
         return {"1": x + " one", "2": x + " two"}
@@ -258,7 +287,9 @@ def test_partitions_that_are_versioned_are_the_run_s(make_project: Make, jobs: l
 
 
 @pytest.mark.parametrize("attempt", [{"AWS_BATCH_JOB_ATTEMPT": "2"}, {"attempt": 1}])
-def test_a_second_attempt_overwrites_the_run_s_own_version(make_project: Make, attempt: dict[str, Any]) -> None:
+def test_a_second_attempt_overwrites_the_run_s_own_version(
+    make_project: Make, attempt: dict[str, Any], run_job: Run
+) -> None:
     project = versioned_chain(make_project)
     put(project / "data/middle", "half written", RUN)
     put(project / "data/middle", "another's", OLDER)
@@ -268,7 +299,7 @@ def test_a_second_attempt_overwrites_the_run_s_own_version(make_project: Make, a
     assert saved(project / "data/middle", OLDER) == "another's"
 
 
-def test_a_first_attempt_never_overwrites(make_project: Make) -> None:
+def test_a_first_attempt_never_overwrites(make_project: Make, run_job: Run) -> None:
     project = versioned_chain(make_project)
     put(project / "data/middle", "somebody's", RUN)
     ended = run_job(project, ["first"], AWS_BATCH_JOB_ATTEMPT="1")
@@ -285,12 +316,12 @@ def test_names_with_spaces_commas_and_letters_of_any_script_are_found(make_proje
     """
     project = make_project(Sources(registry, {"raw": pickled("data/raw"), "a, b c.final": pickled("data/final")}))
     put(project / "data/raw", 1)
-    ended = passed(run_job(project, ["a, b c.größe_模型"], {"pipelines": ["strange"]}, PYTHONIOENCODING="utf-8"))
+    ended = passed(start_job(project, ["a, b c.größe_模型"], {"pipelines": ["strange"]}, PYTHONIOENCODING="utf-8"))
     assert saved(project / "data/final") == 1
     assert ended.stdout.startswith("kedro run '--nodes=a, b c.größe_模型' --env=aws_batch --pipelines=strange\n")
 
 
-def test_parameters_given_for_the_run_win_and_several_pipelines_are_joined(make_project: Make) -> None:
+def test_parameters_given_for_the_run_win_and_several_pipelines_are_joined(make_project: Make, run_job: Run) -> None:
     registry = """
     def register_pipelines():
         one = pipeline([node(same, "params:model.rate", "b", name="one")])
@@ -306,7 +337,7 @@ def test_a_failing_node_ends_the_job_with_1_and_a_plain_traceback(make_project: 
     registry = (
         'def register_pipelines():\n    return {"__default__": pipeline([node(fail, "params:x", "y", name="bad")])}\n'
     )
-    ended = run_job(make_project(Sources(registry, parameters={"x": "it"})), ["bad"])
+    ended = start_job(make_project(Sources(registry, parameters={"x": "it"})), ["bad"])
     assert ended.returncode == 1
     place = ended.stderr.rpartition("(pipeline_registry.py:")[2].strip()
     assert re.fullmatch(r"\d+\)", place)
@@ -319,7 +350,7 @@ def test_a_failing_node_ends_the_job_with_1_and_a_plain_traceback(make_project: 
     assert "Used: " in ended.stdout
 
 
-def test_a_node_that_leaves_the_process_has_failed(make_project: Make) -> None:
+def test_a_node_that_leaves_the_process_has_failed(make_project: Make, run_job: Run) -> None:
     registry = """
     import sys
     def register_pipelines():
@@ -328,7 +359,7 @@ def test_a_node_that_leaves_the_process_has_failed(make_project: Make) -> None:
     assert run_job(make_project(Sources(registry, parameters={"x": 1})), ["leaver"]).returncode == 1
 
 
-def test_an_image_whose_nodes_are_not_the_graph_s_runs_none_of_them(make_project: Make) -> None:
+def test_an_image_whose_nodes_are_not_the_graph_s_runs_none_of_them(make_project: Make, run_job: Run) -> None:
     project = versioned_chain(make_project)
     same, others = (
         signatures(("first", "raw", "middle")),
@@ -356,7 +387,7 @@ def test_an_image_whose_nodes_are_not_the_graph_s_runs_none_of_them(make_project
     ],
 )
 def test_an_image_without_the_graph_s_nodes_says_so(
-    make_project: Make, nodes: list[str], more: dict[str, Any], said: str
+    make_project: Make, nodes: list[str], more: dict[str, Any], said: str, run_job: Run
 ) -> None:
     refused = run_job(versioned_chain(make_project), nodes, more)
     assert refused.returncode == 1
@@ -371,7 +402,7 @@ def test_an_image_without_the_graph_s_nodes_says_so(
     ],
 )
 def test_a_process_that_ends_within_a_node_has_failed_and_says_what_it_used(
-    make_project: Make, call: str, said: str
+    make_project: Make, call: str, said: str, run_job: Run
 ) -> None:
     registry = f"""
     import os
@@ -385,7 +416,7 @@ def test_a_process_that_ends_within_a_node_has_failed_and_says_what_it_used(
 
 
 @pytest.mark.skipif(not hasattr(pipelines, "set_requested"), reason="Kedro imports all pipelines before 1.5")
-def test_only_the_pipelines_named_are_imported(make_project: Make) -> None:
+def test_only_the_pipelines_named_are_imported(make_project: Make, run_job: Run) -> None:
     registry = """
     from kedro.framework.project import find_pipelines
     def register_pipelines():
@@ -407,7 +438,7 @@ def test_only_the_pipelines_named_are_imported(make_project: Make) -> None:
 
 
 @pytest.mark.skipif(not hasattr(session, "KedroServiceSession"), reason="Kedro knows one session class before 1.3")
-def test_the_hooks_and_the_session_class_of_the_project_are_used(make_project: Make) -> None:
+def test_the_hooks_and_the_session_class_of_the_project_are_used(make_project: Make, run_job: Run) -> None:
     settings = """
     from pathlib import Path
     from kedro.framework.hooks import hook_impl
@@ -430,13 +461,13 @@ def test_the_hooks_and_the_session_class_of_the_project_are_used(make_project: M
     assert not (project / "error").exists()
 
 
-def test_outside_of_a_project_a_sentence_says_so(tmp_path: Path) -> None:
+def test_outside_of_a_project_a_sentence_says_so(tmp_path: Path, run_job: Run) -> None:
     ended = run_job(tmp_path, ["n"])
     assert (ended.returncode, "is not in a Kedro project" in ended.stderr) == (1, True)
     assert "Traceback" not in ended.stderr
 
 
-def test_a_job_says_what_it_has_used(make_project: Make) -> None:
+def test_a_job_says_what_it_has_used(make_project: Make, run_job: Run) -> None:
     registry = """
     def hungry():
         hoard = bytearray(300 * 2**20)
