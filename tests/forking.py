@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any, NoReturn
@@ -27,10 +27,11 @@ MODULES = ("kedro_aws_batch.container.session", "kedro_aws_batch.graph.project",
 class Interpreter:
     """A process that forks for each program."""
 
-    def __init__(self) -> None:
+    def __init__(self, *modules: str) -> None:
+        """Start it, with these imported besides what jobs import."""
         environment = {**os.environ, "COLUMNS": "160", "OPENBLAS_NUM_THREADS": "1"}  # as job.py sets it; no threads
         self._process = subprocess.Popen(
-            [sys.executable, __file__],
+            [sys.executable, __file__, *MODULES, *modules],
             env={name: value for name, value in environment.items() if not name.startswith(("KEDRO_", "PYTHONPATH"))},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -40,19 +41,19 @@ class Interpreter:
         assert self._process.stdout.readline() == "ready\n"
 
     def run(
-        self, module: str, cwd: Path, environment: Mapping[str, str], timeout: float
+        self, words: Sequence[str], cwd: Path, environment: Mapping[str, str], timeout: float
     ) -> subprocess.CompletedProcess[str]:
-        """Do as `python -m module` with this environment, killed after `timeout` s, and return what came of it."""
+        """Do as `python -m module …` with this environment, killed after `timeout` s, and return what came of it."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         with tempfile.TemporaryDirectory() as folder:
             output, errors = Path(folder, "output"), Path(folder, "errors")
-            request = {"module": module, "cwd": str(cwd), "environment": dict(environment), "timeout": timeout}
+            request = {"words": list(words), "cwd": str(cwd), "environment": dict(environment), "timeout": timeout}
             files = {"output": str(output), "errors": str(errors)}
             self._process.stdin.write(json.dumps({**request, **files}) + "\n")
             self._process.stdin.flush()
             code = int(self._process.stdout.readline())
-            return subprocess.CompletedProcess(module, code, output.read_text("utf-8"), errors.read_text("utf-8"))
+            return subprocess.CompletedProcess(words, code, output.read_text("utf-8"), errors.read_text("utf-8"))
 
     def __enter__(self) -> Interpreter:
         return self
@@ -64,7 +65,7 @@ class Interpreter:
 def _serve() -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Kedro says hello
-    for module in MODULES:
+    for module in sys.argv[1:]:
         importlib.import_module(module)
     for plugin in metadata.entry_points(group="kedro.hooks"):
         plugin.load()
@@ -89,8 +90,8 @@ def _become(request: Mapping[str, Any]) -> NoReturn:
         os.close(opened)
     os.environ.clear()
     os.environ.update(request["environment"])
-    sys.argv, sys.path[0] = [request["module"]], request["cwd"]
-    runpy.run_module(request["module"], run_name="__main__", alter_sys=True)
+    sys.argv, sys.path[0] = list(request["words"]), request["cwd"]
+    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
     sys.exit()
 
 

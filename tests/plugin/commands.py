@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from click.testing import CliRunner
@@ -18,3 +20,13 @@ def call(*words: str) -> Result:
     # Before 8.2, which Kedro 1.0 does not take, click mixes the two unless it is told not to.
     apart: dict[str, Any] = {"mix_stderr": False} if "mix_stderr" in inspect.signature(CliRunner).parameters else {}
     return CliRunner(**apart).invoke(aws_batch, list(words))
+
+
+def call_in(project: Path, *words: str) -> Result:
+    """Do so in the folder of a project."""
+    before = Path.cwd()
+    os.chdir(project)
+    try:
+        return call(*words)
+    finally:
+        os.chdir(before)

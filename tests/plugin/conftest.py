@@ -7,11 +7,16 @@ from typing import TYPE_CHECKING
 import boto3
 import pytest
 
+from tests.forking import Interpreter
+
 from .project import Sources, write_project
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    Forked = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(autouse=True)
@@ -29,3 +34,15 @@ def _as_it_was() -> Iterator[None]:
 @pytest.fixture
 def make_project(tmp_path: Path) -> Callable[[Sources], Path]:
     return lambda sources: write_project(tmp_path, sources)
+
+
+@pytest.fixture(scope="session")
+def forked() -> Iterator[Forked]:
+    """Return what runs a command on this machine in a process of its own, which need not import what all of them do."""
+    with Interpreter("kedro_aws_batch.local") as interpreter:
+
+        def run(project: Path, *words: str) -> subprocess.CompletedProcess[str]:
+            environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+            return interpreter.run(["kedro_aws_batch", *words, "--local"], project, environment, timeout=240)
+
+        yield run

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from kedro_aws_batch.client import RunState, Service
 from kedro_aws_batch.local import EmbeddedAws, JobDefinitionSettings, service_root
 
+from .commands import call_in
 from .project import CONFIGURATION, Sources, pickled, write_project
 
 if TYPE_CHECKING:
@@ -106,15 +107,8 @@ def deployed(folder: Path, sources: Sources | None = None) -> Iterator[Deployed]
     """Deploy a project, by default the one above."""
     project = write_project(folder, sources or Sources(REGISTRY, CATALOG, SERVED, {"way": "on"}))
     graph = folder / "graph.json"
-    compiled = subprocess.run(
-        [sys.executable, "-m", "kedro_aws_batch", "compile", f"--output={graph}"],
-        cwd=project,
-        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert compiled.returncode == 0, compiled.stderr
+    compiled = call_in(project, "compile", f"--output={graph}")
+    assert compiled.exit_code == 0, compiled.stderr
     settings: dict[str, Any] = {"job_queue": "main_queue", "job_definition": "kedro_run", "service_prefix": PREFIX}
     # As the stack makes it: jobs have a log group of the deployment's own.
     settings["job_definitions"] = {"kedro_run": JobDefinitionSettings(log_group=f"/aws/batch/{PREFIX}")}

@@ -16,10 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from .commands import call_in
 from .project import CONFIGURATION, REMOTE_CHAIN, Sources, pickled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from .conftest import Forked
 
     Make = Callable[[Sources], Path]
 
@@ -57,18 +60,6 @@ def project(make_project: Make) -> Path:
 
 def environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-
-
-def call(project: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*LOCAL, *words, "--local"],
-        cwd=project,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
 
 
 @contextmanager
@@ -129,28 +120,30 @@ def end(process: subprocess.Popen[str], *numbers: signal.Signals) -> None:
     ],
     ids=lambda signals: "+".join(number.name for number in signals),
 )
-def test_a_run_that_was_cut_off_is_told_of_and_resumed(project: Path, signals: list[signal.Signals]) -> None:
+def test_a_run_that_was_cut_off_is_told_of_and_resumed(
+    project: Path, signals: list[signal.Signals], forked: Forked
+) -> None:
     with in_progress(project) as process:
         until(lambda: second_runs(project))
         end(process, *signals)
     run_id = kept_run(project)["run_id"]
 
-    assert re.search(rf"{run_id} +CANCELLED .*(cut off|interrupted)", call(project, "list").stdout)
-    assert "second | the second begins" in call(project, "logs").stdout
-    status = json.loads(call(project, "status", "--json").stdout)
+    assert re.search(rf"{run_id} +CANCELLED .*(cut off|interrupted)", call_in(project, "list", "--local").stdout)
+    assert "second | the second begins" in call_in(project, "logs", "--local").stdout
+    status = json.loads(call_in(project, "status", "--local", "--json").stdout)
     assert [group["status"] for group in status["groups"]] == ["SUCCEEDED", "CANCELLED"]
     kept = json.loads((project / ".kedro_aws_batch/local/index.json").read_bytes())["objects"]["bucket"]
     assert sorted(kept) == [f"middle.pkl/{run_id}/middle.pkl", "raw.pkl"]
 
     (project / "sleep").unlink()
-    resumed = call(project, "resume")
+    resumed = forked(project, "resume")
     assert resumed.returncode == 0, resumed.stdout + resumed.stderr
     assert re.findall(r"^SUCCEEDED +[\d.]+ s +(\w+)$", resumed.stdout, re.MULTILINE) == ["second"]
     assert (kept_run(project)["status"], kept_run(project)["resumed"]["from"]) == ("SUCCEEDED", run_id)
 
 
 @pytest.mark.long
-def test_a_run_that_was_cut_off_as_it_began_is_no_older_one(project: Path) -> None:
+def test_a_run_that_was_cut_off_as_it_began_is_no_older_one(project: Path, forked: Forked) -> None:
     older = {**_ENDED, "run_id": "2020-01-01T00.00.00.000Z"}
     place = project / ".kedro_aws_batch/local/runs"
     place.mkdir(parents=True)
@@ -160,12 +153,12 @@ def test_a_run_that_was_cut_off_as_it_began_is_no_older_one(project: Path) -> No
         line = next(line for line in process.stdout if line.startswith("Run 2"))
         process.kill()
     run_id = line.split()[1].rstrip(":")
-    assert run_id in call(project, "status").stdout
+    assert run_id in call_in(project, "status", "--local").stdout
     (project / "sleep").unlink()
-    resumed = call(project, "resume")
+    resumed = forked(project, "resume")
     assert resumed.returncode == 0, resumed.stdout + resumed.stderr
     assert f"Run {run_id} was cut off before its end" in resumed.stdout
-    assert json.loads(call(project, "status", "--json").stdout)["counts"]["SUCCEEDED"] >= 1
+    assert json.loads(call_in(project, "status", "--local", "--json").stdout)["counts"]["SUCCEEDED"] >= 1
 
 
 _ENDED = {"status": "FAILED", "groups_total": 1, "nodes_total": 1, "groups": [], "settled": True, "created_at": 1}
@@ -173,14 +166,14 @@ _ENDED = {"status": "FAILED", "groups_total": 1, "nodes_total": 1, "groups": [],
 
 @pytest.mark.long
 @pytest.mark.timeout(600)
-def test_whenever_a_command_is_killed_the_next_goes_on_from_there(project: Path) -> None:
+def test_whenever_a_command_is_killed_the_next_goes_on_from_there(project: Path, forked: Forked) -> None:
     (project / "sleep").unlink()
     for tenths in range(20, 120, 8):
         with in_progress(project) as process:
             time.sleep(tenths / 10)
             process.kill()
-        listed = call(project, "list", "--json")
-        assert listed.returncode == 0, listed.stderr
+        listed = call_in(project, "list", "--local", "--json")
+        assert listed.exit_code == 0, listed.output
         assert "RUNNING" not in {run["status"] for run in json.loads(listed.stdout)}
-    ended = call(project, "resume" if json.loads(listed.stdout)[0]["status"] == "CANCELLED" else "run")
+    ended = forked(project, "resume" if json.loads(listed.stdout)[0]["status"] == "CANCELLED" else "run")
     assert ended.returncode == 0, ended.stdout + ended.stderr

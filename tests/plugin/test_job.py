@@ -55,7 +55,7 @@ def run_job() -> Iterator[Run]:
 
         def run(project: Path, nodes: list[str], payload: dict[str, Any] | None = None, **environment: str) -> Ended:
             told = surroundings(nodes, payload, **environment)
-            return interpreter.run("kedro_aws_batch.job", project, told, timeout=60)
+            return interpreter.run(["kedro_aws_batch.job"], project, told, timeout=60)
 
         yield run
 

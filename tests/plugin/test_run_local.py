@@ -15,10 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from .commands import call_in
 from .project import CONFIGURATION, REMOTE_CHAIN, Sources, pickled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from .conftest import Forked
 
     Make = Callable[[Sources], Path]
 
@@ -81,22 +84,15 @@ def run(project: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def watching(project: Path, *words: str) -> subprocess.Popen[str]:
-    """Start a command that goes on for as long as a local run does."""
+    """Start a command in a process of its own: one that goes on as long as a local run does, say."""
     command = [sys.executable, "-m", "kedro_aws_batch", *words, "--local"]
     return subprocess.Popen(command, cwd=project, env=surroundings(), stdout=subprocess.PIPE, text=True)
 
 
 def look(project: Path, *words: str) -> str:
     """Return what a command says of a project's local runs."""
-    ended = subprocess.run(
-        [sys.executable, "-m", "kedro_aws_batch", *words, "--local"],
-        cwd=project,
-        env=surroundings(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stderr
+    ended = call_in(project, *words, "--local")
+    assert ended.exit_code == 0, ended.output
     return ended.stdout
 
 
@@ -120,7 +116,7 @@ def the_rest_of(process: subprocess.Popen[str]) -> str:
     return printed
 
 
-def test_a_failed_run_says_why_and_is_resumed_once_the_project_is_mended(make_project: Make) -> None:
+def test_a_failed_run_says_why_and_is_resumed_once_the_project_is_mended(make_project: Make, forked: Forked) -> None:
     project = chain(make_project, "fail")
     failed = run(project)
     run_id = re.search(r"^Run (\S+): 2 nodes in 2 jobs$", failed.stdout, re.MULTILINE)[1]  # type: ignore[index]
@@ -145,18 +141,20 @@ def test_a_failed_run_says_why_and_is_resumed_once_the_project_is_mended(make_pr
     (first_try,) = second["batch_attempts"]  # Batch tried it twice
     assert first_try["started_at"] < first_try["ended_at"] <= second["started_at"] < second["ended_at"]
     before = stored(project)
-    replayed = look(project, "replay", "second")
+    with watching(project, "replay", "second") as replaying:
+        replayed = the_rest_of(replaying)
+    assert replaying.returncode == 0
     assert replayed.splitlines()[-1] == f"Saved: .kedro_aws_batch/replay/{run_id}/second/final.pkl"
     kept = project / f".kedro_aws_batch/replay/{run_id}/second/final.pkl"
     assert pickle.loads(kept.read_bytes()) == 42  # noqa: S301
     assert stored(project) == before
-    resumed = run(project, f"--resume-from={run_id}")
+    resumed = forked(project, "run", f"--resume-from={run_id}")
     assert resumed.returncode == 0, resumed.stdout + resumed.stderr
     assert "0 files uploaded to the embedded S3 (0.0 MB), 1 already there" in resumed.stdout
     assert re.findall(r"^SUCCEEDED +[\d.]+ s +(\w+)$", resumed.stdout, re.MULTILINE) == ["second"]
     new = re.search(r"^Run (\S+): 1 node in 1 job$", resumed.stdout, re.MULTILINE)[1]  # type: ignore[index]
     assert stored(project)[f"final.pkl/{new}/final.pkl"] == 42
-    nothing = run(project, "--only-missing-outputs")
+    nothing = forked(project, "run", "--only-missing-outputs")
     assert (nothing.returncode, nothing.stdout.splitlines()[-1]) == (0, "All outputs are there: nothing to run.")
     assert "it went wrong" in (project / f".kedro_aws_batch/local/logs/{run_id}/0001-second.log").read_text()
 
@@ -188,9 +186,9 @@ def test_an_interruption_cancels_the_run_and_keeps_what_it_did(make_project: Mak
     assert sorted(stored(project)) == [next(key for key in stored(project) if "middle" in key), "raw.pkl"]
 
 
-def test_an_input_that_is_nowhere_is_named_before_the_run_is_started(make_project: Make) -> None:
+def test_an_input_that_is_nowhere_is_named_before_the_run_is_started(make_project: Make, forked: Forked) -> None:
     project = chain(make_project, "", raw=None)
-    ended = run(project)
+    ended = forked(project, "run")
     assert (ended.returncode, ended.stdout) == (1, "")
     assert f"'raw' at s3://bucket/raw.pkl: its local file '{project / 'data/raw.pkl'}' does not exist." in ended.stderr
     assert not (project / ".kedro_aws_batch/local/index.json").exists()
