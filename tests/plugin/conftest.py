@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import os
 import sys
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import boto3
 import pytest
+from dynaconf.loaders import py_loader  # type: ignore[import-untyped]
+from dynaconf.utils import files  # type: ignore[import-untyped]
 
 from tests.forking import Interpreter
 
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable, Iterator
     from pathlib import Path
+    from types import FrameType
 
     Forked = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -31,18 +35,46 @@ def _as_it_was() -> Iterator[None]:
     os.environ.update(environment)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _quick_stacks() -> Iterator[None]:
+    """Tell dynaconf the files of its callers without the text of their lines, which it does not read.
+
+    The stack of a test is deep and its modules are many: that text was two thirds of what a command costs in a test.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (files, py_loader):
+            patch.setattr(module, "inspect", SimpleNamespace(stack=_stack))
+        yield
+
+
+def _stack() -> list[SimpleNamespace]:
+    """Return what `inspect.stack` would say of the caller and of its callers."""
+    frames = list[SimpleNamespace]()
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        frames.append(SimpleNamespace(filename=frame.f_code.co_filename))
+        frame = frame.f_back
+    return frames
+
+
 @pytest.fixture
 def make_project(tmp_path: Path) -> Callable[[Sources], Path]:
     return lambda sources: write_project(tmp_path, sources)
 
 
 @pytest.fixture(scope="session")
-def forked() -> Iterator[Forked]:
+def interpreter() -> Iterator[Interpreter]:
+    """A process that forks for each command, and has imported what those on this machine need."""
+    with Interpreter("kedro.framework.cli.cli", "kedro_aws_batch.local") as made:
+        yield made
+
+
+@pytest.fixture
+def forked(interpreter: Interpreter) -> Forked:
     """Return what runs a command on this machine in a process of its own, which need not import what all of them do."""
-    with Interpreter("kedro_aws_batch.local") as interpreter:
 
-        def run(project: Path, *words: str) -> subprocess.CompletedProcess[str]:
-            environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-            return interpreter.run(["kedro_aws_batch", *words, "--local"], project, environment, timeout=240)
+    def run(project: Path, *words: str) -> subprocess.CompletedProcess[str]:
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        return interpreter.run(["kedro_aws_batch", *words, "--local"], project, environment, timeout=240)
 
-        yield run
+    return run

@@ -21,6 +21,8 @@ from .project import CONFIGURATION, Sources, pickled, write_project
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.forking import Interpreter
+
 PREFIX = "deployed-test"
 SERVED = {**CONFIGURATION, "service": PREFIX}
 REGISTRY = """
@@ -55,6 +57,8 @@ class Deployed:
 
     project: Path
     aws: EmbeddedAws
+    #: What forks for the commands; None: each begins in an interpreter of its own.
+    interpreter: Interpreter | None = None
 
     @property
     def service(self) -> Service:
@@ -65,7 +69,9 @@ class Deployed:
         return {**inherited, **self.aws.environment, "COLUMNS": "200"}
 
     def call(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Run `kedro …` in the project, as a user does."""
+        """Run `kedro …` in the project, in a process of its own."""
+        if self.interpreter is not None:
+            return self.interpreter.run(["kedro", *words], self.project, self.environment(), timeout=120)
         return subprocess.run(
             _kedro(words),
             cwd=self.project,
@@ -103,7 +109,9 @@ class Deployed:
 
 
 @contextmanager
-def deployed(folder: Path, sources: Sources | None = None) -> Iterator[Deployed]:
+def deployed(
+    folder: Path, sources: Sources | None = None, interpreter: Interpreter | None = None
+) -> Iterator[Deployed]:
     """Deploy a project, by default the one above."""
     project = write_project(folder, sources or Sources(REGISTRY, CATALOG, SERVED, {"way": "on"}))
     graph = folder / "graph.json"
@@ -116,7 +124,7 @@ def deployed(folder: Path, sources: Sources | None = None) -> Iterator[Deployed]
         service=service_root(), graph_document=graph, jobs_cwd=project, shared_paths=["shared"], **settings
     ) as aws:
         aws.client("s3").create_bucket(Bucket="bucket")
-        yield Deployed(project, aws)
+        yield Deployed(project, aws, interpreter)
 
 
 def interrupt_when(process: subprocess.Popen[str], sign: Path) -> str:

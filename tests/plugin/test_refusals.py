@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -24,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from click.testing import Result
+
+    from tests.forking import Interpreter
 
     Make = Callable[[Sources], Path]
 
@@ -180,12 +180,12 @@ def test_a_service_that_can_be_none_is_told_before_anything_is_asked(project: Pa
         ("ResourceNotFoundException", "There is no function 'flights-dev-start_run' in eu-west-1 in this account."),
     ],
 )
-def test_the_runner_ends_with_the_same_sentence(refusing: type[Refusing], project: Path, code: str, says: str) -> None:
+def test_the_runner_ends_with_the_same_sentence(
+    refusing: type[Refusing], project: Path, code: str, says: str, interpreter: Interpreter
+) -> None:
     refusing.code = code
-    kedro = str(Path(sys.executable).with_name("kedro"))
-    words = [kedro, "run", "--env=aws_batch", "--runner=kedro_aws_batch.AWSBatchRunner"]
-    environment = {**os.environ, "COLUMNS": "300"}
-    done = subprocess.run(words, cwd=project, env=environment, capture_output=True, text=True, check=False)
+    words = ["kedro", "run", "--env=aws_batch", "--runner=kedro_aws_batch.AWSBatchRunner"]
+    done = interpreter.run(words, project, {**os.environ, "COLUMNS": "300"}, timeout=60)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith(f"Error: {says}")
     assert "Traceback" not in done.stdout + done.stderr

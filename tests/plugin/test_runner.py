@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.forking import Interpreter
+
     from .deployed import Deployed
 
 HAS_RUNNER_PARAMS = any(option.name == "runner_params" for option in kedro_run.params)
@@ -23,8 +26,8 @@ RUN = ("run", "--env=aws_batch", "--runner=kedro_aws_batch.AWSBatchRunner")
 
 
 @pytest.fixture
-def there(tmp_path: Path) -> Iterator[Deployed]:
-    with deployed(tmp_path) as service:
+def there(tmp_path: Path, interpreter: Interpreter) -> Iterator[Deployed]:
+    with deployed(tmp_path, interpreter=interpreter) as service:
         yield service
 
 
@@ -36,7 +39,7 @@ def id_in(output: str) -> str:
 
 def test_a_run_does_what_was_selected_and_ends_as_kedro_s_own(there: Deployed) -> None:
     options = ["--runner-params=description=half,max_workers=1"] if HAS_RUNNER_PARAMS else []
-    part = there.call(*RUN, "--to-nodes=second", "--params=way=a;b", *options)
+    part = replace(there, interpreter=None).call(*RUN, "--to-nodes=second", "--params=way=a;b", *options)
     assert part.returncode == 0, part.stdout + part.stderr
     assert "Completed 2 out of 2 tasks" in part.stdout
     assert there.stored() == {"middle.pkl", "final.pkl"}
