@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import fcntl
 import os
 import re
 import shutil
@@ -48,13 +49,15 @@ def release() -> str:
 
 
 def base() -> Path:
-    """Return a Debian with Python, as a tar file, made of packages if it isn't there yet."""
+    """Return a Debian with Python, as a tar file, made of packages if it isn't there yet, by one process at a time."""
     made = BASES / f"{release()}.tar"
-    if not made.exists():
-        BASES.mkdir(parents=True, exist_ok=True)
-        unfinished = made.with_suffix(".part.tar")
-        run(["mmdebstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", release(), unfinished])
-        unfinished.replace(made)
+    BASES.mkdir(parents=True, exist_ok=True)
+    with (BASES / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            unfinished = made.with_suffix(".part.tar")
+            run(["mmdebstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", release(), unfinished])
+            unfinished.replace(made)
     return made
 
 
