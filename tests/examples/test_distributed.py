@@ -118,10 +118,8 @@ FILTERS = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("words", "pipelines", "filters"),
-    [pytest.param(*case, marks=[pytest.mark.long] if place else [], id=case[0]) for place, case in enumerate(FILTERS)],
-)
+@pytest.mark.long
+@pytest.mark.parametrize(("words", "pipelines", "filters"), FILTERS, ids=[words for words, *_ in FILTERS])
 def test_a_part_of_it_leaves_what_the_same_part_of_kedro_run_leaves(
     tmp_path: Path,
     distributed: tuple[Path, Run],
