@@ -210,6 +210,7 @@ def test_an_installation_that_is_not_whole_makes_no_wheel(bare: Path, tmp_path: 
     (tmp_path / "package.json").rename(template)
 
 
+@pytest.mark.long
 def test_the_installed_wheel_runs_a_pipeline_outside_the_checkout(wheel: Path, tmp_path: Path) -> None:
     python = install(wheel, "[local]", tmp_path)
     project = make_project(tmp_path / "project", {"__default__": layers(1, 3, 1)})
