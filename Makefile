@@ -86,7 +86,7 @@ $(CHECKOV_READY): tests/deploy/checkov.txt | $(READY)
 demo: $(READY)  ## Run the example pipeline, distributed, on the embedded AWS
 	@cd examples/spaceflights && PATH="$(CURDIR)/$(BIN):$$PATH" ./demo
 
-test: $(READY) $(NODE_READY) $(BROWSER_READY) $(VIZ_READY) $(PLOTLY_READY) $(DOCS_READY)  ## Run the tests (a quarter of an hour on two cores)
+test: $(READY) $(NODE_READY) $(BROWSER_READY) $(VIZ_READY) $(PLOTLY_READY) $(DOCS_READY)  ## Run the tests (about ten minutes on two cores)
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m 'not long'
 
 # Hypothesis marks its own tests: these draw a hundred examples in `make test`, and a thousand here.
