@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from dag.records import Array
+from dag.shards import Mark
 from dag.status import RunStatus
 from dag.submission import ARRAY_FROM
+from runs.plans import Plans
 from tests.runs.stage import LIFETIME, DiedError, Interrupted, Stage, died
 from tests.simulation.graphs import chain, document, fan
 
@@ -187,3 +190,25 @@ def test_a_chain_never_becomes_an_array() -> None:
     stage.start()
     stage.finish_all()
     assert stage.batch.counts["SubmitJob"] == 30
+
+
+def test_an_array_is_kept_only_once_its_id_is_known() -> None:
+    stage, plans, first = Stage(document(chain(1))), Plans(), Mark(3)
+    stage.table.put_array("run", Array(first, (first,)), 0)
+    assert plans.array(stage.table, "run", first) == Array(first, (first,))
+    recorded = Array(first, (first,), "job-1", 5)
+    stage.table.put_array("run", recorded, 0)
+    calls = stage.calls["get_array"]
+    assert [plans.array(stage.table, "run", first) for _ in range(3)] == [recorded] * 3
+    assert stage.calls["get_array"] == calls + 1
+
+
+def test_a_process_keeps_a_few_plans() -> None:
+    stage = Stage(document(chain(1)))
+    runs = [stage.start(key=f"given:{number}").run_id for number in range(4)]
+    plans = Plans(most=2)
+    first = plans.get(stage.table, runs[0])
+    plans.get(stage.table, runs[1])
+    assert plans.get(stage.table, runs[0]) is first
+    plans.get(stage.table, runs[2])
+    assert plans.get(stage.table, runs[0]) is not first
