@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -233,3 +234,9 @@ def test_a_run_that_is_made_can_t_be_voided(table: RunTable) -> None:
 def test_saying_when_a_run_is_forgotten_makes_none(table: RunTable) -> None:
     table.expire_run(RUN_ID, LATER)
     assert table.get_run(RUN_ID) is None
+
+
+def test_a_run_is_forgotten_when_it_was_said_last(table: RunTable) -> None:
+    assert table.put_run(a_run())
+    table.expire_run(RUN_ID, LATER + 1)
+    assert table.get_run(RUN_ID) == replace(a_run(), expires_at=LATER + 1)

@@ -134,6 +134,7 @@ class MemoryRunTable:
         self._call("expire_run")
         if run_id in self._runs:
             self._expires[run_id] = expires_at
+            self._runs[run_id] = replace(self._runs[run_id], expires_at=expires_at)
 
     def flag_failure(self, run_id: str, reason: str) -> None:
         self._call("flag_failure")
