@@ -66,6 +66,10 @@ class Dispatcher:
         """Return the array job whose first member was won by a claim; None if nobody wrote one down."""
         return self._plans.array(self.ports.table, run_id, first)
 
+    def members(self, run_id: str, first: Mark) -> Sequence[Mark]:
+        """Return the attempts of an array job, in the order of its children; none of one that nobody wrote down."""
+        return self._plans.members(self.ports.table, run_id, first)
+
     def advance(self, run_id: str, outcomes: Sequence[Outcome] = ()) -> Account:
         """Merge the outcomes and do what a run needs; without outcomes, look at all of it. Raises UnknownRunError."""
         return Advance(self.ports, self.plan(run_id), full=not outcomes).go(outcomes)

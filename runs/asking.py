@@ -87,8 +87,7 @@ def _plan(dispatcher: Dispatcher, run_id: str, job: str, given_token: str) -> Pl
 
 def _first(dispatcher: Dispatcher, plan: Plan, job: str, index: int | None) -> Mark:
     first, is_array = read_job_key(job)
-    array = dispatcher.array(plan.run_id, first) if is_array else None
-    members = (() if array is None else array.members) if is_array else (first,)
+    members = dispatcher.members(plan.run_id, first) if is_array else (first,)
     place = index if is_array else 0
     if place is None or not 0 <= place < len(members):
         raise InvalidRequestError(f"Job '{job}' of run {plan.run_id} has {len(members)} parts, none at index {index}.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from adapters.ports import RunTable
 from dag.errors import UnknownRunError
 from dag.plan import Plan, load_plan
@@ -41,9 +43,14 @@ class Plans:
     def array(self, table: RunTable, run_id: str, first: Mark) -> Array | None:
         """Return an array job, written down before it was submitted; one whose id is not known yet is read anew."""
         known = self._arrays.setdefault(run_id, {})
-        if first in known:
-            return known[first]
-        array = table.get_array(run_id, first)
-        if array is not None and array.job_id is not None:
+        if first not in known or known[first].job_id is None:
+            array = table.get_array(run_id, first)
+            if array is None:
+                return None
             known[first] = array
-        return array
+        return known[first]
+
+    def members(self, table: RunTable, run_id: str, first: Mark) -> Sequence[Mark]:
+        """Return the attempts of an array job, which don't change, also while its id is not known; none without one."""
+        known = self._arrays.get(run_id, {}).get(first) or self.array(table, run_id, first)
+        return () if known is None else known.members

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from dag.errors import InvalidRequestError, NotAllowedError, UnknownRunError
 from dag.payload import token
+from dag.shards import Mark
+from runs.advance import Dispatcher
 from runs.asking import payload_of
+from runs.plans import Plans
 from tests.runs.stage import Stage
 from tests.simulation.graphs import document
 
@@ -21,6 +26,18 @@ def test_a_child_of_an_array_learns_its_part_alone_and_may_ask_again() -> None:
     for _ in range(2):
         told = payload_of(stage.dispatcher, stage.run_id, "0-0a0", token(plan, "0-0a0"), 1)
         assert (told["params"], [group["nodes"] for group in told["groups"]]) == ({"rate": 2}, [("n1",)])
+
+
+def test_children_have_their_array_read_once_although_its_id_is_not_recorded_yet() -> None:
+    stage = started()
+    plan = stage.dispatcher.plan(stage.run_id)
+    arrays = stage.table._arrays[stage.run_id]
+    arrays[Mark(0)] = replace(arrays[Mark(0)], job_id=None)
+    reader = Dispatcher(stage.dispatcher.ports, Plans())
+    stage.calls.clear()
+    told = [payload_of(reader, stage.run_id, "0-0a0", token(plan, "0-0a0"), index) for index in range(3)]
+    assert [payload["groups"][0]["nodes"] for payload in told] == [("n0",), ("n1",), ("n2",)]
+    assert stage.calls["get_array"] == 1
 
 
 def test_a_job_of_its_own_learns_what_it_runs() -> None:
