@@ -314,6 +314,23 @@ def definition(name: str, revision: int) -> dict[str, Any]:
     return {"jobDefinitionName": name, "jobDefinitionArn": arn, "revision": revision, "type": "container"}
 
 
+def test_what_the_sdk_itself_refuses_is_rejected_and_never_sent() -> None:
+    wire = Wire(OK)
+    with submitter(wire, VirtualClock()) as queue:
+        (answer,) = queue.submit([Submission((Mark(0),), {"jobName": "a"})])
+    assert isinstance(answer, Rejected)
+    assert ("jobQueue" in answer.reason, wire.requests) == (True, [])
+
+
+def test_what_is_accepted_lets_the_rate_climb_again() -> None:
+    wire = Wire(THROTTLED, THROTTLED, OK)
+    with submitter(wire, VirtualClock()) as queue:
+        queue.submit([SUBMISSION])
+        slowed = queue._limiter._rate
+        queue.submit([SUBMISSION] * 5)
+        assert queue._limiter._rate == slowed + 5
+
+
 def test_queues_are_asked_for_by_the_client_that_makes_no_retries() -> None:
     wire = Wire((200, '{"jobQueues": []}'), (200, '{"jobQueues": []}'))
     client, clock, none = batch_client(), VirtualClock(), cast("BatchClient", None)
@@ -331,6 +348,12 @@ def test_queues_are_asked_for_once_and_a_refusal_says_that_they_could_not_be() -
         queue.offer(["q"], [])
 
     assert len(wire.requests) == 1
+
+
+def test_where_batch_is_out_of_reach_queues_can_not_be_asked_for() -> None:
+    wire = Wire(ConnectTimeoutError(endpoint_url="batch"))
+    with submitter(wire, VirtualClock()) as queue, pytest.raises(UnavailableError, match="Connect timeout"):
+        queue.offer(["q"], [])
 
 
 def test_every_job_is_terminated_with_the_reason() -> None:

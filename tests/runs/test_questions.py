@@ -98,6 +98,14 @@ def test_what_it_was_told_after_all_gets_no_job_of_its_own() -> None:
     assert stage.submitted() == [0]
 
 
+def test_a_job_of_its_own_takes_the_place_that_there_is() -> None:
+    stage = started(chain(2), max_workers=2)
+    stage.before = ("put_answer", lambda: ask(stage, 0, None, epoch=2))
+    with pytest.raises(SupersededError):
+        ask(stage, 0, 0)
+    assert (stage.submitted(), set(stage.run.slots)) == ([0, 1], {slot(Mark(0)), slot(Mark(1))})
+
+
 def test_a_job_of_its_own_wants_a_place_of_its_own() -> None:
     stage = started(chain(2), max_workers=1)
     stage.before = ("put_answer", lambda: ask(stage, 0, None, epoch=2))
