@@ -35,6 +35,16 @@ def test_what_an_invocation_has_not_read_of_a_run_is_not_over() -> None:
     assert stage.run.status is RunStatus.RUNNING
 
 
+def test_a_refusal_after_a_failure_does_not_end_a_run_whose_jobs_go_on() -> None:
+    stage = Stage(document([[], [], [], [1]]))
+    stage.start(on_failure="continue")
+    stage.finish(0, exit_code=1)
+    stage.batch.queues = frozenset()
+    stage.finish(1)
+    assert stage.statuses() == ["FAILED", "SUCCEEDED", "SUBMITTED", "FAILED"]
+    assert stage.run.status is RunStatus.RUNNING
+
+
 def test_a_failure_among_other_ends_aborts_the_run() -> None:
     stage = Stage(document([[], [], [1]]))
     stage.start()
