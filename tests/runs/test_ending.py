@@ -69,3 +69,15 @@ def test_a_reason_of_any_length_is_cut_to_what_batch_takes() -> None:
     stage.table.end_run(stage.run_id, RunStatus.CANCELLED, "enough " * 1000, stage.now)
     stage.advance()
     assert limits.REASON.allows(len(stage.job(0).reason or ""))
+
+
+def test_what_there_is_no_time_to_terminate_is_handed_over_and_only_that() -> None:
+    stage = Stage(document([[], []]))
+    stage.start()
+    stage.table.end_run(stage.run_id, RunStatus.CANCELLED, "enough", stage.now)
+    stage.left = 1.0
+    stage.advance()
+    assert ([stage.job(group).over for group in (0, 1)], stage.handed_over) == ([False, False], [stage.run_id])
+    stage.left = 60.0
+    stage.advance()
+    assert ([stage.job(group).over for group in (0, 1)], stage.handed_over) == ([True, True], [stage.run_id])
