@@ -103,7 +103,7 @@ def test_each_pattern_hears_what_it_says(aws: EmbeddedAws, announced: list[dict[
     ]
     assert {what: heard(aws, announced + long, pattern) for what, pattern in PATTERNS.items()} == {
         "starts": [start] * 3,
-        "ends, whichever": [succeeded, failed, succeeded],
+        "any end": [succeeded, failed, succeeded],
         "failures": [failed],
         "jobs that can't start": [blocked],
         "one project": [succeeded],
