@@ -5,9 +5,9 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # Node is for tests only: a second DynamoDB, and the deployment. On CI it must be there; elsewhere those tests skip.
 NODE_READY := $(if $(CI)$(shell command -v npm 2>/dev/null),node_modules/.ready)
-# So is Chromium. It is installed where that takes nobody's password; on CI it must be there; elsewhere those tests skip.
+# So is Chromium. It is installed if that needs no password; on CI it must be there; elsewhere those tests skip.
 BROWSER_READY := $(if $(CI),$(VENV)/.browser,$(if $(shell test "$$(id -u)" = 0 && command -v apt-get),$(VENV)/.browser))
-# And what builds images without Docker and without a registry.
+# And the tools that build images without Docker and without a registry.
 IMAGE_TOOLS := $(if $(CI),$(VENV)/.image-tools,$(if $(shell test "$$(id -u)" = 0 && command -v apt-get),$(VENV)/.image-tools))
 # Kedro-Viz is for one test, in an environment of its own: beside Kedro it would hook into the runs of all others.
 VIZ_READY := $(if $(CI),$(VENV)/viz/.ready)
@@ -54,7 +54,7 @@ $(VENV)/.browser: | $(READY)
 	} >/dev/null || test -z "$(CI)"
 	@touch $@
 
-browser: $(VENV)/.browser  ## Install Chromium, with which the reports are tested, where root has apt
+browser: $(VENV)/.browser  ## Install Chromium for the tests of reports, as root with apt
 
 $(VENV)/.image-tools: | $(READY)
 	@command -v buildah >/dev/null && command -v mmdebstrap >/dev/null || { \
@@ -64,7 +64,7 @@ $(VENV)/.image-tools: | $(READY)
 	} >/dev/null || test -z "$(CI)"
 	@touch $@
 
-image-tools: $(VENV)/.image-tools  ## Install buildah and mmdebstrap, with which the image is tested, where root has apt
+image-tools: $(VENV)/.image-tools  ## Install buildah and mmdebstrap for the test of the image, as root with apt
 
 $(VENV)/viz/.ready: $(READY)
 	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python $(VENV)/viz
@@ -93,18 +93,18 @@ test: $(READY) $(NODE_READY) $(BROWSER_READY) $(VIZ_READY) $(PLOTLY_READY) $(DOC
 test-long: $(READY) $(NODE_READY) $(CHECKOV_READY) $(IMAGE_TOOLS)  ## Run the long simulations, and the examples of Hypothesis by the thousand (half an hour)
 	@HYPOTHESIS_PROFILE=many $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m 'long or hypothesis'
 
-check: $(READY)  ## Lint, types, import rules and weaknesses of our own code: what CI checks
+check: $(READY)  ## Check lint, types, import rules and weaknesses of our own code, as CI does
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/bandit --quiet --configfile pyproject.toml --recursive dag adapters runs handlers src scripts hatch_build.py
 
-format: $(READY)  ## Format the code and mend what ruff can
+format: $(READY)  ## Format the code and fix what ruff can
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-# redun is for one benchmark, in an environment of its own: nothing else here needs what it needs.
+# redun is for one benchmark, in an environment of its own: nothing else here shares its requirements.
 $(VENV)/redun/.ready: $(READY)
 	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python $(VENV)/redun
 	@VIRTUAL_ENV=$(CURDIR)/$(VENV)/redun $(BIN)/uv pip install --quiet redun==$(REDUN)
@@ -138,12 +138,12 @@ docs: $(VENV)/docs/.ready  ## Build the docs as a site, into build/site; a link 
 pictures: $(READY) $(BROWSER_READY)  ## Make the docs' pictures again, from a run of the example
 	@$(BIN)/python -m scripts.pictures docs/pictures
 
-dist: $(READY)  ## Build what a release has, the wheel and the sdist, into dist/
+dist: $(READY)  ## Build a release's wheel and sdist into dist/
 	@rm -rf dist
 	@$(BIN)/python -m build --no-isolation --outdir dist .
 	@$(BIN)/uv tool run --quiet --from twine==$(TWINE) twine check --strict dist/*
 
-audit: $(READY)  ## Look for weaknesses that are known of what is pinned; it asks the network, so `make check` doesn't
+audit: $(READY)  ## Look for known weaknesses in pinned packages; it needs the network, so `make check` doesn't
 	@$(BIN)/uv tool run --quiet --from pip-audit==$(PIP_AUDIT) pip-audit --no-deps --progress-spinner off --requirement requirements.txt --requirement constraints.txt
 
 clean:  ## Remove the environment and everything that was built

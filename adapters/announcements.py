@@ -1,4 +1,4 @@
-"""The event bus, and the queue by which an invocation hands over to the next."""
+"""The event bus, and the queue by which one invocation has another carry on."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ class DynamoTable:
         return True
 
     def update_returning(self, pk: str, sk: str, expression: str, values: Item, condition: str = "") -> Item | None:
-        """Change an item and return all of it as it is then; None where the condition doesn't hold."""
+        """Change an item and return all of it as it is then; None if the condition doesn't hold."""
         options: Item = {"ConditionExpression": condition} if condition else {}
         try:
             answer = self._client.update_item(
@@ -94,7 +94,7 @@ class DynamoTable:
         return found
 
     def put_many(self, items: Iterable[Item]) -> None:
-        # BatchWriteItem refuses all of a batch in which one key comes twice, as an event does that is delivered twice.
+        # BatchWriteItem refuses a whole batch in which a key comes twice, as it does if an event is delivered twice.
         by_key = {item["sk"]: item for item in items}
         wanted: Any = {self._name: [{"PutRequest": {"Item": encoding.written_item(item)}} for item in by_key.values()]}
         for pause in _pauses():
@@ -138,6 +138,6 @@ class DynamoTable:
 
 
 def _pauses() -> Iterator[float]:
-    """Yield the seconds to wait before what a throttled table left over is asked for again, for ever."""
+    """Yield the seconds to wait before asking again for items that a throttled table left over, for ever."""
     for tries in itertools.count():
         yield min(1.0, 0.05 * 2 ** min(tries, 5)) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter  # nosec B311

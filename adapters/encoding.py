@@ -1,4 +1,4 @@
-"""How what the run table keeps is written as items of DynamoDB, and read from them."""
+"""Writes the run table's records as items of DynamoDB, and reads them."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def worker_key(job_id: str) -> str:
     return f"worker#{job_id}"
 
 
-#: How a worker begins that nobody has written of: with the group that its job was submitted for.
+#: A new worker's first values: the group that its job was submitted for.
 WORKER_BEGINS = (
     "first_mark = if_not_exists(first_mark, :first)",
     "done = if_not_exists(done, :none)",
@@ -81,7 +81,7 @@ def _read_mark_text(text: str) -> Mark | None:
 
 
 def beyond_defaults(record: Any, but: str) -> Item:
-    """Return the fields of a record whose values are no defaults, without one of them."""
+    """Return the fields of a record whose values are not the defaults, except one field."""
     values = vars(record)
     return {
         field.name: values[field.name]

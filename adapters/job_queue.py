@@ -1,8 +1,8 @@
-"""AWS Batch: submits, describes, finds and terminates jobs, and tells of the queues that they go to.
+"""AWS Batch: submits, describes, finds and terminates jobs, and describes their queues.
 
-SubmitJob has no idempotency token. So the client that submits makes no retries of its own; only throttling (HTTP 429),
-which proves that nothing was accepted, is waited out and tried again. Whatever else may or may not have been accepted
-is `Unknown`, and left to reconcile.
+SubmitJob has no idempotency token. So the client that submits makes no retries of its own. Only throttling (HTTP 429)
+proves that nothing was accepted: the submission waits and is tried again. After any other failure the job may or may
+not have been accepted: the answer is `Unknown`, and reconcile settles it.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ from dag.submission import Submission
 if TYPE_CHECKING:
     from mypy_boto3_batch import BatchClient
 
-#: One invocation never asks for more than the account has.
+#: Submissions a second: one invocation never asks for more than the account has.
 SUBMITS_A_SECOND = limits.SUBMITS_A_SECOND.most
 _LONGEST_PAUSE = 5.0
-#: Seconds kept back to record what was accepted: else a slice that is throttled for long is left to reconcile whole.
+#: Seconds reserved to record what was accepted: else reconcile would settle a whole slice after long throttling.
 _TO_RECORD = 5.0
-#: Refusals of the request itself, which Batch would refuse for ever. Other refusals are of the caller: permissions,
-#: credentials and clocks may be mended while the run waits.
+#: Refusals of the request itself, which would never pass. Other refusals concern the caller: permissions, credentials
+#: and clocks may be fixed while the run waits.
 _FINAL = frozenset({"ClientException", "ValidationException", "InvalidParameterException", "SerializationException"})
 _THROTTLED = frozenset({"TooManyRequestsException", "ThrottlingException", "Throttling", "RequestLimitExceeded"})
 _DESCRIBED_AT_ONCE = limits.DESCRIBE_JOBS.most
 _TOO_MANY_REQUESTS = 429
 _SERVER_ERROR = 500
-#: Names beyond which a run's jobs are listed whole.
+#: With more names, all jobs of the run are listed.
 _ONE_BY_ONE = 100
 _T = TypeVar("_T")
 _R = TypeVar("_R")
@@ -47,8 +47,8 @@ _R = TypeVar("_R")
 class BatchJobQueue:
     """The job queue; see `adapters.ports.JobQueue` for what each method promises.
 
-    Of the two clients the first submits, and must make no retries of its own. `clock` and `sleep` are the invocation's;
-    `at_once` is how many requests may be under way at a time.
+    The first of the two clients submits, and must make no retries of its own. `clock` and `sleep` are the invocation's;
+    `at_once` is the number of requests at a time.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class BatchJobQueue:
         self._limiter = Limiter(SUBMITS_A_SECOND, clock, sleep)
 
     def offer(self, queues: Sequence[str], definitions: Sequence[str]) -> Offer:
-        try:  # without retries, since a start waits for it and can do without
+        try:  # without retries, since a start waits for it and can go on without it
             return self._offer(queues, definitions)
         except (ClientError, BotoCoreError) as error:
             raise UnavailableError(f"Batch can't be asked for queues and definitions: {error}") from error
@@ -94,16 +94,16 @@ class BatchJobQueue:
         )
 
     def _queues(self, names: Sequence[str]) -> tuple[list[Any], list[Any]]:
-        """Return queues and their compute environments, as far as there are any."""
+        """Return the existing queues and their compute environments."""
         queues = self._submitter.describe_job_queues(jobQueues=list(names))["jobQueues"]
         arns = sorted({order["computeEnvironment"] for each in queues for order in each["computeEnvironmentOrder"]})
-        if not arns:  # for which Batch would describe all that there are
+        if not arns:  # for an empty list Batch would describe all
             return list(queues), []
         described = self._submitter.describe_compute_environments(computeEnvironments=arns)
         return list(queues), list(described["computeEnvironments"])
 
     def _newest(self, name: str) -> Mapping[str, Any] | None:
-        """Return a definition's newest active revision; None if there is none. Batch promises no order of them."""
+        """Return a definition's newest active revision; None if there is none. Batch promises no order of revisions."""
         revisions: list[Mapping[str, Any]] = []
         token: dict[str, Any] = {}
         while True:
@@ -144,7 +144,7 @@ class BatchJobQueue:
         return [job for jobs in answers for job in jobs]
 
     def find(self, queue: str, names: Collection[str], prefix: str) -> Mapping[str, str]:
-        # A name takes a request, and so do a hundred jobs of the run: ten lists by their first digits, read at once.
+        # A name takes one request. So do a hundred jobs of the run: they are in ten lists by first digit, read at once.
         asked = list(names) if len(names) <= _ONE_BY_ONE else [f"{prefix}{digit}*" for digit in range(10)]
         wanted = set(names)
         oldest: dict[str, tuple[int, str]] = {}
@@ -155,7 +155,7 @@ class BatchJobQueue:
         return {name: job_id for name, (_, job_id) in oldest.items()}
 
     def _listed(self, queue: str, name: str) -> list[tuple[str, int, str]]:
-        """Return name, time of creation and id of the jobs of a name, or of all that begin as a name with `*` does."""
+        """Return name, time of creation and id of the jobs of a name, or, with `*` at its end, of all that begin so."""
         found: list[tuple[str, int, str]] = []
         token: dict[str, Any] = {}
         while True:
@@ -203,9 +203,9 @@ def _status(error: ClientError) -> int:
 
 
 class Limiter:
-    """Spaces requests evenly at no more than a rate, which falls by half when throttled and climbs back slowly.
+    """Spaces requests evenly, at most at a rate that falls by half when throttled and recovers slowly.
 
-    Shared by the threads of one invocation, so that throttling of one slows all.
+    The threads of one invocation share it, so that throttling of one slows all.
     """
 
     def __init__(self, rate: float, clock: Clock, sleep: Callable[[float], None]) -> None:
@@ -217,7 +217,7 @@ class Limiter:
         self._lock = threading.Lock()
 
     def wait(self) -> bool:
-        """Wait for a turn; return whether there is one while time is left to record what comes of it."""
+        """Wait for a turn; return whether it came with enough time left to record the result."""
         with self._lock:
             now = self._clock.now() / 1000
             turn = max(now, self._next)
@@ -229,13 +229,13 @@ class Limiter:
         return True
 
     def back_off(self) -> None:
-        """Halve the rate and hold everybody for a moment, with jitter."""
+        """Halve the rate and stop everybody for a moment, with jitter."""
         with self._lock:
             self._rate = max(1.0, self._rate / 2)
             pause = min(_LONGEST_PAUSE, 2 / self._rate) * random.uniform(0.5, 1.5)  # noqa: S311 - jitter  # nosec B311
             self._next = max(self._next, self._clock.now() / 1000 + pause)
 
     def succeeded(self) -> None:
-        """Climb back by a little."""
+        """Raise the rate a little."""
         with self._lock:
             self._rate = min(self._most, self._rate + 1)

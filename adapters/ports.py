@@ -1,4 +1,4 @@
-"""What the handlers ask of the outside world."""
+"""The interfaces that the handlers need from the outside world."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from dag.shards import Mark, Shard
 from dag.status import RunStatus
 from dag.submission import Submission
 
-#: Bytes that the run table takes in one piece: DynamoDB's limit on an item is 400 KB, names included.
+#: Bytes of a piece in the run table: DynamoDB's limit on an item is 400 KB, names included.
 LARGEST_PIECE = 350_000
 
 
-#: Seconds for which a run may be open, before the table forgets parts of it: half a year.
+#: Seconds that a run may be open before the table forgets parts of it: half a year.
 LONGEST_RUN = 180 * 86_400
 
 
 class UnavailableError(Exception):
-    """AWS refused or failed a call that may be made again; what it was for is not done, or not known to be done."""
+    """AWS refused or failed a call that may be repeated; its effect is missing, or unknown."""
 
 
 @dataclass(frozen=True)
@@ -43,12 +43,12 @@ class PlanPiece:
 
 @dataclass(frozen=True)
 class Asking:
-    """Who asks for the next group."""
+    """The worker that asks for its next group."""
 
-    job_id: str  #: Batch's, of an array's child its own
+    job_id: str  #: Batch's id; an array's child has its own
     first: Mark  #: the attempt that the job was submitted for
     epoch: int  #: which of Batch's attempts asks, from 1
-    done: int | None  #: which of its groups is done, from 0; None: it was started anew, and asks which group is its own
+    done: int | None  #: which of its groups is done, from 0; None if it was restarted and asks for its own group
 
 
 class RunTable(Protocol):
@@ -64,10 +64,10 @@ class RunTable(Protocol):
         """Bind a key to another run id if it is still bound to the first."""
 
     def put_active(self, run_id: str) -> None:
-        """Put a run on the list that reconcile goes through."""
+        """Add a run to the list that reconcile goes through."""
 
     def delete_active(self, run_id: str) -> None:
-        """Take a settled run off that list."""
+        """Remove a settled run from that list."""
 
     def active(self, after: str | None) -> Page:
         """Return run ids on that list, oldest first."""
@@ -76,10 +76,10 @@ class RunTable(Protocol):
         """Return when each open claim of at most 100 shards was first seen by reconcile: shard → number → ms."""
 
     def put_suspects(self, run_id: str, suspects: Mapping[int, Mapping[int, int]], expires_at: int) -> None:
-        """Write down when the open claims of at most 25 shards were first seen, in place of what was written before."""
+        """Record when the open claims of at most 25 shards were first seen; this replaces earlier records."""
 
     def put_listing(self, run_id: str, expires_at: int) -> None:
-        """Add a run to the list of all runs, or say anew when it may be forgotten."""
+        """Add a run to the list of all runs, or change when it may be forgotten."""
 
     def listings(self, before: str | None, limit: int) -> Page:
         """Return run ids from the list of all runs, newest first."""
@@ -91,19 +91,19 @@ class RunTable(Protocol):
         """Return the pieces of a plan, in order."""
 
     def get_durations(self, project: str, environment: str) -> bytes | None:
-        """Return what was learned of how long a project's groups take."""
+        """Return the learned durations of a project's groups."""
 
     def put_durations(self, project: str, environment: str, packed: bytes) -> None:
-        """Write down what was learned; of two at the same time the later stays."""
+        """Save learned durations; the later of two at the same time wins."""
 
     def put_run(self, run: Run) -> bool:
         """Create a run, unless it exists; return whether it did not."""
 
     def void_run(self, run_id: str, expires_at: int) -> bool:
-        """See to it that no run of this id is created any more; return False if there is one already."""
+        """Make sure that no run of this id can be created any more; return False if there is one already."""
 
     def get_run(self, run_id: str) -> Run | None:
-        """Return a run's status item; None where there is no run, or a void one."""
+        """Return a run's status item; None if there is no run, or a void one."""
 
     def get_runs(self, run_ids: Sequence[str]) -> list[Run]:
         """Return status items, at most 100, in any order."""
@@ -115,19 +115,19 @@ class RunTable(Protocol):
         """Say when the table may forget a run's status item."""
 
     def flag_failure(self, run_id: str, reason: str) -> None:
-        """Write down that a running run will fail, and why; the first reason stays."""
+        """Record that a running run will fail, and why; the first reason stays."""
 
     def flag_announced(self, run_id: str, what: str) -> None:
-        """Write down that the start or the end was announced."""
+        """Record that the start or the end was announced."""
 
     def take_slots(self, run_id: str, slots: Collection[int], most: int) -> bool:
         """Take places among `max_workers` if the run is RUNNING and all of them fit; return whether they were taken.
 
-        One that is held already needs room like the others.
+        A place that is already held needs room like the others.
         """
 
     def free_slots(self, run_id: str, slots: Collection[int]) -> Run | None:
-        """Give places back, and return the run as it is then; None where there is no run."""
+        """Free places, and return the run as it is then; None if there is no run."""
 
     def add_marks(self, run_id: str, shard: int, marks: Mapping[str, Collection[int]]) -> Shard:
         """Add numbers to the sets of a shard, and return it as it was before."""
@@ -135,65 +135,65 @@ class RunTable(Protocol):
     def claim(self, run_id: str, shard: int, numbers: Collection[int], expires_at: int | None = None) -> Shard:
         """Add numbers to `claimed`, and return the shard as it was before: what was not in it is the caller's.
 
-        Every shard begins with a claim, so this is where its time to live is set.
+        Every shard begins with a claim, so this sets its time to live.
         """
 
     def shards(self, run_id: str, after: int | None) -> tuple[list[Shard], int | None]:
-        """Return shards of a run in order, read consistently, and after which the next page begins."""
+        """Return shards of a run in order, read consistently, and where the next page begins."""
 
     def get_shards(self, run_id: str, indices: Collection[int]) -> list[Shard]:
-        """Return the given shards, at most 100, read consistently; those that have no marks are left out."""
+        """Return the given shards, at most 100, read consistently, without those that have no marks."""
 
     def put_jobs(self, run_id: str, jobs: Sequence[Job], expires_at: int) -> None:
         """Record submitted jobs, at most 25."""
 
     def get_jobs(self, run_id: str, marks: Collection[Mark]) -> list[Job]:
-        """Return the recorded jobs of at most 100 attempts; those that have none are left out."""
+        """Return the recorded jobs of at most 100 attempts, without attempts that have none."""
 
     def jobs(self, run_id: str, first: int, last: int, after: Mark | None) -> tuple[list[Job], Mark | None]:
-        """Return the recorded jobs of the groups from first to last, and after which the next page begins."""
+        """Return the recorded jobs of the groups from first to last, and where the next page begins."""
 
     def put_array(self, run_id: str, array: Array, expires_at: int) -> None:
         """Record an array job, before it is submitted or with its id."""
 
     def get_array(self, run_id: str, first: Mark) -> Array | None:
-        """Return the array job whose first member was won by a claim."""
+        """Return the array job with this claim on its first member."""
 
     def arrays(self, run_id: str, after: Mark | None) -> tuple[list[Array], Mark | None]:
-        """Return the recorded array jobs, and after which the next page begins."""
+        """Return the recorded array jobs, and where the next page begins."""
 
     def put_question(self, run_id: str, asking: Asking, expires_at: int) -> Worker | None:
-        """Write down that a worker asks, and what it says is done; return the worker as it is then.
+        """Record that a worker asks, and what it reports as done; return the worker as it is then.
 
-        None for a question that is nobody's any more: a newer attempt of Batch's has asked, the job's end is being
-        merged, or the answer was given and asked past long ago.
+        None for an obsolete question: a newer attempt of Batch's has asked, the job's end is being
+        merged, or the worker has long gone past that answer.
         """
 
     def put_answer(self, run_id: str, asking: Asking, told: Mark | None, at: int) -> bool:
-        """Write down what a worker is told of the group after the one that it asks about; None: nothing.
+        """Record the answer about the group after the one that a worker asks about; None means nothing.
 
-        Return False where another answer was given, a newer attempt has asked, or the job's end is being merged.
+        Return False if there is another answer, a newer attempt has asked, or the job's end is being merged.
         """
 
     def close_worker(self, run_id: str, first: Mark, end: Outcome, expires_at: int) -> Worker:
-        """Let a job be told nothing more, since it has ended; return the worker as it is for good."""
+        """Give a job no more answers, since it has ended; return the worker in its final state."""
 
     def get_workers(self, run_id: str, job_ids: Collection[str]) -> list[Worker]:
-        """Return what is known of the workers of at most 100 jobs; those that never asked are left out."""
+        """Return the known workers of at most 100 jobs, without those that never asked."""
 
     def workers(self, run_id: str, after: str | None) -> tuple[list[Worker], str | None]:
-        """Return the workers of a run that have asked or ended, and after which job the next page begins."""
+        """Return the workers of a run that have asked or ended, and where the next page begins."""
 
     def put_outcomes(self, run_id: str, outcomes: Sequence[Outcome], expires_at: int) -> None:
-        """Record how attempts ended, at most 25; of two for one attempt the later stays."""
+        """Record how attempts ended, at most 25; the later of two for one attempt wins."""
 
     def outcomes(self, run_id: str, first: int, last: int, after: Mark | None) -> tuple[list[Outcome], Mark | None]:
-        """Return how attempts of the groups from first to last ended, and after which the next page begins."""
+        """Return how attempts of the groups from first to last ended, and where the next page begins."""
 
 
 @dataclass(frozen=True)
 class Accepted:
-    """Batch has the job."""
+    """Batch has accepted the job."""
 
     job_id: str
 
@@ -207,14 +207,14 @@ class Rejected:
 
 @dataclass(frozen=True)
 class Postponed:
-    """Batch did not take the job, for a reason that may pass: a permission, credentials, a clock."""
+    """Batch refused the job for a reason that may pass: a permission, credentials, a clock."""
 
     reason: str
 
 
 @dataclass(frozen=True)
 class Unknown:
-    """The answer was lost: SubmitJob has no idempotency token, so only a look-up by name can tell."""
+    """The answer was lost. SubmitJob has no idempotency token, so only a look-up by name can tell."""
 
 
 SubmitAnswer = Accepted | Rejected | Postponed | Unknown
@@ -224,22 +224,22 @@ class JobQueue(Protocol):
     """AWS Batch."""
 
     def offer(self, queues: Sequence[str], definitions: Sequence[str]) -> Offer:
-        """Return what Batch has of queues and definitions, by name; UnavailableError: it can't or may not be asked."""
+        """Return Batch's queues and definitions by name; UnavailableError if it can't or may not be asked."""
 
     def submit(self, submissions: Sequence[Submission]) -> list[SubmitAnswer]:
-        """Submit jobs, several at a time; return an answer for each. Throttling is waited out, time permitting."""
+        """Submit jobs, several at a time; return an answer for each. Waits out throttling while there is time."""
 
     def describe(self, job_ids: Sequence[str]) -> list[Mapping[str, Any]]:
-        """Return what DescribeJobs says of jobs, in several requests at a time; forgotten ones are left out."""
+        """Return DescribeJobs' descriptions of jobs, with several requests at a time, without forgotten ones."""
 
     def find(self, queue: str, names: Collection[str], prefix: str) -> Mapping[str, str]:
-        """Return the id of the oldest job of each name that there is in a queue; all names begin with the prefix.
+        """Return the id of the oldest job of each name in a queue; all names begin with the prefix.
 
-        A queue that is gone has no jobs. A younger job of the name is somebody's copy.
+        A deleted queue has no jobs. A younger job of the same name is a copy.
         """
 
     def terminate(self, job_ids: Sequence[str], reason: str) -> int:
-        """Terminate jobs, as many as time permits, and return how many; one that has ended is left as it is."""
+        """Terminate jobs, as many as time permits, and return how many; ended ones stay as they are."""
 
 
 class Announcements(Protocol):
@@ -256,40 +256,40 @@ class Messages(Protocol):
         """Have another invocation carry on with a run."""
 
     def receive(self) -> list[Mapping[str, Any]]:
-        """Return some of the messages that wait, ten at most, as Lambda hands them over; none when none is found.
+        """Return some waiting messages, ten at most, in Lambda's form; an empty list if none is found.
 
         Nobody else gets them until the queue's visibility timeout is over, unless they are deleted.
         """
 
     def delete(self, records: Sequence[Mapping[str, Any]]) -> None:
-        """Delete messages that were received and are done with. One that is left is delivered again."""
+        """Delete received messages that are done. The others are delivered again."""
 
 
 class Log(Protocol):
-    """The log: a line is a constant message in lower case, and the rest in fields."""
+    """The log: a line is a constant lower-case message, with fields for the rest."""
 
     def info(self, msg: object, /, **fields: Any) -> None:
         """Write that a status changed."""
 
     def warning(self, msg: object, /, **fields: Any) -> None:
-        """Write what was put right."""
+        """Write what was repaired."""
 
     def error(self, msg: object, /, **fields: Any) -> None:
-        """Write what a person has to act on."""
+        """Write what a person must act on."""
 
     def exception(self, msg: object, /, **fields: Any) -> None:
-        """Write the same, with the traceback of the exception that is being handled."""
+        """Write the same, with the traceback of the current exception."""
 
 
 class Counts(Protocol):
     """The metrics."""
 
     def add(self, counts: Mapping[str, int], /) -> None:
-        """Count at once, not when the invocation ends: it may not come to that."""
+        """Count at once, not at the end of the invocation, which may not come."""
 
 
 class Clock(Protocol):
-    """Time, and how much of it is left to the invocation."""
+    """The time, and how much of it the invocation has left."""
 
     def now(self) -> int:
         """Return milliseconds since the epoch."""
@@ -300,14 +300,14 @@ class Clock(Protocol):
 
 @dataclass(frozen=True)
 class Ports:
-    """The outside world, as an invocation has it."""
+    """The outside world of an invocation."""
 
     table: RunTable
     queue: JobQueue
     announcements: Announcements
     messages: Messages
     clock: Clock
-    retention: int  #: seconds that the table keeps a run that is over
+    retention: int  #: seconds that the table keeps an ended run
     log: Log
     counts: Counts
 

@@ -9,7 +9,7 @@ Its items, by partition key and sort key:
 | run#<run id> | shard#<index>   | number sets of 256 groups                               | by ADD only        |
 | run#<run id> | job#<group>#<n> | the job of an attempt                                   | once               |
 | run#<run id> | array#<claim>   | an array job and its members                            | twice              |
-| run#<run id> | worker#<job id> | a job whose container carries on: what it was told    | at each question   |
+| run#<run id> | worker#<job id> | a job whose container carries on: its answers           | at each question   |
 | run#<run id> | end#<group>#<n> | how the attempt ended                                   | once, or again     |
 | run#<run id> | seen#<index>    | a shard's claims without a job, and when first seen     | by reconcile       |
 | key#<key>    | key             | the run that an idempotency key means                   | once, or moved     |
@@ -198,7 +198,7 @@ class DynamoRunTable(DynamoTable):
                 TableName=self._name,
                 Key=encoding.key(f"run#{run_id}", "status"),
                 UpdateExpression="DELETE slots :slots",
-                ConditionExpression="attribute_exists(pk)",  # or UpdateItem would make an item of its keys alone
+                ConditionExpression="attribute_exists(pk)",  # else UpdateItem would make an item of only its keys
                 ExpressionAttributeValues={":slots": encoding.numbers(slots)},
                 ReturnValues="ALL_NEW",
             )
@@ -288,7 +288,7 @@ class DynamoRunTable(DynamoTable):
 
     def put_question(self, run_id: str, asking: Asking, expires_at: int) -> Worker | None:
         never_asked = "attribute_not_exists(pk)"
-        # `epoch` is absent where nobody has asked, and the job's end was merged.
+        # `epoch` is absent if nobody has asked, but the job's end was merged.
         same = "first_mark = :first AND epoch <= :epoch AND attribute_not_exists(closed)"
         changes = [*encoding.WORKER_BEGINS, "epoch = :epoch", "expires_at = :expires_at"]
         values = encoding.worker_begins(asking.first) | {

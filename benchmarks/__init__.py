@@ -1,1 +1,1 @@
-"""Benchmarks: `python -m benchmarks [NAME…]`. What they measure and what came out is told in docs/performance.md."""
+"""Benchmarks: `python -m benchmarks [NAME…]`. docs/performance.md says what they measure, and the results."""

@@ -1,4 +1,4 @@
-"""Runs benchmarks: all, or those that are named. Each prints tables and writes JSON to benchmarks/results/."""
+"""Runs benchmarks: all, or the named ones. Each prints tables and writes JSON to benchmarks/results/."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from benchmarks import page
 RESULTS = Path(__file__).parent / "results"
 #: Name → what it measures; each is a module of this package with `run() -> list[Report]`.
 BENCHMARKS = {
-    "starts": "what a user waits and pays on Fargate, whose containers take their time, and what of it is ours",
+    "starts": "wait and price on Fargate, where containers start slowly, and our part of both",
     "scale": "wait, calls and dollars of whole runs on a simulated AWS, in virtual time",
     "mapping": "batch size, window and concurrency of the event source mapping, on the same AWS",
     "split": "makespan of a node on many machines beside its largest slice, on the same AWS",
@@ -25,14 +25,14 @@ BENCHMARKS = {
     "job_start": "start of one job against `kedro run --nodes`",
     "cli_start": "start of commands that need no pipelines against `kedro --version`",
     "local_start": "start of the embedded AWS, and of the next job after the end of one",
-    "side_by_side": "ours, the floor and peers on one embedded Batch, in real time",
+    "side_by_side": "ours, the floor and other tools on one embedded Batch, in real time",
 }
-#: Where `run` lies in a module of the benchmark's own.
+#: Benchmarks whose `run` is in a module of its own.
 MODULES = {"side_by_side": "benchmarks.side_by_side.comparison"}
 
 
 def main() -> int:
-    """Run what the command line names and return the exit code."""
+    """Run the benchmarks on the command line and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="; ".join(f"{n}: {t}" for n, t in BENCHMARKS.items()))
     parser.add_argument("--list", action="store_true", help="list the benchmarks")

@@ -47,7 +47,7 @@ def run() -> list[Report]:
 
 
 def microseconds(parents: list[list[int]]) -> float:
-    """Return the median of the CPU µs that single events take."""
+    """Return the median CPU µs of single events."""
     stage = Stage(document(parents))
     client: Any = MeteredDynamoDB()
     stage.table = DynamoRunTable(client, "runs")  # type: ignore[assignment]
@@ -76,7 +76,7 @@ def microseconds(parents: list[list[int]]) -> float:
 
 
 def client_cost() -> float:
-    """Return the CPU µs that boto3 takes for a request, the network left out."""
+    """Return the CPU µs of boto3 for a request, without the network."""
     client = boto3.client("dynamodb", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")  # noqa: S106
 
     class Raw:

@@ -1,4 +1,4 @@
-"""What commands that need no pipelines cost at the start, against `kedro --version`, in the example."""
+"""The start of commands that need no pipelines, against `kedro --version`, in the example."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What a cold start of each function costs, against the floor: importing boto3 and making two clients.
+"""The cold start of each function, against the floor: importing boto3 and making two clients.
 
-From the zip that is deployed, unpacked; each in a fresh process; alternating; the least of several.
+It uses the deployed zip, unpacked, with a fresh process each time, alternating, and takes the least of several.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tests.acceptance.support import graph_document, layers
 
 FUNCTIONS = ("start_run", "job_state_change", "reconcile", "describe_run", "list_runs", "cancel_run")
 _TABLE, _SUBMIT = "ports.table._client.get_item", "ports.queue._submitter.submit_job"
-#: The clients that a function needs whatever it is called for; submitting has one of its own.
+#: The clients that every function needs; submitting has another.
 _FIRST = dict.fromkeys(FUNCTIONS, _TABLE) | dict.fromkeys(FUNCTIONS[:2], f"{_TABLE}; {_SUBMIT}")
 _TIMES = 5
 _FLOOR = "import boto3; boto3.client('dynamodb'); boto3.client('batch')"

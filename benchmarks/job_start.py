@@ -1,4 +1,4 @@
-"""What the start of one job costs: ours against `kedro run --nodes`, on the example, bytecode compiled."""
+"""The start of one job: ours against `kedro run --nodes`, on the example, with compiled bytecode."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.examples.project import copy_spaceflights
 
 _NODE, _PIPELINE = "clean_companies_node", "data_processing"
 _TIMES = 3
-#: What the nodes of Kedro's own starter import at the head of their modules; the example does so within functions.
+#: The imports at the head of the modules of Kedro's own starter; the example has them within functions.
 _AS_IN_THE_STARTER = {
     "data_science": "from sklearn import linear_model, metrics, model_selection\n",
     "reporting": "import matplotlib.pyplot\nimport plotly.express\n",

@@ -1,4 +1,4 @@
-"""What a link of a chain waits on this machine: from the end of a job to the start of the next, on the embedded AWS."""
+"""The wait at a link of a chain on this machine: from a job's end to the next one's start, on the embedded AWS."""
 
 from __future__ import annotations
 
@@ -60,5 +60,5 @@ def run() -> list[Report]:
 
 
 def _share(waits: Sequence[float], share: float) -> float:
-    """Return what so many of the waits are at most, in ms."""
+    """Return the number of ms that this share of the waits doesn't exceed."""
     return round(sorted(waits)[int(len(waits) * share)], 1)

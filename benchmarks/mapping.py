@@ -1,4 +1,4 @@
-"""What batch size, window and concurrency of the event source mapping do to wait and price."""
+"""The effect of the event source mapping's batch size, window and concurrency on wait and price."""
 
 from __future__ import annotations
 

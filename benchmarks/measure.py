@@ -26,7 +26,7 @@ class Measured:
 
     @property
     def per_thousand(self) -> float:
-        """Return dollars for 1,000 nodes, Batch itself left out."""
+        """Return dollars for 1,000 nodes, without Batch itself."""
         return self.service.dollars() / self.nodes * 1000
 
 
@@ -39,13 +39,13 @@ def seconds(count: int, shortest: float, longest: float) -> list[float]:
 def measure(
     parents: Parents, lasts: Sequence[float], deployment: Deployment, hosts: Hosts | None = None, **run: Any
 ) -> Measured:
-    """Run a pipeline of nodes that last so many seconds; on hosts that start at once, unless others are given."""
+    """Run a pipeline of nodes that last so many seconds, by default on hosts that start at once."""
     by_name = {f"n{index}": each * 1000 for index, each in enumerate(lasts)}
     service = Service(document(parents, **run), by_name.__getitem__, deployment)
     if hosts:
         service.batch.hosts = hosts
     gc.collect()
-    gc.disable()  # what the simulated AWS keeps would count as the functions' garbage
+    gc.disable()  # the simulated AWS's data would count as the functions' garbage
     try:
         service.go()
     finally:

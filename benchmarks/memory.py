@@ -1,4 +1,4 @@
-"""Prints the MB that a process needs at the most to start a run of a shape: `python -m benchmarks.memory SHAPE`."""
+"""Prints the most MB that a process needs to start a run of a shape: `python -m benchmarks.memory SHAPE`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.simulation.graphs import document
 
 
 def main() -> None:
-    """Write the document, then, in a process whose memory is fresh, read it, start a run and print what that took."""
+    """Write the document; then, in a fresh process, read it, start a run and print the memory that this took."""
     if sys.argv[1] != "--read":
         made = document(SHAPES[sys.argv[1]](), array_jobs=True)
         with tempfile.NamedTemporaryFile("w", suffix=".json", delete=False) as file:

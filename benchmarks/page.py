@@ -1,4 +1,4 @@
-"""Fills the tables of docs/performance.md from benchmarks/results, so that the page can't say what was not measured.
+"""Fills the tables of docs/performance.md from benchmarks/results, so that the page can only say what was measured.
 
 A table stands between `<!-- table: NAME | column | column … -->` (no columns: all) and `<!-- end -->`.
 """
@@ -18,7 +18,7 @@ _TABLE = re.compile(r"(<!-- table: ([^\n]*) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def filled(page: str) -> str:
-    """Return a page with its tables as the results have them."""
+    """Return a page with its tables filled from the results."""
 
     def fill(match: re.Match[str]) -> str:
         name, *columns = (part.strip() for part in match[2].split("|"))

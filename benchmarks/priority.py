@@ -1,7 +1,7 @@
-"""What it is worth to submit the longest remaining path first, where `max_workers` has groups wait for a place.
+"""The benefit of submitting the longest remaining path first, if groups wait for a place of `max_workers`.
 
 The order is the service's own: `dag.decision.frontier` of a plan, with durations learned from an earlier run or
-without. First come is the order in which groups became ready. Nothing but the order differs.
+without. First come is the order in which groups became ready. Only the order differs.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tests.simulation.graphs import DEFINITION, QUEUE, document, layers
 _GRAPHS = 200
 _PLACES = (8, 32)
 
-#: Which of the ready groups comes first: all that are ready, in the order in which they became so.
+#: Chooses the first of the ready groups, which are in the order in which they became ready.
 Choice = Callable[[list[int]], int]
 
 
@@ -95,7 +95,7 @@ def _graph(rng: random.Random) -> Parents:
 
 
 def _first(plan: Plan) -> Choice:
-    """Return the choice that the service makes."""
+    """Return the service's choice."""
 
     def choose(ready: list[int]) -> int:
         above = {parent for group in ready for parent in plan.groups[group].parents}

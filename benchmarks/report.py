@@ -21,7 +21,7 @@ _WIDEST = 1000  # characters of a table: rich asks for a bound
 
 @dataclass
 class Report:
-    """The rows of one benchmark, with what must be known to read them."""
+    """The rows of one benchmark, with notes on how to read them."""
 
     name: str  #: of the file in benchmarks/results/
     title: str
@@ -30,14 +30,14 @@ class Report:
     notes: Sequence[str] = ()
 
     def show(self, console: Console) -> None:
-        """Print the table and its notes, however wide the terminal is."""
+        """Print the table and its notes, whatever the terminal's width."""
         table = Table(title=self.title, title_justify="left", header_style="bold")
         for number, column in enumerate(self.columns):
             table.add_column(column, justify="left" if number == 0 else "right")
         for row in self.rows:
             table.add_row(*map(as_text, row))
         width = console.measure(table, options=console.options.update(width=_WIDEST)).maximum
-        narrow, console.width = console.width, max(console.width, width)  # which is as wide as anything is printed
+        narrow, console.width = console.width, max(console.width, width)  # nothing is printed wider than that
         console.print(table)
         console.width = narrow
         for note in self.notes:
@@ -55,7 +55,7 @@ class Report:
 
 
 def as_text(cell: Cell) -> str:
-    """Return a cell as a table shows it."""
+    """Return a cell as text for a table."""
     if cell is None:
         return "–"
     if isinstance(cell, float):

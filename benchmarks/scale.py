@@ -1,4 +1,4 @@
-"""Whole runs of the real code on the simulated AWS: how long, how many calls, how many dollars."""
+"""Whole runs of the real code on the simulated AWS: their time, calls and dollars."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def row(measured: Measured, parents: Parents) -> tuple[Cell, ...]:
 
 
 def peak_memory(shape: str) -> int:
-    """Return the MB that start_run needs at the most for a shape."""
+    """Return the most MB that start_run needs for a shape."""
     command = [sys.executable, "-m", "benchmarks.memory", shape]
     return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 

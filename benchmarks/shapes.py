@@ -1,4 +1,4 @@
-"""The shapes of pipelines whose runs are measured, as parents of each node."""
+"""The shapes of the measured pipelines, as parents of each node."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Parents = Sequence[Sequence[int]]
 
 
 def large_kedro() -> list[list[int]]:
-    """Return 800 nodes, 39 deep, 211 wide, two of them with 54 parents: a large pipeline as it is found in the wild."""
+    """Return 800 nodes, 39 deep, 211 wide, two of them with 54 parents: like a real large pipeline."""
     rng = random.Random(39)
     widths = [211 if depth == 6 else 2 if depth in (20, 38) else 0 for depth in range(39)]
     open_layers = [depth for depth, width in enumerate(widths) if not width]
@@ -63,10 +63,10 @@ def depth(parents: Parents) -> int:
 
 
 def transitions(parents: Parents) -> int:
-    """Return the state transitions of a run by Step Functions, at the least.
+    """Return the least number of state transitions for a run on Step Functions.
 
-    One into each node's state; one for each layer of more than one, which is a Map or Parallel state, and one for each
-    of its branches; the start and the end.
+    One into each node's state. For each layer of more than one node, which is a Map or Parallel state, one, and one for
+    each of its branches. One each for the start and the end.
     """
     levels: list[int] = []
     widths: dict[int, int] = {}

@@ -1,4 +1,4 @@
-"""What a node on many machines costs in time: the makespan of its slices beside the largest of them."""
+"""The time of a node on many machines: the makespan of its slices beside the largest of them."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def measure(slices: int, partitions: int, nodes: int) -> tuple[int, int, int, fl
         takes[slice_of(f"part_{number:06}", slices)] += rng.uniform(1.5, 2.5)
     service = Service(split_document(slices, nodes), lambda name: 1000 * _seconds(name, takes), Deployment.deployed())
     gc.collect()
-    gc.disable()  # what the simulated AWS keeps would count as the functions' garbage
+    gc.disable()  # the simulated AWS's data would count as the functions' garbage
     try:
         service.go()
     finally:
@@ -58,13 +58,13 @@ def measure(slices: int, partitions: int, nodes: int) -> tuple[int, int, int, fl
 
 
 def _seconds(name: str, takes: Mapping[int, float]) -> float:
-    """Return how long a node takes, or the slice of one: `n1[7/50]`."""
+    """Return how long a node, or a slice of one (`n1[7/50]`), takes."""
     part = read_unit(name)
     return _AROUND if part is None else takes[part[1]]
 
 
 def split_document(slices: int, nodes: int) -> GraphDocument:
-    """Return a document of a node, some that are split, and a node."""
+    """Return a document of a node, some split ones, and a node."""
     of = document([[index - 1] if index else [] for index in range(nodes + 2)], array_jobs=True)
     split = range(1, nodes + 1)
     found = tuple(

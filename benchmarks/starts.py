@@ -1,4 +1,4 @@
-"""What a user sees: whole runs on hosts that take their time, and what of it is ours."""
+"""The user's view: whole runs on hosts that start slowly, and our part of their time and cost."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def run() -> list[Report]:
 
 
 def row(parents: Parents, start: float, deployment: Deployment) -> tuple[Cell, ...]:
-    """Return the figures of a shape, whose containers take so many seconds to start."""
+    """Return the figures of a shape, with containers that take so many seconds to start."""
     lasts = seconds(len(parents), LASTS, LASTS)
     hosts = Hosts(start * 1000, fargate=True)
     measured = measure(parents, lasts, deployment, hosts, array_jobs=True)
@@ -78,7 +78,7 @@ def row(parents: Parents, start: float, deployment: Deployment) -> tuple[Cell, .
 
 
 def fargate_dollars(hosts: Hosts) -> float:
-    """Return what Fargate bills for all jobs."""
+    """Return Fargate's bill for all jobs."""
     return hosts.billed_seconds / HOUR * (_VCPUS * _RATES.vcpu_hour + _GIB * _RATES.gb_hour)
 
 
@@ -86,5 +86,5 @@ READS: Sequence[str] = ("GetItem", "Query", "BatchGetItem")
 
 
 def reads(measured: Measured) -> int:
-    """Return how many requests of a run read its table."""
+    """Return how many of a run's requests read its table."""
     return sum(measured.service.usage.calls[name] for name in READS)

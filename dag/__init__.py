@@ -4,6 +4,6 @@ Rules of this folder: the standard library only; no AWS, no clock, no environmen
 identity arrive as arguments, results leave as values.
 
 `document` reads the graph document; `selection` picks nodes as Kedro's filters do; `grouping` makes groups
-of them; `plan` is what a run keeps of all that. `marks` and `shards` are the run's state, as grow-only sets;
-`decision` derives from the state what to do. `jobs` names jobs and writes what they carry.
+of them; `plan` is what a run keeps of all that. `shards` is the run's state, as grow-only sets of marks;
+`decision` derives the next step from the state. `jobs` names jobs, and `payload` writes what they run.
 """

@@ -14,14 +14,14 @@ from .document import Resources
 from .resources import amounts
 from .status import JobStatus
 
-#: Batch's documented codes (AWS Batch User Guide, "Jobs stuck in a RUNNABLE status") and what to do about each.
+#: Batch's documented codes (AWS Batch User Guide, "Jobs stuck in a RUNNABLE status"), and what to do about each.
 REMEDIES: Mapping[str, str] = {
     "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY": (
-        "AWS has no instance of the types asked for. Allow more instance types or Availability Zones in the compute "
-        "environment, or use on-demand instead of Spot."
+        "AWS has no free instance of the requested types. Allow more instance types or Availability Zones in the "
+        "compute environment, or use on-demand instead of Spot."
     ),
     "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE": (
-        "The job asks for more than the compute environment may ever have. Raise its maxvCpus, or lower the node's "
+        "The job asks for more than the compute environment can ever have. Raise its maxvCpus, or lower the node's "
         "resources in aws_batch.resources."
     ),
     "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT": (
@@ -33,11 +33,11 @@ REMEDIES: Mapping[str, str] = {
         "service-linked role."
     ),
     "ACTION_REQUIRED": (
-        "All compute environments of the queue are invalid. `aws batch describe-compute-environments` says why: mend "
-        "one, or put another behind the queue."
+        "All compute environments of the queue are invalid. `aws batch describe-compute-environments` says why: fix "
+        "one, or give the queue another."
     ),
     "UNDETERMINED": (
-        "Batch can't tell why. Look at the compute environment's state, its subnets' way out to ECR and ECS, and the "
+        "Batch can't tell why. Look at the compute environment's state, its subnets' route to ECR and ECS, and the "
         "account's vCPU quotas."
     ),
 }
@@ -45,7 +45,7 @@ REMEDIES: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Blocked:
-    """What keeps a job at the head of its queue."""
+    """What blocks a job at the head of its queue."""
 
     code: str
     reason: str
@@ -53,7 +53,7 @@ class Blocked:
 
 
 def read_blocked(detail: Mapping[str, Any]) -> Blocked | None:
-    """Return why a job waits, from its description or an event's detail; None for one that isn't known to be stuck."""
+    """Return why a job is stuck, from its description or an event's detail; None if it isn't known to be."""
     reason = str(detail.get("statusReason") or "").strip()
     if detail.get("status") != JobStatus.RUNNABLE or not reason:
         return None
@@ -62,5 +62,5 @@ def read_blocked(detail: Mapping[str, Any]) -> Blocked | None:
 
 
 def asked_for(resources: Resources) -> str:
-    """Return what a job asks for, in words: `4 vCPUs, 8000 MiB, 1 GPUs`."""
+    """Return a job's request in words: `4 vCPUs, 8000 MiB, 1 GPUs`."""
     return amounts(resources) or "the definition's own"

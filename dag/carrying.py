@@ -1,4 +1,4 @@
-"""Which group a container carries on with, and what the end of its job says of the groups that it was told.
+"""Which group a container carries on with, and what its job's end means for the groups that it got.
 
 A container that has done its group asks for the next (`next_group`). So a run takes its critical path and one start of
 a container, not a start for each group.
@@ -14,18 +14,18 @@ from .records import Outcome, Worker
 from .resources import serves
 from .shards import Mark, View
 
-#: What a container exits with that can't tell whether it was given another group (EX_TEMPFAIL of sysexits.h).
+#: The exit code of a container that can't tell whether it got another group (EX_TEMPFAIL of sysexits.h).
 UNSURE = 75
-#: What it exits with when a group took longer than its own time-out.
+#: Its exit code when a group exceeded its own time-out.
 TOO_LONG = 79
-#: Both, and what else of sysexits.h might come, as Batch matches exit codes: none of it is tried again by Batch itself.
+#: Both, and other codes of sysexits.h, in Batch's pattern for exit codes: Batch itself retries none of them.
 OURS = "7*"
 
 
 def suits(plan: Plan, worker: Mark, mark: Mark) -> bool:
-    """Return whether the container of a job, known by its first attempt, may carry on with another attempt.
+    """Return whether a job's container, known by its first attempt, may carry on with another attempt.
 
-    A repetition runs in a container of its own: what came to nothing beside other groups is tried alone.
+    A repetition runs in a container of its own: what failed beside other groups is tried alone.
     """
     if plan.as_before(mark.attempt) is None:
         return False
@@ -33,15 +33,15 @@ def suits(plan: Plan, worker: Mark, mark: Mark) -> bool:
 
 
 def best(plan: Plan, worker: Mark, frontier: Iterable[Mark]) -> Mark | None:
-    """Return which of the ready attempts, longest remaining path first, a container carries on with."""
+    """Return the ready attempt with which a container carries on; they come longest remaining path first."""
     return next((mark for mark in frontier if suits(plan, worker, mark)), None)
 
 
 def ends(worker: Worker, end: Outcome, view: View) -> list[Outcome]:
-    """Return what the end of a job says of those of its groups that have no outcome yet.
+    """Return what a job's end means for those of its groups that have no outcome yet.
 
-    What was said to be done has succeeded, however the job ended; the rest ended as the job did. The worker has to be
-    closed, and the view read after that.
+    A group reported as done has succeeded, however the job ended; the rest ended as the job did. Close the worker
+    before, and read the view after that.
     """
     found = []
     for place, mark in sorted(worker.marks.items()):
@@ -69,10 +69,10 @@ def _done(end: Outcome, mark: Mark, place: int) -> Outcome:
 
 
 def repeats(plan: Plan, outcome: Outcome) -> bool:
-    """Return whether an attempt is made once more as it was, since its end is not its group's own doing.
+    """Return whether an attempt is repeated unchanged, since its end is not its group's own fault.
 
-    Its container couldn't tell whether it was given the group; or it ran out of memory with others before it, which
-    may have left less.
+    Either its container couldn't tell whether it got the group, or the attempt ran out of memory after others in the
+    container, which may have left less.
     """
     if outcome.succeeded or outcome.cancelled or plan.as_before(outcome.mark.attempt) is None:
         return False
@@ -80,7 +80,7 @@ def repeats(plan: Plan, outcome: Outcome) -> bool:
 
 
 def limit(plan: Plan, mark: Mark) -> int | None:
-    """Return the seconds that a job may take whose container carries on; None where its group has no time-out."""
+    """Return the time limit in seconds of a job whose container carries on; None if its group has no time-out."""
     if plan.resources(mark.group, mark.attempt).get("timeout") is None:
         return None
     return plan.settings.warm_seconds + plan.longest_timeout

@@ -1,6 +1,6 @@
-"""The `aws_batch` key of the parameters, of a project or of one run: read strictly, every mistake reported at once.
+"""The `aws_batch` key of a project's or a run's parameters: read strictly, with every mistake reported at once.
 
-Nothing here raises for what a user wrote: mistakes come back as problems beside what could be understood.
+Nothing here raises for user input: mistakes come back as problems beside the valid settings.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .resources import KEYS
 from .rules import Rule
 from .status import OnFailure
 
-#: Where in the parameters all of this is.
+#: The key of all this in the parameters.
 KEY = "aws_batch"
 
 
@@ -26,14 +26,14 @@ class Setting:
     """One key of `aws_batch` beside `resources`."""
 
     rule: Rule
-    #: What holds where nothing, or null, is said.
+    #: The default, if it is absent or null.
     default: Any = None
     required: bool = False
-    #: Whether a run's own parameters may have it.
+    #: Whether a run's own parameters may set it.
     for_one_run: bool = True
 
 
-#: What becomes the `run` part of the graph document.
+#: The settings in the `run` part of the graph document.
 RUN: Mapping[str, Setting] = {
     "job_queue": Setting(rule=rules.batch_name, required=True),
     "job_definition": Setting(rule=rules.batch_name, required=True),
@@ -49,15 +49,15 @@ RUN: Mapping[str, Setting] = {
     "request_environment": Setting(rule=rules.variable_names, default=[], for_one_run=False),
     "conf_sources": Setting(rule=rules.conf_sources, default=[], for_one_run=False),
 }
-#: What the functions' names begin with.
+#: The setting of the prefix of the functions' names.
 SERVICE = Setting(rule=rules.function_prefix, default="kedro-aws-batch-dev")
 
 
 @dataclass(frozen=True)
 class Configuration:
-    """What `aws_batch` says, as far as it is right."""
+    """The valid settings of `aws_batch`."""
 
-    settings: Mapping[str, Any]  #: what is said; where null is said, the default
+    settings: Mapping[str, Any]  #: the given settings; the default for null
     layers: Layers
 
     def named(self, key: str) -> set[Any]:
@@ -66,9 +66,9 @@ class Configuration:
 
 
 def read_configuration(raw: Any, known: Mapping[str, Setting], where: str) -> tuple[Configuration, list[Problem]]:
-    """Return what a project's value of `aws_batch` says, and what is wrong with it, each place beginning with `where`.
+    """Return a project's settings in `aws_batch`, and what is wrong with them; each place begins with `where`.
 
-    `known` are the settings that there are, those of RUN among them.
+    `known` are the existing settings, including those of RUN.
     """
     reading = _Reading(where, known)
     said = reading.configuration(raw)
@@ -76,7 +76,7 @@ def read_configuration(raw: Any, known: Mapping[str, Setting], where: str) -> tu
 
 
 def read_overrides(params: Mapping[str, Any]) -> tuple[Configuration, list[Problem]]:
-    """Return what a run's own parameters say, and what is wrong with it."""
+    """Return the settings in a run's own parameters, and what is wrong with them."""
     reading = _Reading(f"params.{KEY}", {**RUN, "service": SERVICE}, one_run=True)
     said = reading.configuration(params.get(KEY))
     return said, reading.problems
@@ -143,7 +143,7 @@ class _Reading:
             return {}
         if isinstance(raw, dict):
             return {str(key): value for key, value in raw.items()}
-        self._report(where, f"must hold keys and values, not {raw!r}.", "")
+        self._report(where, f"must contain keys and values, not {raw!r}.", "")
         return {}
 
     def _refuse_unknown(self, where: str, values: Mapping[str, Any], known: Iterable[str]) -> None:
@@ -151,7 +151,7 @@ class _Reading:
         for key in values:
             if key not in names:
                 to_do = did_you_mean(key, names).strip() or f"There are: {', '.join(names)}."
-                self._report(f"{where}.{key}", "is not a key that exists.", to_do)
+                self._report(f"{where}.{key}", "is not a known key.", to_do)
 
     def _report(self, where: str, what: str, to_do: str) -> None:
         self.problems.append(Problem(f"{self.where}{where}", what, to_do))

@@ -1,4 +1,4 @@
-"""What to do next, derived from what a run's shards say. Nothing here remembers anything."""
+"""The next step, derived from a run's shards. Nothing here remembers anything."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Decision = Wait | Submit | End
 
 
 def frontier(plan: Plan, view: View, candidates: Iterable[int]) -> list[Mark]:
-    """Return those of the candidates that may be submitted now, longest remaining path first.
+    """Return the candidates that may be submitted now, longest remaining path first.
 
     Derived from what has succeeded, never counted, so that an event delivered twice or late changes nothing.
     """
@@ -46,7 +46,7 @@ def frontier(plan: Plan, view: View, candidates: Iterable[int]) -> list[Mark]:
 
 
 def next_attempt(plan: Plan, view: View, group: int) -> int | None:
-    """Return the attempt of a group that nobody has claimed and that may be, as far as the group's own past goes."""
+    """Return a group's next unclaimed attempt, if the group's own past allows one."""
     newest = view.newest_attempt(group)
     if newest is None:
         return 0
@@ -59,8 +59,8 @@ def next_attempt(plan: Plan, view: View, group: int) -> int | None:
 def decide(plan: Plan, view: View, candidates: Collection[int], failed: bool) -> Decision:
     """Return what a running run needs next.
 
-    `failed` says that a group has failed for good; then the view must hold all shards, since the end of such a run
-    can't be told from its sinks. Otherwise the view must hold the shards of the candidates and of their parents,
+    `failed` says that a group has failed for good. Then the view must hold all shards, since the sinks alone don't show
+    the end of such a run. Otherwise the view must hold the shards of the candidates and of their parents,
     and those of the sinks if the run may be over.
     """
     on_failure = plan.settings.on_failure
@@ -76,13 +76,13 @@ def decide(plan: Plan, view: View, candidates: Collection[int], failed: bool) ->
 
 
 def candidates_after(plan: Plan, ended: Iterable[Mark]) -> set[int]:
-    """Return the groups that the end of some attempts may have made ready: their children, and themselves again."""
+    """Return the groups that these attempts' ends may have made ready: their children, and themselves again."""
     groups = {mark.group for mark in ended}
     return groups.union(*(plan.children[group] for group in groups)) if groups else set()
 
 
 def shards_to_read(plan: Plan, candidates: Iterable[int]) -> set[int]:
-    """Return the shards that tell whether the candidates are ready: theirs and their parents'."""
+    """Return the shards that show whether the candidates are ready: theirs and their parents'."""
     wanted = set()
     for group in candidates:
         wanted.add(Mark(group).shard)
@@ -91,7 +91,7 @@ def shards_to_read(plan: Plan, candidates: Iterable[int]) -> set[int]:
 
 
 def group_status(view: View, group: int, run: RunStatus, running: bool = False) -> GroupStatus:
-    """Return what has become of a group; `running` says that Batch calls its newest attempt's job RUNNING."""
+    """Return a group's status; `running` says that Batch calls its newest attempt's job RUNNING."""
     if view.succeeded(group):
         return GroupStatus.SUCCEEDED
     newest = view.newest_attempt(group)
@@ -109,14 +109,14 @@ def group_status(view: View, group: int, run: RunStatus, running: bool = False) 
 
 
 def _before_another_attempt(view: View, mark: Mark, over: bool) -> GroupStatus:
-    """Return what has become of a group whose next attempt nobody has claimed, or will, once the run is over."""
+    """Return the status of a group whose next attempt is unclaimed, or stays so once the run is over."""
     if not over:
         return GroupStatus.WAITING
     return GroupStatus.CANCELLED if view.has("again", mark) else GroupStatus.FAILED
 
 
 def counts(plan: Plan, view: View, run: RunStatus, running: Collection[int] = ()) -> dict[str, int]:
-    """Return how many groups have each status, every status named."""
+    """Return how many groups have each status, including statuses that none has."""
     found = dict.fromkeys((status.value for status in GroupStatus), 0)
     for group in range(len(plan.groups)):
         found[group_status(view, group, run, group in running).value] += 1

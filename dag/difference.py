@@ -1,4 +1,4 @@
-"""What a graph document holds, name by name, so that a caller can say how its own differs."""
+"""The contents of a graph document, name by name, so that a caller can find the differences from its own."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from .document import Dataset, GraphDocument, Node
 
-#: Of a larger graph the answer would be too long for a Lambda function to give.
+#: With more nodes the answer would be too long for a Lambda function.
 MOST_NODES = 20_000
 
 
@@ -31,7 +31,7 @@ def fingerprints(document: GraphDocument) -> dict[str, Any]:
 
 
 def _entry(node: Node) -> Mapping[str, Any]:
-    """Return the node as the document has it."""
+    """Return the node in the document's form."""
     return {
         "name": node.name,
         "str": node.display,
@@ -45,7 +45,7 @@ def _entry(node: Node) -> Mapping[str, Any]:
 
 
 def _said(dataset: Dataset) -> dict[str, Any]:
-    """Return a dataset's entry as a document has it, which says nothing of partitions where there are none."""
+    """Return a dataset in the document's form, which omits partitions if there are none."""
     return {name: value for name, value in vars(dataset).items() if value is not None}
 
 

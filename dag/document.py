@@ -1,4 +1,4 @@
-"""The graph document (docs/contracts.md): what the plugin compiles and a run is made of."""
+"""The graph document (docs/contracts.md): the plugin compiles it, and runs are made from it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .shape import ShapedBy
 FORMAT = 1
 #: Its name in the functions' zip.
 DOCUMENT_FILE = "graph.json"
-#: Above this a run is refused: its plan and shards would outgrow what one invocation can read in good time.
+#: A run with more is refused: one invocation could not read its plan and shards in time.
 MOST_GROUPS = 100_000
 
 Resources = Mapping[str, Any]
@@ -31,28 +31,28 @@ def is_parameter(dataset: str) -> bool:
 
 
 def signature(name: str, inputs: Sequence[str], outputs: Sequence[str]) -> str:
-    """Return 16 hex digits of a node's name, inputs and outputs: alike nodes of two deployments agree."""
+    """Return 16 hex digits of a node's name, inputs and outputs: they agree for the same node of two deployments."""
     text = json.dumps([name, inputs, outputs], ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
 class Node:
-    """A Kedro node as the document has it."""
+    """A Kedro node in the document."""
 
     name: str
-    display: str  #: `str(node)`, of which Kedro-Viz makes its ids
+    display: str  #: `str(node)`, from which Kedro-Viz makes its ids
     namespace: str | None
     tags: frozenset[str]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     resources: Resources
-    #: Datasets of which it confirms, once it has run, what was loaded: by the very object that loaded it.
+    #: Datasets that it confirms after it has run; only the object that loaded them can confirm them.
     confirms: tuple[str, ...] = ()
 
     @property
     def signature(self) -> str:
-        """Return the node's signature, by which a resumed run and the jobs' image know it."""
+        """Return the node's signature, by which a resumed run and the jobs' image recognise it."""
         return signature(self.name, self.inputs, self.outputs)
 
 
@@ -63,7 +63,7 @@ class Dataset:
     type: str
     location: str  #: `remote`, `local` or `memory`
     versioned: bool
-    #: What becomes of its partitions when others are saved: `kept` or `overwritten`; None for what has none.
+    #: What happens to its partitions when others are saved: `kept` or `overwritten`; None if it has none.
     partitions: str | None = None
 
 
@@ -79,21 +79,21 @@ class GraphDocument:
     datasets: Mapping[str, Dataset]
     run: Mapping[str, Any]
     kedro_version: str = ""
-    #: The runtime parameters that it depends on, and for which values it holds (`dag.shape`).
+    #: The runtime parameters that it depends on, with the values for which it holds (`dag.shape`).
     shaped_by: ShapedBy = field(default_factory=dict)
 
 
 def digest_of(document: Mapping[str, Any]) -> str:
-    """Return the digest of a document's canonical form, its own digest left out."""
+    """Return the digest of a document's canonical form, without its own digest."""
     body = {key: value for key, value in document.items() if key != "digest"}
     canonical = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def read_document(text: str | bytes) -> GraphDocument:
-    """Return the document that the text holds.
+    """Return the document in a text.
 
-    Raises InvalidGraphError when it isn't JSON, of another format, incomplete, or was changed after it was compiled.
+    Raises InvalidGraphError if it isn't JSON, has another format, is incomplete, or was changed after it was compiled.
     """
     try:
         raw = json.loads(text)
@@ -105,7 +105,7 @@ def read_document(text: str | bytes) -> GraphDocument:
         )
     if raw["format"] != FORMAT:
         raise InvalidGraphError(
-            f"The graph document is of format {raw['format']!r}, and this service reads format {FORMAT}. "
+            f"The graph document is of format {raw['format']!r}, but this service reads format {FORMAT}. "
             "Deploy with the plugin's own version of the service, or compile again with this one."
         )
     try:
@@ -139,7 +139,7 @@ def _parse(raw: Mapping[str, Any]) -> GraphDocument:
     for name, indices in pipelines.items():
         if any(not 0 <= index < len(nodes) for index in indices):
             raise InvalidGraphError(
-                f"Pipeline '{name}' of the graph document names a node that isn't in it. Compile it again."
+                f"Pipeline '{name}' in the graph document names a node that doesn't exist there. Compile it again."
             )
     datasets = {
         name: Dataset(entry["type"], entry["location"], entry["versioned"], entry.get("partitions"))

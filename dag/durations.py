@@ -1,4 +1,4 @@
-"""How long groups take, learned from earlier runs of the same nodes: of use to know which path is the longest."""
+"""How long groups take, learned from earlier runs of the same nodes, to find the longest path."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ _NEWEST = 0.4
 
 
 def duration_key(signatures: Sequence[str], part: Slice | None = None) -> str:
-    """Return by what a group is known again: its nodes' signatures, and into how many slices they are split."""
+    """Return the key of a group: its nodes' signatures, and the number of their slices."""
     width = [f"/{part.into}"] if part else []
     return hashlib.sha256(" ".join([*signatures, *width]).encode()).hexdigest()[:12]
 
 
 def with_durations(plan: Plan, known: Mapping[str, float]) -> Plan:
-    """Return the plan with what is known of how long its groups take."""
+    """Return the plan with the known durations of its groups."""
     groups = (replace(group, seconds=known.get(duration_key(group.signatures, group.part))) for group in plan.groups)
     return replace(plan, groups=tuple(groups)) if known else plan
 
 
 def learn(known: Mapping[str, float], plan: Plan, outcomes: Iterable[Outcome]) -> dict[str, float]:
-    """Return the durations in seconds with those of a run averaged in; attempts that failed teach nothing.
+    """Return the durations in seconds, with a run's averaged in; failed attempts don't count.
 
-    The slices of a node count as one: by the mean of them.
+    The slices of a node count as one, by their mean.
     """
     took: dict[str, list[float]] = {}
     for outcome in outcomes:
@@ -49,7 +49,7 @@ def learn(known: Mapping[str, float], plan: Plan, outcomes: Iterable[Outcome]) -
 
 
 def dump_durations(durations: Mapping[str, float], most: int) -> bytes:
-    """Return the durations as compressed JSON of at most so many bytes; the shortest are left out where it must be."""
+    """Return the durations as compressed JSON of at most so many bytes; the shortest are left out if necessary."""
     longest_first = sorted(durations.items(), key=lambda item: -item[1])
     while True:
         packed = zlib.compress(json.dumps(dict(longest_first), separators=(",", ":")).encode())
@@ -59,5 +59,5 @@ def dump_durations(durations: Mapping[str, float], most: int) -> bytes:
 
 
 def load_durations(packed: bytes | None) -> dict[str, float]:
-    """Return the durations that `dump_durations` wrote; none where nothing was learned yet."""
+    """Return the durations from `dump_durations`; none if nothing was learned yet."""
     return dict(json.loads(zlib.decompress(packed))) if packed else {}

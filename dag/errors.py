@@ -1,4 +1,4 @@
-"""What can be wrong with a request or a document, said so that a person can act on it."""
+"""Errors in a request or a document, in words that a person can act on."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from .problems import Problem
 
 
 class DagError(ValueError):
-    """Base of every refusal; the class's name, without `Error`, is the error type that callers see."""
+    """Base of every refusal; callers see the class's name, without `Error`, as the error type."""
 
-    #: What a program may make of it, besides the message.
+    #: Details for programs, besides the message.
     details: Mapping[str, Any] | None = None
-    #: Of a request: the field that is wrong, if it is one of those there are.
+    #: The wrong field of a request, if it is one of the existing fields.
     field: str | None = None
-    #: Whether the message may quote a request, which not all who read logs may read.
+    #: Whether the message may quote a request, which not everybody who reads logs may see.
     quotes_request = True
 
     @property
@@ -32,9 +32,9 @@ class InvalidGraphError(DagError):
 
 
 class InvalidRequestError(DagError):
-    """The request names what doesn't exist, or asks for what can't be."""
+    """The request names something unknown, or asks for something impossible."""
 
-    #: Where several things are wrong: all of them. The message has the first.
+    #: All problems, if there are several. The message has the first.
     problems: Sequence[Problem] = ()
 
     def __init__(self, message: str, field: str | None = None) -> None:
@@ -43,7 +43,7 @@ class InvalidRequestError(DagError):
 
     @classmethod
     def of(cls, problems: Sequence[Problem]) -> InvalidRequestError:
-        """Return the error that tells of these problems."""
+        """Return the error for these problems."""
         more = f" ({len(problems) - 1} more like this.)" if len(problems) > 1 else ""
         error = cls(f"{problems[0]}{more}")
         error.problems = tuple(problems)
@@ -51,11 +51,11 @@ class InvalidRequestError(DagError):
 
 
 class UnknownRunError(DagError):
-    """There is no such run, or no longer."""
+    """There is no such run, or it is gone."""
 
 
 class GraphMismatchError(DagError):
-    """The caller's graph isn't the deployed one; the details are the fingerprints of that."""
+    """The caller's graph isn't the deployed one; the details are the deployed graph's fingerprints."""
 
     def __init__(self, message: str, deployed: Mapping[str, Any] | None) -> None:
         super().__init__(message)
@@ -63,7 +63,7 @@ class GraphMismatchError(DagError):
 
 
 class ShapeMismatchError(DagError):
-    """The request's parameters mean another graph than the deployed one."""
+    """The request's parameters would need another graph than the deployed one."""
 
 
 class NotAllowedError(DagError):
@@ -71,17 +71,17 @@ class NotAllowedError(DagError):
 
 
 class NotReadyError(DagError):
-    """A queue or definition that the run needs isn't there, or takes no jobs at the moment."""
+    """A queue or definition that the run needs doesn't exist, or takes no jobs at the moment."""
 
-    quotes_request = False  # but for the names of what the deployment allows
+    quotes_request = False  # except the names of what the deployment allows
 
 
 class NotSettledError(DagError):
-    """The run that is to be resumed is over, but not all of its jobs have ended yet: it may be asked again."""
+    """The run to resume is over, but not all of its jobs have ended yet: ask again later."""
 
 
 class SupersededError(DagError):
-    """A container asks what is nobody's business any more: another attempt of its job runs, or its end is known."""
+    """A container's question is obsolete: another attempt of its job runs, or its end is known."""
 
 
 class RunTooLargeError(DagError):

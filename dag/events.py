@@ -1,4 +1,4 @@
-"""What Batch says of a job, in an event's detail or in an answer of DescribeJobs: they are of one shape."""
+"""Batch's descriptions of jobs, in events' details and in DescribeJobs' answers: they have the same shape."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .records import LONGEST_REASON, NO_REASON, Outcome
 from .shards import Mark
 from .status import JobStatus
 
-#: Where Batch's jobs write unless their definition says otherwise.
+#: The default log group of Batch's jobs.
 OWN_LOG_GROUP = "/aws/batch/job"
 _ENDED = {JobStatus.SUCCEEDED.value: True, JobStatus.FAILED.value: False}
 
@@ -21,8 +21,8 @@ class JobEnd:
     """The end of one of our jobs."""
 
     name: JobName
-    outcome: Outcome  #: of an array's child, its mark is the first member's until `of_member` says which it is
-    index: int | None = None  #: of an array's child
+    outcome: Outcome  #: for an array's child, its mark is the first member's until `of_member` finds its own
+    index: int | None = None  #: for an array's child
 
     def of_member(self, members: Sequence[Mark]) -> Outcome | None:
         """Return the outcome of an array's child, given the array's members; None for an index beyond them."""
@@ -34,15 +34,15 @@ class JobEnd:
 def read_end(detail: Mapping[str, Any]) -> JobEnd | None:
     """Return how one of our jobs ended, or None for a foreign job, one that has not ended, or an array's parent.
 
-    Unknown fields are passed by, and `container` may be empty: only name, id and status are sure to be there. What is
-    of another kind than it should be counts as absent, but how the job ended is told all the same.
+    Unknown fields are ignored, and `container` may be empty: only name, id and status are always there. A field of the
+    wrong kind counts as absent, and the job's end still counts.
     """
     name = read_job_name(str(detail.get("jobName", "")))
     if name is None or detail.get("status") not in _ENDED:
         return None
     index = (detail.get("arrayProperties") or {}).get("index")
     if (index is None) != (name.array is None):
-        return None  # the children of an array tell all
+        return None  # the children of an array have all of it
     succeeded = _ENDED[detail["status"]]
     attempts = detail.get("attempts") or []
     container = detail.get("container") or (attempts[-1].get("container") if attempts else None) or {}
@@ -70,19 +70,19 @@ def _text(value: Any) -> str | None:
 
 
 def _whole(value: Any) -> int | None:
-    """Return a whole number as the run table keeps it."""
+    """Return a whole number in the run table's form."""
     return value if type(value) is int and abs(value) < 10**18 else None
 
 
 def log_group(container: Mapping[str, Any]) -> str | None:
-    """Return the log group that a job's definition names; None for Batch's own."""
+    """Return the log group in a job's definition; None for Batch's own."""
     options = (container.get("logConfiguration") or {}).get("options") or {}
     group = options.get("awslogs-group")
     return None if group in (None, OWN_LOG_GROUP) else str(group)
 
 
 def log_streams(detail: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the log streams of the attempts that Batch has made, oldest first."""
+    """Return the log streams of Batch's attempts, oldest first."""
     containers = [attempt.get("container") or {} for attempt in detail.get("attempts") or []]
     containers.append(detail.get("container") or {})
     names = (_text(one.get("logStreamName")) for one in containers)
@@ -90,9 +90,9 @@ def log_streams(detail: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def earlier_times(detail: Mapping[str, Any]) -> tuple[int, ...]:
-    """Return when the attempts that Batch made before began and ended, in turn, oldest first.
+    """Return when Batch's earlier attempts began and ended, in turn, oldest first.
 
-    Not of those whose container never began, nor of the one that the job's own times are of.
+    Attempts whose container never began are left out, and so is the one that the job's own times are of.
     """
     attempts = list(detail.get("attempts") or [])
     if detail.get("status") in _ENDED:

@@ -1,4 +1,4 @@
-"""What is wrong with a run's groups, found before anything is started."""
+"""Finds what is wrong with a run's groups before anything is started."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .splitting import JobNodes, split_faults
 
 
 def faults(document: GraphDocument, config: Mapping[str, Any], groups: Sequence[JobNodes]) -> list[Problem]:
-    """Return why the jobs of these groups could not run: what no machine has, and what would be lost between them."""
+    """Return why these groups' jobs could not run: sizes that no machine has, and data lost between jobs."""
     return [
         *(problem for asking in groups for problem in _disagreements(asking)),
         *_impossible_sizes(config, groups),
@@ -26,7 +26,7 @@ def faults(document: GraphDocument, config: Mapping[str, Any], groups: Sequence[
 
 
 def lost_in_memory(document: GraphDocument, nodes: Sequence[Node]) -> Iterator[Problem]:
-    """Yield a problem for each dataset in memory that these nodes read and none of them makes."""
+    """Yield a problem for each dataset in memory that these nodes read but none of them makes."""
     made = {base_name(name) for node in nodes for name in node.outputs}
     readers: dict[str, list[str]] = defaultdict(list)
     for node in nodes:
@@ -55,11 +55,11 @@ def _disagreements(asking: JobNodes) -> Iterator[Problem]:
 
 
 def _impossible_sizes(config: Mapping[str, Any], groups: Iterable[JobNodes]) -> Iterator[Problem]:
-    """Yield one problem for each size that doesn't exist, naming all nodes that ask for it."""
+    """Yield one problem for each impossible size, with all nodes that ask for it."""
     names: dict[tuple[str, str], list[str]] = defaultdict(list)
     for asking in groups:
         elsewhere = asking.resources.get("job_queue", config["job_queue"]) != config["job_queue"]
-        kinds = ("EC2", "FARGATE") if elsewhere else (config["launch_type"],)  # behind another queue may be either
+        kinds = ("EC2", "FARGATE") if elsewhere else (config["launch_type"],)  # another queue may have either
         if wrong := impossible(asking.resources, kinds):
             names[wrong] += [node.name for node in asking.nodes]
     for (what, to_do), of in names.items():
@@ -67,7 +67,7 @@ def _impossible_sizes(config: Mapping[str, Any], groups: Iterable[JobNodes]) -> 
 
 
 def _lost(document: GraphDocument, groups: Sequence[JobNodes]) -> Iterator[Problem]:
-    """Yield a problem for each dataset in memory that a job makes and another one reads."""
+    """Yield a problem for each dataset in memory that one job makes and another reads."""
     makers = {
         base_name(name): (node, name, index)
         for index, asking in enumerate(groups)

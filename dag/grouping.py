@@ -1,7 +1,7 @@
 """Which nodes share a job: those that pass data in memory, or that the configuration wants together.
 
-So do, whatever the configuration wants, those that load a dataset and the one that confirms what was loaded: Kedro's
-IncrementalDataset keeps in the object which files these were.
+Whatever the configuration wants, nodes that load a dataset also share a job with the node that confirms it: Kedro's
+IncrementalDataset keeps the list of loaded files in the object.
 
 Grouping by connected components alone can make a cycle: with A→C in memory and A→B→C stored, {A, C} would both
 wait for B and be waited for by it. So strongly connected components of the quotient are merged at the end.
@@ -41,7 +41,7 @@ def group(
 
 
 def confirmed(nodes: Sequence[Node]) -> dict[str, list[int]]:
-    """Return for each dataset that a node confirms the nodes that load or confirm it."""
+    """Return, for each confirmed dataset, the nodes that load or confirm it."""
     found: dict[str, list[int]] = {name: [] for node in nodes for name in node.confirms}
     for index, node in enumerate(nodes):
         for name in found.keys() & {*node.inputs, *node.confirms}:
@@ -50,7 +50,7 @@ def confirmed(nodes: Sequence[Node]) -> dict[str, list[int]]:
 
 
 def node_children(nodes: Sequence[Node]) -> list[list[int]]:
-    """Return for each node those that read what it writes, whatever the transcoding."""
+    """Return, for each node, the nodes that read its outputs, in any transcoding."""
     readers: dict[str, list[int]] = {}
     for index, node in enumerate(nodes):
         for name in dict.fromkeys(map(base_name, node.inputs)):
@@ -73,7 +73,7 @@ def _wanted(
     elif key.startswith("tag:"):
         together[key] = [index for index, node in enumerate(nodes) if key.removeprefix("tag:") in node.tags]
     else:
-        raise InvalidRequestError(f"group_by has '{key}'; it may hold 'memory', 'namespace' and 'tag:<name>'.")
+        raise InvalidRequestError(f"group_by has '{key}'; it may have 'memory', 'namespace' and 'tag:<name>'.")
     return together.values()
 
 

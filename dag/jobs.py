@@ -1,6 +1,6 @@
-"""How a job is named, and what it carries.
+"""Jobs' names and what they tell.
 
-The name is all that an event surely has of ours, so project, run, group and attempt can be read back.
+The name is the only thing of ours that every event has, so it contains project, run, group and attempt.
 """
 
 from __future__ import annotations
@@ -25,30 +25,30 @@ _RUN = re.compile(r"\d{4}-\d\d-\d\dT\d\d\.\d\d\.\d\d\.\d{3}Z")
 
 @dataclass(frozen=True)
 class JobName:
-    """What a job's name says."""
+    """The parts of a job's name."""
 
     project: str
     run_id: str
-    group: int  #: of an array job, its first member
+    group: int  #: for an array job, its first member
     attempt: int
     array: int | None = (
-        None  #: of an array job, the generation of the claim on its first member: then the name is unique
+        None  #: for an array job, the generation of the claim on its first member, so that the name is unique
     )
 
     def write(self, slug: str) -> str:
-        """Return the name that Batch sees; the slug is for people, and gives way to the limit."""
+        """Return the name for Batch. The slug is for people, and is cut to fit the limit."""
         array = "" if self.array is None else f"a{self.array}"
         stem = f"{name_prefix(self.project, self.run_id)}{self.group}-{self.attempt}{array}--"
         return (stem + re.sub(r"[^A-Za-z0-9_]+", "-", slug).strip("-"))[:LONGEST_NAME].rstrip("-")
 
 
 def name_prefix(project: str, run_id: str) -> str:
-    """Return what the names of all jobs of a run begin with; the group's index follows."""
+    """Return the prefix of all job names of a run; the group's index follows."""
     return f"{project}--{run_id.replace('.', '-').replace(':', '-')}--"
 
 
 def read_job_name(name: str) -> JobName | None:
-    """Return what a job name says, or None when it isn't one of ours."""
+    """Return the parts of a job name, or None if it isn't one of ours."""
     match = _NAME.fullmatch(name)
     if not match:
         return None
@@ -61,24 +61,24 @@ def read_job_name(name: str) -> JobName | None:
 
 
 def read_job_key(key: str) -> tuple[Mark, bool]:
-    """Return the first attempt of the job that a key tells from the others of its run, and whether it is an array.
+    """Return the first attempt of the job with this key among the run's jobs, and whether the job is an array.
 
-    Of an array it is the claim on the first attempt, generation included. Raises ValueError for what is no key.
+    For an array it is the claim on the first attempt, generation included. Raises ValueError for an invalid key.
     """
     match = _KEY.fullmatch(key)
     if not match:
-        raise ValueError(f"'{key}' is no job's key")
+        raise ValueError(f"'{key}' is not a job's key")
     return Mark(int(match["group"]), int(match["attempt"]), int(match["array"] or 0)), match["array"] is not None
 
 
 def run_id_at(milliseconds: int, later: int = 0) -> str:
-    """Return the run id of a moment, in Kedro's timestamp form; `later` ms after it, if another run has it."""
+    """Return the run id for a moment, in Kedro's timestamp form; `later` ms after it, if another run has that id."""
     seconds, thousandths = divmod(milliseconds + later, 1000)
     return f"{datetime.fromtimestamp(seconds, tz=timezone.utc):%Y-%m-%dT%H.%M.%S}.{thousandths:03d}Z"
 
 
 def run_moment(run_id: str) -> int:
-    """Return the ms since the epoch that a run id stands for."""
+    """Return the ms since the epoch in a run id."""
     moment = datetime.strptime(run_id, "%Y-%m-%dT%H.%M.%S.%fZ").replace(tzinfo=timezone.utc)
     return int(moment.timestamp()) * 1000 + moment.microsecond // 1000
 

@@ -1,4 +1,4 @@
-"""What jobs ask for, layer upon layer: of a project's configuration, and on top of it of one run."""
+"""Resources in layers: those of a project's configuration, and on top those of one run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .resources import KEYS
 
 
 class Named(Protocol):
-    """What layers know a node by, Kedro's own or the graph document's."""
+    """A node for layers, Kedro's own or the graph document's."""
 
     @property
     def name(self) -> str: ...
@@ -40,8 +40,8 @@ class Layers:
     def over(self, below: Resources, node: Named) -> Resources:
         """Return a node's resources with these layers on top of what it has.
 
-        Later layers win key by key, and within `environment` name by name. Null takes back what is below, so the
-        result holds no null.
+        Later layers win key by key, and within `environment` name by name. Null unsets what is below, so the
+        result has no null.
         """
         found = dict(below)
         for layer in self._of(node):
@@ -51,13 +51,13 @@ class Layers:
     def _of(self, node: Named) -> Iterator[Resources]:
         yield self.default
         yield from (layer for tag, layer in self.tags.items() if tag in node.tags)
-        for namespace in sorted(self.namespaces, key=len):  # of two that hold the node, the longer is the nearer
+        for namespace in sorted(self.namespaces, key=len):  # of two around the node, the longer is the nearer
             if in_namespace(node.namespace, namespace):
                 yield self.namespaces[namespace]
         yield self.nodes.get(node.name, {})
 
     def named(self, key: str) -> set[Any]:
-        """Return all values that the layers have for a key."""
+        """Return all values of a key in the layers."""
         return {layer[key] for _, layer in self.placed() if layer.get(key) is not None}
 
     def placed(self) -> Iterator[tuple[str, Resources]]:
@@ -76,12 +76,12 @@ class Layers:
         for layer, names in known.items():
             for name in getattr(self, layer):
                 if name not in names:
-                    to_do = _near(name, names) or "Remove it, or mend its name."
+                    to_do = _near(name, names) or "Remove it, or correct its name."
                     yield Problem(f"{where}.resources.{layer}", f"no {layer[:-1]} is named '{name}'.", to_do)
 
 
 def _near(name: str, names: Collection[str]) -> str:
-    """Suggest the nearest name, or those that are the same but for a namespace before it."""
+    """Suggest the nearest name, or names that differ only in a namespace before them."""
     whole = did_you_mean(name, names).strip()
     within = [known for known in sorted(names) if known.rpartition(".")[2] == name.rpartition(".")[2]]
     return whole if whole or not within else f"Did you mean {listed(within, limit=3)}?"

@@ -1,7 +1,7 @@
-"""What AWS allows, what it answers beyond that, and where it says so.
+"""AWS's limits, its answers beyond them, and their sources.
 
-The product's checks, the embedded AWS and the simulated ones of tests and benchmarks read this one table. What `beyond`
-quotes was seen in the reports that the source names; the rest is said in our words.
+The product's checks, the embedded AWS and the simulated ones of tests and benchmarks read this one table. Answers in
+`beyond` are quotes if the source names reports; the others are in our words.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from dataclasses import dataclass
 
 _API = "AWS Batch API reference, "
 _KIB, _MIB = 1024, 1024 * 1024
-#: The largest number of an API whose reference names none.
+#: The limit for numbers of an API whose reference names none.
 INTEGER = 2**31 - 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class Limit:
-    """How much of something AWS takes."""
+    """A limit on an amount."""
 
     what: str
     most: int
     least: int = 0
-    #: AWS's answer to more or less; `{given}` and `{kib}` stand for what it was given.
+    #: AWS's answer beyond the limit; `{given}` and `{kib}` stand for the given amount.
     beyond: str
     source: str
 
@@ -32,13 +32,13 @@ class Limit:
         return self.least <= given <= self.most
 
     def answer(self, given: float) -> str:
-        """Return what AWS says to an amount that it doesn't allow."""
+        """Return AWS's answer to an amount beyond the limit."""
         return self.beyond.format(given=f"{given:.15g}", kib=-(-int(given) // _KIB))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Form:
-    """How something has to be written."""
+    """The required form of a text."""
 
     what: str
     pattern: re.Pattern[str]
@@ -50,13 +50,13 @@ class Form:
         return self.pattern.fullmatch(given) is not None
 
     def answer(self, given: str, kind: str = "") -> str:
-        """Return what AWS says to a text of another form; `kind` is what it was for."""
+        """Return AWS's answer to a text of another form; `kind` is the text's purpose."""
         return self.beyond.format(given=given, kind=kind)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Refused:
-    """What AWS refuses whatever its amount; `answer` may have places for the names of what was given."""
+    """Something that AWS always refuses; `answer` may have placeholders for given names."""
 
     what: str
     answer: str
@@ -112,7 +112,7 @@ AMOUNT = Form(
     beyond="Value {given} for type {kind} in resourceRequirement is not valid. Please provide a numeric value.",
     source=f"{_API}ResourceRequirement; the answer: kestra-io/plugin-aws#504",
 )
-#: Which sizes there are is in `dag.sizes.FARGATE`.
+#: The sizes are in `dag.sizes.FARGATE`.
 FARGATE_SIZE = Refused(
     what="vCPUs and memory of a job on Fargate are one of its sizes",
     answer="Fargate resource requirements ({vcpus:.2f} vCPU, {memory} MiB) not valid.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def prefixes(namespace: str | None) -> list[str]:
-    """Return the namespaces that a node of this one is in, the outermost first: `a.b` is in `a` and `a.b`."""
+    """Return the namespaces of a node in this one, the outermost first: `a.b` is in `a` and `a.b`."""
     parts = namespace.split(".") if namespace else []
     return [".".join(parts[: count + 1]) for count in range(len(parts))]
 

@@ -1,6 +1,6 @@
-"""What Batch has of the queues and definitions that jobs are to use, and whether it would take those jobs.
+"""Batch's queues and definitions for a run's jobs, and whether they would take those jobs.
 
-Asked by `start_run` before each run, and by `check --aws` and `deploy` before there is any.
+`start_run` asks before each run, and `check --aws` and `deploy` before there is any.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ QUEUE, DEFINITION = "job queue", "job definition"
 
 @dataclass(frozen=True)
 class Offer:
-    """Queues and compute environments as Batch describes them, and the definitions that can be used."""
+    """Queues and compute environments as Batch describes them, and the usable definitions."""
 
     queues: Sequence[Mapping[str, Any]]
     environments: Sequence[Mapping[str, Any]]
-    definitions: Mapping[str, int]  #: and the newest revision of each
+    definitions: Mapping[str, int]  #: name → its newest revision
     region: str
-    #: Where one of those that were asked for isn't there, the names of others that are.
+    #: If a requested one doesn't exist, the names of others that do.
     near: Collection[str] = ()
-    #: The seconds after which each definition ends a job without a time-out of its own; absent where it has none.
+    #: The seconds after which each definition ends a job without a time-out of its own; absent if it has none.
     timeouts: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A job that there may be: by what name it is told of, and what it asks for."""
+    """A possible job: its name in messages, and what it asks for."""
 
     title: str
     resources: Resources
@@ -42,9 +42,9 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Destinations:
-    """Where jobs are to go."""
+    """The queues and definitions that jobs go to."""
 
-    #: For each queue the share identifiers of its jobs, "" of those that give none, each with the title of such a job.
+    #: For each queue its jobs' share identifiers ("" for none), each with the title of a job that has it.
     shares: Mapping[str, Mapping[str, str]]
     definitions: Sequence[str]
 
@@ -66,12 +66,12 @@ class Fault:
 
 
 def asked_of(plan: Plan) -> Destinations:
-    """Return where a plan's jobs go."""
+    """Return the queues and definitions of a plan's jobs."""
     return asked_by(Candidate(group.title, group.resources) for group in plan.groups)
 
 
 def asked_by(jobs: Iterable[Candidate]) -> Destinations:
-    """Return where jobs go."""
+    """Return the queues and definitions of jobs."""
     shares: dict[str, dict[str, str]] = {}
     definitions = set()
     for job in jobs:
@@ -82,7 +82,7 @@ def asked_by(jobs: Iterable[Candidate]) -> Destinations:
 
 
 def refuse_unready(plan: Plan, offer: Offer) -> None:
-    """Raise NotReadyError for queues and definitions that aren't there, or would take no jobs."""
+    """Raise NotReadyError for queues and definitions that don't exist or would take no jobs."""
     wrong = [f"The {each.kind} '{each.name}' {each.what} {each.remedy}" for each in offer_faults(asked_of(plan), offer)]
     if wrong:
         raise NotReadyError(f"No run was started. {' '.join(wrong)}")
@@ -91,7 +91,7 @@ def refuse_unready(plan: Plan, offer: Offer) -> None:
 def pinned(plan: Plan, offer: Offer) -> Plan:
     """Return the plan with the newest revision of each definition, so that no later deployment changes the run.
 
-    By its name alone a job gets the revision that is the newest when the job is submitted.
+    If a job names no revision, it gets the newest at its submission.
     """
 
     def fixed(group: Group) -> Group:
@@ -105,9 +105,9 @@ def pinned(plan: Plan, offer: Offer) -> Plan:
 
 
 def with_timeouts(plan: Plan, offer: Offer | None) -> Plan:
-    """Return a plan whose containers may carry on: each group has its own time-out, since a container runs several.
+    """Return a plan in which each group has its own time-out, since a container that carries on runs several.
 
-    A definition's time-out would be that of all groups together. Where it isn't known, containers don't carry on.
+    A definition's time-out would hold for all groups together. If it isn't known, containers don't carry on.
     """
     if not plan.settings.warm_containers:
         return plan
@@ -126,7 +126,7 @@ def with_timeouts(plan: Plan, offer: Offer | None) -> Plan:
 
 
 def offer_faults(asked: Destinations, offer: Offer) -> list[Fault]:
-    """Return all that keeps jobs from going where they are to go."""
+    """Return everything that would keep jobs from running."""
     found = {queue["jobQueueName"]: queue for queue in offer.queues}
     wrong = [_absent(QUEUE, name, offer) for name in asked.queues if name not in found]
     for name in asked.queues:
@@ -138,7 +138,7 @@ def offer_faults(asked: Destinations, offer: Offer) -> list[Fault]:
 
 def _absent(kind: str, name: str, offer: Offer) -> Fault:
     lacks = "is not" if kind == QUEUE else "has no active revision"
-    remedy = f"Make it, or mend aws_batch.{kind.replace(' ', '_')} and deploy."
+    remedy = f"Make it, or correct aws_batch.{kind.replace(' ', '_')} and deploy."
     what = f"{lacks} in {offer.region} in this account.{did_you_mean(name, offer.near)}"
     return Fault(kind=kind, name=name, what=what, remedy=remedy, absent=True)
 
@@ -149,7 +149,7 @@ def _unready(queue: Mapping[str, Any], offer: Offer) -> Iterator[Fault]:
         enable = f"Enable it: aws batch update-job-queue --job-queue={name} --state=ENABLED"
         yield Fault(kind=QUEUE, name=name, what=f"is {queue['state']}, so it takes no jobs.", remedy=enable)
     if queue["status"] in _BROKEN:
-        mend = "Mend or replace it: `aws batch describe-job-queues` has the whole of it."
+        mend = "Fix or replace it: `aws batch describe-job-queues` shows all of it."
         yield Fault(
             kind=QUEUE, name=name, what=f"is {queue['status']}{_reason(queue)}, so it takes no jobs.", remedy=mend
         )
@@ -162,26 +162,26 @@ def _unready(queue: Mapping[str, Any], offer: Offer) -> Iterator[Fault]:
         ]
         enable = "aws batch update-compute-environment --compute-environment=<name> --state=ENABLED"
         what = f"has no compute environment that runs jobs: {', '.join(told) or 'there is none'}."
-        yield Fault(kind=QUEUE, name=name, what=what, remedy=f"Enable one, or mend it: {enable}")
+        yield Fault(kind=QUEUE, name=name, what=what, remedy=f"Enable one, or fix it: {enable}")
 
 
 def shares_refused(queue: str, fair: bool, shares: Mapping[str, str]) -> Fault | None:
-    """Return a fault where jobs give a share identifier and mustn't, or give none and must.
+    """Return a fault if jobs give a share identifier and mustn't, or give none and must.
 
     SubmitJob, `shareIdentifier`: "Don't specify this parameter if the job queue doesn't have a fair-share scheduling
     policy. If the job queue has a fair-share scheduling policy, then this parameter must be specified."
     """
     if fair and "" in shares:
-        what = f"shares fairly, so it takes no job without a share_identifier, as that of '{shares['']}' is."
+        what = f"shares fairly, so it takes no job without a share_identifier, like that of '{shares['']}'."
         remedy = "Give all jobs one: aws_batch.resources.default.share_identifier; or use a queue without that policy."
         return Fault(kind=QUEUE, name=queue, what=what, remedy=remedy)
     given = next(((share, title) for share, title in shares.items() if share and not fair), None)
     if given is None:
         return None
     what = (
-        f"doesn't share fairly, so it takes no job with a share_identifier, as that of '{given[1]}' is ('{given[0]}')."
+        f"doesn't share fairly, so it takes no job with a share_identifier, like that of '{given[1]}' ('{given[0]}')."
     )
-    remedy = "Take share_identifier out of aws_batch.resources, or use a queue with a fair-share policy."
+    remedy = "Remove share_identifier from aws_batch.resources, or use a queue with a fair-share policy."
     return Fault(kind=QUEUE, name=queue, what=what, remedy=remedy)
 
 

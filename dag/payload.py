@@ -1,8 +1,8 @@
-"""What a job is told to run, in `KEDRO_AWS_BATCH_JOB`: its payload, or where to ask for it.
+"""What a job has to run, in `KEDRO_AWS_BATCH_JOB`: its payload, or where to ask for it.
 
-Batch starts each job, and each child of an array, by ECS RunTask, whose overrides may take 8,192 characters of JSON.
-SubmitJob accepts more, and then the job fails. So a payload goes with the request while it fits, compressed if need be;
-a job whose payload does not fit asks the function next_group for it.
+Batch starts each job, and each child of an array, by ECS RunTask, whose overrides may have 8,192 characters of JSON.
+SubmitJob accepts more, and then the job fails. So a payload goes with the request if it fits, compressed if necessary.
+A job whose payload doesn't fit asks the function next_group for it.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from .plan import Group, Plan
 from .shards import Mark
 
 FORMAT = 1
-#: That of a payload with slices, which an image that doesn't know them would run whole, each.
+#: The format of a payload with slices: an image that doesn't know them would run the whole node in each job.
 SLICED_FORMAT = 2
-#: Characters of the overrides that we fill. ECS takes 8,192; Batch adds variables of its own, and 7,680 were refused.
+#: The characters of the overrides that we fill. ECS takes 8,192; Batch adds its own variables, and 7,680 were refused.
 MOST_CHARACTERS = 7_000
-#: Of each node's signature a job gets so many hex digits: a payload has to stay small, and one node in 16 million is
-#: taken for another.
+#: The hex digits of each node's signature that a job gets. A payload has to stay small; one node in 16 million is taken
+#: for another.
 SIGNATURE_DIGITS = 6
-#: Children beyond which no array's payload is compressed to see whether it fits.
+#: With more children, we don't try whether an array's payload fits compressed.
 _NEVER_FITS = 2_000
 
 
 def payload(plan: Plan, marks: Sequence[Mark], whom: str | None = None) -> dict[str, Any]:
-    """Return what a job of one attempt has to know, or an array of several.
+    """Return the payload of a job of one attempt, or of an array of several.
 
     `whom` is the key of the job, which may carry on if the run's containers do.
     """
@@ -64,7 +64,7 @@ def _entry(plan: Plan, mark: Mark) -> dict[str, Any]:
         entry["attempt"] = mark.attempt
     timeout = group.resources.get("timeout")
     if plan.settings.warm_containers and timeout is not None:
-        entry["timeout"] = timeout  # Batch's own is for all groups of a container
+        entry["timeout"] = timeout  # Batch's own is for all groups of the container
     if group.part:
         entry["slice"] = group.part.as_json()
     return entry
@@ -76,14 +76,14 @@ def format_of(groups: Iterable[Group]) -> int:
 
 
 def joined_signatures(signatures: Iterable[str]) -> str:
-    """Return the beginnings of nodes' signatures in one text: a job tells by them whether its image has these nodes."""
+    """Return the beginnings of nodes' signatures in one text: a job compares its image's nodes with them."""
     return "".join(one[:SIGNATURE_DIGITS] for one in signatures)
 
 
 def carried(plan: Plan, marks: Sequence[Mark], overrides: Mapping[str, Any]) -> str:
-    """Return the variable's value: the payload, else the payload compressed, else whom to ask for it.
+    """Return the variable's value: the payload, else the compressed payload, else where to ask for it.
 
-    `overrides` is what the request asks of the container besides.
+    `overrides` are the request's other overrides of the container.
     """
     format_ = format_of(plan.groups[mark.group] for mark in marks)
     job = job_key(marks[0], is_array=len(marks) > 1)
@@ -98,34 +98,34 @@ def carried(plan: Plan, marks: Sequence[Mark], overrides: Mapping[str, Any]) -> 
 
 
 def unpacked(told: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the payload that the variable's JSON holds, as it is or compressed."""
+    """Return the payload in the variable's JSON, compressed or not."""
     if "packed" not in told:
         return dict(told)
     return dict(json.loads(zlib.decompress(base64.b64decode(told["packed"]))))
 
 
 def whom_to_ask(plan: Plan, job: str) -> dict[str, str]:
-    """Return the function that knows the payload, and what it is to be told: the job, and that it is this job."""
+    """Return the function that has the payload, and the job's key and token for it."""
     return {"function": plan.home.next_group, "job": job, "token": token(plan, job)}
 
 
 def job_key(first: Mark, *, is_array: bool) -> str:
-    """Return what tells a job from the others of its run: `12-0`, or of an array its first claim, as `12-0a1`."""
+    """Return the key of a job among its run's jobs: `12-0`, or for an array its first claim, like `12-0a1`."""
     return f"{first.group}-{first.attempt}" + (f"a{first.generation}" if is_array else "")
 
 
 def token(plan: Plan, job: str) -> str:
-    """Return what proves to next_group that it is asked by this job of this run."""
+    """Return the proof for next_group that this job of this run is asking."""
     return hmac.new(plan.home.key.encode(), f"{plan.run_id} {job}".encode(), hashlib.sha256).hexdigest()[:32]
 
 
 def fits(overrides: Mapping[str, Any], value: str) -> bool:
-    """Return whether ECS takes the overrides with this value of the variable."""
+    """Return whether ECS accepts the overrides with this value of the variable."""
     return characters(overrides, [(variables.JOB, value)]) <= MOST_CHARACTERS
 
 
 def characters(overrides: Mapping[str, Any], more: Iterable[tuple[str, str]] = ()) -> int:
-    """Return how many characters the overrides of a container take as ECS counts them: as JSON, escapes included."""
+    """Return how many characters a container's overrides have, as ECS counts: as JSON, escapes included."""
     environment = [*overrides.get("environment", ()), *({"name": name, "value": value} for name, value in more)]
     container = {**overrides, "name": "default", "environment": environment}
     return len(json.dumps({"containerOverrides": [container]}, separators=(",", ":")))

@@ -1,4 +1,4 @@
-"""What a run keeps of the graph: its groups, written once and never changed, so that deployments pass it by."""
+"""What a run keeps of the graph: its groups, written once and never changed, so that deployments don't affect it."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from .sizes import MemoryRetry
 from .slices import Slice, read_slice, unit
 from .status import OnFailure
 
-#: Raised whenever what is stored changes: open runs outlive deployments.
+#: Raise it with every change of the stored form, since open runs outlive deployments.
 PLAN_FORMAT = 2
-#: That of a plan with slices, which a release that doesn't know them would run whole, each.
+#: The format of a plan with slices: a release that doesn't know them would run the whole node in each job.
 SLICED_PLAN_FORMAT = 3
 
 
@@ -28,28 +28,28 @@ class Group:
     """The nodes that run in one job."""
 
     nodes: tuple[str, ...]
-    signatures: tuple[str, ...]  #: one a node, by which a resumed run knows it again
+    signatures: tuple[str, ...]  #: one a node, by which a resumed run recognises it
     parents: tuple[int, ...]
     resources: Resources
     load_versions: Mapping[str, str]
-    pipelines: tuple[str, ...]  #: which the job has to import to find its nodes
+    pipelines: tuple[str, ...]  #: that the job imports to find its nodes
     seconds: float | None = None  #: how long it took in earlier runs
     part: Slice | None = None  #: the slice that its nodes get, if they are split
 
     @property
     def units(self) -> tuple[str, ...]:
-        """Return its nodes, each with the slice that it gets: `clean[7/50]`."""
+        """Return its nodes, each with its slice: `clean[7/50]`."""
         return tuple(unit(name, self.part) for name in self.nodes)
 
     @property
     def title(self) -> str:
-        """Return the group's name for people: its first node's, with its slice, and how many more there are."""
+        """Return the group's name for messages: its first node, with its slice, and how many more there are."""
         return self.units[0] if len(self.nodes) == 1 else f"{self.units[0]} (+{len(self.nodes) - 1})"
 
 
 @dataclass(frozen=True)
 class RunSettings:
-    """What holds for all jobs of a run."""
+    """Settings for all jobs of a run."""
 
     on_failure: OnFailure
     job_command: str  #: `job` or `kedro-run`
@@ -58,7 +58,7 @@ class RunSettings:
     memory_retry: MemoryRetry | None
     array_jobs: bool
     warm_containers: bool = False  #: whether a job that has done its group may carry on with another
-    warm_seconds: int = 3600  #: for which a container may carry on
+    warm_seconds: int = 3600  #: how long a container may carry on
 
 
 @dataclass(frozen=True)
@@ -71,11 +71,11 @@ class Reused:
 
 @dataclass(frozen=True)
 class Home:
-    """Where the jobs of a run find the service that runs it."""
+    """Where a run's jobs find its service."""
 
-    region: str = ""  #: for the containers: ECS tells those on EC2 none
-    next_group: str = ""  #: the ARN of the function that knows what a job is to run
-    key: str = ""  #: known to the service alone: with it jobs are given tokens
+    region: str = ""  #: for the containers: on EC2, ECS doesn't tell them
+    next_group: str = ""  #: the ARN of the function that has the jobs' payloads
+    key: str = ""  #: known only to the service, which makes the jobs' tokens with it
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Plan:
     groups: tuple[Group, ...]
     reused: Mapping[str, Reused]
     home: Home = Home()
-    kedro_version: str = ""  #: by which the graph was compiled; unknown of runs of older releases
+    kedro_version: str = ""  #: with which the graph was compiled; unknown for runs of older releases
 
     @cached_property
     def children(self) -> Sequence[Sequence[int]]:
@@ -104,12 +104,12 @@ class Plan:
 
     @cached_property
     def sinks(self) -> frozenset[int]:
-        """Return the groups that nothing follows: when all have succeeded, every group has."""
+        """Return the groups without children: when all of them have succeeded, every group has."""
         return frozenset(index for index, following in enumerate(self.children) if not following)
 
     @cached_property
     def sinks_by_shard(self) -> Mapping[int, frozenset[int]]:
-        """Return the sinks by the shards where they lie."""
+        """Return the sinks by their shards."""
         shards = by_shard(map(Mark, self.sinks))
         return {shard: frozenset(mark.group for mark in marks) for shard, marks in shards.items()}
 
@@ -117,8 +117,8 @@ class Plan:
     def remaining(self) -> Sequence[float]:
         """Return the length of the longest path from each group to the end, itself included.
 
-        In seconds, as learned from earlier runs; a group that none has run counts as their median.
-        Where nothing is known, in groups.
+        In seconds, as learned from earlier runs; a group that never ran counts as the median of the others.
+        If nothing is known, in groups.
         """
         known = sorted(group.seconds for group in self.groups if group.seconds is not None)
         usual = known[len(known) // 2] if known else 1.0
@@ -134,24 +134,24 @@ class Plan:
 
     @cached_property
     def longest_timeout(self) -> int:
-        """Return the longest time-out of a group, in seconds; 0 where none has one."""
+        """Return the longest time-out of a group, in seconds; 0 if none has one."""
         return max((group.resources.get("timeout") or 0 for group in self.groups), default=0)
 
     @property
     def node_count(self) -> int:
-        """Return how many nodes the run runs; one that is split is one."""
+        """Return how many nodes the run has; a split node counts as one."""
         return len({name for group in self.groups for name in group.nodes})
 
     def step(self, attempt: int) -> int:
         """Return how often an attempt's memory was raised.
 
-        Where containers carry on, each step has two attempts: the second is made as the first was, where that ended
-        for no fault of its group.
+        Where containers carry on, each step has two attempts: the second repeats the first unchanged, if that ended
+        through no fault of its group.
         """
         return attempt // 2 if self.settings.warm_containers else attempt
 
     def as_before(self, attempt: int) -> int | None:
-        """Return the attempt that repeats another as it was; None if that was a repetition itself."""
+        """Return the attempt that repeats another unchanged; None if that was a repetition itself."""
         return attempt + 1 if self.settings.warm_containers and attempt % 2 == 0 else None
 
     def with_more_memory(self, attempt: int) -> int:
@@ -159,7 +159,7 @@ class Plan:
         return (self.step(attempt) + 1) * (2 if self.settings.warm_containers else 1)
 
     def memory(self, group: int, attempt: int) -> int | None:
-        """Return the MiB that an attempt of a group asks for; None where there is no such attempt or no figure."""
+        """Return the MiB that an attempt of a group asks for; None if there is no such attempt or no figure."""
         resources = self.groups[group].resources
         step = self.step(attempt)
         if step == 0 or self.settings.memory_retry is None:
@@ -169,21 +169,21 @@ class Plan:
         return self.settings.memory_retry.memory(resources, step, self.settings.launch_type == "FARGATE")
 
     def job_name(self, group: int, attempt: int) -> str:
-        """Return the name of the job that runs an attempt of a group."""
+        """Return the job name for an attempt of a group."""
         first = self.groups[group]
         return JobName(project=self.project, run_id=self.run_id, group=group, attempt=attempt).write(
             unit(first.nodes[0], first.part)
         )
 
     def array_name(self, first: Mark) -> str:
-        """Return the name of the array job whose first member was won by a claim."""
+        """Return the name of the array job with this claim on its first member."""
         name = JobName(
             project=self.project, run_id=self.run_id, group=first.group, attempt=first.attempt, array=first.generation
         )
         return name.write(self.groups[first.group].nodes[0])
 
     def resources(self, group: int, attempt: int) -> Resources:
-        """Return what an attempt of a group asks of Batch."""
+        """Return the resources that an attempt of a group asks for."""
         resources = dict(self.groups[group].resources)
         if self.step(attempt):
             resources["memory"] = self.memory(group, attempt)
@@ -216,12 +216,12 @@ def dump_plan(plan: Plan) -> bytes:
 
 
 def load_plan(packed: bytes) -> Plan:
-    """Return the plan that `dump_plan` wrote. Raises InvalidGraphError for one of another format."""
+    """Return the plan from `dump_plan`. Raises InvalidGraphError for another format."""
     body = json.loads(zlib.decompress(packed))
     if body.get("format") not in (PLAN_FORMAT, SLICED_PLAN_FORMAT):
         raise InvalidGraphError(
             f"Run {body.get('run_id')} was started by a release that stores plans in format {body.get('format')}, "
-            f"and this one reads formats {PLAN_FORMAT} and {SLICED_PLAN_FORMAT}. "
+            f"but this one reads formats {PLAN_FORMAT} and {SLICED_PLAN_FORMAT}. "
             "Deploy that release again until the run has ended."
         )
     settings = body["settings"]

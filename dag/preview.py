@@ -1,6 +1,6 @@
-"""What requests would run, with nothing submitted: the plan that `start_run` would make, or its refusal.
+"""What requests would run, without submitting anything: the plan that `start_run` would make, or its refusal.
 
-What a deployment allows is not known here.
+It doesn't know what a deployment allows.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from .selection import select
 from .shards import Mark
 from .submission import pack, refuse_oversized
 
-#: Stands in for the id that a run gets when it starts.
+#: A placeholder for the id that a run gets when it starts.
 RUN_ID = "2000-01-01T00.00.00.000Z"
 
 
 class _Every(tuple[str, ...]):
-    """Names that hold any name."""
+    """A tuple that contains every name."""
 
     def __contains__(self, name: object) -> bool:
         return True
@@ -38,15 +38,15 @@ class PlannedGroup:
     index: int
     nodes: tuple[str, ...]
     parents: tuple[int, ...]
-    step: int  #: how many groups lie on the longest way to it
+    step: int  #: the number of groups on the longest path to it
     resources: Resources
     why: tuple[str, ...]  #: why several nodes share the job
-    slice: str | None = None  #: `7/50` of a node that is split
+    slice: str | None = None  #: `7/50` for a split node
 
 
 @dataclass(frozen=True)
 class PlannedJob:
-    """What would be submitted with one request, if its step became ready as a whole."""
+    """One request's jobs, if its step became ready as a whole."""
 
     step: int
     groups: tuple[int, ...]
@@ -58,7 +58,7 @@ class PlannedJob:
 
 @dataclass(frozen=True)
 class Preview:
-    """What a request would run."""
+    """The result of a request."""
 
     nodes: int
     settings: Mapping[str, Any]
@@ -66,19 +66,19 @@ class Preview:
     jobs: tuple[PlannedJob, ...]
 
     def as_json(self) -> dict[str, Any]:
-        """Return all of it as JSON has it."""
+        """Return all of it as JSON data."""
         return asdict(self)
 
 
 def plan_of(document: GraphDocument, request: Mapping[str, Any]) -> Plan:
-    """Return the plan that start_run would make. Raises a DagError for what it would refuse, in its words."""
+    """Return the plan that start_run would make. Raises its refusal, a DagError, in its words."""
     plan, _ = make_plan(document, request, RUN_ID, Allowed(_Every(), _Every()))
     refuse_oversized(plan)
     return plan
 
 
 def preview(document: GraphDocument, request: Mapping[str, Any]) -> Preview:
-    """Return what a request would run. Raises a DagError for what start_run would refuse, in its words."""
+    """Return what a request would run. Raises start_run's refusal, a DagError, in its words."""
     plan = plan_of(document, request)
     group_by = read_overrides(request.get("params", {}))[0].settings.get("group_by", document.run["group_by"])
     nodes = {node.name: node for node in select(document, plan.pipelines, request)}
@@ -101,7 +101,7 @@ def preview(document: GraphDocument, request: Mapping[str, Any]) -> Preview:
 
 
 def _steps(plan: Plan) -> list[int]:
-    """Return for each group how many groups lie on the longest way to it: those of one number may run at once."""
+    """Return each group's number of groups on the longest path to it: groups with the same number may run at once."""
     steps: list[int] = []
     for group in plan.groups:
         steps.append(max((steps[parent] + 1 for parent in group.parents), default=0))
@@ -109,7 +109,7 @@ def _steps(plan: Plan) -> list[int]:
 
 
 def _jobs(plan: Plan, steps: Sequence[int]) -> Iterator[PlannedJob]:
-    """Yield what would be submitted, if every step became ready as a whole."""
+    """Yield the submissions, if every step became ready as a whole."""
     for step in range(max(steps, default=-1) + 1):
         for job in pack(plan, [Mark(index) for index, of in enumerate(steps) if of == step]):
             yield PlannedJob(
@@ -123,7 +123,7 @@ def _jobs(plan: Plan, steps: Sequence[int]) -> Iterator[PlannedJob]:
 
 
 def _why(members: Sequence[Node], document: GraphDocument, group_by: Sequence[str]) -> Iterator[str]:
-    """Yield why nodes share a job; when that alone does not hold them together, they would wait for each other."""
+    """Yield why nodes share a job; if nothing else ties them together, they would wait for each other."""
     ties = {
         **dict(_ties(members, document, group_by)),
         **{f"'{name}' is confirmed as it was loaded": of for name, of in confirmed(members).items() if len(of) > 1},
@@ -136,7 +136,7 @@ def _why(members: Sequence[Node], document: GraphDocument, group_by: Sequence[st
 def _ties(
     members: Sequence[Node], document: GraphDocument, group_by: Sequence[str]
 ) -> Iterator[tuple[str, Sequence[int]]]:
-    """Yield what ties which of the members."""
+    """Yield the ties, and the members that each ties."""
     for key in group_by:
         if key == "memory":
             for writer, node in enumerate(members):
@@ -159,7 +159,7 @@ def _reads(node: Node, dataset: str) -> bool:
 
 
 def _hold_together(size: int, ties: Sequence[Sequence[int]]) -> bool:
-    """Return whether ties lead from the first member to all others."""
+    """Return whether ties connect the first member to all others."""
     reached, before = {0}, 0
     while len(reached) != before:
         before = len(reached)

@@ -1,4 +1,4 @@
-"""A problem: where it is, what it is, what to do about it."""
+"""A problem: its place, what is wrong, and what to do about it."""
 
 from __future__ import annotations
 

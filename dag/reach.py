@@ -1,8 +1,8 @@
 """What a request may reach beyond its nodes and their parameters, and which variables reach further than they look.
 
-A request names nodes of the deployed graph and gives them parameters. Which code and which configuration a job loads is
-the deployment's to say: a request may set only what that opens, name by name. Nothing is refused by a list of what is
-dangerous, which never ends.
+A request names nodes of the deployed graph and gives them parameters. The deployment decides which code and which
+configuration a job loads: a request may set only what that opens, name by name. A list of forbidden names would never
+be complete.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from .errors import did_you_mean
 from .layers import Layers
 from .problems import Problem, listed
 
-#: Variables by which the loader of a process, Python, AWS's clients, Kedro or what is below them find code,
-#: configuration or whom to trust. It is for warnings alone, and need not be whole.
+#: Variables by which a process's loader, Python, AWS's clients, Kedro or the libraries below find code, configuration
+#: or whom to trust. This list is only for warnings, and need not be complete.
 _STEERING = re.compile(
     r"LD_\w+|DYLD_\w+|GLIBC_TUNABLES|GCONV_PATH|PATH|HOME|SHELL|BASH_ENV|ENV|BROWSER|EDITOR|XDG_\w+_(HOME|DIRS)"
     r"|PYTHON\w+|VIRTUAL_ENV|PIP_\w+|UV_\w+"
@@ -28,13 +28,13 @@ _STEERING = re.compile(
     r"|NODE_OPTIONS|NODE_PATH|PERL5\w+|RUBY(LIB|OPT)|R_(PROFILE|ENVIRON|LIBS)\w*|GIT_\w+",
     re.IGNORECASE,
 )
-#: Of those, the ones that change how a job works and not what it loads.
+#: Those that change how a job works, but not what it loads.
 _HARMLESS = re.compile(
     r"PYTHON(HASHSEED|UNBUFFERED|DONTWRITEBYTECODE|UTF8|IOENCODING|FAULTHANDLER|ASYNCIODEBUG|DEVMODE|MALLOC\w*|OPTIMIZE)"
     r"|AWS_(DEFAULT_REGION|REGION|MAX_ATTEMPTS|RETRY_MODE|STS_REGIONAL_ENDPOINTS|METADATA_SERVICE_\w+)"
     r"|KEDRO_DISABLE_TELEMETRY"
 )
-#: What OmegaConf, by which Kedro reads parameters, takes for something to work out.
+#: OmegaConf, with which Kedro reads parameters, evaluates what this begins.
 _INTERPOLATION = "${"
 _VERSION = re.compile(r"[^/\\\0]+")
 
@@ -45,7 +45,7 @@ def steers(variable: str) -> bool:
 
 
 def beyond(document: GraphDocument, request: Mapping[str, Any], layers: Layers) -> Iterator[Problem]:
-    """Yield a problem for all by which a request would reach further than the deployed configuration lets it.
+    """Yield a problem for everything with which a request would reach further than the deployed configuration allows.
 
     `layers` are those of the request's parameters.
     """
@@ -62,13 +62,13 @@ def _variables(document: GraphDocument, layers: Layers) -> Iterator[Problem]:
             if name not in opened:
                 yield Problem(
                     f"params.{KEY}.{where}.environment",
-                    f"'{name}' is no variable that a run may set{_those(opened)}.{did_you_mean(name, opened)}",
+                    f"'{name}' is not a variable that a run may set{_those(opened)}.{did_you_mean(name, opened)}",
                     f"If whoever starts runs may choose it, add it to {_setting(document, 'request_environment')}",
                 )
 
 
 def _named(document: GraphDocument, layer: Mapping[str, Any]) -> list[str]:
-    """Return the variables that a layer sets or takes back: with null for all of them, those that are deployed."""
+    """Return the variables that a layer sets or unsets; with null for all of them, the deployed ones."""
     if "environment" not in layer:
         return []
     if layer["environment"] is not None:
@@ -81,7 +81,7 @@ def _conf_source(document: GraphDocument, given: str | None) -> Iterator[Problem
     if given is not None and given not in known:
         yield Problem(
             "conf_source",
-            f"'{given}' is no place that runs may be configured from{_those(known)}.{did_you_mean(given, known)}",
+            f"'{given}' is not a configuration that runs may use{_those(known)}.{did_you_mean(given, known)}",
             f"If whoever starts runs may choose it, add it to {_setting(document, 'conf_sources')}",
         )
 
@@ -96,7 +96,7 @@ def _setting(document: GraphDocument, key: str) -> str:
 
 def _interpolations(value: Any, where: str = "params") -> Iterator[Problem]:
     if isinstance(value, str) and _INTERPOLATION in value:
-        what = f"has '{_INTERPOLATION}', by which Kedro would call the project's resolvers in the job."
+        what = f"has '{_INTERPOLATION}', which would make Kedro call the project's resolvers in the job."
         yield Problem(where, what, "Give the value itself.")
     elif isinstance(value, Mapping):
         for key, inner in value.items():
@@ -109,5 +109,5 @@ def _interpolations(value: Any, where: str = "params") -> Iterator[Problem]:
 def _versions(given: Mapping[str, Any]) -> Iterator[Problem]:
     for dataset, version in given.items():
         if not isinstance(version, str) or not _VERSION.fullmatch(version) or version in (".", ".."):
-            what = f"{version!r} is no version, which is the name of one folder."
+            what = f"{version!r} is not a version: that is the name of one folder."
             yield Problem(f"load_versions.{dataset}", what, "Name one like 2026-11-22T13.11.00.123Z.")

@@ -9,10 +9,10 @@ from typing import Any
 from .shards import Mark
 from .status import RunStatus
 
-#: How we explain the end of a job that we end: by this an event tells a sibling that we terminated from a failure.
+#: The reason that we give for a job that we end: in an event it tells a terminated job from a failed one.
 OUR_REASON = "kedro-aws-batch: "
 LONGEST_REASON = 400
-#: What Batch says of a job whose container ended by itself.
+#: Batch's reason if a container ended by itself.
 EXITED = "Essential container in task exited"
 #: Runs that a list names at most, and if nobody says how many.
 MOST_LISTED, LISTED = 100, 20
@@ -29,10 +29,10 @@ class Run:
     project: str
     environment: str
     pipelines: tuple[str, ...]
-    request: Mapping[str, Any]  #: as it was meant: with what a resumed run has of the one before
-    request_digest: str  #: of what was asked, by which the key of another request is noticed
+    request: Mapping[str, Any]  #: complete: a resumed run's includes what it takes from the one before
+    request_digest: str  #: of the original request, to notice a key that another request used
     graph_digest: str
-    plan_digest: str  #: under which the plan is stored
+    plan_digest: str  #: the plan is stored under it
     idempotency_key: str
     on_failure: str
     groups_total: int
@@ -43,9 +43,9 @@ class Run:
     description: str | None = None
     status: RunStatus = RunStatus.RUNNING
     reason: str | None = None
-    failure: str | None = None  #: why the run will fail, known before its jobs have all ended
+    failure: str | None = None  #: why the run will fail, once known, before all its jobs have ended
     ended_at: int | None = None
-    slots: frozenset[int] = frozenset()  #: attempts that hold one of `max_workers` places, see `slot`
+    slots: frozenset[int] = frozenset()  #: the attempts with one of the places of `max_workers`, see `slot`
     announced: frozenset[str] = frozenset()
     resumed: Mapping[str, Any] | None = field(default=None)
 
@@ -56,12 +56,12 @@ class Run:
 
 
 def slot(mark: Mark) -> int:
-    """Return the number under which an attempt holds a place among `max_workers`."""
+    """Return the number of an attempt's place among `max_workers`."""
     return mark.attempt * 1_000_000 + mark.group
 
 
 def read_slot(number: int) -> Mark:
-    """Return the attempt that holds a place."""
+    """Return the attempt that has a place."""
     attempt, group = divmod(number, 1_000_000)
     return Mark(group, attempt)
 
@@ -80,7 +80,7 @@ class Job:
 class Array:
     """An array job, as recorded: before it is submitted, and again when its id is known."""
 
-    first: Mark  #: the claim on its first member, generation included, by which it is known
+    first: Mark  #: the claim on its first member, generation included; it identifies the array
     members: tuple[Mark, ...]  #: attempts, in the order of the children's indices
     job_id: str | None = None
     submitted_at: int = 0
@@ -97,25 +97,25 @@ class Array:
 
 @dataclass(frozen=True)
 class Worker:
-    """A job whose container may carry on: where what it asks, and its end, are put in order.
+    """A job whose container may carry on: it puts the container's questions, and its end, in order.
 
-    Only the newest two of its groups are kept, so that it is of one size.
+    It keeps only its newest two groups, so that its size is bounded.
     """
 
     job_id: str
     first: Mark  #: the attempt that it was submitted for
     epoch: int = 1  #: the newest of Batch's attempts that has asked
-    done: int = -1  #: the newest of its groups that was said to be done, counted from 0
-    answered: int = 0  #: the group that was last told to it, or that there is none
-    answer: Mark | None = None  #: that group's attempt; None: it was told that there is nothing more
+    done: int = -1  #: the newest of its groups reported as done, counted from 0
+    answered: int = 0  #: the number of the last answer, a group or none
+    answer: Mark | None = None  #: that group's attempt; None if the answer was that there is nothing more
     before: Mark | None = None  #: the attempt of the group before
     answered_at: int | None = None  #: ms
-    closed: bool = False  #: whether its end is being merged: then it is told nothing more
+    closed: bool = False  #: whether its end is being merged: then it gets no more answers
     container: Mapping[str, Any] | None = None  #: once closed, what is known of its container: times, log
 
     @property
     def marks(self) -> dict[int, Mark]:
-        """Return the newest of its groups, by their places."""
+        """Return its newest groups, by their places."""
         two = {self.answered - 1: self.before, self.answered: self.answer}
         return {place: mark for place, mark in two.items() if mark is not None}
 
@@ -139,12 +139,12 @@ class Outcome:
     ended_at: int | None = None
     exit_code: int | None = None
     log_stream: str | None = None
-    log_group: str | None = None  #: None: Batch's own, `/aws/batch/job`
-    earlier_streams: tuple[str, ...] | None = None  #: of the attempts that Batch itself made before, oldest first
-    tries: int = 1  #: attempts that Batch itself made
-    #: when those that Batch itself made before began and ended, in turn; `started_at` and `ended_at` are of the last
+    log_group: str | None = None  #: None for Batch's own, `/aws/batch/job`
+    earlier_streams: tuple[str, ...] | None = None  #: of Batch's own earlier attempts, oldest first
+    tries: int = 1  #: Batch's own attempts
+    #: when Batch's own earlier attempts began and ended, in turn; `started_at` and `ended_at` are of the last
     earlier_times: tuple[int, ...] | None = None
-    place: int = 0  #: which of its container's groups it was; of the first, 0
+    place: int = 0  #: its number among its container's groups, from 0
 
     @property
     def cancelled(self) -> bool:
@@ -153,9 +153,9 @@ class Outcome:
 
     @property
     def out_of_memory(self) -> bool:
-        """Return whether it failed for want of memory: killed by the kernel (128 + SIGKILL), or so Batch says.
+        """Return whether it ran out of memory: killed by the kernel (128 + SIGKILL), or so Batch says.
 
-        A job that is timed out or terminated is killed alike in the end; of that its reason tells.
+        A job that timed out or was terminated may be killed in the same way; its reason says so.
         """
         if self.succeeded or self.cancelled:
             return False

@@ -1,4 +1,4 @@
-"""From a request to a plan: what `start_run` means to run."""
+"""From a request of `start_run` to a plan."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from .slices import Slice
 from .splitting import JobNodes, asked, slices_kept, splitting, spread
 from .status import OnFailure
 
-#: The settings that a request may have as its own fields, which win over its parameters.
+#: The settings that are also fields of a request; the fields win over its parameters.
 _FIELDS = ("max_workers", "on_failure")
 
 
@@ -42,7 +42,7 @@ class Allowed:
 
 @dataclass(frozen=True)
 class Earlier:
-    """A run that is to be resumed."""
+    """A run to resume."""
 
     plan: Plan
     view: View
@@ -50,7 +50,7 @@ class Earlier:
 
 
 def resumed_request(request: Mapping[str, Any], earlier: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the request of a run that resumes another: where it says nothing itself, it means what the other meant."""
+    """Return the full request of a run that resumes another: what it doesn't say itself, it takes from the other."""
     merged = dict(request)
     if not any(name in request for name in ("pipeline", "pipelines", *FILTERS)):
         merged.update({name: earlier[name] for name in ("pipeline", "pipelines", *FILTERS) if name in earlier})
@@ -63,9 +63,9 @@ def resumed_request(request: Mapping[str, Any], earlier: Mapping[str, Any]) -> d
 def make_plan(
     document: GraphDocument, request: Mapping[str, Any], run_id: str, allowed: Allowed, earlier: Earlier | None = None
 ) -> tuple[Plan, Resumption | None]:
-    """Return the plan of a request, and what it takes over when it resumes an earlier run.
+    """Return the plan of a request, and what it reuses if it resumes an earlier run.
 
-    Raises a DagError for whatever can't be run, before anything is started.
+    Raises a DagError if it can't run, before anything is started.
     """
     if request.get("graph_digest") not in (None, document.digest):
         raise GraphMismatchError(
@@ -91,7 +91,7 @@ def make_plan(
         nodes = [node for node in nodes if node.name in resumed.again]
         if not nodes:
             raise InvalidRequestError(
-                f"Run {resumed.source} has done all of it: there is nothing to resume. Start a new run to do it again."
+                f"Run {resumed.source} has done everything: there is nothing to resume. Start a new run to do it again."
             )
     reused: Mapping[str, Reused] = resumed.reused if resumed else {}
     pins = _pins(document, request, _written(selected, run_id, reused))
@@ -129,13 +129,13 @@ def _pipelines(request: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def refuse(problems: Sequence[Problem]) -> None:
-    """Raise InvalidRequestError that tells of these problems, if there are any."""
+    """Raise InvalidRequestError for these problems, if there are any."""
     if problems:
         raise InvalidRequestError.of(problems)
 
 
 def _wrong_fields(request: Mapping[str, Any]) -> list[Problem]:
-    """Return what is wrong with those settings that a request has as its own fields."""
+    """Return what is wrong with settings that are fields of a request."""
     told = {key: RUN[key].rule(request[key]) for key in _FIELDS if request.get(key) is not None}
     return [Problem(key, sentence(wrong), "") for key, wrong in told.items() if wrong]
 
@@ -161,7 +161,7 @@ def _resume(document: GraphDocument, request: Mapping[str, Any], nodes: Sequence
 
 
 def _written(selected: Sequence[Node], run_id: str, reused: Mapping[str, Reused]) -> dict[str, str]:
-    """Return the run that writes, or wrote, each dataset that the selected nodes make, transcoding aside."""
+    """Return the run that writes, or wrote, each dataset of the selected nodes, without transcoding."""
     return {
         base_name(output): reused[node.name].run_id if node.name in reused else run_id
         for node in selected
@@ -170,7 +170,7 @@ def _written(selected: Sequence[Node], run_id: str, reused: Mapping[str, Reused]
 
 
 def _pins(document: GraphDocument, request: Mapping[str, Any], written: Mapping[str, str]) -> Mapping[str, str]:
-    """Return the version at which each versioned dataset is loaded: what the run writes, at the run's own."""
+    """Return the version to load for each versioned dataset; for what the run writes, the run's own."""
     given = request.get("load_versions", {})
     if unknown := sorted(set(given) - {*document.datasets, *map(base_name, document.datasets)}):
         raise InvalidRequestError(
@@ -186,7 +186,7 @@ def _pins(document: GraphDocument, request: Mapping[str, Any], written: Mapping[
 
 @dataclass(frozen=True)
 class _GroupMaker:
-    """Makes groups of nodes, with what all of a run's groups share."""
+    """Makes groups of nodes, with everything that all groups of a run share."""
 
     document: GraphDocument
     pipelines: Sequence[str]
@@ -196,9 +196,9 @@ class _GroupMaker:
     conf_source: str | None
 
     def groups(self, nodes: Sequence[Node], done: Mapping[str, Reused]) -> tuple[tuple[Group, ...], dict[str, Reused]]:
-        """Return the groups of these nodes, and which of the slices done before need none.
+        """Return the groups of these nodes, and the slices done before that need no group.
 
-        Raises a DagError if any of them can't be run.
+        Raises a DagError if any of them can't run.
         """
         indices, parents = group(nodes, self.document.datasets, self.config["group_by"])
         _refuse_many(len(indices))
@@ -236,7 +236,7 @@ class _GroupMaker:
         )
 
     def _configured(self, wanted: Resources) -> Resources:
-        """Return what a node asks for with the place in it that its job is to be configured from."""
+        """Return a node's resources with the source of its job's configuration."""
         if self.conf_source is None:
             return wanted
         return {**wanted, "environment": {**wanted.get("environment", {}), variables.CONF_SOURCE: self.conf_source}}
@@ -267,7 +267,7 @@ class _GroupMaker:
 
 
 def _slices_done(asking: JobNodes, part: Slice, done: Mapping[str, Reused]) -> set[int]:
-    """Return the slices of a job that an earlier run has done as they are now, all of its nodes."""
+    """Return the slices of a job that an earlier run has done for all its nodes as they are now."""
     signatures = {node.name: signature_of(node.name, node.signature, part) for node in asking.nodes}
     return {
         number
@@ -293,7 +293,7 @@ def _refuse_not_allowed(groups: Sequence[Group], allowed: Allowed) -> None:
             wanted = member.resources[kind]
             if wanted not in names:
                 raise NotAllowedError(
-                    f"Group '{member.title}' wants the {kind.replace('_', ' ')} '{wanted}', "
+                    f"Group '{member.title}' asks for the {kind.replace('_', ' ')} '{wanted}', "
                     f"which this deployment does not allow (it allows: {', '.join(names) or 'none'})."
                     f"{did_you_mean(str(wanted), names)}"
                 )

@@ -1,6 +1,6 @@
-"""What a job may ask of Batch: one table, a row for each key, from the configuration to SubmitJob.
+"""A job's requests to Batch: one table, a row for each key, from the configuration to SubmitJob.
 
-A key is added by adding its row here, and a line in docs/configuration.md.
+To add a key, add its row here, and a line in docs/configuration.md.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .rules import Rule
 
 
 def amount(value: float) -> str:
-    """Return an amount as Batch takes it: plain digits, and a fraction only where there is one."""
+    """Return an amount in Batch's form: plain digits, and a fraction only if there is one."""
     return str(int(value) if value == int(value) else value)
 
 
@@ -33,7 +33,7 @@ def _first(values: Iterable[Any]) -> Any:
 
 
 def _within(has: Any, wants: Any) -> bool:
-    """Return whether there is as much as is wanted; what is the definition's is not known, so only the same will do."""
+    """Return whether there is enough. The definition's own amount is unknown, so only the same request fits."""
     return bool(has == wants or (has is not None and wants is not None and wants <= has))
 
 
@@ -42,7 +42,7 @@ def _fewer_gpus(has: Any, wants: Any) -> bool:
 
 
 def _limited(has: Any, wants: Any) -> bool:
-    """Return whether a container's limit in time leaves a group its own; one without needs a container without."""
+    """Return whether a container's time limit leaves a group its own; a group without one needs such a container."""
     return has is None or wants is not None
 
 
@@ -59,7 +59,7 @@ def _union(values: Iterable[Any]) -> Any:
 
 
 def _named(below: Any, value: Any) -> Any:
-    """Return an environment with a later layer's on top: name by name, as text; null takes a name back, or all."""
+    """Return an environment with a later layer's on top, as text; null unsets a name, or all."""
     if value is None:
         return None
     merged = {**(below or {}), **value}
@@ -77,19 +77,19 @@ class ResourceKey:
     rule: Rule
     #: Its part of a SubmitJob request.
     written: Callable[[Any], Mapping[str, Any]]
-    #: What a group asks for, of what its members do, None for a member that asks for none.
+    #: A group's value, from those of its members; None for a member without one.
     combined: Callable[[Sequence[Any]], Any] = _largest
-    #: What is asked for after a later layer, of what was before and what that layer says; null takes back.
+    #: The value after a later layer, from the one before and that layer's; null unsets.
     over: Callable[[Any, Any], Any] = _later
     #: Whether the members of a group may not differ.
     agreed: bool = False
-    #: Whether a container that was asked for with one value runs a group that wants another.
+    #: Whether a container with one value can run a group that needs another.
     serves: Callable[[Any, Any], bool] = operator.eq
-    #: How `--dry-run` says it; nothing of what is said elsewhere.
+    #: Its text in `--dry-run`; empty if it is shown elsewhere.
     shown: Callable[[Any], str] = str
-    #: What it is an amount of.
+    #: Its unit.
     unit: str = ""
-    #: Whether a job definition has one of its own, which holds where nobody asks.
+    #: Whether a job definition has one of its own, which is the default.
     defined: bool = False
     #: The launch types that don't have it, each with the sentence that says so.
     lacking: Mapping[str, str] = field(default_factory=dict)
@@ -110,7 +110,7 @@ def _nothing(_: Any) -> str:
     return ""
 
 
-#: What may be asked for. Null takes back what an earlier layer says; the rest is the job definition's business.
+#: The keys. Null unsets an earlier layer's value; then the job definition decides.
 KEYS: Mapping[str, ResourceKey] = {
     "vcpus": ResourceKey(
         rule=rules.positive, written=_required("VCPU"), serves=_within, shown=amount, unit="vCPUs", defined=True
@@ -160,16 +160,16 @@ KEYS: Mapping[str, ResourceKey] = {
     "priority": ResourceKey(
         rule=rules.within(limits.PRIORITY), serves=_any, written=_field("schedulingPriorityOverride")
     ),
-    # Of this dag.splitting makes groups: no job asks Batch for it.
+    # dag.splitting makes groups from this: no job asks Batch for it.
     "split": ResourceKey(rule=rules.split, combined=lambda _: None, serves=_any, written=lambda _: {}, shown=_nothing),
 }
 
 
 def combine(members: Sequence[Resources]) -> Resources:
-    """Return what one job asks for that runs all members, one after the other.
+    """Return the resources of one job that runs all members, one after the other.
 
-    The largest of each amount, the sum of the time-outs (a member without one leaves the job without one), the union of
-    the environments; of what members may not differ in, what the first says.
+    They are the largest of each amount, the sum of the time-outs (none if a member has none), and the union of
+    the environments; keys in which members may not differ have the first member's value.
     """
     combined: dict[str, Any] = {}
     for name, key in KEYS.items():
@@ -179,12 +179,12 @@ def combine(members: Sequence[Resources]) -> Resources:
 
 
 def serves(has: Resources, wants: Resources) -> bool:
-    """Return whether a container that was asked for with these resources runs a group that wants others."""
+    """Return whether a container with these resources can run a group that needs others."""
     return all(key.serves(has.get(name), wants.get(name)) for name, key in KEYS.items())
 
 
 def disagreements(members: Sequence[Resources]) -> dict[str, list[Any]]:
-    """Return the values of those keys in which the members of a group may not differ, and do."""
+    """Return the differing values of those keys in which a group's members may not differ."""
     asked = {name: {member[name] for member in members if name in member} for name, key in KEYS.items() if key.agreed}
     return {name: sorted(values) for name, values in asked.items() if len(values) > 1}
 
@@ -199,7 +199,7 @@ def written(resources: Resources) -> dict[str, Any]:
 
 
 def _joined(below: Any, above: Any) -> Any:
-    """Return two parts of a request as one: what stands in both is joined if it has parts itself."""
+    """Return two parts of a request as one: values in both are joined if they have parts themselves."""
     if isinstance(below, dict) and isinstance(above, dict):
         both = {key: _joined(below[key], above[key]) for key in below.keys() & above.keys()}
         return {**below, **above, **both}
@@ -207,17 +207,17 @@ def _joined(below: Any, above: Any) -> Any:
 
 
 def shown(resources: Resources) -> list[str]:
-    """Return what is asked for as `--dry-run` says it: `vcpus 2`, `memory 3000`, `environment A, B`."""
+    """Return the resources as `--dry-run` shows them: `vcpus 2`, `memory 3000`, `environment A, B`."""
     texts = ((name, key.shown(resources[name])) for name, key in KEYS.items() if resources.get(name) is not None)
     return [f"{name} {text}" for name, text in texts if text]
 
 
 def left_to_definition(resources: Resources) -> list[str]:
-    """Return the keys in which the job definition's own values hold."""
+    """Return the keys that are left to the job definition."""
     return [name for name, key in KEYS.items() if key.defined and resources.get(name) is None]
 
 
 def amounts(resources: Resources) -> str:
-    """Return the amounts that are asked for, in words: `4 vCPUs, 8000 MiB, 1 GPUs`."""
+    """Return the requested amounts, in words: `4 vCPUs, 8000 MiB, 1 GPUs`."""
     asked = ((key.unit, resources.get(name)) for name, key in KEYS.items() if key.unit)
     return ", ".join(f"{amount(value)} {unit}" for unit, value in asked if value)

@@ -1,4 +1,4 @@
-"""What a resumed run takes over from the run before it, and why the rest runs again."""
+"""What a resumed run reuses of the run before it, and why the rest runs again."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from .slices import Slice, read_unit, unit
 class Resumption:
     """The split of a resumed run's nodes."""
 
-    source: str  #: the run that is resumed
+    source: str  #: the resumed run
     reused: Mapping[str, Reused]
     again: Mapping[str, str]  #: node → why it runs again
-    #: The slices that were done, by `slices.unit`, of nodes that run again and read no parameter that was changed.
+    #: The slices done before, by `slices.unit`, of nodes that run again and read no changed parameter.
     slices: Mapping[str, Reused] = field(default_factory=dict)
 
     def keeping(self, kept: Mapping[str, Reused], widths: Mapping[str, int]) -> Resumption:
-        """Return it with why nodes run again of which these slices need not."""
+        """Return it with the reason why nodes run again though these slices of them need not."""
         number = Counter(part[0] for part in map(read_unit, kept) if part)
         why = {
             node: f"{widths[node] - done} of its {widths[node]} slices have not succeeded"
@@ -37,9 +37,9 @@ class Resumption:
 
 
 def done_before(plan: Plan, view: View) -> dict[str, Reused]:
-    """Return the nodes that a run has done or had itself taken over, with the run that wrote their outputs.
+    """Return the nodes that a run has done or had itself reused, with the run that wrote their outputs.
 
-    Of a node that is split also its slices; the node itself, once all of them are done.
+    For a split node it has the slices that are done; and the node itself, once all of them are.
     """
     done = dict(plan.reused)
     for index, group in enumerate(plan.groups):
@@ -50,12 +50,12 @@ def done_before(plan: Plan, view: View) -> dict[str, Reused]:
 
 
 def signature_of(node: str, signature: str, part: Slice | None) -> str:
-    """Return a node's signature; of a slice also over what, by which other partitions would fall into it."""
+    """Return a node's signature; for a slice also with its input, since another one would be split differently."""
     return signature if part is None else f"{signature} {part.over[node]}"
 
 
 def _whole(done: Mapping[str, Reused]) -> dict[str, Reused]:
-    """Return the nodes of which all slices are done; what they wrote is the newest run's."""
+    """Return the nodes of which all slices are done; their outputs count as the newest run's."""
     runs: dict[tuple[str, int, str], dict[int, str]] = {}
     for name, reused in done.items():
         if part := read_unit(name):
@@ -75,10 +75,10 @@ def resumption(
     done: Mapping[str, Reused],
     changed_params: Sequence[str],
 ) -> Resumption:
-    """Split the nodes (in topological order) into those taken over and those that run again.
+    """Split the nodes (in topological order) into those to reuse and those to run again.
 
-    A node is taken over if it succeeded, still has the same name, inputs and outputs, reads no parameter that was
-    changed, follows only nodes that are taken over, and left nothing in memory that a node which runs again would need.
+    A node is reused if it succeeded, still has the same name, inputs and outputs, reads no changed parameter, follows
+    only reused nodes, and left nothing in memory that a node which runs again would need.
     """
     again: dict[int, str] = {}
     for index, node in enumerate(nodes):
@@ -111,14 +111,14 @@ def _why_again(node: Node, done: Mapping[str, Reused], changed_params: Sequence[
     if node.name not in done:
         return _NOT_SUCCEEDED
     if done[node.name].signature != node.signature:
-        return "its inputs or outputs are others now"
+        return "its inputs or outputs have changed"
     return _changed(node, changed_params)
 
 
 def _changed(node: Node, changed_params: Sequence[str]) -> str | None:
     for name in filter(is_parameter, node.inputs):
         if changed := [key for key in changed_params if _concerns(key, name)]:
-            return f"parameter '{changed[0]}' was changed"
+            return f"parameter '{changed[0]}' has changed"
     return None
 
 
@@ -139,7 +139,7 @@ def _needed_from_memory(
 
 
 def changed_parameters(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """Return the dotted names of the run parameters that differ; `aws_batch`, which no node reads, left out."""
+    """Return the dotted names of the run parameters that differ, without `aws_batch`, which no node reads."""
     changed = []
     for key in sorted({*before, *now} - ({"aws_batch"} if not prefix else set())):
         old, new = before.get(key), now.get(key)

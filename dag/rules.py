@@ -1,4 +1,4 @@
-"""What a configured value may be: a rule says what is wrong with one, in words that go on from its name, or None."""
+"""Rules for configured values: a rule returns what is wrong with a value, in words that follow its name, or None."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from .limits import Limit
 
 Rule = Callable[[Any], "str | None"]
 
-#: What `split` looks like.
+#: An example of `split`.
 _SPLIT = "{into: 50, over: raw_images}"
 
 
 def sentence(wrong: str) -> str:
-    """Return what a rule says, as a sentence."""
+    """Return a rule's words as a sentence."""
     return wrong if wrong.endswith("?") else f"{wrong}."
 
 
 def is_number(value: object) -> bool:
-    """Return whether a value is a finite number, which True and False are not here."""
+    """Return whether a value is a finite number; True and False are not."""
     return type(value) in (int, float) and -inf < value < inf  # type: ignore[operator]
 
 
 def whole(low: int, high: int = limits.INTEGER, unit: str = "") -> Rule:
-    """Return the rule for whole numbers from low to high, which is the largest of AWS's APIs where nothing is said."""
+    """Return the rule for whole numbers from low to high, by default the largest of AWS's APIs."""
     some = high < limits.INTEGER
     wanted = f"a whole number{unit} from {low} to {high}" if some else f"a whole number{unit}, at least {low}"
 
@@ -57,19 +57,19 @@ def one_of(*choices: str) -> Rule:
 
 
 def positive(value: Any) -> str | None:
-    """Refuse what is not a number above zero, or too large for AWS's APIs."""
+    """Refuse values that are not a number above zero, or too large for AWS's APIs."""
     if is_number(value) and value > limits.INTEGER:
         return f"must be at most {limits.INTEGER}, not {value!r}"
     return None if is_number(value) and value > 0 else f"must be a number above 0, not {value!r}"
 
 
 def flag(value: Any) -> str | None:
-    """Refuse what is neither true nor false."""
+    """Refuse values other than true and false."""
     return None if isinstance(value, bool) else f"must be true or false, not {value!r}"
 
 
 def batch_name(value: Any) -> str | None:
-    """Refuse what Batch refuses as the name of a queue or a definition: jobs are submitted by name, not by ARN."""
+    """Refuse names that Batch refuses for a queue or a definition: jobs are submitted by name, not by ARN."""
     if isinstance(value, str) and limits.JOB_NAME.allows(value):
         return None
     hint = " (give the name, not the ARN)" if str(value).startswith("arn:") else ""
@@ -77,19 +77,19 @@ def batch_name(value: Any) -> str | None:
 
 
 def function_prefix(value: Any) -> str | None:
-    """Refuse what can't begin a Lambda function's name (64 characters at most, the function's own name included)."""
+    """Refuse prefixes that a Lambda function's name can't have (at most 64 characters with the function's own)."""
     fits = isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9_-]{1,47}", value)
     return None if fits else f"must be 1 to 47 letters, digits, '-' and '_', not {value!r}"
 
 
 def share_identifier(value: Any) -> str | None:
-    """Refuse what Batch refuses as the fair-share identifier of a job."""
+    """Refuse fair-share identifiers that Batch refuses."""
     fits = isinstance(value, str) and limits.SHARE_IDENTIFIER.allows(value)
     return None if fits else f"must be letters and digits, not {value!r}"
 
 
 def environment(value: Any) -> str | None:
-    """Refuse what Batch refuses as a job's environment, and what is no text, number, true or false; null is allowed."""
+    """Refuse environments that Batch refuses, and values other than texts, numbers, true and false; null is allowed."""
     if not isinstance(value, dict):
         return f"must map names to values, not be {value!r}"
     for name, content in value.items():
@@ -101,11 +101,11 @@ def environment(value: Any) -> str | None:
 
 
 def variable_names(value: Any) -> str | None:
-    """Refuse what is not a list of variables that jobs may be given; which place configures them is not said so."""
+    """Refuse anything but a list of variables that jobs may get; conf_sources is for their configuration instead."""
     if wrong := texts(value):
         return wrong.replace("texts", "names of variables")
     if variables.CONF_SOURCE in value:
-        return f"has '{variables.CONF_SOURCE}': name the places in conf_sources"
+        return f"has '{variables.CONF_SOURCE}': list such places in conf_sources"
     return next(filter(None, map(_variable_name, value)), None)
 
 
@@ -114,11 +114,11 @@ def _variable_name(name: Any) -> str | None:
         return f"has {name!r}, which can't name an environment variable"
     if not limits.VARIABLE_NAME.allows(name):
         return f"has '{name}': AWS Batch keeps names that begin with AWS_BATCH to itself"
-    return f"has '{name}', by which a job is told what to run" if name == variables.JOB else None
+    return f"has '{name}', which holds a job's payload" if name == variables.JOB else None
 
 
 def conf_sources(value: Any) -> str | None:
-    """Refuse what is not a list of folders within the project, as one types them there, and of URLs."""
+    """Refuse anything but a list of folders within the project, as one types them there, and of URLs."""
     if wrong := texts(value):
         return wrong.replace("texts", "folders within the project and URLs")
     for place in value:
@@ -129,7 +129,7 @@ def conf_sources(value: Any) -> str | None:
 
 
 def memory_retry(value: Any) -> str | None:
-    """Refuse what does not say by which factor the memory of a retry grows, and up to how many MiB."""
+    """Refuse anything but a factor by which a retry's memory grows, and its limit in MiB."""
     fits = (
         isinstance(value, dict)
         and value.keys() == {"factor", "max"}
@@ -142,13 +142,13 @@ def memory_retry(value: Any) -> str | None:
 
 
 def texts(value: Any) -> str | None:
-    """Refuse what is not a list of texts."""
+    """Refuse anything but a list of texts."""
     fits = isinstance(value, list) and all(isinstance(one, str) for one in value)
     return None if fits else f"must be a list of texts, not {value!r}"
 
 
 def group_by(value: Any) -> str | None:
-    """Refuse what is not a list of ways to group nodes."""
+    """Refuse anything but a list of ways to group nodes."""
     if wrong := texts(value):
         return wrong.replace("texts", "'memory', 'namespace' and 'tag:<name>'")
     for way in value:
@@ -159,19 +159,19 @@ def group_by(value: Any) -> str | None:
 
 
 def split(value: Any) -> str | None:
-    """Refuse what does not say into how many jobs a node is split, which its array has to hold, and over what."""
+    """Refuse anything but the number of jobs for a node, which one array must hold, and the input to split."""
     most = limits.ARRAY_SIZE.most
     wrong = whole(1, most)
     if not isinstance(value, dict):
         return wrong(value) and f"must be a number of jobs from 1 to {most:,}, or like {_SPLIT}, not {value!r}"
     if "partitions" in value:
         return (
-            "can't say how many partitions a job gets: that number of jobs may be known only once the run has begun, "
-            f"and a run's jobs are planned before. Say how many jobs: {{into: 50}}, up to {most:,}"
+            "can't say how many partitions a job gets: the number of jobs might then be known only during the run, "
+            f"but a run's jobs are planned before it. Say how many jobs: {{into: 50}}, up to {most:,}"
         )
     for key in value:
         if key not in ("into", "over", "ids"):
-            return f"has {key!r}, and takes into, over and ids.{did_you_mean(str(key), ('into', 'over', 'ids'))}"
+            return f"has {key!r}, but takes into, over and ids.{did_you_mean(str(key), ('into', 'over', 'ids'))}"
     if told := wrong(value.get("into")):
         return f"must be like {_SPLIT}: into {told}"
     if not isinstance(value.get("over", ""), str):

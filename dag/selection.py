@@ -1,7 +1,7 @@
-"""Which nodes a request means: Kedro's filters, on the graph document.
+"""Selects a request's nodes: Kedro's filters, on the graph document.
 
 As in `Pipeline.filter`, each kind of filter is evaluated on the whole pipeline and the results are intersected.
-Repeated names and overlapping namespaces, over which Kedro stumbles, are sets here.
+Kedro fails over repeated names and overlapping namespaces; here they are sets.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from .document import GraphDocument, Node, base_name
 from .errors import InvalidRequestError, did_you_mean
 from .namespaces import in_namespace
 
-#: The filters of a request, by their names in the request, in the order in which Kedro looks at them.
+#: The filters of a request, by their names in it, in Kedro's order.
 FILTERS = ("tags", "from_nodes", "to_nodes", "nodes", "from_inputs", "to_outputs", "namespaces")
 
 
 def select(document: GraphDocument, pipelines: Sequence[str], filters: Mapping[str, Any]) -> list[Node]:
     """Return the nodes of the pipelines that pass every filter, in topological order.
 
-    Raises InvalidRequestError for an unknown name, for two pipelines that can't be combined, and when no node is left.
+    Raises InvalidRequestError for an unknown name, for two pipelines that can't be combined, and if no node is left.
     """
     scope = _Scope(_combined(document, pipelines))
     chosen = set(range(len(scope.nodes)))
@@ -39,7 +39,7 @@ def select(document: GraphDocument, pipelines: Sequence[str], filters: Mapping[s
 
 
 def _combined(document: GraphDocument, pipelines: Sequence[str]) -> list[Node]:
-    # Kedro's sum: nodes alike but for their tags are one, and the pipeline that is named first has it its way.
+    # Kedro's sum: nodes that differ only in their tags are one, and the pipeline named first decides.
     indices: dict[tuple[str, tuple[str, ...], tuple[str, ...]], int] = {}
     for name in pipelines:
         if name not in document.pipelines:
@@ -79,7 +79,7 @@ def _refuse_conflicts(nodes: Sequence[Node], pipelines: Sequence[str]) -> None:
 
 
 def topological(nodes: Sequence[Node]) -> list[Node]:
-    """Return the nodes so that each follows those whose outputs it reads; otherwise in the order given."""
+    """Return the nodes with each after those whose outputs it reads, and otherwise in the given order."""
     scope = _Scope(nodes)
     waiting = [len(scope.parents(index)) for index in range(len(nodes))]
     ready = [index for index, count in enumerate(waiting) if not count]
@@ -101,7 +101,7 @@ def topological(nodes: Sequence[Node]) -> list[Node]:
 
 @dataclass
 class _Scope:
-    """The nodes that the filters choose from, and who reads and writes what among them."""
+    """The nodes that the filters choose from, and which of them read and write what."""
 
     nodes: Sequence[Node]
     _children: dict[int, list[int]] = field(default_factory=dict)
@@ -131,7 +131,7 @@ class _Scope:
         return sorted({self.writers[name] for name in names if name in self.writers})
 
     def closure(self, start: Iterable[int], step: Callable[[int], Iterable[int]]) -> set[int]:
-        """Return the start and all that repeated steps reach."""
+        """Return the start and everything that repeated steps reach."""
         found = set(start)
         edge = list(found)
         while edge:
@@ -195,7 +195,7 @@ def _tags(scope: _Scope, tags: Sequence[str]) -> set[int]:
 
 
 def _unknown_tag(scope: _Scope, tags: Sequence[str]) -> str:
-    """Return a sentence on the first tag that no node has, if there is one."""
+    """Return a sentence about the first tag that no node has, if there is one."""
     known = {tag for node in scope.nodes for tag in node.tags}
     return next((f" No node has the tag '{tag}'.{did_you_mean(tag, known)}" for tag in tags if tag not in known), "")
 

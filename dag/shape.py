@@ -1,7 +1,7 @@
-"""Which runtime parameters a graph's shape depends on: with others, the graph that is deployed isn't the one meant.
+"""The runtime parameters that a graph's shape depends on: other values would need another graph.
 
-A parameter that changes paths and values alone is the jobs' business. One that changes what datasets are, or what jobs
-ask for, was looked at when the graph was compiled. The service can't look again.
+Parameters that change only paths and values concern only the jobs. Parameters that change what datasets are, or what
+jobs ask for, were evaluated when the graph was compiled. The service can't evaluate them again.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from .errors import ShapeMismatchError
 
-#: Of each parameter, the values for which a graph holds: their fingerprints, and None for not given.
+#: For each parameter, the values for which a graph holds: their fingerprints, and None for not given.
 ShapedBy = Mapping[str, Sequence[str | None]]
 
 
@@ -28,16 +28,16 @@ def given(params: Mapping[str, Any], name: str) -> Any:
 
 
 def fingerprint(value: Any) -> str | None:
-    """Return 16 hex digits of a value, which may be private; None for a value that isn't given."""
+    """Return 16 hex digits of a value, which may be private; None if it isn't given."""
     return None if value is None else hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def refuse_another_shape(shaped_by: ShapedBy, params: Mapping[str, Any]) -> None:
-    """Raise ShapeMismatchError for parameters with which the project would be another graph than this one."""
+    """Raise ShapeMismatchError for parameters with which the project would have another graph."""
     for name, held in sorted(shaped_by.items()):
         if fingerprint(given(params, name)) not in held:
-            way = "Leave it out" if None in held else "Give it the value that it was compiled with"
+            way = "Leave it out" if None in held else "Give it the value that the graph was compiled with"
             raise ShapeMismatchError(
-                f"The runtime parameter '{name}' changes the catalog or what jobs ask for, and the deployed graph is "
-                f"not of this value. {way}, or deploy the graph of this one: compile or package with --params={name}=…."
+                f"The runtime parameter '{name}' changes the catalog or what jobs ask for, but the deployed graph is "
+                f"for another value. {way}, or deploy a graph for this one: compile or package with --params={name}=…."
             )

@@ -1,7 +1,7 @@
 """A run's state: grow-only sets of marks, cut into shards of 256 groups each.
 
 Every change is a union, so it can be applied twice, late, in any order or by two invocations at the same time, and the
-state ends the same. Because the sets only grow, a view put together from different moments is sound: what it shows as
+result is the same. Because the sets only grow, a view assembled from different moments is sound: what it shows as
 ready is ready.
 """
 
@@ -14,12 +14,12 @@ from typing import NamedTuple
 
 #: Groups in a shard. An update is billed for its whole item, so a run in one item would cost the square of its size.
 SHARD_SIZE = 256
-#: Attempts that a mark can tell apart.
+#: The number of attempts that a mark can tell apart.
 MOST_ATTEMPTS = 100
 
 
 class Mark(NamedTuple):
-    """One attempt of one group; in `claimed`, also which of the takers of that attempt: 0 for the first."""
+    """One attempt of one group; in `claimed` also the number of its taker, from 0."""
 
     group: int
     attempt: int = 0
@@ -27,17 +27,17 @@ class Mark(NamedTuple):
 
     @property
     def shard(self) -> int:
-        """Return the index of the shard where the mark lies."""
+        """Return the index of the mark's shard."""
         return self.group // SHARD_SIZE
 
     @property
     def number(self) -> int:
-        """Return the mark as the shard stores it; small for first attempts, which nearly all are."""
+        """Return the mark as stored; a small number for first attempts, which nearly all are."""
         return (self.generation * MOST_ATTEMPTS + self.attempt) * SHARD_SIZE + self.group % SHARD_SIZE
 
 
 def read_mark(shard: int, number: int) -> Mark:
-    """Return the mark that a number in a shard stands for."""
+    """Return the mark of a stored number."""
     rest, offset = divmod(number, SHARD_SIZE)
     generation, attempt = divmod(rest, MOST_ATTEMPTS)
     return Mark(shard * SHARD_SIZE + offset, attempt, generation)
@@ -52,21 +52,21 @@ class Shard:
     """The marks of 256 groups."""
 
     index: int
-    claimed: frozenset[int] = frozenset()  #: the right to submit was won
+    claimed: frozenset[int] = frozenset()  #: somebody won the right to submit
     submitted: frozenset[int] = frozenset()  #: a job exists
     succeeded: frozenset[int] = frozenset()
     failed: frozenset[int] = frozenset()
     retried: frozenset[int] = frozenset()  #: failed, and another attempt may be claimed
-    again: frozenset[int] = frozenset()  #: of those, which are to be made again as they were
+    again: frozenset[int] = frozenset()  #: those to repeat unchanged
     cancelled: frozenset[int] = frozenset()  #: failed because we ended it, or because it was never submitted
 
     def marks(self, name: str) -> set[Mark]:
-        """Return one of the sets, decoded."""
+        """Return one of the sets as marks."""
         return {read_mark(self.index, number) for number in getattr(self, name)}
 
     @cached_property
     def newest(self) -> Mapping[int, int]:
-        """Return for each group that was ever claimed its newest attempt."""
+        """Return the newest attempt of each group that was ever claimed."""
         numbers = self.claimed | self.submitted
         first = self.index * SHARD_SIZE
         newest = {first + number: 0 for number in numbers if 0 <= number < SHARD_SIZE}  # nearly all
@@ -78,7 +78,7 @@ class Shard:
 
     @cached_property
     def done(self) -> frozenset[int]:
-        """Return the groups of which an attempt succeeded."""
+        """Return the groups with a successful attempt."""
         return frozenset(self.index * SHARD_SIZE + number % SHARD_SIZE for number in self.succeeded)
 
     def with_marks(self, **added: Iterable[int]) -> Shard:
@@ -89,12 +89,12 @@ class Shard:
 
 @dataclass
 class View:
-    """What an invocation has read of a run's shards; a shard that isn't there has no marks yet."""
+    """A run's shards as an invocation has read them; a missing shard has no marks yet."""
 
     shards: dict[int, Shard] = field(default_factory=dict)
 
     def add(self, shard: Shard) -> None:
-        """Take in a snapshot, on top of what is known: the union, since both were true."""
+        """Add a snapshot to what is known: the union, since both were true."""
         known = self.shards.get(shard.index)
         if known is not None:
             shard = shard.with_marks(**{name: getattr(known, name) for name in SETS})
@@ -120,7 +120,7 @@ class View:
         return None if shard is None else shard.newest.get(group)
 
     def open_claims(self) -> list[Mark]:
-        """Return the claims, by their newest generation, of which it isn't known whether a job exists."""
+        """Return the claims, by their newest generation, that aren't known to have a job."""
         newest: dict[tuple[int, int], Mark] = {}
         for shard in self.shards.values():
             for mark in shard.marks("claimed"):
@@ -132,7 +132,7 @@ class View:
         return sorted(newest.values())
 
     def in_flight(self) -> list[Mark]:
-        """Return the attempts that were submitted and have not ended."""
+        """Return the submitted attempts that have not ended."""
         return sorted(
             read_mark(shard.index, number)
             for shard in self.shards.values()
@@ -151,7 +151,7 @@ class View:
 
 
 def by_shard(marks: Iterable[Mark]) -> dict[int, list[Mark]]:
-    """Return the marks by the shards where they lie, in shard order."""
+    """Return the marks by their shards, in shard order."""
     shards: dict[int, list[Mark]] = {}
     for mark in sorted(marks):
         shards.setdefault(mark.shard, []).append(mark)

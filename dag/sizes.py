@@ -1,4 +1,4 @@
-"""The sizes of jobs that there are, and more memory for a job that ran out of it."""
+"""The possible sizes of jobs, and more memory for a job that ran out of it."""
 
 from __future__ import annotations
 
@@ -55,12 +55,12 @@ def _impossible_on_fargate(resources: Resources) -> tuple[str, str] | None:
     near = _nearest(vcpus, memory)
     return (
         f"Fargate has no size of {amount(vcpus)} vCPU with {memory} MiB.",
-        f"The nearest that holds it is vcpus: {amount(near[0])}, memory: {near[1]}.",
+        f"The nearest that is large enough is vcpus: {amount(near[0])}, memory: {near[1]}.",
     )
 
 
 def _nearest(vcpus: float, memory: int) -> tuple[float, int]:
-    """Return the smallest size on Fargate that has at least this much of both, or the largest there is."""
+    """Return the smallest size on Fargate with at least this much of both, or the largest of all."""
     enough = [(cpus, size) for cpus, sizes in FARGATE.items() for size in sizes if cpus >= vcpus and size >= memory]
     return min(enough, default=(32, 249856))
 
@@ -70,19 +70,19 @@ _IMPOSSIBLE = {"EC2": _impossible_on_ec2, "FARGATE": _impossible_on_fargate}
 
 @dataclass(frozen=True)
 class MemoryRetry:
-    """How much more memory a job gets that ran out of it."""
+    """How much more memory a job gets after it ran out of it."""
 
     factor: float
     most: int  #: MiB
 
     def memory(self, resources: Resources, attempt: int, fargate: bool) -> int | None:
-        """Return the MiB for an attempt (0 for the first), or None when it would be no more than the one before had."""
+        """Return the MiB for an attempt (0 for the first), or None if it would be no more than before."""
         memory = last = resources.get("memory")
         if memory is None or last is None or attempt >= MOST_ATTEMPTS:
             return None
         sizes = [size for size in FARGATE.get(resources.get("vcpus", 1), ()) if size <= self.most] if fargate else []
         for _ in range(attempt):
             last, memory = memory, int(min(self.most, memory * self.factor))
-            if fargate:  # the next size that there is, or the largest
+            if fargate:  # the next possible size, or the largest
                 memory = next((size for size in sizes if size >= memory), max(sizes, default=last))
         return memory if not attempt or memory > last else None

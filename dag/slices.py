@@ -1,4 +1,4 @@
-"""A node on many machines: which of its partitions fall into which slice, one slice a job."""
+"""A node on many machines: which partitions belong to which slice, with one slice a job."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ _UNIT = re.compile(r"(?P<node>.+)\[(?P<number>\d+)/(?P<into>\d+)\]", re.DOTALL)
 
 
 def slice_of(partition: str, into: int) -> int:
-    """Return into which of so many slices, counted from 1, a partition falls.
+    """Return the slice of a partition, counted from 1.
 
-    By a hash of its id alone, so that jobs agree whose listings don't. It never changes: a resumed run relies on it.
+    It depends only on a hash of the id, so that jobs agree even if their listings don't. It never changes: a resumed
+    run relies on it.
     """
     digest = hashlib.sha256(partition.encode("utf-8", "surrogatepass")).digest()
     return int.from_bytes(digest[:8], "big") % into + 1
@@ -25,36 +26,36 @@ class Slice:
     """The part of their partitions that the nodes of one job get."""
 
     number: int  #: from 1
-    into: int  #: how many slices there are
-    over: Mapping[str, str]  #: node → the input whose partitions are shared out
+    into: int  #: the number of slices
+    over: Mapping[str, str]  #: node → the input whose partitions are split
     new_ids: tuple[str, ...] = ()  #: nodes that write partitions of other ids than they read
 
     def __str__(self) -> str:
         return f"{self.number}/{self.into}"
 
     def holds(self, partition: str) -> bool:
-        """Return whether a partition falls into this slice."""
+        """Return whether a partition belongs to this slice."""
         return slice_of(partition, self.into) == self.number
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as plans and payloads have it."""
+        """Return it as in plans and payloads."""
         new = {"new_ids": list(self.new_ids)} if self.new_ids else {}
         return {"number": self.number, "into": self.into, "over": dict(self.over), **new}
 
 
 def read_slice(raw: Mapping[str, Any] | None) -> Slice | None:
-    """Return what `as_json` wrote; None where nothing is split."""
+    """Return the slice from `as_json`; None if nothing is split."""
     if raw is None:
         return None
     return Slice(raw["number"], raw["into"], dict(raw["over"]), tuple(raw.get("new_ids", ())))
 
 
 def unit(node: str, part: Slice | None) -> str:
-    """Return the name of a node's part: `clean[7/50]`, or of a node that isn't split its own."""
+    """Return the name of a node's part: `clean[7/50]`, or the node's own name if it isn't split."""
     return node if part is None else f"{node}[{part}]"
 
 
 def read_unit(name: str) -> tuple[str, int, int] | None:
-    """Return the node, the number and the width that the name of a slice says; None for that of a whole node."""
+    """Return the node, the number and the width in a slice's name; None for a whole node's."""
     match = _UNIT.fullmatch(name)
     return (match["node"], int(match["number"]), int(match["into"])) if match else None

@@ -1,8 +1,8 @@
-"""What `split` makes of a run's groups: which input is shared out, what would be wrong, and which waits for which.
+"""Splits a run's groups: which input is split, what would be wrong, and which group waits for which.
 
-A node that is split becomes so many groups, each of which gets the partitions that fall into its slice. What follows
-waits for all of them. Only a node that is split into as many slices, over what a node wrote that keeps its ids, waits
-for the slice of its own number alone.
+A split node becomes several groups, and each gets the partitions of its slice. A group that follows waits for all of
+them. There is one exception: a node split into as many slices, over the output of a node that keeps its ids, waits only
+for the slice of its own number.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .problems import Problem, listed
 from .resources import combine
 from .slices import Slice
 
-#: Above this a run is refused: its plan would outgrow what a function can hold.
+#: A run with more is refused: its plan would outgrow a function's memory.
 MOST_EDGES = 1_000_000
 _TYPE = "partitions.PartitionedDataset"
 
@@ -38,7 +38,7 @@ class JobNodes:
 
 @dataclass(frozen=True)
 class Split:
-    """What `split` says of a node."""
+    """A node's `split`."""
 
     into: int
     over: str | None = None
@@ -46,7 +46,7 @@ class Split:
 
 
 def asked(resources: Resources) -> Split | None:
-    """Return how a node is to be split; None for one that isn't, and for one slice, which is all of it."""
+    """Return how to split a node; None for no split, and for one slice, which is the whole node."""
     value: Any = resources.get("split")
     said = value if isinstance(value, Mapping) else {"into": value}
     into = said["into"]
@@ -55,15 +55,15 @@ def asked(resources: Resources) -> Split | None:
 
 @dataclass(frozen=True)
 class Splitting:
-    """How a run's jobs are split, by their indices; those that aren't are left out."""
+    """How a run's jobs are split, by their indices, without jobs that aren't."""
 
     jobs: Mapping[int, Slice]  #: the first slice of each
-    #: (parent, child) of which each slice waits for that of its own number alone.
+    #: (parent, child) pairs in which each slice waits only for that of its own number.
     along: Collection[tuple[int, int]] = ()
 
 
 def splitting(jobs: Sequence[JobNodes], parents: Sequence[Sequence[int]], datasets: Mapping[str, Dataset]) -> Splitting:
-    """Return how jobs are split of which `split_faults` finds nothing wrong."""
+    """Return how jobs are split; `split_faults` must find nothing wrong with them."""
     found: dict[int, Slice] = {}
     for index, job in enumerate(jobs):
         members = _members(job)
@@ -83,10 +83,10 @@ def splitting(jobs: Sequence[JobNodes], parents: Sequence[Sequence[int]], datase
 def slices_kept(
     how: Splitting, parents: Sequence[Sequence[int]], done: Mapping[int, Collection[int]]
 ) -> dict[int, set[int]]:
-    """Return for each job that is split which of its slices, done before, need not run again.
+    """Return, for each split job, the slices done before that need not run again.
 
     The jobs are those that run again. So one that waits for all of another keeps none; one that goes slice by slice
-    keeps the slices that the other keeps.
+    keeps those that the other keeps.
     """
     kept: dict[int, set[int]] = {}
     for job in sorted(how.jobs):
@@ -99,7 +99,7 @@ def slices_kept(
 
 @dataclass
 class Spread:
-    """The groups of a run: each one's job, its slice, and its parents as indices of groups."""
+    """The groups of a run: each one's job, slice, and parents as indices of groups."""
 
     jobs: list[int] = field(default_factory=list)
     slices: list[Slice | None] = field(default_factory=list)
@@ -107,13 +107,13 @@ class Spread:
 
 
 def spread(how: Splitting, parents: Sequence[Sequence[int]], done: Mapping[int, Collection[int]]) -> Spread:
-    """Return the groups of jobs: of one that is split as many as it has slices, those done left out.
+    """Return the groups of jobs: a split job has one for each slice that isn't done yet.
 
-    In a topological order, if the jobs are. Raises RunTooLargeError for more edges than a plan holds.
+    They are in a topological order, if the jobs are. Raises RunTooLargeError for more edges than a plan can hold.
     """
     _refuse_many_edges(how, parents)
     found = Spread()
-    places: list[dict[int, int]] = []  # of each job: the number of a slice → its group
+    places: list[dict[int, int]] = []  # for each job: the number of a slice → its group
     for job, above in enumerate(parents):
         first = how.jobs.get(job)
         numbers = range(1, first.into + 1) if first else (1,)
@@ -139,12 +139,12 @@ def _refuse_many_edges(how: Splitting, parents: Sequence[Sequence[int]]) -> None
     if edges > MOST_EDGES:
         raise RunTooLargeError(
             f"The run's split nodes wait for each other along {edges:,} edges; {MOST_EDGES:,} is the most. Split the "
-            "nodes of a chain alike, so that they go slice by slice, or into fewer slices."
+            "nodes of a chain into as many slices each, so that they go slice by slice, or use fewer slices."
         )
 
 
 def split_faults(document: GraphDocument, config: Mapping[str, Any], jobs: Sequence[JobNodes]) -> Iterator[Problem]:
-    """Yield why nodes can't be split as is said of them."""
+    """Yield why nodes can't be split as configured."""
     confirmed = {name: node.name for job in jobs for node in job.nodes for name in node.confirms}
     for job in jobs:
         members = _members(job)
@@ -153,18 +153,18 @@ def split_faults(document: GraphDocument, config: Mapping[str, Any], jobs: Seque
         found = [problem for node, how in members for problem in _faults(node, how, document, confirmed)]
         yield from found or _shared_faults(job, document.datasets)
         if config["job_command"] == "kedro-run":
-            what = "is split, and job_command 'kedro-run' can't tell a job its slice."
-            yield Problem(_node(members[0][0]), what, "Use job_command 'job', or take split back for it: null.")
+            what = "is split, but job_command 'kedro-run' can't tell a job its slice."
+            yield Problem(_node(members[0][0]), what, "Use job_command 'job', or set split to null for it.")
 
 
 def _members(job: JobNodes) -> list[tuple[Node, Split]]:
-    """Return the nodes of a job that are split, and how."""
+    """Return the split nodes of a job, and how they are split."""
     both = ((node, asked(wanted)) for node, wanted in zip(job.nodes, job.wanted, strict=True))
     return [(node, how) for node, how in both if how is not None]
 
 
 def _candidates(node: Node, how: Split, datasets: Mapping[str, Dataset]) -> list[str]:
-    """Return the inputs that may be meant to be shared out."""
+    """Return the inputs that could be split."""
     if how.over is not None:
         return [how.over]
     return [name for name in dict.fromkeys(node.inputs) if name in datasets and datasets[name].partitions]
@@ -177,8 +177,8 @@ def _faults(node: Node, how: Split, document: GraphDocument, confirmed: Mapping[
     for name in dict.fromkeys((*node.confirms, *node.inputs)):
         if name in confirmed:
             what = (
-                f"is split, and '{confirmed[name]}' confirms '{name}': only the job that has loaded all of it knows up "
-                "to where."
+                f"is split, but '{confirmed[name]}' confirms '{name}': only the job that loaded all of it knows how "
+                "far it was read."
             )
             yield Problem(_node(node), what, f"Read '{name}' as a {_TYPE}, which has no checkpoint, or don't split it.")
 
@@ -187,11 +187,11 @@ def _input_faults(node: Node, how: Split, datasets: Mapping[str, Dataset], catal
     candidates = _candidates(node, how, datasets)
     read = [name for name in dict.fromkeys(node.inputs) if not is_parameter(name)]
     if len(candidates) > 1:
-        what = f"is split, and several of its inputs have partitions: {listed(candidates)}."
+        what = f"is split, but several of its inputs have partitions: {listed(candidates)}."
         yield Problem(_node(node), what, f"Say which: split: {{into: {how.into}, over: {candidates[0]}}}.")
     elif not candidates:
         what = f"is split, but none of its inputs has partitions: it reads {_said(read, datasets) or 'nothing'}."
-        to_do = f"Make one a {_TYPE} in {catalog}, or take split back for it: null."
+        to_do = f"Make one a {_TYPE} in {catalog}, or set split to null for it."
         yield Problem(_node(node), what, to_do)
     elif candidates[0] not in read:
         near = did_you_mean(candidates[0], read).strip() or f"It reads {listed(read) or 'nothing'}."
@@ -205,19 +205,19 @@ def _output_faults(node: Node, datasets: Mapping[str, Dataset], catalog: str) ->
     for name in node.outputs:
         partitions = datasets[name].partitions if name in datasets else None
         if partitions is None:
-            what = f"is split, and each of its jobs would write over {_said([name], datasets)} of the others."
-            to_do = f"Make it a {_TYPE} in {catalog}, and let a node that follows put its partitions together."
+            what = f"is split, but each of its jobs would overwrite the others' {_said([name], datasets)}."
+            to_do = f"Make it a {_TYPE} in {catalog}, and let a later node put its partitions together."
             yield Problem(_node(node), what, to_do)
         elif partitions == "overwritten":
-            what = f"is split, and each of its jobs would delete what the others saved: '{name}' has overwrite: true."
-            yield Problem(_node(node), what, f"Take that out of {catalog}, or take split back for it: null.")
+            what = f"is split, but each of its jobs would delete what the others saved: '{name}' has overwrite: true."
+            yield Problem(_node(node), what, f"Remove that from {catalog}, or set split to null for it.")
 
 
 def _shared_faults(job: JobNodes, datasets: Mapping[str, Dataset]) -> Iterator[Problem]:
-    """Yield why nodes that are split one by one can't be in one job."""
+    """Yield why nodes that can each be split can't share a job."""
     members = _members(job)
     names = listed(node.name for node in job.nodes)
-    apart = "Take them apart in group_by, or add what they pass in memory to the catalog."
+    apart = "Separate them in group_by, or add what they pass in memory to the catalog."
     widths = {how.into for _, how in members}
     if len(members) < len(job.nodes) or len(widths) > 1:
         what = f"share a job, but are not all split into as many slices: '{members[0][0].name}' is split into "
@@ -231,24 +231,24 @@ def _shared_faults(job: JobNodes, datasets: Mapping[str, Dataset]) -> Iterator[P
         for name in dict.fromkeys(node.inputs):
             whole = name != over[node.name] and base_name(name) in shared_out | passed
             if whole or (base_name(name) in passed and name not in made):
-                what = f"share a job that has but a slice of '{name}', of which '{node.name}' needs all."
+                what = f"share a job that has only a slice of '{name}', but '{node.name}' needs all of it."
                 yield Problem(f"nodes {names}", what, apart)
         maker = made.get(over[node.name])
         if maker and maker[1].new_ids:
             what = (
-                f"share a job, but '{maker[0].name}' writes new ids to '{over[node.name]}', any of which may be of "
+                f"share a job, but '{maker[0].name}' writes new ids to '{over[node.name]}', which may belong to "
                 "another job's slice."
             )
             yield Problem(f"nodes {names}", what, apart)
 
 
 def _goes_along(above: JobNodes, below: JobNodes, slices: tuple[Slice, Slice]) -> bool:
-    """Return whether each slice of a job needs but the slice of its number of the job above."""
+    """Return whether each slice of a job needs only the slice of its own number from the job above."""
     if slices[0].into != slices[1].into:
         return False
     makers = {name: node.name for node in above.nodes for name in node.outputs}
     made = set(map(base_name, makers))
-    return all(  # of another transcoding the ids may be others: by `filename_suffix`
+    return all(  # in another transcoding the ids may differ, by `filename_suffix`
         name == slices[1].over[node.name] and name in makers and makers[name] not in slices[0].new_ids
         for node in below.nodes
         for name in node.inputs
@@ -257,7 +257,7 @@ def _goes_along(above: JobNodes, below: JobNodes, slices: tuple[Slice, Slice]) -
 
 
 def _said(names: Iterable[str], datasets: Mapping[str, Dataset]) -> str:
-    """Return datasets by their names, each with what it is."""
+    """Return datasets by their names, each with its type."""
     known = ((name, datasets.get(name)) for name in names)
     return ", ".join(
         f"'{name}' (in memory)" if of is None or of.location == "memory" else f"'{name}' ({of.type})"

@@ -44,7 +44,7 @@ class JobStatus(str, Enum):
 
 
 class GroupStatus(str, Enum):
-    """What has become of a group."""
+    """A group's status."""
 
     WAITING = "WAITING"
     SUBMITTED = "SUBMITTED"
@@ -69,10 +69,10 @@ class _Policy:
 
 
 class OnFailure(str, Enum):
-    """What a failed group means for the rest of its run. To add a policy, add its row here and its word to the docs."""
+    """What a failed group means for its run. To add a policy, add its row here and its word to the docs."""
 
     _value_: str
-    terminates: bool  #: whether the run is over at once, and what is in flight is terminated
+    terminates: bool  #: whether the run is over at once and its jobs in flight are terminated
     stops_submitting: bool  #: whether nothing more is submitted
 
     def __new__(cls, policy: _Policy) -> OnFailure:
@@ -84,7 +84,7 @@ class OnFailure(str, Enum):
 
     ABORT = _Policy(word="abort", terminates=True, stops_submitting=True)
     DRAIN = _Policy(word="drain", terminates=False, stops_submitting=True)
-    #: What does not depend on the failure goes on.
+    #: Groups that don't depend on the failure go on.
     CONTINUE = _Policy(word="continue", terminates=False, stops_submitting=False)
 
 

@@ -1,4 +1,4 @@
-"""What SubmitJob is asked for an attempt of a group."""
+"""SubmitJob's arguments for attempts of groups."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .shards import Mark
 
 #: What a job's container runs, of an image that has the plugin.
 COMMAND = ("python", "-m", "kedro_aws_batch.job")
-#: Ends of an attempt that are no fault of the program, so that another may go better: AWS reclaimed the host, in words
+#: Ends of an attempt that are not the program's fault, so that another may work: AWS reclaimed the host, in words
 #: that Batch documents for EC2 and for Fargate Spot; or the container never began (image not pulled, Docker timed out).
 _NO_FAULT: Sequence[Mapping[str, str]] = (
     {"onStatusReason": "Host EC2*", "action": "RETRY"},
@@ -27,11 +27,11 @@ _NO_FAULT: Sequence[Mapping[str, str]] = (
     {"onReason": "Your Spot Task was interrupted*", "action": "RETRY"},
     {"onStatusReason": "Task failed to start*", "action": "RETRY"},
 )
-#: With one attempt for the program, the others are for those ends alone.
+#: With one attempt for the program, the other attempts are only for such ends.
 _TRIES_WITHOUT_FAULT = 3
 _NOTHING_ELSE: Mapping[str, str] = {"onReason": "*", "action": "EXIT"}
-#: Where `memory_retry` gives the next attempt more, none is repeated that ran out of it. A host's end and a container's
-#: that never began come first; of no match Batch makes another attempt. Batch takes five rules.
+#: If `memory_retry` gives the next attempt more, an attempt that ran out of memory isn't repeated. Ends of hosts, and
+#: containers that never began, come first; if no rule matches, Batch makes another attempt. Batch takes five rules.
 _MORE_MEMORY_INSTEAD: Sequence[Mapping[str, str]] = (
     *(rule for rule in _NO_FAULT[:3]),
     {"onReason": "OutOfMemory*", "action": "EXIT"},
@@ -39,18 +39,18 @@ _MORE_MEMORY_INSTEAD: Sequence[Mapping[str, str]] = (
 )
 
 
-#: What a container that carries on exits with by its own decision.
+#: The exit codes of a container that ends itself while it may carry on.
 _BY_ITSELF: Mapping[str, str] = {"onExitCode": carrying.OURS, "action": "EXIT"}
 
 
-#: From so many alike groups on they go as one array job; fewer keep jobs of their own, with names that people can read.
-#: Few, because a function sees the ends of ten jobs at a time, after which hardly ever ten groups are ready: with 10, a
-#: run of 200 jobs in 10 layers made 90 requests of Batch, with 3 it makes 33, and no other figure is worse.
+#: From so many similar groups on they go as one array job; fewer stay single jobs, whose names people can read. It is a
+#: small number, because a function sees the ends of ten jobs at a time, which hardly ever make ten groups ready. With
+#: 10, a run of 200 jobs in 10 layers made 90 requests of Batch, with 3 it makes 33, and no other figure is worse.
 ARRAY_FROM = 3
 LARGEST_ARRAY = limits.ARRAY_SIZE.most
 
 
-#: What `kedro run --params` takes for what it looks like.
+#: `kedro run --params` takes these for something else than text.
 _PLAIN_KEY = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _PLAIN_TEXT = re.compile(r"[A-Za-z_/](?:[\w./+=@%-]| (?=\S)|:(?=\S))*", re.ASCII)
 _YAML_WORDS = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y", "n"})
@@ -58,7 +58,7 @@ _YAML_WORDS = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y",
 
 @dataclass(frozen=True)
 class Submission:
-    """A job to submit: of one attempt, or an array of several."""
+    """A job to submit: one attempt, or an array of several."""
 
     marks: tuple[Mark, ...]  #: claims, their generations included
     request: Mapping[str, Any]  #: the arguments of SubmitJob
@@ -70,20 +70,20 @@ class Submission:
 
 
 def pack(plan: Plan, marks: Sequence[Mark]) -> list[Submission]:
-    """Return the jobs that run the attempts: arrays of alike ones, and single jobs.
+    """Return the jobs for these attempts: arrays of similar ones, and single jobs.
 
-    Alike are attempts that ask the same of Batch. The order is that of the first attempt in each job.
+    Attempts are similar if they ask the same of Batch. The order is that of each job's first attempt.
     """
     return [array_submission(plan, members) for members in _bundles(plan, marks)]
 
 
 def first_jobs(plan: Plan, marks: Sequence[Mark], most: int) -> list[Mark]:
-    """Return the first of the attempts, as many as make up so many jobs."""
+    """Return the first attempts, as many as fill so many jobs."""
     return [mark for members in _bundles(plan, marks[:LARGEST_ARRAY])[:most] for mark in members]
 
 
 def _bundles(plan: Plan, marks: Sequence[Mark]) -> list[Sequence[Mark]]:
-    """Return the attempts as they go into jobs."""
+    """Return the attempts of each job."""
     if not plan.settings.array_jobs or plan.settings.job_command != "job" or len(marks) < ARRAY_FROM:
         return [[mark] for mark in marks]
     alike: dict[str, list[Mark]] = {}
@@ -97,7 +97,7 @@ def _bundles(plan: Plan, marks: Sequence[Mark]) -> list[Sequence[Mark]]:
 
 
 def submission(plan: Plan, mark: Mark) -> Submission:
-    """Return the single job that runs an attempt of a group."""
+    """Return the single job for an attempt of a group."""
     group = plan.groups[mark.group]
     command = kedro_run(plan, group) if plan.settings.job_command == "kedro-run" else None
     request = _request(plan, [mark], plan.job_name(mark.group, mark.attempt), command)
@@ -105,7 +105,7 @@ def submission(plan: Plan, mark: Mark) -> Submission:
 
 
 def array_submission(plan: Plan, marks: Sequence[Mark]) -> Submission:
-    """Return the array job that runs alike attempts, one a child."""
+    """Return the array job for similar attempts, one a child."""
     if len(marks) == 1:
         return submission(plan, marks[0])  # Batch's arrays have at least two children
     request = _request(plan, marks, plan.array_name(marks[0]), None)
@@ -118,7 +118,7 @@ def urgency(plan: Plan, mark: Mark) -> int:
 
 
 def _pieces(marks: Sequence[Mark]) -> Iterator[Sequence[Mark]]:
-    """Yield the marks in pieces of which each is an array that Batch takes."""
+    """Yield the marks in pieces, each of which Batch takes as an array."""
     for start in range(0, len(marks), LARGEST_ARRAY):
         yield marks[start : start + LARGEST_ARRAY]
 
@@ -146,9 +146,9 @@ def _request(plan: Plan, marks: Sequence[Mark], name: str, command: Sequence[str
 
 
 def refuse_oversized(plan: Plan) -> None:
-    """Raise InvalidRequestError when a group's job could not be started, so that nothing is.
+    """Raise InvalidRequestError if a group's job could not be started, before anything is.
 
-    The payload never keeps a job from it: one that does not fit is asked for.
+    The payload is never the reason: a job asks for one that doesn't fit.
     """
     for index in dict.fromkeys((_largest(plan), *(range(len(plan.groups)) if _is_kedro_run(plan) else ()))):
         group = plan.groups[index]
@@ -163,7 +163,7 @@ def refuse_oversized(plan: Plan) -> None:
 
 
 def _largest(plan: Plan) -> int:
-    """Return the group whose environment is the largest."""
+    """Return the group with the largest environment."""
     sizes = [len(json.dumps(group.resources.get("environment", {}))) for group in plan.groups]
     return sizes.index(max(sizes))
 
@@ -173,10 +173,10 @@ def _is_kedro_run(plan: Plan) -> bool:
 
 
 def retry_strategy(attempts: int, *, more_memory: bool = False, carries_on: bool = False) -> Mapping[str, Any]:
-    """Return Batch's retry strategy: `attempts` for whatever fails, and some for what is no fault of the program.
+    """Return Batch's retry strategy: `attempts` for any failure, and some for ends that are not the program's fault.
 
-    With `more_memory` an attempt that ran out of memory is not repeated: the service submits the next with more. One
-    that `carries_on` is not repeated where it ended by its own decision, which the service knows how to take.
+    With `more_memory` an attempt that ran out of memory is not repeated: the service submits the next with more. With
+    `carries_on` an attempt that ended itself is not repeated: the service knows what that means.
     """
     if attempts == 1:
         return {"attempts": _TRIES_WITHOUT_FAULT, "evaluateOnExit": [dict(one) for one in (*_NO_FAULT, _NOTHING_ELSE)]}
@@ -210,7 +210,7 @@ def _container(
 def kedro_run(plan: Plan, group: Group) -> list[str]:
     """Return the plain command for images without this package.
 
-    Raises InvalidRequestError for what the command line can't carry: commas in names, parameters that are not plain.
+    Raises InvalidRequestError for what the command line can't pass: commas in names, parameters that are not plain.
     """
     for name in group.nodes:
         if "," in name:
@@ -237,14 +237,14 @@ def kedro_run(plan: Plan, group: Group) -> list[str]:
 
 
 def _pipelines_option(plan: Plan, group: Group) -> str:
-    """Return how `kedro run` is told the pipelines: before Kedro 1.2 it takes but one."""
+    """Return the option for the pipelines: before Kedro 1.2 `kedro run` takes only one."""
     if not re.match(r"1\.[01]\b", plan.kedro_version):
         return f"--pipelines={','.join(plan.pipelines)}"
     alone = plan.pipelines if len(plan.pipelines) == 1 else group.pipelines
     if len(alone) > 1:
         raise InvalidRequestError(
             f"Group '{group.title}' has nodes of several pipelines ({', '.join(alone)}), and `kedro run` of Kedro "
-            f"{plan.kedro_version} takes one: register one that holds them all, or use job_command 'job'."
+            f"{plan.kedro_version} takes only one: register one that has them all, or use job_command 'job'."
         )
     return f"--pipeline={alone[0]}"
 
@@ -264,7 +264,7 @@ def _flat(params: Mapping[str, Any], prefix: str = "") -> list[str]:
 
 
 def _is_plain(value: Any) -> bool:
-    """Return whether Kedro's command line reads a value as what it is: there `007` is a number and `on` is true."""
+    """Return whether Kedro's command line reads a value as it is: it takes `007` for a number and `on` for true."""
     if isinstance(value, str):
         return bool(_PLAIN_TEXT.fullmatch(value)) and value.lower() not in _YAML_WORDS
     return isinstance(value, (bool, int)) or (isinstance(value, float) and isfinite(value))

@@ -1,5 +1,5 @@
 """The Lambda functions, one file each: decode, call, encode.
 
-What they share lies in `runs`. `service.py` puts the adapters together once for each process; `requests.py` checks
+Their common code is in `runs`. `service.py` connects the adapters once for each process; `requests.py` checks
 requests and turns refusals into answers.
 """

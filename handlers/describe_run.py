@@ -1,4 +1,4 @@
-"""describe_run: tells the state of a run, group by group."""
+"""describe_run: returns the state of a run, group by group."""
 
 from typing import Any
 

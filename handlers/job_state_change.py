@@ -1,4 +1,4 @@
-"""job_state_change: submits what has become ready, or ends the run, as jobs end."""
+"""job_state_change: as jobs end, submits what has become ready, or ends the run."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ from runs.messages import take_all
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: Any, context: Context) -> dict[str, Any]:
-    """Return the messages that are to be delivered again; the others are done with."""
+    """Return the messages to deliver again; the others are done."""
     taken = take_all(dispatcher(context), event["Records"])
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in taken.failed]}

@@ -1,4 +1,4 @@
-"""next_group: tells a job what it is to run, and a container that has done that what comes next."""
+"""next_group: gives a job its payload, and a container that carries on its next group."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from runs.asking import Answer, Question, next_group, payload_of
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: Any, context: Context) -> Reply:
-    """Return {payload} of the job that asks; with `epoch`, {place, payload} of its next group, {nothing} or {over}."""
+    """Return {payload} for the asking job; with `epoch`, {place, payload} of its next group, {nothing} or {over}."""
 
     def act(request: dict[str, Any]) -> Reply:
         asked = (request["run_id"], request["job"], request["token"])

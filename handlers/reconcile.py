@@ -1,4 +1,4 @@
-"""reconcile: does for every open run what an event or an invocation that was lost would have done."""
+"""reconcile: makes up, for every open run, for lost events and lost invocations."""
 
 from typing import Any
 
@@ -9,5 +9,5 @@ from runs.recovery import reconcile
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: Any, context: Context) -> Reply:  # noqa: ARG001 - Lambda's signature
-    """Return {runs, repaired}: how many open runs were looked at, and how many things were put right."""
+    """Return {runs, repaired}: the number of open runs, and of repairs."""
     return reconcile(dispatcher(context), lifetime())

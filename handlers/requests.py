@@ -35,7 +35,7 @@ def _validator(function: str) -> Callable[[Any], Any]:
 
 
 def checked_request(function: str, request: Any) -> dict[str, Any]:
-    """Return a request that fits its schema; fields that are null count as absent. Raises InvalidRequestError."""
+    """Return a request that fits its schema; null fields count as absent. Raises InvalidRequestError."""
     if not isinstance(request, dict):
         raise InvalidRequestError(f"A request of {function} is a JSON object, not {type(request).__name__}.")
     _refuse_no_text(function, request)
@@ -51,24 +51,24 @@ def checked_request(function: str, request: Any) -> dict[str, Any]:
     except fastjsonschema.JsonSchemaValueException as error:
         what = error.message.removeprefix("data.").removeprefix("data ")
         field = str(error.path[1]) if len(error.path) > 1 else None
-        raise InvalidRequestError(f"The request of {function} is not right: {what}.", field) from error
+        raise InvalidRequestError(f"The request of {function} is wrong: {what}.", field) from error
     return {name: _as_meant(value, known[name]) for name, value in given.items()}
 
 
 def _as_meant(value: Any, field: dict[str, Any]) -> Any:
-    """Return a value as the kind of number that it is to be: to a schema 1.0 is an integer, too."""
+    """Return a value as the field's kind of number: for a schema 1.0 is an integer, too."""
     return int(value) if field["type"] == "integer" and isinstance(value, float) else value
 
 
 def _refuse_no_text(function: str, request: dict[str, Any]) -> None:
-    """Refuse what JSON can say and nothing that a request passes through can keep."""
+    """Refuse what JSON can express but a later step can't keep."""
     for name, value in request.items():
         known = name if name in schema(function)["properties"] else None
         left = [(name, 0), (value, 0)]
         while left:
             part, depth = left.pop()
             if isinstance(part, str) and _HALF.search(part):
-                raise InvalidRequestError(f"A text in {_field(known)} holds half of a character (a surrogate).", known)
+                raise InvalidRequestError(f"A text in {_field(known)} has half a character (a surrogate).", known)
             inner = [*part, *part.values()] if isinstance(part, dict) else part if isinstance(part, list) else ()
             if inner and depth == DEEPEST:
                 raise InvalidRequestError(f"The {_field(known)} is nested more than {DEEPEST} deep.", known)
@@ -80,13 +80,13 @@ def _field(name: str | None) -> str:
 
 
 def for_the_log(error: DagError) -> dict[str, Any]:
-    """Return what a log may tell of a refusal: more people read logs than may read a run's parameters."""
+    """Return what a log may say of a refusal: more people read logs than may read a run's parameters."""
     reason = {} if error.quotes_request else {"reason": str(error)}
     return {"error": error.kind, "field": error.field, **reason}
 
 
 def log_refusal(error: DagError) -> None:
-    """Say in the log that a request was refused."""
+    """Log that a request was refused."""
     logger.info("request refused", **for_the_log(error))
 
 
@@ -96,7 +96,7 @@ def answering(
     act: Callable[[dict[str, Any]], Reply],
     refused: Callable[[DagError], None] = log_refusal,
 ) -> Reply:
-    """Return what `act` makes of a request, or the refusal as an answer (docs/contracts.md)."""
+    """Return the result of `act` for a request, or the refusal as an answer (docs/contracts.md)."""
     try:
         return act(checked_request(function, request))
     except DagError as error:

@@ -1,4 +1,4 @@
-"""Puts the adapters together, once for each process, from the function's environment."""
+"""Connects the adapters, once for each process, by the function's environment."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from runs.plans import Plans
 logger = Logger()
 
 _DAY = 86_400
-#: Without an answer for so long a call is given up; the whole invocation has 60 s.
+#: Seconds to wait for an answer to a call; the whole invocation has 60.
 _TIMEOUTS: dict[str, Any] = {"connect_timeout": 5, "read_timeout": 10}
 
 
 class Context(Protocol):
-    """What we use of Lambda's context object."""
+    """The parts of Lambda's context object that we use."""
 
     aws_request_id: str
 
@@ -57,7 +57,7 @@ class LambdaClock:
 
 
 class EmbeddedMetrics:
-    """Metrics in lines of the log, one as soon as something is counted: an invocation that is killed has told it."""
+    """Metrics in lines of the log, written as soon as something is counted, in case the invocation is killed."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
@@ -70,18 +70,18 @@ class EmbeddedMetrics:
 
 counts = EmbeddedMetrics(Metrics())
 
-_making = threading.Lock()  # boto3's default session is no place for two threads
+_making = threading.Lock()  # two threads must not use boto3's default session
 
 
 @cache
 def _made(name: str, retries: bool) -> Any:
     attempts: Any = {"mode": "standard", "total_max_attempts": 5 if retries else 1}
-    make: Callable[..., Any] = boto3.client  # of any name: the overloads take literals
+    make: Callable[..., Any] = boto3.client  # for any name: the overloads take literals
     return make(name, config=Config(retries=attempts, **_TIMEOUTS))
 
 
 class _Client:
-    """A client that is made when it is first used, by whatever thread: each costs a cold start some ten ms.
+    """A client that is made on first use, by any thread: each costs a cold start some ten ms.
 
     Few invocations announce, hand over, look jobs up or terminate them, and those that only read submit none.
     """
@@ -127,7 +127,7 @@ def lifetime() -> int:
 
 @cache
 def source() -> RunSource:
-    """Return what runs are made of. Raises InvalidGraphError."""
+    """Return the deployed graph and its settings. Raises InvalidGraphError."""
     path = Path(os.environ.get(variables.GRAPH_DOCUMENT) or Path(__file__).parent.parent / DOCUMENT_FILE)
     allowed = Allowed(_names("JOB_QUEUES"), _names("JOB_DEFINITIONS"))
     home = Home(region=os.environ[variables.REGION], next_group=os.environ["NEXT_GROUP"])

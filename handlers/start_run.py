@@ -14,7 +14,7 @@ from runs.creation import begin_run
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: Any, context: Context) -> Reply:
-    """Return {run_id, status, groups, nodes} of a new run, or of the one that the request's key already started."""
+    """Return {run_id, status, groups, nodes} of a new run, or of the one that the same key started before."""
 
     def act(request: dict[str, Any]) -> Reply:
         run = begin_run(dispatcher(context), source(), request, _key(request.get("idempotency_key"), context))
@@ -31,7 +31,7 @@ def handler(event: Any, context: Context) -> Reply:
 
 
 def _key(given: str | None, context: Context) -> str:
-    """Return what makes a request the same one. No caller can give the key of a schedule's event or an invocation."""
+    """Return the request's idempotency key. No caller can give the key of a schedule's event or of an invocation."""
     if event_id := _event_id(given):
         return f"schedule:{event_id}"
     # A retry of the same asynchronous invocation has its request id.
@@ -39,15 +39,15 @@ def _key(given: str | None, context: Context) -> str:
 
 
 def _missed(error: DagError) -> None:
-    """Let an operator know of a run that did not start: nobody reads what a schedule is answered."""
+    """Log for operators that a run did not start: nobody reads the answer to a schedule."""
     logger.error("scheduled run refused", **for_the_log(error))
     counts.add({Count.FAILED_RUNS.value: 1})
 
 
 def _event_id(given: Any) -> str | None:
-    """Return the event's id of a key that a schedule of this deployment made, None of any other key.
+    """Return the event's id in a key that a schedule of this deployment made, None for any other key.
 
-    Its mark is in the rule and in this function's configuration: whoever may only invoke the function knows none.
+    Its mark is in the rule and in this function's configuration, so nobody who may only invoke the function knows it.
     """
     mark = os.environ.get("SCHEDULE_MARK")
     prefix = f"schedule:{mark}:"

@@ -4,12 +4,12 @@ Theory of operation. A run's state is a status item that only moves forward, and
 
 1. **merges** the outcomes that it was given into their shards;
 2. **reads**, after all its writes, the status and the shards of whatever may have become ready. Of two invocations that
-   complete the same join each writes first and reads after, so at least one of them sees both;
+   complete the same join each writes first and reads after, so at least one of them sees both ends;
 3. **decides** (`dag.decision`): end the run, submit the frontier, or wait;
-4. **claims** a slice of the frontier: what was not in the set before is ours and nobody else's;
+4. **claims** a slice of the frontier: what was not in the set before is ours;
 5. **submits** it;
 6. **records** the jobs and *then* reads the status. Whoever ends a run sets the status first and reads the shards
-   after. So of the two one always sees the other, and no job outlives its run;
+   after. So the submitter or the aborter always sees the other, and no job outlives its run;
 7. goes on from 3 until the frontier is empty, or time runs short: then a message has another invocation carry on.
 
 Called without outcomes, on any run at any moment, it does what is missing, or nothing.
@@ -35,7 +35,7 @@ from runs.plans import Plans
 from runs.reading import read_all, read_outcomes
 from runs.submitting import WRITE_AT_ONCE, submit
 
-#: Seconds that a slice may need, throttled: with less left, another invocation carries on.
+#: Seconds that a throttled slice may need: with less left, another invocation carries on.
 RESERVE = 15.0
 _READ_AT_ONCE = limits.BATCH_GET.most
 
@@ -52,7 +52,7 @@ class Account:
 
 
 class Dispatcher:
-    """Advances runs. Keeps nothing between calls."""
+    """Advances runs. It keeps nothing between calls."""
 
     def __init__(self, ports: Ports, plans: Plans) -> None:
         self.ports = ports
@@ -63,7 +63,7 @@ class Dispatcher:
         return self._plans.get(self.ports.table, run_id)
 
     def array(self, run_id: str, first: Mark) -> Array | None:
-        """Return the array job whose first member was won by a claim; None if nobody wrote one down."""
+        """Return the array job with this claim on its first member; None if there is no record of one."""
         return self._plans.array(self.ports.table, run_id, first)
 
     def members(self, run_id: str, first: Mark) -> Sequence[Mark]:
@@ -71,11 +71,11 @@ class Dispatcher:
         return self._plans.members(self.ports.table, run_id, first)
 
     def advance(self, run_id: str, outcomes: Sequence[Outcome] = ()) -> Account:
-        """Merge the outcomes and do what a run needs; without outcomes, look at all of it. Raises UnknownRunError."""
+        """Merge the outcomes and do what the run needs; without any, look at the whole run. Raises UnknownRunError."""
         return Advance(self.ports, self.plan(run_id), full=not outcomes).go(outcomes)
 
     def reconsider(self, run_id: str, outcomes: Sequence[Outcome]) -> Account:
-        """Merge the outcomes and look at the whole run, whatever they say."""
+        """Merge the outcomes and look at the whole run in any case."""
         return Advance(self.ports, self.plan(run_id), full=True).go(outcomes)
 
     def view(self, run_id: str) -> View:
@@ -93,7 +93,7 @@ class Advance:
     view: View = field(default_factory=View)
     account: Account = field(default_factory=Account)
     candidates: set[int] = field(default_factory=set)
-    causes: list[Outcome] = field(default_factory=list)  #: failures that we did not bring about
+    causes: list[Outcome] = field(default_factory=list)  #: failures that we did not cause
 
     def go(self, outcomes: Sequence[Outcome]) -> Account:
         ended = self._ended(outcomes)
@@ -103,7 +103,7 @@ class Advance:
         return self.account
 
     def proceed(self, run: Run) -> None:
-        """Do what the run needs after what was merged."""
+        """Do what the run needs after the merge."""
         self._read(run)
         while not run.over:
             failed = self._failed(run)
@@ -127,11 +127,11 @@ class Advance:
         self.account.run = run
 
     def take(self, run: Run, frontier: Sequence[Mark]) -> Run | None:
-        """Claim and submit a slice of what is ready; return the run as it is then, None where there is no place."""
+        """Claim and submit a slice of the frontier; return the run as it is then, None if there is no place."""
         claimed = Claims(self.ports, self.plan, self.view).claim(run, frontier)
         if claimed is None:
             return None
-        # What else becomes ready meanwhile is the business of whoever merges it.
+        # Whoever merges an outcome meanwhile handles what that makes ready.
         self.candidates = {mark.group for mark in frontier}.difference(mark.group for mark in claimed)
         return self.submit(claimed)
 
@@ -141,7 +141,7 @@ class Advance:
         return Ends(list(outcomes), [slot(outcome.mark) for outcome in outcomes])
 
     def merge(self, outcomes: Sequence[Outcome], places: Collection[int]) -> Run | None:
-        """Write the outcomes down, then return the run as it is after that: its places given back, its status fresh."""
+        """Record the outcomes, then return the run as it is after that: with its places freed, and a fresh status."""
         table, run_id = self.ports.table, self.plan.run_id
         known = [outcome for outcome in outcomes if outcome.mark.group < len(self.plan.groups)]
         for start in range(0, len(known), WRITE_AT_ONCE):
@@ -149,7 +149,7 @@ class Advance:
         by_mark = {outcome.mark: outcome for outcome in known}
         for shard, marks in by_shard(by_mark).items():
             merged = add_marks(self.ports, run_id, shard, self._numbers([by_mark[mark] for mark in marks]))
-            self.view = View({merged.index: merged})  # the last write's answer alone is younger than all writes
+            self.view = View({merged.index: merged})  # only the last write's answer is younger than all writes
         self.account.merged += len(by_mark)
         self.causes += [o for o in known if not (o.succeeded or o.cancelled or self._retriable(o))]
         self.candidates |= decision.candidates_after(self.plan, by_mark)
@@ -172,7 +172,7 @@ class Advance:
         return sets
 
     def _retriable(self, outcome: Outcome) -> bool:
-        """Return whether there is another attempt: as it was, or with more memory than the one that ran out of it."""
+        """Return whether there is another attempt: unchanged, or with more memory after one that ran out of it."""
         if carrying.repeats(self.plan, outcome):
             return True
         if not outcome.out_of_memory:
@@ -196,9 +196,9 @@ class Advance:
                 self.view.add(shard)
 
     def _waits(self, group: int) -> bool:
-        """Return whether a parent is known to be missing, so that the group is the business of whoever merges that.
+        """Return whether a parent is known to be missing: then whoever merges that parent handles the group.
 
-        What is known is the answer of our last write, so theirs is later than all of ours, and they read after it.
+        We know it from our last write's answer, so their write is later than all of ours, and they read after it.
         """
         parents = self.plan.groups[group].parents  # in ascending order
         for shard in self.view.shards.values():
@@ -211,7 +211,7 @@ class Advance:
     def _may_be_over(self) -> bool:
         """Return whether a sink is among what was merged, and no sink of its shard is known to be missing.
 
-        Whoever merges the last sink of a shard sees that shard whole; so only such an invocation needs to look further.
+        Whoever merges the last sink of a shard sees that shard whole, so only such an invocation needs to look further.
         """
         if not any(group in self.plan.sinks for group in self.candidates):
             return False
@@ -227,10 +227,10 @@ class Advance:
         return run.failure is not None or bool(self.causes) or bool(self.view.failures())
 
     def _flag_failure(self, run: Run) -> Run:
-        """Let all later invocations know that the run will fail; only then look at the whole of it.
+        """Tell all later invocations that the run will fail; only then look at the whole of it.
 
-        An outcome that is merged before the flag is set is seen here; one that is merged after it sees the flag, and
-        looks at everything itself: so the last of them notices that the run is over.
+        An outcome merged before the flag is set is seen here. Whoever merges one after it sees the flag, and
+        looks at everything. So the last of them notices that the run is over.
         """
         why = self._why()
         self.ports.table.flag_failure(run.run_id, why)
@@ -238,7 +238,7 @@ class Advance:
         return replace(run, failure=why)
 
     def _why(self) -> str:
-        """Return the reason of the run's failure: the first cause that we know of."""
+        """Return why the run failed: the first known cause."""
         causes = self.causes
         if not causes and (failures := self.view.failures()):
             ends = read_outcomes(self.ports.table, self.plan.run_id, failures[0].group, failures[0].group)
@@ -250,7 +250,7 @@ class Advance:
         return f"{self.plan.groups[cause.mark.group].title} failed: {cause.reason}{code}"
 
     def _end(self, run: Run, status: RunStatus) -> Run:
-        """Set the terminal status, unless somebody has, and return the run as it is then."""
+        """Set the terminal status, unless it is set, and return the run as it is then."""
         reason = None if status is RunStatus.SUCCEEDED else run.failure or self._why()
         table = self.ports.table
         table.end_run(self.plan.run_id, status, reason, self.ports.clock.now())

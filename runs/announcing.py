@@ -17,16 +17,16 @@ from runs.counting import Count
 
 @dataclass(frozen=True)
 class News:
-    """What is announced of a run besides its start and its end."""
+    """An announcement besides a run's start and end."""
 
-    flag: str  #: by which the run knows that it was announced
+    flag: str  #: the mark in the run once it was announced
     told: Mapping[str, Any]
 
 
 def announce(ports: Ports, plan: Plan, run: Run, view: View, news: News | None = None) -> None:
-    """Publish a run's state, then write down that it was published.
+    """Publish a run's state, then record that.
 
-    Without `news` that is the start of a running run, or the end of one that is over.
+    Without `news` it is the start of a running run, or the end of one that is over.
     """
     news = news or News("end" if run.over else "start", {})
     detail = {
@@ -53,10 +53,10 @@ def announce(ports: Ports, plan: Plan, run: Run, view: View, news: News | None =
 
 
 def _tell_end(ports: Ports, run: Run) -> None:
-    """Log that a run has ended, and count it if it failed, before the event bus is asked, which may be out.
+    """Log a run's end, and count a failure, before asking the event bus, which may be out.
 
-    Told until it is written down that the end was announced: at least once, whatever answers are lost, and again by
-    invocations that end the run at the same moment, and each minute for as long as the bus takes no announcement.
+    This repeats until the end's announcement is recorded: at least once, however many answers are lost; again by
+    invocations that end the run at the same moment; and each minute while the bus takes no announcement.
     """
     ports.log.info("run ended", run_id=run.run_id, status=run.status.value, reason=run.reason)
     if run.status is RunStatus.FAILED:

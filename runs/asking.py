@@ -1,8 +1,8 @@
-"""What jobs ask the service: what they are to run, and, of containers that carry on, what comes after.
+"""Answers jobs: their payload and, for containers that carry on, their next group.
 
-A question is answered once. What is said to be done is written to the job's item before anything else, and the answer
-before it is given; so a question may be repeated, its answer lost, and its container replaced, and each group still
-runs in one container at a time. `docs/architecture.md` has the whole protocol.
+A question is answered once. What the container reports as done is written to the job's item first, and the answer
+is written before it is given. So a question may be repeated, its answer lost, and its container replaced, and each
+group still runs in one container at a time. `docs/architecture.md` has the whole protocol.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ from runs.submitting import record
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """What a worker asks."""
+    """A worker's question."""
 
     run_id: str
     job: str  #: its key (`dag.payload.job_key`)
     token: str
-    index: int | None  #: of an array's child
+    index: int | None  #: for an array's child
     job_id: str
     epoch: int  #: which of Batch's attempts asks, from 1
-    done: int | None = None  #: which of its groups is done, from 0; None: which group is its own?
+    done: int | None = None  #: which of its groups is done, from 0; None asks for its own group
     began: int | None = None  #: ms, when that group began, by the container's clock
     ended: int | None = None  #: ms
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a worker is told: a group, that there is nothing for it, or that the run is over."""
+    """The answer to a worker: a group, nothing, or that the run is over."""
 
     place: int | None = None
     payload: dict[str, Any] | None = None
@@ -49,20 +49,20 @@ class Answer:
 
 
 def payload_of(dispatcher: Dispatcher, run_id: str, job: str, given_token: str, index: int | None) -> dict[str, Any]:
-    """Return what a job is to run, or the child of an array at an index.
+    """Return the payload of a job, or of an array's child at an index.
 
-    Raises NotAllowedError unless the token is this job's, so that a job learns of no other. Changes nothing, so a job
-    may ask again.
+    Raises NotAllowedError unless the token is this job's, so that a job learns nothing about others. It changes
+    nothing, so a job may ask again.
     """
     plan = _plan(dispatcher, run_id, job, given_token)
     return payload(plan, [_first(dispatcher, plan, job, index)], whom=job)
 
 
 def next_group(dispatcher: Dispatcher, question: Question) -> Answer:
-    """Write down what a worker has done, and return what it is to do next.
+    """Record what a worker has done, and return what it does next.
 
-    Raises NotAllowedError for a token that is not the job's, and for a job that is not the one that was submitted: both
-    before anything is written. Raises SupersededError for a question that is nobody's any more.
+    Raises NotAllowedError for a token that is not the job's, and for a job that was not submitted by us, both before
+    anything is written. Raises SupersededError for an obsolete question.
     """
     plan = _plan(dispatcher, question.run_id, question.job, question.token)
     if not plan.settings.warm_containers:
@@ -73,7 +73,7 @@ def next_group(dispatcher: Dispatcher, question: Question) -> Answer:
         _refuse_copies(dispatcher, plan, asking, question.job)
     worker = dispatcher.ports.table.put_question(plan.run_id, asking, dispatcher.ports.expiry())
     if worker is None:
-        raise SupersededError(f"Job {question.job_id} is told nothing more: another attempt of it has asked, or ended.")
+        raise SupersededError(f"Job {question.job_id} gets no more answers: another attempt of it has asked, or ended.")
     answering = _Answering(dispatcher.ports, plan, full=False, question=question, worker=worker)
     return answering.answer()
 
@@ -109,21 +109,21 @@ def _refuse_copies(dispatcher: Dispatcher, plan: Plan, asking: Asking, job: str)
 
 @dataclass
 class _Answering(Advance):
-    """One question's work on a run: what its worker did is merged, and what it does next is claimed for it."""
+    """One question's work on a run: merges what the worker did, and claims what it does next."""
 
     question: Question = field(kw_only=True)
     worker: Worker = field(kw_only=True)
     is_answered: bool = False
 
     def answer(self) -> Answer:
-        """Return what the worker is to do next."""
+        """Return what the worker does next."""
         place = self.question.done
         if place is None:
             place = self.worker.newest
             if self.worker.done < place:
                 return self._give(place)
         if place not in self.worker.marks:
-            raise SupersededError(f"Job {self.question.job_id} was told that there is nothing more.")
+            raise SupersededError(f"Job {self.question.job_id} has got the answer that there is nothing more.")
         run = self.merge([self._outcome(place)], ())
         if run is not None and self.worker.answered == place:
             self.proceed(run)
@@ -149,7 +149,7 @@ class _Answering(Advance):
         return self.plan.array_name(first) if is_array else self.plan.job_name(first.group, first.attempt)
 
     def take(self, run: Run, frontier: Sequence[Mark]) -> Run | None:
-        """Claim for the worker the attempt that suits it best; leave all others to another invocation."""
+        """Claim for the worker the attempt that suits it best; leave the others to another invocation."""
         table, run_id = self.ports.table, self.plan.run_id
         mark = carrying.best(self.plan, self.worker.first, self._unplaced(run, frontier))
         if mark is None:
@@ -166,22 +166,22 @@ class _Answering(Advance):
         return None
 
     def _was_told(self, mark: Mark) -> bool:
-        """Return whether the worker was told of it all the same: the SDK repeats a write whose answer was lost."""
+        """Return whether the worker has this answer after all: the SDK repeats a write whose answer was lost."""
         found = self.ports.table.get_workers(self.plan.run_id, [self.question.job_id])
         shards = self.ports.table.get_shards(self.plan.run_id, [mark.shard])
         return mark in found[0].marks.values() or any(mark.number in shard.submitted for shard in shards)
 
     def _leave(self, run: Run) -> None:
-        """Leave what else is ready to another invocation, while the worker waits; where there are places for it."""
+        """Leave whatever else is ready to another invocation, if there are places for it, since the worker waits."""
         if run.max_workers is None or len(run.slots) < run.max_workers:
             self.hand_over()
 
     def _unplaced(self, run: Run, frontier: Sequence[Mark]) -> Sequence[Mark]:
-        """Return what nobody has taken a place for: whoever has is about to claim it."""
+        """Return the attempts without a place: whoever took one for an attempt is about to claim it."""
         return [mark for mark in frontier if slot(mark) not in run.slots]
 
     def _submit_alone(self, run: Run, mark: Mark) -> None:
-        """Submit what was claimed for a worker that was told something else meanwhile."""
+        """Submit an attempt claimed for a worker that has got another answer meanwhile."""
         if run.max_workers is None or self.ports.table.take_slots(run.run_id, [slot(mark)], run.max_workers):
             self.submit([mark])
 
@@ -191,11 +191,11 @@ class _Answering(Advance):
         return self.ports.table.put_answer(self.plan.run_id, asking, told, self.ports.clock.now())
 
     def _give(self, place: int) -> Answer:
-        """Return the answer that the job's item has for a place, its job recorded before the run's status is read."""
+        """Return the item's answer for a place; its job is recorded before the run's status is read."""
         found = self.ports.table.get_workers(self.plan.run_id, [self.question.job_id])
         worker = found[0]
         if worker.epoch != self.question.epoch or worker.closed or worker.answered != place:
-            raise SupersededError(f"Job {self.question.job_id} was told something else meanwhile.")
+            raise SupersededError(f"Job {self.question.job_id} has got another answer meanwhile.")
         if worker.answer is None:
             return Answer()
         if place:

@@ -1,4 +1,4 @@
-"""Wins the right to submit attempts, and the places of `max_workers` that they take."""
+"""Wins the right to submit attempts, and their places among `max_workers`."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from dag.shards import Mark, View, by_shard
 from dag.submission import first_jobs
 from runs.concluding import idle
 
-#: Jobs (an array is one) claimed at once: about a second of SubmitJob's quota of 50 a second. What an invocation that
-#: dies has claimed waits for reconcile, so a slice is kept small.
+#: Jobs (an array is one) to claim at once: about a second of SubmitJob's quota of 50 a second. A slice is small,
+#: because reconcile has to settle what an invocation has claimed if it dies.
 SLICE = 50
 
 
 @dataclass(frozen=True)
 class Claims:
-    """What an invocation claims of a run; what it learns by that of the shards goes into the view."""
+    """An invocation's claims on a run; what it learns about the shards goes into the view."""
 
     ports: Ports
     plan: Plan
     view: View
 
     def claim(self, run: Run, frontier: Sequence[Mark]) -> list[Mark] | None:
-        """Return the attempts of the frontier's next slice that are ours; None when there is no place for any."""
+        """Return those attempts of the frontier's next slice that are ours; None if there is no place for any."""
         table, run_id = self.ports.table, self.plan.run_id
         most = run.max_workers
         wanted = first_jobs(self.plan, frontier, SLICE) if most is None else self._with_places(run, frontier, most)
@@ -42,16 +42,16 @@ class Claims:
         return [mark for mark in wanted if mark not in lost]
 
     def _stale(self, places: Collection[int]) -> list[int]:
-        """Return those of the places that nobody needs any more, and nobody has given back."""
+        """Return the places that nobody needs any more and nobody has freed."""
         if self.plan.settings.warm_containers:
             return idle(self.ports, self.plan, places, self.view)
         return [place for place in places if self.view.ended(read_slot(place))]
 
     def _with_places(self, run: Run, frontier: Sequence[Mark], most: int) -> list[Mark] | None:
-        """Return the next slice of the frontier for a run with `max_workers`, each with its place.
+        """Return the next slice of the frontier for a run with `max_workers`, each attempt with its place.
 
-        A place is taken before the claim and given back after the end. One that an invocation took and died with is as
-        good as ours: it belongs to the attempt, whoever claims that. None when all places are taken.
+        A place is taken before the claim and freed after the end. If an invocation took one and died, it is as
+        good as ours: it belongs to the attempt, whoever claims that. None if all places are taken.
         """
         table = self.ports.table
         while True:

@@ -1,7 +1,7 @@
-"""What the ends of jobs say of their groups, where containers carry on: a job has more than one.
+"""What jobs' ends mean for their groups, where containers carry on: a job has more than one.
 
-The end of a job is the end of whichever of its groups has not ended. Whoever merges it first closes the job's item, so
-that it is told nothing more, and goes by what the item says then.
+A job's end is the end of whichever of its groups has not ended. Whoever merges it first closes the job's item, so
+that it gets no more answers, and follows what the item says then.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from runs.reading import read_jobs
 
 @dataclass
 class Ends:
-    """What has ended: attempts, and containers, of which each gives back its place among `max_workers`."""
+    """Ended attempts, and ended containers, each of which frees its place among `max_workers`."""
 
     outcomes: list[Outcome] = field(default_factory=list)
     places: list[int] = field(default_factory=list)
 
 
 def conclude(ports: Ports, plan: Plan, ends: Sequence[Outcome]) -> Ends:
-    """Return what the ends of jobs say of all their groups; what has an outcome already is left out.
+    """Return what jobs' ends mean for all their groups, without groups that have an outcome already.
 
-    The mark of an end is the attempt that the job was submitted for, or any other that it was told. What ended without
-    a job, since Batch refused it, ended alone.
+    The mark of an end is the attempt that the job was submitted for, or any other that it got. An attempt that ended
+    without a job, because Batch refused it, ended alone.
     """
     ended = Ends()
     by_job = {end.job_id: end for end in ends if end.job_id is not None}
@@ -47,7 +47,7 @@ def conclude(ports: Ports, plan: Plan, ends: Sequence[Outcome]) -> Ends:
 
 
 def _view(ports: Ports, run_id: str, workers: Sequence[Worker]) -> View:
-    """Return the shards of all groups that the workers were told last, read after the workers were closed."""
+    """Return the shards of the workers' last groups, read after the workers were closed."""
     shards = sorted({mark.shard for worker in workers for mark in worker.marks.values()})
     view = View()
     for start in range(0, len(shards), limits.BATCH_GET.most):
@@ -57,7 +57,7 @@ def _view(ports: Ports, run_id: str, workers: Sequence[Worker]) -> View:
 
 
 def idle(ports: Ports, plan: Plan, places: Collection[int], view: View) -> list[int]:
-    """Return those of the places whose containers have ended although nobody has given the places back.
+    """Return the places whose containers have ended though nobody has freed the places.
 
     A place belongs to a job, known by the attempt that it was submitted for; that may have ended long before the job.
     """

@@ -1,9 +1,9 @@
-"""What is counted for the alarms and the dashboard, each at the moment when it happens, whoever brings it about.
+"""Metrics for the alarms and the dashboard, counted at the moment when something happens, whoever causes it.
 
-Jobs are counted by the table's own answer: what a write added to a shard's sets was counted by nobody before, however
-often, late or by whom else the same is told. So over a settled run as many were submitted as ended. Three things make a
-count wrong: an invocation that dies between a write and the next line, an answer that the SDK asked for twice (the
-second finds the marks in place), and a run that is announced twice. Alarms bear all of them.
+The table's own answer counts jobs: nobody else has counted what a write added to a shard's sets, however
+often, late or by whom else the same is reported. So a settled run has as many submitted jobs as ended ones.
+Three things make a count wrong: an invocation that dies between a write and the next line, an answer that the
+SDK asked for twice (the second finds the marks in place), and a run that is announced twice. The alarms allow for them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dag.shards import Shard
 
 
 class Count(str, Enum):
-    """The names of what is counted, as metrics."""
+    """The metrics' names."""
 
     RUNS_STARTED = "RunsStarted"
     FAILED_RUNS = "FailedRuns"
@@ -29,7 +29,7 @@ class Count(str, Enum):
 
 
 def add_marks(ports: Ports, run_id: str, shard: int, marks: Mapping[str, Collection[int]]) -> Shard:
-    """Add numbers to the sets of a shard, count the jobs that are new by it, and return the shard as it is then."""
+    """Add numbers to the sets of a shard, count the new jobs, and return the shard as it is then."""
     before = ports.table.add_marks(run_id, shard, marks)
     after = before.with_marks(**marks)
     new = {
@@ -42,5 +42,5 @@ def add_marks(ports: Ports, run_id: str, shard: int, marks: Mapping[str, Collect
 
 
 def _ended(shard: Shard) -> frozenset[int]:
-    """Return the attempts that had a job which has ended; what was never submitted had none."""
+    """Return the attempts whose job has ended; an attempt that was never submitted had none."""
     return (shard.succeeded | shard.failed) & shard.submitted

@@ -1,4 +1,4 @@
-"""How a run comes to be: refused before anything is written, or created once for each idempotency key."""
+"""Creates runs: a run is refused before anything is written, or created once for each idempotency key."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ from runs.advance import Dispatcher
 from runs.announcing import announce
 from runs.reading import read_all
 
-#: Bytes of a request. It is kept in the run's status item, and an item of DynamoDB takes 400 KB, all in all.
+#: The largest request, in bytes. The run's status item keeps it, and an item of DynamoDB takes 400 KB in all.
 LARGEST_REQUEST = 300_000
 
 
 @dataclass(frozen=True)
 class RunSource:
-    """What runs are made of: the deployed graph, and what the deployment allows."""
+    """The sources of runs: the deployed graph, and what the deployment allows."""
 
     document: GraphDocument
     allowed: Allowed
-    home: Home  #: but for the key, which each run has for itself
+    home: Home  #: without the key, which each run has for itself
 
 
 def begin_run(dispatcher: Dispatcher, source: RunSource, request: Mapping[str, Any], key: str) -> Run:
-    """Create the run that a request means, or find the one that its key already means, and advance it.
+    """Create the run of a request, or find the one that its key started before, and advance it.
 
-    Raises a DagError, with nothing written, for what can't be run.
+    Raises a DagError, before anything is written, for a run that is impossible.
     """
     run = _existing(dispatcher, request, key) or _create(dispatcher, source, request, key)
     dispatcher.advance(run.run_id)
@@ -51,7 +51,7 @@ def begin_run(dispatcher: Dispatcher, source: RunSource, request: Mapping[str, A
 
 
 def _announce(dispatcher: Dispatcher, run: Run) -> None:
-    """Announce a run's start. Where that fails the run goes on all the same, and reconcile announces it."""
+    """Announce a run's start. If that fails, the run goes on, and reconcile announces it."""
     try:
         announce(dispatcher.ports, dispatcher.plan(run.run_id), run, dispatcher.view(run.run_id))
     except Exception:
@@ -74,7 +74,7 @@ def _refuse_large(request: Mapping[str, Any]) -> None:
     size = len(json.dumps(_own(request)).encode())
     if size > LARGEST_REQUEST:
         raise InvalidRequestError(
-            f"The request takes {size:,} bytes, and the run table keeps {LARGEST_REQUEST:,} of it. Put large "
+            f"The request takes {size:,} bytes, but the run table keeps only {LARGEST_REQUEST:,}. Put large "
             "parameters into conf/, or name fewer nodes: a tag, a namespace or from_nodes says the same in few words."
         )
 
@@ -131,7 +131,7 @@ def _create(dispatcher: Dispatcher, source: RunSource, request: Mapping[str, Any
 
 
 def _offer(ports: Ports, plan: Plan) -> Offer | None:
-    """Return what Batch has of what a run needs; None where it doesn't tell, so that its refusals will.
+    """Return what Batch has of the run's queues and definitions; None if it doesn't say, so that its refusals will.
 
     Raises NotReadyError if Batch would take none of the run's jobs.
     """
@@ -213,7 +213,7 @@ def _earlier(dispatcher: Dispatcher, request: Mapping[str, Any]) -> Earlier | No
 
 
 def _write_parts(dispatcher: Dispatcher, plan: Plan, run: Run) -> None:
-    """Write all that a run consists of but its status item, which makes it one."""
+    """Write all parts of a run except its status item, which completes it."""
     table = dispatcher.ports.table
     table.put_active(run.run_id)
     table.put_listing(run.run_id, run.expires_at)
@@ -228,7 +228,7 @@ def _digest(plan: Plan) -> str:
 
 
 def _resumed(resumed: Resumption) -> Mapping[str, Any]:
-    """Return what a resumed run took over, cut to what fits an item; the plan has it whole."""
+    """Return what a resumed run reuses, cut to fit an item; the plan has all of it."""
     most = 200
     again = dict(list(resumed.again.items())[:most])
     return {

@@ -1,4 +1,4 @@
-"""What describe_run and list_runs tell."""
+"""The answers of describe_run and list_runs."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from runs.reading import read_jobs, read_outcomes, read_workers
 
 #: Groups in a page: with all their details they stay under the 6 MB of a Lambda answer.
 PAGE = 1000
-#: Parents of all groups in a page: seven characters each.
+#: Parents of all groups in a page, of seven characters each.
 _PARENTS = 200_000
-#: Jobs in flight that are looked up for whether they are RUNNING; beyond that they count as SUBMITTED.
+#: Jobs in flight whose status Batch is asked for; others count as SUBMITTED.
 _MOST_DESCRIBED = 1000
 
 
@@ -67,7 +67,7 @@ def describe(dispatcher: Dispatcher, run: Run, first: int, limit: int) -> dict[s
 
 
 def _last(plan: Plan, first: int, limit: int) -> int:
-    """Return the last group of a page, which ends early where they have very many parents; it has one at least."""
+    """Return the last group of a page, which ends early if groups have very many parents; it has at least one."""
     parents = 0
     for index, group in enumerate(plan.groups[first : first + min(limit, PAGE)], start=first):
         parents += len(group.parents)
@@ -93,21 +93,21 @@ class _Known:
 
 @dataclass(frozen=True)
 class _Containers:
-    """What is known of containers that run several groups: each has one log, and began before its later groups did."""
+    """Knowledge of containers that run several groups: each has one log, and began before its later groups did."""
 
     workers: Mapping[str, Worker]
-    alive: Mapping[str, Mapping[str, Any]]  #: what Batch says of jobs in flight, by their ids
+    alive: Mapping[str, Mapping[str, Any]]  #: Batch's descriptions of jobs in flight, by their ids
 
     @classmethod
     def of(cls, dispatcher: Dispatcher, plan: Plan, details: Mapping[Mark, Mapping[str, Any]]) -> _Containers:
-        """Return what is known of a run's containers; nothing where each runs one group."""
+        """Return what is known of a run's containers; nothing if each runs one group."""
         if not plan.settings.warm_containers:
             return cls({}, {})
         workers = read_workers(dispatcher.ports.table, plan.run_id)
         return cls({each.job_id: each for each in workers}, {each["jobId"]: each for each in details.values()})
 
     def tell(self, mark: Mark, known: _Known) -> _Known:
-        """Return what is known of an attempt, with what its container adds to it."""
+        """Return what is known of an attempt, with the details from its container."""
         job, end, worker = known.job, known.end, self.workers.get(known.job_id or "")
         if worker is None:
             return known
@@ -119,7 +119,7 @@ class _Containers:
         return replace(known, end=end)
 
     def shares(self, known: _Known) -> bool:
-        """Return whether the attempt's container was told of other groups."""
+        """Return whether the attempt's container got other groups."""
         worker = self.workers.get(known.job_id or "")
         return worker is not None and worker.answered > 0
 
@@ -129,7 +129,7 @@ class _Containers:
 
 
 def _blocked(plan: Plan, details: Mapping[Mark, Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return the jobs that Batch says are stuck at the head of their queue: why, since when, and what to do."""
+    """Return the jobs that Batch reports as stuck at the head of their queue: why, since when, and what to do."""
     found = []
     for mark, detail in sorted(details.items()):
         if blocked := read_blocked(detail):
@@ -146,7 +146,7 @@ def _blocked(plan: Plan, details: Mapping[Mark, Mapping[str, Any]]) -> list[dict
 
 
 def listed_runs(dispatcher: Dispatcher, status: str | None, limit: int) -> list[dict[str, Any]]:
-    """Return the newest runs, of a status if one is given."""
+    """Return the newest runs, of one status if given."""
     table = dispatcher.ports.table
     found: list[Run] = []
     before: str | None = None
@@ -180,13 +180,13 @@ def _in_flight_details(dispatcher: Dispatcher, plan: Plan, view: View) -> dict[M
     return {by_id[detail["jobId"]]: detail for detail in dispatcher.ports.queue.describe(list(by_id))}
 
 
-#: What of an earlier attempt's resources may be others than the last one's, or is priced.
+#: The resources in which an earlier attempt may differ from the last one, or that have a price.
 SIZES = frozenset(name for name, key in KEYS.items() if key.unit)
 _R = TypeVar("_R", Job, Outcome)
 
 
 def _newest(records: Sequence[_R]) -> dict[int, _R]:
-    """Return for each group the record of its newest attempt."""
+    """Return the record of each group's newest attempt."""
     return {record.mark.group: record for record in sorted(records, key=lambda record: record.mark)}
 
 
@@ -224,24 +224,24 @@ def _group(plan: Plan, mark: Mark, status: str, known: _Known) -> dict[str, Any]
 
 
 def _begun(detail: Mapping[str, Any]) -> int | None:
-    """Return when the attempt in flight began, which was not before the one before it had ended."""
+    """Return when the attempt in flight began, which was not before the end of the one before it."""
     begun: int | None = detail.get("startedAt")
     before = earlier_times(detail)[-1:]
     return begun if begun is None else max((begun, *before))
 
 
 def _spans(times: Sequence[int]) -> list[dict[str, int]]:
-    """Return times that began and ended in turn, each with its name."""
+    """Return alternating begins and ends with their names."""
     return [{"started_at": begun, "ended_at": ended} for begun, ended in zip(times[::2], times[1::2], strict=True)]
 
 
 def _streams(end: Outcome) -> tuple[str, ...]:
-    """Return the log streams of an attempt of ours, one for each that Batch made of it, oldest first."""
+    """Return the log streams of one of our attempts, one for each of Batch's, oldest first."""
     return (*(end.earlier_streams or ()), *([end.log_stream] if end.log_stream else ()))
 
 
 def _earlier(plan: Plan, end: Outcome) -> dict[str, Any]:
-    """Return an attempt of ours that ran out of memory, before the one that its group is told with."""
+    """Return an earlier attempt of a group, which ran out of memory."""
     return {
         "attempt": end.mark.attempt,
         "job_id": end.job_id,

@@ -1,4 +1,4 @@
-"""What is left to do for a run that is over: end its jobs, learn from it, say so. To do any of it twice is harmless."""
+"""Finishes runs that are over: ends their jobs, learns from them, announces them. Repeating any of it is harmless."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class WoundUp:
 def wind_up(ports: Ports, plan: Plan, run: Run, view: View) -> WoundUp:
     """Terminate what is in flight, then announce the run's end.
 
-    The view has to be read after the status: of whoever submits and whoever ends a run, one sees the other.
+    The view has to be read after the status: then the submitter or whoever ends the run sees the other.
     """
     wound_up = WoundUp(0, whole=True)
     if in_flight := view.in_flight():
-        # Terminating an array's parent terminates its children, all of which belong to this run. The end of what was
-        # terminated is told by events; where time runs short, whoever goes on begins with other jobs.
+        # Terminating an array's parent terminates its children, all of which belong to this run. Events report the ends
+        # of terminated jobs; if time runs short, the next invocation begins with other jobs.
         jobs = read_jobs(ports.table, plan, in_flight)
         wound_up = terminate(ports, run, in_turn([job.job_id for job in jobs], ports.clock.now()))
     if "start" not in run.announced:
@@ -43,7 +43,7 @@ def wind_up(ports: Ports, plan: Plan, run: Run, view: View) -> WoundUp:
 
 
 def terminate(ports: Ports, run: Run, job_ids: Sequence[str]) -> WoundUp:
-    """Terminate jobs of a run that is over, and the arrays that children belong to."""
+    """Terminate jobs of a run that is over, with their arrays."""
     reason = f"{OUR_REASON}the run is {run.status.value}: {run.reason or 'no reason given'}"[:400]
     submitted = list(dict.fromkeys(job_id.partition(":")[0] for job_id in job_ids))
     done = ports.queue.terminate(submitted, reason)
@@ -51,7 +51,7 @@ def terminate(ports: Ports, run: Run, job_ids: Sequence[str]) -> WoundUp:
 
 
 def _learn(ports: Ports, plan: Plan) -> None:
-    """Remember how long the run's groups took, for the order in which later runs submit theirs."""
+    """Learn how long the run's groups took, for the order in which later runs submit theirs."""
     known = load_durations(ports.table.get_durations(plan.project, plan.environment))
     learned = learn(known, plan, read_outcomes(ports.table, plan.run_id, 0, len(plan.groups) - 1))
     if learned != known:

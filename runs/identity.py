@@ -1,7 +1,7 @@
-"""Tells whether an event is of one of our jobs. A name proves nothing: whoever may submit jobs can repeat one.
+"""Finds out whether an event is of one of our jobs. A name proves nothing: whoever may submit jobs can repeat one.
 
-The id that was recorded decides. Where none is yet, the job's submitter may still be at it, or be lost: then the oldest
-job of the name is ours, if we claimed its attempt, since a copy can only be made of what there is.
+The recorded id decides. If there is none yet, the job's submitter may still be at work, or be lost. Then the oldest
+job of the name is ours, if we claimed its attempt, since a copy can only be made of an existing job.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from runs.submitting import record
 
 @dataclass
 class Identified:
-    """The ends of jobs, told apart."""
+    """The ends of jobs, sorted."""
 
     ours: list[Outcome] = field(default_factory=list)
     foreign: list[JobEnd] = field(default_factory=list)
-    unsure: list[JobEnd] = field(default_factory=list)  #: of jobs that ListJobs does not show yet: to be asked again
+    unsure: list[JobEnd] = field(default_factory=list)  #: of jobs that ListJobs does not show yet: ask again
 
 
 def identify(dispatcher: Dispatcher, run_id: str, ends: Sequence[JobEnd]) -> Identified:
-    """Return which ends are of the run's own jobs. What is found to be ours is recorded."""
+    """Return the ends of the run's own jobs, and record jobs found to be ours."""
     found = Identified()
     plan = dispatcher.plan(run_id)
     known = [end for end in ends if end.name.group < len(plan.groups)]
@@ -59,7 +59,7 @@ def _sort(end: JobEnd, job_id: str, array: Array | None, found: Identified) -> N
 
 
 def _submitted_id(end: JobEnd) -> str:
-    """Return the id that SubmitJob gave: of an array's child its parent's."""
+    """Return the id from SubmitJob: for an array's child its parent's."""
     job_id = end.outcome.job_id or ""
     return job_id if end.name.array is None else job_id.partition(":")[0]
 
@@ -77,7 +77,7 @@ def _recorded(dispatcher: Dispatcher, run_id: str, marks: Sequence[Mark]) -> dic
 
 
 def _look(dispatcher: Dispatcher, plan: Plan, ends: Sequence[JobEnd], found: Identified) -> None:
-    """Sort the ends of jobs that nobody has recorded, and record those that are ours."""
+    """Sort the ends of unrecorded jobs, and record those that are ours."""
     claimed = _claimed(dispatcher, plan.run_id, ends)
     there = _oldest(dispatcher, plan, [end for end in ends if _first(end) in claimed])
     jobs: dict[Mark, Job] = {}

@@ -19,17 +19,17 @@ from runs.identity import identify
 QUEUE_BLOCKED = "Batch Job Queue Blocked"
 #: Messages of a full batch: `batchSize` in serverless.yml, and what ReceiveMessage returns at the most.
 FULL = 10
-#: Requests for more. A hundred messages at once are merged for a tenth of the requests; more gain little.
+#: The number of requests for more. A hundred messages merged at once take a tenth of the requests; more gain little.
 FETCHES = 9
 
 
 def take_all(dispatcher: Dispatcher, records: Sequence[Mapping[str, Any]], full: int = FULL) -> Taken:
-    """Advance the runs that the messages concern, and what else waits in the queue when these are as many as fit.
+    """Advance the runs of these messages and, if the batch is full, of others that wait in the queue.
 
-    Lambda gathers more than ten messages only where it may wait for them for a second at least, which a chain of short
-    nodes would pay at every link. So a batch that is full, and only that, fetches more by itself: jobs that end
-    together are merged together, for the requests of one invocation. Failed are, of the messages given, those to be
-    delivered again; what was fetched is delivered again unless it is deleted.
+    Lambda gathers more than ten messages only if it may wait for them for at least a second, which a chain of short
+    nodes would pay at every link. So a full batch, and no other, fetches more by itself: jobs that end
+    together are merged together, for the requests of one invocation. The failed ones of the given messages are to be
+    delivered again. Fetched messages are delivered again unless they are deleted.
     """
     fetched = _fetch(dispatcher.ports) if len(records) >= full else []
     taken = take(dispatcher, [*records, *fetched])
@@ -59,7 +59,7 @@ def _fetch(ports: Ports) -> list[Mapping[str, Any]]:
 
 @dataclass
 class Taken:
-    """What became of a batch of messages."""
+    """The result of a batch of messages."""
 
     failed: list[str] = field(default_factory=list)  #: ids of the messages that could not be handled
     ended: int = 0
@@ -76,20 +76,20 @@ class _Stuck:
 
 @dataclass
 class _Mail:
-    """What a batch of messages says of one run."""
+    """The news of one run in a batch of messages."""
 
     ends: list[JobEnd] = field(default_factory=list)
-    told_by: dict[str | None, list[str]] = field(default_factory=dict)  #: ids of the messages that told of a job's end
+    told_by: dict[str | None, list[str]] = field(default_factory=dict)  #: ids of the messages that reported a job's end
     message_ids: list[str] = field(default_factory=list)
     carry_on: bool = False  #: a message from an invocation that ran out of time
     stuck: list[_Stuck] = field(default_factory=list)
 
 
 def take(dispatcher: Dispatcher, records: Iterable[Mapping[str, Any]]) -> Taken:
-    """Advance each run that the messages concern, once.
+    """Advance each run of these messages once.
 
-    One run's trouble is not another's. A message that is malformed or concerns no job of ours says so in one line of
-    the log and is done with: no number of deliveries would change it.
+    One run's trouble doesn't affect another's. A message that is malformed or concerns no job of ours gets one line in
+    the log and is done: delivering it again would not help.
     """
     taken = Taken()
     log = dispatcher.ports.log
@@ -109,7 +109,7 @@ def _deliver(dispatcher: Dispatcher, run_id: str, mail: _Mail, taken: Taken) -> 
     identified = identify(dispatcher, run_id, [end for end in mail.ends if end.name.project == project])
     for end in (*identified.foreign, *(end for end in mail.ends if end.name.project != project)):
         log.warning("event of another job", run_id=run_id, job_name=end.outcome.name, job_id=end.outcome.job_id)
-    for end in identified.unsure:  # delivered again, by when the job is recorded or listed
+    for end in identified.unsure:  # delivered again: by then the job is recorded or listed
         log.warning("event of a job not recorded yet", run_id=run_id, job_id=end.outcome.job_id)
         taken.failed += mail.told_by[end.outcome.job_id]
     for stuck in mail.stuck:
@@ -132,7 +132,7 @@ def _deliver(dispatcher: Dispatcher, run_id: str, mail: _Mail, taken: Taken) -> 
 
 
 def _announce_blocked(dispatcher: Dispatcher, run_id: str, stuck: _Stuck) -> None:
-    """Say once for each run and reason why its jobs don't start."""
+    """Announce once for each run and reason why its jobs don't start."""
     run = dispatcher.ports.table.get_run(run_id)
     flag = f"blocked {stuck.why.code}"
     if run is None or run.over or flag in run.announced:
@@ -166,11 +166,11 @@ def _read(record: Mapping[str, Any], log: Log) -> tuple[str | None, JobEnd | _St
     """Return the run that a message concerns, if it is for us, and its news, if it is an event."""
     try:
         body = json.loads(record["body"])
-        json.dumps(body, ensure_ascii=False).encode()  # JSON can say half of a character, and nothing else can
+        json.dumps(body, ensure_ascii=False).encode()  # only JSON can contain half a character
         if "advance" in body:
             run_id = body["advance"]["run_id"]
             if not is_run_id(run_id):
-                raise ValueError("what is to be advanced is no run id")  # noqa: TRY301 - said in the log with the others
+                raise ValueError("the run to advance has no valid id")  # noqa: TRY301 - logged with the others
             return run_id, None
         detail = body["detail"]
         if body.get("detail-type") == QUEUE_BLOCKED:
@@ -178,7 +178,7 @@ def _read(record: Mapping[str, Any], log: Log) -> tuple[str | None, JobEnd | _St
             return (name.run_id, _Stuck(name, blocked)) if name and blocked else (None, None)
         end = read_end(detail)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        # Without the body: events have the environment of jobs, which is not for all who read logs.
+        # Without the body: events have the environment of jobs, which not everybody who reads logs may see.
         why = f"{type(error).__name__}: {error}"
         log.error("malformed message", message_id=record["messageId"], why=why, size=len(record["body"]))  # noqa: TRY400
         return None, None

@@ -1,4 +1,4 @@
-"""Keeps what never changes of the runs that a process has seen."""
+"""Keeps the unchanging data of the runs that a process has seen."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dag.plan import Plan, load_plan
 from dag.records import Array
 from dag.shards import Mark
 
-KEPT_GROUPS = 100_000  # of the plans that a process keeps: 160 MB, and as much again while the next is read
+KEPT_GROUPS = 100_000  # in the plans that a process keeps: 160 MB, and as much again while the next is read
 
 
 class Plans:
@@ -33,7 +33,7 @@ class Plans:
         return self._plans[run_id]
 
     def _make_room(self, groups: int) -> None:
-        """Forget the plans that were read first, until one of so many groups fits."""
+        """Drop the plans that were read first, until one of so many groups fits."""
         kept = sum(len(plan.groups) for plan in self._plans.values())
         while self._plans and (len(self._plans) >= self._most or kept + groups > self._most_groups):
             oldest = next(iter(self._plans))
@@ -41,7 +41,7 @@ class Plans:
             self._arrays.pop(oldest, None)
 
     def array(self, table: RunTable, run_id: str, first: Mark) -> Array | None:
-        """Return an array job, written down before it was submitted; one whose id is not known yet is read anew."""
+        """Return an array job, recorded before it was submitted; one without an id is read again."""
         known = self._arrays.setdefault(run_id, {})
         if first not in known or known[first].job_id is None:
             array = table.get_array(run_id, first)

@@ -1,4 +1,4 @@
-"""Reads what a run consists of, page by page."""
+"""Reads a run's records, page by page."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _Place = TypeVar("_Place")
 
 
 def _pages(read: Callable[[_Place | None], tuple[list[_Item], _Place | None]]) -> Iterator[_Item]:
-    """Yield the items of all pages; `read` returns those after a place, and the place where the next page begins."""
+    """Yield the items of all pages; `read` returns those after a place, and where the next page begins."""
     after: _Place | None = None
     while True:
         items, after = read(after)
@@ -48,7 +48,7 @@ def read_all(table: RunTable, run_id: str) -> View:
 
 
 def read_jobs(table: RunTable, plan: Plan, marks: Collection[Mark]) -> list[Job]:
-    """Return the recorded jobs of the given attempts, children of array jobs among them."""
+    """Return the recorded jobs of the given attempts, including children of array jobs."""
     if not marks:
         return []
     wanted = set(marks)
@@ -84,7 +84,7 @@ def read_arrays(table: RunTable, run_id: str) -> list[Array]:
 
 
 def read_workers(table: RunTable, run_id: str) -> list[Worker]:
-    """Return the jobs of a run whose containers have asked what comes next, or whose ends were merged."""
+    """Return the jobs of a run whose containers have asked for a next group, or whose ends were merged."""
 
     def page(after: str | None) -> tuple[list[Worker], str | None]:
         return table.workers(run_id, after)
@@ -93,9 +93,9 @@ def read_workers(table: RunTable, run_id: str) -> list[Worker]:
 
 
 def in_turn(items: Sequence[_Item], now: int) -> list[_Item]:
-    """Return the items beginning at one that the time picks, so that none is starved when time runs short.
+    """Return the items from one on that the time picks, so that each has its turn if time runs short.
 
-    Two calls begin far apart, as a rule, whether a minute lies between them or a second.
+    Two calls usually begin far apart, whether a minute lies between them or a second.
     """
     if not items:
         return []

@@ -1,7 +1,7 @@
-"""What reconcile does for a run: whatever a lost event, a lost submitter or a lost aborter would have done.
+"""What reconcile does for a run: it makes up for lost events, lost submitters and lost aborters.
 
-All of it is done in slices that an invocation can finish: each is written down before the next begins, and none begins
-when time runs short. So whatever went wrong, however large, each minute leaves less of it.
+It works in slices that an invocation can finish: each is recorded before the next begins, and none begins
+when time runs short. So the damage, however large, shrinks every minute.
 """
 
 from __future__ import annotations
@@ -24,28 +24,28 @@ from runs.counting import Count, add_marks
 from runs.reading import in_turn, read_active, read_arrays, read_jobs, read_workers
 from runs.submitting import record, submit
 
-#: Jobs that are described, and whose ends are merged, at once: ten requests.
+#: Jobs to describe, and whose ends to merge, at once: ten requests.
 _DESCRIBED = 10 * limits.DESCRIBE_JOBS.most
-#: Claims that are settled at once in a run that submits nothing more.
+#: Claims to settle at once in a run that submits nothing more.
 _ACCOUNTED = 5_000
-#: ms after which a job that DescribeJobs leaves out is taken for forgotten, not for one too new to be listed.
+#: ms after which a job that DescribeJobs leaves out counts as forgotten, not as too new to be listed.
 _FORGOTTEN = 3_600_000
 _T = TypeVar("_T")
 
 
 @dataclass
 class Repairs:
-    """What was put right in a run."""
+    """The repairs of a run."""
 
-    events: int = 0  #: ends of jobs that no event had told
+    events: int = 0  #: ends of jobs that no event had reported
     claims: int = 0  #: claims whose submitter was lost
     settled: bool = False
 
 
 class Recovery:
-    """Brings runs back on their way. `lifetime` is the longest that an invocation can live, in ms.
+    """Repairs runs. `lifetime` is the longest life of an invocation, in ms.
 
-    A claim without a job that has been seen for longer belongs to nobody alive. ListJobs is relied on to show a job
+    A claim without a job that was seen longer ago belongs to nobody alive. We rely on ListJobs to show a job
     that was submitted longer ago than that.
     """
 
@@ -55,7 +55,7 @@ class Recovery:
         self._lifetime = lifetime
 
     def recover(self, run_id: str) -> Repairs:
-        """Do what is missing in a run, as far as time permits, and take it off the list once it is settled."""
+        """Do what is missing in a run, as far as time permits, and remove it from the list once it is settled."""
         run = self._ports.table.get_run(run_id)
         repairs = Repairs()
         if run is None:
@@ -80,8 +80,8 @@ class Recovery:
     def _is_settled(self, run_id: str) -> bool:
         """Return whether a run that is over has no job in flight, no open claim, and its end announced.
 
-        And nobody alive may have begun before its end: what such an invocation still claims or submits, and dies with,
-        would be nobody's.
+        And no living invocation may have begun before its end: if it still claimed or submitted something and died,
+        nobody would handle that.
         """
         run = self._ports.table.get_run(run_id)
         if run is None or run.ended_at is None or "end" not in run.announced:
@@ -91,25 +91,25 @@ class Recovery:
         return self._dispatcher.view(run_id).accounted()
 
     def _forget_in_time(self, run: Run) -> None:
-        """Let the table forget a run when its retention is over; until now nothing of it might have gone."""
+        """Let the table forget a run after its retention; before its end nothing of it may be forgotten."""
         expires_at = (run.ended_at or self._ports.clock.now()) // 1000 + self._ports.retention
         self._ports.table.expire_run(run.run_id, expires_at)
         self._ports.table.put_listing(run.run_id, expires_at)
 
     def _forget_unfinished(self, run_id: str) -> None:
-        """Take a run off the list whose creation was never finished, once nobody alive can finish it.
+        """Remove a run from the list whose creation was never finished, once nobody alive can finish it.
 
-        That none is made of it any more is written down first, so that a start that is repeated makes another run.
+        First it is recorded that no run can be made of it any more, so that a repeated start makes another run.
         """
         if self._ports.clock.now() - run_moment(run_id) <= self._lifetime:
             return
         if self._ports.table.void_run(run_id, self._ports.expiry()):
             self._ports.table.delete_active(run_id)
 
-    # ends that no event has told -----------------------------------------------------------------------------------
+    # ends that no event has reported -------------------------------------------------------------------------------
 
     def _merge_lost_ends(self, plan: Plan, view: View, repairs: Repairs) -> None:
-        """Merge the ends of jobs that the shards do not know of."""
+        """Merge the ends of jobs that the shards don't have."""
         jobs = read_jobs(self._ports.table, plan, view.in_flight())
         jobs = self._shuffled([*jobs, *self._place_holders(plan, {job.job_id for job in jobs})])
         for asked in _slices(jobs, _DESCRIBED):
@@ -120,7 +120,7 @@ class Recovery:
                 self._dispatcher.advance(plan.run_id, lost)
 
     def _place_holders(self, plan: Plan, known: Collection[str]) -> list[Job]:
-        """Return the jobs that may have ended although all their groups had before: their places are still taken."""
+        """Return the jobs that may have ended after all their groups had: they still hold their places."""
         if plan.settings.max_workers is None or not plan.settings.warm_containers:
             return []
         return [
@@ -130,7 +130,7 @@ class Recovery:
         ]
 
     def _ended(self, jobs: Sequence[Job]) -> list[Outcome]:
-        """Return how those of the jobs have ended that have."""
+        """Return how those jobs ended that have ended."""
         described = {str(detail["jobId"]): detail for detail in self._ports.queue.describe([j.job_id for j in jobs])}
         ended: list[Outcome] = []
         for job in jobs:
@@ -138,18 +138,18 @@ class Recovery:
                 end = read_end(described[job.job_id])
                 ended += [replace(end.outcome, mark=job.mark)] if end else []
             elif self._ports.clock.now() - job.submitted_at > _FORGOTTEN:
-                reason = "Batch no longer knows the job, and its end was never told"
+                reason = "Batch no longer knows the job, and no event reported its end"
                 ended.append(Outcome(job.mark, succeeded=False, reason=reason, job_id=job.job_id, name=job.name))
         return ended
 
     def _shuffled(self, items: Sequence[_T]) -> list[_T]:
-        """Return the items beginning at another one each time, so that all have their turn where time runs short."""
+        """Return the items from another one on each time, so that all have their turn if time runs short."""
         return in_turn(items, self._ports.clock.now())
 
     # claims whose submitter was lost -------------------------------------------------------------------------------
 
     def _settle_claims(self, plan: Plan, view: View, repairs: Repairs) -> None:
-        """Take over the claims of lost submitters: adopt their jobs, submit what has none, or account for it."""
+        """Take over lost submitters' claims: adopt their jobs, submit claims without one, or record them."""
         abandoned = self._shuffled(self._abandoned(plan.run_id, view))
         if not abandoned:
             return
@@ -165,13 +165,13 @@ class Recovery:
             ours = self._claimed(plan.run_id, sorted(taken))
             repairs.claims += len(ours)
             left = traces.adopt(ours)
-            # That the run was ended meanwhile is seen by the advance that follows, which reads after this.
+            # The advance that follows reads after this, so it sees if the run has ended meanwhile.
             self._account(plan, left) if over else self._submit(plan, left)
 
     def _with_places(self, plan: Plan, run: Run, claims: Sequence[Mark], traces: _Traces) -> list[Mark]:
-        """Return those of the claims that need no place among `max_workers`, or have one.
+        """Return the claims that need no place among `max_workers`, or have one.
 
-        What was claimed for a container that carries on has none: a place belongs to a container.
+        A claim for a container that carries on has none: a place belongs to a container.
         """
         if run.max_workers is None or not plan.settings.warm_containers:
             return list(claims)
@@ -183,7 +183,7 @@ class Recovery:
         return [claim for claim in claims if claim not in without or claim in new]
 
     def _claimed(self, run_id: str, marks: Sequence[Mark]) -> list[Mark]:
-        """Return those of the claims, a generation on, that are ours now: of two reconcilers one wins each."""
+        """Return the claims that are ours now, a generation on: only one of two reconcilers wins each."""
         ours: list[Mark] = []
         for index, members in by_shard(marks).items():
             taken = [mark._replace(generation=mark.generation + 1) for mark in members]
@@ -192,7 +192,7 @@ class Recovery:
         return ours
 
     def _account(self, plan: Plan, claims: Sequence[Mark]) -> None:
-        """Write down that no job was ever submitted for the claims."""
+        """Record that no job was ever submitted for the claims."""
         for index, marks in by_shard(Mark(*claim[:2]) for claim in claims).items():
             numbers = [mark.number for mark in marks]
             add_marks(self._ports, plan.run_id, index, {"failed": numbers, "cancelled": numbers})
@@ -204,9 +204,9 @@ class Recovery:
             self._dispatcher.advance(plan.run_id, refused)
 
     def _still_open(self, run_id: str, claims: Sequence[Mark]) -> list[Mark]:
-        """Return the claims of which still nothing else is known, read after the workers.
+        """Return the claims of which nothing else is known even now, read after the workers.
 
-        A worker keeps the newest two of its groups. What it was told before them stands in the shard by now.
+        A worker keeps its newest two groups. Earlier ones are in the shard by now.
         """
         shards = sorted({claim.shard for claim in claims})
         view = View()
@@ -217,9 +217,9 @@ class Recovery:
         return [claim for claim, mark in attempts.items() if not (view.has("submitted", mark) or view.ended(mark))]
 
     def _abandoned(self, run_id: str, view: View) -> list[Mark]:
-        """Return the claims without a job that have been seen for longer than an invocation can live.
+        """Return the claims without a job that were seen longer ago than an invocation can live.
 
-        That a claim was seen at a time stays true for good, so two reconcilers may overwrite each other's notes.
+        That a claim was seen at some time stays true, so two reconcilers may overwrite each other's notes.
         """
         claims = by_shard(view.open_claims())
         now = self._ports.clock.now()
@@ -244,7 +244,7 @@ class Recovery:
 
 
 class _Traces:
-    """What lost submitters may have left: jobs under the names of their claims, and arrays written down for them."""
+    """The possible traces of lost submitters: jobs with the names of their claims, and recorded arrays."""
 
     def __init__(self, dispatcher: Dispatcher, plan: Plan, claims: Sequence[Mark]) -> None:
         self._ports = dispatcher.ports
@@ -268,12 +268,12 @@ class _Traces:
         return str(self._plan.groups[mark.group].resources["job_queue"])
 
     def know(self, claim: Mark) -> bool:
-        """Return whether a claim's attempt was told to a container, or a job has its name."""
+        """Return whether a container got a claim's attempt, or a job has its name."""
         attempt = Mark(*claim[:2])
         return attempt in self._workers or self._plan.job_name(*attempt[:2]) in self._ids
 
     def adopt(self, claims: Sequence[Mark]) -> list[Mark]:
-        """Record the jobs that lost submitters had submitted after all; return the claims that have none."""
+        """Record the jobs that lost submitters had submitted; return the claims without one."""
         wanted = {Mark(*claim[:2]): claim for claim in claims}
         now = self._ports.clock.now()
         arrays: list[Array] = []
@@ -298,7 +298,7 @@ class _Traces:
         return list(wanted.values())
 
     def _name(self, worker: Worker) -> str:
-        """Return the name of a worker's job: of an array's child, the array's."""
+        """Return the name of a worker's job: for an array's child, the array's."""
         parent, _, index = worker.job_id.partition(":")
         array = next((one for one in self._arrays if one.job_id == parent), None) if index else None
         return self._plan.array_name(array.first) if array else self._plan.job_name(*worker.first[:2])
@@ -312,9 +312,9 @@ def _slices(items: Sequence[_T], size: int) -> Iterator[Sequence[_T]]:
 def reconcile(dispatcher: Dispatcher, lifetime_ms: int) -> dict[str, int]:
     """Recover all open runs, as far as time allows; those left over come first another minute.
 
-    A run that can't be recovered does not keep the others waiting; its error is raised at the end, for the alarm.
-    What is counted doesn't wait for that: that runs are open at the beginning, what was put right as it is, and at the
-    end that reconcile came so far, which an alarm misses when it stops.
+    A run that can't be recovered doesn't hold up the others; its error is raised at the end, for the alarm.
+    The metrics don't wait for that. Open runs are counted at the beginning, repairs as they are made, and at the
+    end that reconcile has finished: an alarm comes if that count is missing.
     """
     recovery = Recovery(dispatcher, lifetime_ms)
     counts = dispatcher.ports.counts
@@ -345,6 +345,6 @@ def reconcile(dispatcher: Dispatcher, lifetime_ms: int) -> dict[str, int]:
 
 
 def _open(dispatcher: Dispatcher, run_ids: Sequence[str]) -> int:
-    """Return how many of these runs are not over. One whose creation was never finished is none."""
+    """Return how many of these runs are not over. A run whose creation was never finished doesn't count."""
     pages = _slices(run_ids, limits.BATCH_GET.most)
     return sum(not run.over for page in pages for run in dispatcher.ports.table.get_runs(page))

@@ -1,4 +1,4 @@
-"""Submits claimed attempts and writes their jobs down."""
+"""Submits claimed attempts and records their jobs."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from dag.submission import pack
 from runs.counting import add_marks
 
 WRITE_AT_ONCE = limits.BATCH_WRITE.most
-#: How often a claim is taken over, minutes apart, before a refusal counts that might have passed.
+#: A refusal that might pass counts after a claim was taken over so often, minutes apart.
 MOST_TAKEOVERS = 4
 
 
 @dataclass
 class Submitted:
-    """What became of claims that were submitted; of those that nothing is said of, nothing is known."""
+    """The results of submitted claims; for the others the result is unknown."""
 
     job_ids: list[str] = field(default_factory=list)
     accepted: int = 0
@@ -31,7 +31,7 @@ class Submitted:
 def submit(ports: Ports, plan: Plan, marks: Sequence[Mark]) -> Submitted:
     """Submit claimed attempts and record their jobs.
 
-    An array's members are written down before it is submitted, so that whoever takes a claim over can find it by name.
+    An array's members are recorded before it is submitted, so that whoever takes a claim over can find it by name.
     """
     submissions = pack(plan, marks)
     expires_at = ports.expiry()
@@ -67,7 +67,7 @@ def submit(ports: Ports, plan: Plan, marks: Sequence[Mark]) -> Submitted:
 
 
 def record(ports: Ports, run_id: str, jobs: Sequence[Job], arrays: Sequence[Array]) -> list[Shard]:
-    """Write jobs down, then mark their attempts submitted; return the shards as they are then."""
+    """Record jobs, then mark their attempts submitted; return the shards as they are then."""
     expires_at = ports.expiry()
     for start in range(0, len(jobs), WRITE_AT_ONCE):
         ports.table.put_jobs(run_id, jobs[start : start + WRITE_AT_ONCE], expires_at)

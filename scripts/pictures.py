@@ -66,7 +66,7 @@ def pictures_of_the_report(project: Path, folder: Path, name: str, height: int =
 
 
 def environment() -> dict[str, str]:
-    """Return what commands of this environment need to know."""
+    """Return the environment variables of commands."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     return {**os.environ, "PATH": path, "KEDRO_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1"}
 
@@ -77,7 +77,7 @@ def kedro(*command: str, project: Path) -> None:
 
 
 def picture_of_a_run(project: Path) -> str:
-    """Return what a terminal shows once the pipeline has run, as SVG."""
+    """Return a terminal's picture once the pipeline has run, as SVG."""
     kedro_program = str(Path(sys.executable).with_name("kedro"))
     terminal = opened(SIZE, [kedro_program, "aws-batch", "run", "--local"], project, environment())
     code, _ = terminal.end()
@@ -94,7 +94,7 @@ def picture_of_a_run(project: Path) -> str:
         console.print(line, highlight=False)
     console.print()
     svg = console.export_svg(title="kedro aws-batch run --local", unique_id="run")
-    # Fonts come from the machine that shows it: a picture loads nothing.
+    # The viewer's machine has the fonts: a picture loads nothing.
     return re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
 
 

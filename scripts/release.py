@@ -1,4 +1,4 @@
-"""Prints what a release's notes say: `python scripts/release.py v0.1.0`. Fails unless all places name that version."""
+"""Prints a release's notes: `python scripts/release.py v0.1.0`. Fails unless all places name that version."""
 
 import re
 import sys
@@ -8,7 +8,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def notes(tag: str, root: Path) -> str:
-    """Return what the changelog says of a version. Raises SystemExit if the tag, the package and it disagree."""
+    """Return a version's part of the changelog. Raises SystemExit if the tag, the package and it disagree."""
     package = _found(r'^version = "(.+)"$', root / "pyproject.toml")
     module = _found(r'^__version__ = "(.+)"$', root / "src/kedro_aws_batch/__init__.py")
     if tag != f"v{package}" or package != module:

@@ -15,7 +15,7 @@ class Silence:
         """Take a repair."""
 
     def error(self, msg: object, /, **fields: Any) -> None:
-        """Take what a person has to act on."""
+        """Accept what a person must act on."""
 
     def exception(self, msg: object, /, **fields: Any) -> None:
         """Take the same with its traceback."""

@@ -1,1 +1,1 @@
-"""An AWS in virtual time, with its quotas, latencies and prices: on it the real handlers run whole pipelines."""
+"""An AWS in virtual time, with its quotas, latencies and prices. The real handlers run whole pipelines on it."""

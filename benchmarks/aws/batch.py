@@ -1,4 +1,4 @@
-"""AWS Batch in virtual time: what it accepts begins when its hosts let it, lasts as its node does, and succeeds."""
+"""AWS Batch in virtual time: accepted jobs begin when their hosts let them, last as their nodes do, and succeed."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Work:
     refused: str | None = None  #: why its task never ran
 
     def detail(self, now: float) -> Json:
-        """Return what DescribeJobs says of it, and its events too, with the fields that Batch documents."""
+        """Return its description in DescribeJobs and in its events, with the fields that Batch documents."""
         over = now >= self.ends
         container = self._container()
         detail: Json = {
@@ -103,7 +103,7 @@ _WHY = "Essential container in task exited"
 
 
 class TimedBatch:
-    """The client's calls that the adapter makes."""
+    """The client's calls from the adapter."""
 
     def __init__(
         self,
@@ -137,7 +137,7 @@ class TimedBatch:
         size = request.get("arrayProperties", {}).get("size")
         for index, group in enumerate(groups):
             self._start(job_id, None if size is None else index, units(group), request)
-        self._timeline.used()  # our own work is not the caller's
+        self._timeline.used()  # don't count our own work as the caller's
         return {"jobId": job_id, "jobName": request["jobName"]}
 
     def _start(self, job_id: str, index: int | None, nodes: Sequence[str], request: Json) -> None:
@@ -153,7 +153,7 @@ class TimedBatch:
         self._timeline.later(ends - now, lambda: self._ended(work))
 
     def describe_job_queues(self, *, jobQueues: Sequence[str]) -> Json:  # noqa: N803
-        """Describe queues: all are there, with a compute environment each."""
+        """Describe queues: all exist, with a compute environment each."""
         up: Json = {"state": "ENABLED", "status": "VALID"}
         queues = [
             {"jobQueueName": name, "computeEnvironmentOrder": [{"order": 1, "computeEnvironment": name}], **up}
@@ -186,7 +186,7 @@ class TimedBatch:
         return answer
 
     def list_jobs(self, *, jobQueue: str, filters: Sequence[Mapping[str, Any]]) -> Json:  # noqa: ARG002, N803
-        """List jobs by their name: arrays by their parents."""
+        """List jobs by their name, and arrays by their parents."""
         self._call("ListJobs")
         ((name,),) = (each["values"] for each in filters)
         found = {work.job_id.partition(":")[0] for work in self.work.values() if work.name == name}
@@ -195,7 +195,7 @@ class TimedBatch:
 
 
 class FiberJobQueue(BatchJobQueue):
-    """The real adapter, whose requests under way at the same time are fibers rather than threads."""
+    """The real adapter, with fibers instead of threads for requests at the same time."""
 
     timeline: Timeline
     at_once: int

@@ -1,4 +1,4 @@
-"""DynamoDB as far as `DynamoRunTable` asks for it, metered: requests, write and read units by the real items' sizes.
+"""The part of DynamoDB that `DynamoRunTable` uses, metered: requests, and write and read units by items' sizes.
 
 It understands exactly the expressions that the adapter writes, and raises on any other.
 """
@@ -35,7 +35,7 @@ class _Exceptions:
 
 
 class Line:
-    """What lies between a caller and DynamoDB: nothing, unless a simulation puts time and limits there."""
+    """The connection from a caller to DynamoDB: nothing, unless a simulation adds time and limits."""
 
     def depart(self, operation: str) -> None:
         """Let a request's latency pass."""
@@ -48,7 +48,7 @@ class Line:
         """Wait before a throttled request is made again, or raise when that was the last attempt."""
 
     def arrive(self) -> None:
-        """Let the caller have its answer."""
+        """Deliver the answer to the caller."""
 
 
 @dataclass
@@ -108,9 +108,9 @@ Effect = tuple[Mapping[Key, int], Mapping[Key, int], Callable[[], Item]]
 
 
 class MeteredDynamoDB:
-    """A client. What a request does, it does at one moment, after its latency.
+    """A client. A request takes effect at one moment, after its latency.
 
-    A number set is kept as a set of strings, its item's size beside it, so that large sets stay cheap to simulate.
+    A number set is kept as a set of strings, with its item's size beside it, so that large sets stay cheap to simulate.
     """
 
     exceptions = _Exceptions
@@ -124,7 +124,7 @@ class MeteredDynamoDB:
         self._sizes: dict[Key, int] = {}
 
     def unmetered(self) -> MeteredDynamoDB:
-        """Return a client of the same items that takes no time and counts for nothing."""
+        """Return a client of the same items that takes no time and doesn't count."""
         other = MeteredDynamoDB()
         other._items, other._order, other._sizes = self._items, self._order, self._sizes
         return other
@@ -272,15 +272,15 @@ class MeteredDynamoDB:
         return self._request("BatchWriteItem", effect)
 
     def peek(self, pk: str, sk: str) -> Item | None:
-        """Return an item without asking for it."""
+        """Return an item without a request."""
         return self._items.get(pk, {}).get(sk)
 
     def keys(self, pk: str) -> list[str]:
-        """Return the sort keys of a partition key without asking for them."""
+        """Return the sort keys of a partition key without a request."""
         return list(self._items.get(pk, ()))
 
     def partitions(self, prefix: str) -> list[str]:
-        """Return the partition keys that begin so, without asking for them."""
+        """Return the partition keys with this prefix, without a request."""
         return [pk for pk in self._items if pk.startswith(prefix)]
 
     # behind it ---------------------------------------------------------------------------------------------------
@@ -347,7 +347,7 @@ def _by_partition(units: Mapping[Key, int]) -> Counter[str]:
 
 
 def _shown(item: Item) -> Item:
-    """Return an item as an answer has it: sets as lists, which later updates do not change."""
+    """Return an item as in an answer: sets as lists, which later updates don't change."""
     return {
         name: {kind: list(content) for kind, content in value.items()} if {"NS", "SS"} & value.keys() else value
         for name, value in item.items()

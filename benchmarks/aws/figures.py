@@ -1,4 +1,4 @@
-"""Every figure that the simulated AWS is made of, with its source. Latencies are ms, as the caller sees them."""
+"""Every figure of the simulated AWS, with its source. Latencies are ms, as the caller sees them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dag import limits
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure and where it is from; `assumed` where AWS states none."""
+    """A figure and its source; `assumed` if AWS states none."""
 
     value: float
     what: str

@@ -1,4 +1,4 @@
-"""Where Batch starts containers: when one begins after its job was accepted, and for how long it is billed."""
+"""The hosts of Batch's containers: when a container begins after its job was accepted, and how long it is billed."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from dag import limits
 
 @dataclass
 class Hosts:
-    """Hosts without end, on which a container takes `start_ms` to begin: most of it is the pull of its image."""
+    """An unlimited number of hosts, on which a container takes `start_ms` to begin, mostly to pull its image."""
 
     start_ms: float = figures.JOB_START_MS.value
-    fargate: bool = False  #: whether tasks are launched no faster, and billed for no less, than Fargate's are
-    billed_seconds: float = 0.0  #: of all jobs together, from each one's launch on
+    fargate: bool = False  #: whether tasks are launched and billed as Fargate's are
+    billed_seconds: float = 0.0  #: of all jobs together, from each one's launch
     _next: float = field(default=0.0, repr=False)
 
     def launch(self, now: float) -> float:
-        """Return when a task that is asked for at a moment is launched: 100 at once, then 20 a second."""
+        """Return when a task requested at a moment is launched: 100 at once, then 20 a second."""
         if not self.fargate:
             return now
         apart = 1000 / figures.FARGATE_LAUNCHES_A_SECOND.value
@@ -30,13 +30,13 @@ class Hosts:
         return launched
 
     def bill(self, launched: float, ended: float) -> None:
-        """Add what a job is billed."""
+        """Add a job's bill."""
         least = figures.FARGATE_BILLED_SECONDS.value if self.fargate else 0.0
         self.billed_seconds += max(least, (ended - launched) / 1000)
 
 
 def refusal(request: Mapping[str, Any], job_id: str, index: int | None) -> str | None:
-    """Return why ECS would not run a job's task, for its overrides, the request's and Batch's own; None if it would."""
+    """Return why ECS would not run a job's task, because of the request's and Batch's overrides; None if it would."""
     overrides = request["containerOverrides"]
     own = {"AWS_BATCH_JOB_ID": job_id, "AWS_BATCH_JOB_ATTEMPT": "1", "AWS_BATCH_JQ_NAME": request["jobQueue"]}
     own |= {"AWS_BATCH_CE_NAME": "environment"}

@@ -1,4 +1,4 @@
-"""The deployed service in virtual time: its functions, the queue between them, and what they cost."""
+"""The deployed service in virtual time: its functions, the queue between them, and their cost."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _MEMORY = {"start_run": 1769, "job_state_change": 512, "reconcile": 512}
 
 @dataclass(frozen=True)
 class Deployment:
-    """What serverless.yml says."""
+    """The settings in serverless.yml."""
 
     batch_size: int = 10
     window_ms: float = 0
@@ -49,7 +49,7 @@ class Deployment:
 
     @staticmethod
     def deployed() -> Deployment:
-        """Return what serverless.yml says now."""
+        """Return the present settings in serverless.yml."""
         document = yaml.safe_load((Path(__file__).parents[2] / "serverless.yml").read_text(encoding="utf-8"))
         (mapping,) = (each["sqs"] for each in document["functions"]["job_state_change"]["events"] if "sqs" in each)
         window = mapping.get("maximumBatchingWindow", 0) * 1000
@@ -58,17 +58,17 @@ class Deployment:
         return Deployment(mapping["batchSize"], window, mapping["maximumConcurrency"], memory)
 
     def __str__(self) -> str:
-        """Return it as a table shows it."""
+        """Return it in a table's form."""
         return f"{self.batch_size} · {self.window_ms / 1000:g} s · {self.concurrency}"
 
     def slowness(self, function: str) -> float:
-        """Return how much longer CPU work takes a function than a full vCPU."""
+        """Return how much longer CPU work takes in a function than on a full vCPU."""
         return max(1.0, figures.FULL_VCPU_MB.value / self.memory_mb[function])
 
 
 @dataclass
 class Usage:
-    """What Lambda and SQS did for a run."""
+    """The usage of Lambda and SQS for a run."""
 
     calls: Counter[str] = field(default_factory=Counter)
     invocations: Counter[str] = field(default_factory=Counter)
@@ -106,7 +106,7 @@ class _Line(Line):
         return True
 
     def back_off(self, attempt: int) -> None:
-        """Wait as botocore's standard mode does, of five attempts."""
+        """Wait as botocore's standard mode with five attempts does."""
         if attempt >= 5:
             raise ClientError({"Error": {"Code": "ThrottlingException", "Message": "throttled"}}, "DynamoDB")
         self._service.timeline.pause(min(20_000, self._service.timeline.rng.random() * 1000 * 2 ** (attempt - 1)))
@@ -150,27 +150,27 @@ class Service:
     # what the functions see --------------------------------------------------------------------------------------
 
     def call(self, name: str) -> None:
-        """Let an AWS call's time pass: the CPU used until then, boto3's and the way there and back."""
+        """Let an AWS call's time pass: the CPU used until then, boto3's, and the way there and back."""
         self.usage.calls[name] += 1
         cpu = self.timeline.used() + figures.CLIENT_MS.value
         self.usage.cpu_ms += cpu
         self.timeline.pause(cpu * self.timeline.slowness + figures.REQUEST_MS[name])
 
     def add(self, counts: Mapping[str, int], /) -> None:
-        """Take what is counted."""
+        """Accept counts."""
 
     def announce(self, detail: Mapping[str, Any]) -> None:  # noqa: ARG002 - nobody listens
-        """Take an announcement."""
+        """Accept an announcement."""
         self.call("PutEvents")
 
     def advance_later(self, run_id: str) -> None:
-        """Take a message of an invocation that ran out of time."""
+        """Accept a message of an invocation that ran out of time."""
         self.call("SendMessage")
         body = json.dumps({"advance": {"run_id": run_id}})
         self._arrive(lambda: body, len(body))
 
     def receive(self) -> list[Mapping[str, Any]]:
-        """Return messages to a function that asks for more."""
+        """Return messages to a function that fetches more."""
         self.call("ReceiveMessage")
         got = [self._queue.popleft() for _ in range(min(len(self._queue), int(figures.RECEIVE_AT_ONCE.value)))]
         self.usage.sqs += _chunks(sum(message.size for message in got))
@@ -180,7 +180,7 @@ class Service:
         return [{"messageId": str(m.number), "body": m.body(), "receiptHandle": str(m.number)} for m in got]
 
     def delete(self, records: Sequence[Mapping[str, Any]]) -> None:
-        """Delete messages that a function received by itself."""
+        """Delete messages that a function has fetched."""
         for first in range(0, len(records), 10):
             self.call("DeleteMessageBatch")
             self.usage.sqs += 1
@@ -212,7 +212,7 @@ class Service:
         )
 
     def _ask(self, run_id: str, whom: Mapping[str, str], index: int | None) -> Mapping[str, Any]:
-        """Answer a job as next_group does: for an invocation's price, and in no time, since jobs ask side by side."""
+        """Answer a job as next_group does: for the price of an invocation, in no time, since jobs ask side by side."""
         dynamodb: Any = self.dynamodb.unmetered()
         clock = _Clock(self.timeline, self.timeline.now + _TIMEOUT_MS)
         queue = FiberJobQueue((dynamodb, dynamodb), clock, self.timeline.pause)
@@ -224,7 +224,7 @@ class Service:
     # functions ---------------------------------------------------------------------------------------------------
 
     def invoke(self, name: str, act: Callable[[Dispatcher], Any], done: Callable[[Any], None]) -> None:
-        """Invoke a function; `done` gets what it returned, None if it failed."""
+        """Invoke a function; `done` gets its result, or None if it failed."""
         asked = self.timeline.now
         environments = self._environments.setdefault(name, [])
         warm = [each for each in environments if asked - each.used_at < figures.IDLE_MS.value]
@@ -266,7 +266,7 @@ class Service:
         self.invoke("start_run", lambda dispatcher: begin_run(dispatcher, source, {}, "given:1"), started)
 
     def go(self) -> None:
-        """Start a run and let everything happen until it has ended and nothing is under way."""
+        """Start a run and let everything happen until it has ended and nothing is in progress."""
         self.begin()
         self.timeline.later(37_000, self._reconcile)
         self.timeline.go(self._is_over)
@@ -278,7 +278,7 @@ class Service:
         self.invoke("reconcile", lambda dispatcher: reconcile(dispatcher, 2 * _TIMEOUT_MS), lambda _: None)
 
     def _is_over(self) -> bool:
-        # The last reconcile takes the run off its list.
+        # The last reconcile removes the run from its list.
         under_way = self._live or self._queue or self._fetched
         return self.ended is not None and not under_way and not self.dynamodb.keys("active")
 
@@ -353,7 +353,7 @@ class Service:
                 if not self._queue or not room or size + self._queue[0].size > figures.PAYLOAD.value:
                     break
                 batch.append(self._queue.popleft())
-                size += int(batch[-1].size * 1.06) + 500  # quoted once more, with the record's own fields
+                size += int(batch[-1].size * 1.06) + 500  # quoted again, with the record's own fields
             self.usage.sqs += _chunks(size - received) if size > received else 0
             full = len(batch) >= self.deployment.batch_size or size > figures.PAYLOAD.value * 0.99
             if full or self.timeline.now >= end or (self._queue and self._queue[0].size + size > figures.PAYLOAD.value):
@@ -389,7 +389,7 @@ class Service:
     # what it cost ------------------------------------------------------------------------------------------------
 
     def dollars(self, invoked: str | None = None) -> float:
-        """Return what the run cost, Batch itself left out; or one function's share of Lambda."""
+        """Return the cost of the run, without Batch itself; or one function's share of Lambda."""
         names = [invoked] if invoked else list(self.usage.invocations)
         requests = sum(self.usage.invocations[name] for name in names) * figures.LAMBDA_REQUEST.value
         gb_s = sum(self.usage.billed_ms[name] / 1000 * self.deployment.memory_mb[name] / 1024 for name in names)

@@ -1,4 +1,4 @@
-"""Virtual time: fibers that wait for each other and for moments, and what they cost in CPU time meanwhile."""
+"""Virtual time: fibers that wait for each other and for moments, and the CPU time that they use."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _T = TypeVar("_T")
 
 
 class Gone(BaseException):
-    """An invocation is over its time, and is stopped where it waits."""
+    """An invocation has exceeded its time, and is stopped where it waits."""
 
 
 class Fiber(greenlet):
@@ -27,7 +27,7 @@ class Fiber(greenlet):
 
 
 class Timeline:
-    """Virtual ms since the epoch, and what is to happen."""
+    """Virtual ms since the epoch, and the actions to come."""
 
     def __init__(self, seed: int) -> None:
         self.now: float = 1_700_000_000_000.0
@@ -48,17 +48,17 @@ class Timeline:
 
     @property
     def slowness(self) -> float:
-        """Return the calling fiber's."""
+        """Return the calling fiber's slowness."""
         return _current().slowness
 
     def spawn(self, act: Callable[[], None], deadline: float = float("inf"), slowness: float = 1.0) -> None:
-        """Begin to do something that may wait."""
+        """Start an action that may wait."""
         fiber = Fiber(act, self._hub)
         fiber.deadline, fiber.slowness = deadline, slowness
         self.later(0, lambda: self._enter(fiber))
 
     def pause(self, milliseconds: float) -> None:
-        """Let so many ms pass for the fiber that calls. Raises Gone when its time is over."""
+        """Let so many ms pass for the calling fiber. Raises Gone when its time is over."""
         fiber = _current()
         self.later(milliseconds, lambda: self._enter(fiber))
         self._hub.switch()
@@ -66,7 +66,7 @@ class Timeline:
             raise Gone
 
     def used(self) -> float:
-        """Return the ms of CPU that the fiber used since it last got control or was last asked."""
+        """Return the ms of CPU that the fiber has used since it last got control or this was last called."""
         fiber, now = _current(), time.thread_time()
         used, fiber.mark = (now - fiber.mark) * 1000, now
         return used
@@ -92,7 +92,7 @@ class Timeline:
             raise errors[0]
 
     def map(self, act: Callable[[_T], object], items: Sequence[_T], at_once: int) -> list[object]:
-        """Return what an action makes of each item, some at a time."""
+        """Return the results of an action for each item, some at a time."""
         results: list[object] = [None] * len(items)
         waiting = iter(range(len(items)))
 
@@ -117,7 +117,7 @@ def _current() -> Fiber:
 
 
 class Bucket:
-    """A quota: so many a second, as many of them at once."""
+    """A quota: so many a second, and as many at once."""
 
     def __init__(self, rate: float) -> None:
         self._rate = rate
@@ -125,7 +125,7 @@ class Bucket:
         self._at = 0.0
 
     def take(self, now: float, amount: float) -> bool:
-        """Return whether something is left, and take the amount, be it more than that."""
+        """Return whether anything is left, and take the amount, even if that is more."""
         self._left = min(self._rate, self._left + (now - self._at) / 1000 * self._rate)
         self._at = now
         if self._left <= 0:

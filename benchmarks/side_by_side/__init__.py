@@ -1,5 +1,5 @@
-"""Ours, the floor and peers on one emulated Batch, in turn, in real time.
+"""Ours, the floor and other tools on one emulated Batch, in turn, in real time.
 
-The emulated AWS runs in a process of its own (`host`), so that no driver pays for it; so does every driver. Every job
-is the same process, `sleep`, whoever submits it: what is compared is who submits what, when, and at what cost.
+The emulated AWS runs in a process of its own (`host`), so that no driver pays for it, and so does every driver. Every
+job is the same process, `sleep`. The drivers differ only in what they submit, when, and at what cost.
 """

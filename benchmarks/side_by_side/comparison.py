@@ -1,4 +1,4 @@
-"""Runs the drivers in turn and tells them apart."""
+"""Runs the drivers in turn and counts each one's calls."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from benchmarks.side_by_side.drivers import DRIVERS, Spec
 from benchmarks.side_by_side.shapes import SHAPES
 from tests.acceptance.support import Node, Shape, graph_document
 
-#: How often the floor and ours run, by the kind of jobs; the others, whose pauses hide the noise, run once.
+#: How often the floor and ours run, by the kind of jobs. The others run once: their pauses hide the noise.
 TIMES = {"nothing": 5, "five": 2}
-#: Name → seconds that each job sleeps; each is a job definition.
+#: Name → seconds that each job sleeps; each has a job definition.
 JOBS = {"nothing": 0, "five": 5}
 _REDUN = Path(__file__).parents[2] / ".venv/redun/bin/python"
 COLUMNS = ("shape", "jobs, s", "driver", "wall, s", "÷ floor", "Batch calls", "other AWS calls", "driver CPU, s")
@@ -69,7 +69,7 @@ def run() -> list[Report]:
 
 
 def _rows(shape: str, definition: str, drivers: Sequence[str]) -> list[Sequence[Cell]]:
-    """Return the figures of all drivers on an AWS of their own, the fastest first."""
+    """Return the figures of all drivers, each on a new AWS, the fastest first."""
     taken: dict[str, list[Measured]] = {name: [] for name in ("ours, first", *drivers)}
     with tempfile.TemporaryDirectory() as directory:
         _write_graph(Path(directory), definition)
@@ -114,7 +114,7 @@ def _write_graph(directory: Path, definition: str) -> None:
     (directory / "graph.json").write_text(json.dumps(document), encoding="utf-8")
 
 
-#: Alike for all, so that arrays are possible.
+#: The same for all, so that arrays are possible.
 _RESOURCES = {"vcpus": 1, "memory": 1000, "environment": {}}
 
 
@@ -156,7 +156,7 @@ class Host:
         return self._answer()
 
     def spec(self, shape: str, definition: str) -> Spec:
-        """Return what the drivers are to run."""
+        """Return the drivers' task."""
         look_every = 0.5 if JOBS[definition] else 0.1
         return Spec(shape, definition, self._told["queue"], self._told["prefix"], shape, look_every)
 
@@ -178,7 +178,7 @@ class Host:
 
 
 def _run(command: Sequence[str], environment: Mapping[str, str]) -> tuple[float, float]:
-    """Return the wall seconds that a driver tells, and the CPU seconds that its process took."""
+    """Return the wall seconds that a driver reports, and the CPU seconds of its process."""
     with subprocess.Popen(command, env=dict(environment), stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         said = process.stdout.read()

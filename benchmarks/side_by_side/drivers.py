@@ -1,7 +1,7 @@
 """The drivers, each in a process of its own: `python -m benchmarks.side_by_side.drivers NAME SPEC`.
 
-Each runs the nodes of the spec and prints the seconds from its first call to the moment at which it knows that all have
-succeeded. Imports and the making of clients are not in them; they are in the CPU time of the process.
+Each runs the nodes of the spec and prints the seconds from its first call until it knows that all have succeeded. These
+don't include imports and making clients, but the CPU time of the process does.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ class Spec:
 
 
 def client(name: str) -> Any:
-    """Return a client with room for as many threads as any driver has."""
+    """Return a client with enough connections for any driver's threads."""
     return boto3.client(name, config=Config(max_pool_connections=50))  # type: ignore[call-overload]
 
 
 @dataclass
 class Batch:
-    """What drivers that talk to Batch themselves have in common."""
+    """Common code of the drivers that call Batch themselves."""
 
     spec: Spec
     client: Any = field(default_factory=lambda: client("batch"))
@@ -62,7 +62,7 @@ class Batch:
         return str(answer["jobId"])
 
     def statuses(self, jobs: Sequence[str]) -> list[str]:
-        """Return the status of each job. Raises when one has failed."""
+        """Return the status of each job. Raises if one has failed."""
         found = []
         for start in range(0, len(jobs), _MOST_DESCRIBED):
             answer = self.client.describe_jobs(jobs=jobs[start : start + _MOST_DESCRIBED])
@@ -73,9 +73,9 @@ class Batch:
 
 
 def floor(spec: Spec) -> None:
-    """Submit everything at once and let Batch order it; then look at what nothing comes after.
+    """Submit everything at once and let Batch order it; then look at the jobs that nothing follows.
 
-    A job that waits for more than 20 others waits for jobs of no length that wait for 20 each.
+    A job that waits for more than 20 others waits for empty jobs that wait for 20 each.
     """
     batch, parents = Batch(spec), spec.parents()
     jobs: list[str] = []
@@ -93,7 +93,7 @@ def floor(spec: Spec) -> None:
 
 
 def polling(spec: Spec, workers: int) -> None:
-    """Submit each node from a thread that then asks for its job once a second, as Kedro's guide describes it."""
+    """Submit each node from a thread that then polls its job once a second, as Kedro's guide describes it."""
     batch, parents = Batch(spec), spec.parents()
     todo, done = set(range(len(parents))), set[int]()
 

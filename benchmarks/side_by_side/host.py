@@ -1,7 +1,7 @@
 """The emulated AWS of the comparison, in a process of its own.
 
-Reads lines and answers each with one of JSON: what was called, and the CPU seconds of the functions' processes, since
-the line before. Ends with its input.
+It reads lines and answers each with a line of JSON: the calls, and the CPU seconds of the functions' processes, since
+the line before. It ends with its input.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from tests.acceptance.support import function_pids
 if TYPE_CHECKING:
     from kedro_aws_batch.local.loopback import Request, Response
 
-#: Room for the widest layer: no driver waits for vCPUs.
+#: Enough for the widest layer: no driver waits for vCPUs.
 VCPUS = 512
 
 
 def main() -> None:
-    """Serve what the graph document in the directory that is given names, until the input ends."""
+    """Serve what the graph document in the given directory names, until the input ends."""
     directory = Path(sys.argv[1])
     seconds: dict[str, str] = json.loads(sys.argv[2])
     aws = EmbeddedAws(
@@ -52,7 +52,7 @@ def _say(what: Any) -> None:
 
 
 def _count_calls(aws: EmbeddedAws) -> Counter[str]:
-    """Return a counter of the requests by service, kept from now on."""
+    """Return a counter of the requests by service from now on."""
     calls: Counter[str] = Counter()
     running = aws._running  # noqa: SLF001 - a proxy before it would cost each call as much again
     assert running is not None
@@ -69,7 +69,7 @@ def _count_calls(aws: EmbeddedAws) -> Counter[str]:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Return the CPU seconds of a process that runs."""
+    """Return the CPU seconds of a running process."""
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 

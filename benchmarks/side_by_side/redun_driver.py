@@ -1,7 +1,7 @@
-"""redun on the emulated Batch, run by the Python of an environment of its own: see `drivers` for what it prints.
+"""redun on the emulated Batch, run by the Python of an environment of its own: see `drivers` for its output.
 
-redun's own jobs write their results to its scratch folder. Here every job is `sleep`, for all drivers alike, so the
-results are laid there before the job is submitted. The scratch folder is a directory, the backend SQLite in memory:
+redun's own jobs write their results to its scratch folder. Here every job is `sleep`, as for all drivers, so the
+results are put there before the job is submitted. The scratch folder is a directory, the backend SQLite in memory:
 both cost redun less than S3 and a file would.
 """
 
@@ -39,7 +39,7 @@ def everything(parents: list[list[int]]) -> list[None]:
 
 
 class Executor(AWSBatchExecutor):
-    """redun's own, which finds the results of its jobs where they would have put them."""
+    """redun's own executor, with results where its jobs would have put them."""
 
     def _submit(self, job: Job) -> None:
         folder = Path(self.s3_scratch_prefix) / "jobs" / str(job.eval_hash)

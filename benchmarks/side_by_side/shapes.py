@@ -1,4 +1,4 @@
-"""What all run: as parents of each node."""
+"""The compared graphs, as parents of each node."""
 
 from __future__ import annotations
 

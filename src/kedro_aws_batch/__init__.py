@@ -12,7 +12,7 @@ __all__ = ["AWSBatchRunner", "__version__"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import the runner when it is asked for: jobs and commands do without it."""
+    """Import the runner on first use: jobs and commands don't need it."""
     if name == "AWSBatchRunner":
         from .runner import AWSBatchRunner  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""`python -m kedro_aws_batch …`: the commands of `kedro aws-batch`, with nothing but their own output on stdout."""
+"""`python -m kedro_aws_batch …`: the commands of `kedro aws-batch`, with only their own output on stdout."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from .cli import aws_batch
 
 
 def main() -> None:
-    """Run the command, which imports Kedro, whose logging begins with that, out of stdout's way."""
+    """Run the command. Importing Kedro starts its logging, which must keep off stdout."""
     aws_batch(prog_name="python -m kedro_aws_batch")
 
 

@@ -1,4 +1,4 @@
-"""Clients of AWS. boto3 is slow to import, so the first client imports it: what local runs left is read without."""
+"""Clients of AWS. boto3 is slow to import, so the first client imports it; reading local runs does without."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 def client(name: str, region: str | None = None) -> Any:
-    """Return a boto3 client; a Region that is not set is a sentence.
+    """Return a boto3 client. Raises a sentence if no Region is set.
 
-    AWS_REGION goes before the rest, as for the AWS CLI and osls; boto3 by itself reads AWS_DEFAULT_REGION alone.
+    AWS_REGION wins, as for the AWS CLI and osls; boto3 by itself reads only AWS_DEFAULT_REGION.
     """
     from botocore.config import Config  # noqa: PLC0415
 
@@ -49,4 +49,4 @@ def embedded_client(name: str, live: Live) -> Any:
 def _boto3_client() -> Callable[..., Any]:
     import boto3  # noqa: PLC0415
 
-    return boto3.Session().client  # the default session keeps the credentials that it once found
+    return boto3.Session().client  # the default session would keep the first credentials that it found

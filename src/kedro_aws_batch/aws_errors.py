@@ -1,4 +1,4 @@
-"""What AWS refused, or why it can't be reached, as one sentence that says what to do."""
+"""AWS's refusals and failures, each as one sentence that says what to do."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ _PASSING = ("ServiceException", "TooManyRequestsException", "ThrottlingException
 
 @dataclass(frozen=True)
 class Call:
-    """What was asked of AWS."""
+    """A call to AWS, for messages."""
 
     #: As in `may not …`.
     what: str
-    #: The action that has to be allowed, and on what.
+    #: The action to allow, and on what.
     allow: str
 
 
 def why_refused(error: ClientError | BotoCoreError, call: Call) -> str:
     """Return why a call failed, and what to do about it."""
     if isinstance(error, _CREDENTIALS):
-        return f"There are no AWS credentials to {call.what} with ({_ended(error)}). Log in, or set AWS_PROFILE."
+        return f"There are no AWS credentials to {call.what} ({_ended(error)}). Log in, or set AWS_PROFILE."
     if isinstance(error, NoRegionError):
-        return f"No AWS Region is set to {call.what} in. Set AWS_REGION, or a region in your profile."
+        return f"No AWS Region is set to {call.what}. Set AWS_REGION, or a region in your profile."
     if isinstance(error, EndpointConnectionError):
         return f"AWS can't be reached to {call.what}: {error}"
     if isinstance(error, ClientError):

@@ -1,4 +1,4 @@
-"""The service's functions, called by Lambda's Invoke: typed answers, and every failure as one sentence."""
+"""The service's functions, called by Lambda's Invoke, with typed answers and each failure as one sentence."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _Answer = TypeVar("_Answer", bound="DataclassInstance")
 
 @dataclass(frozen=True)
 class Started:
-    """What `start_run` answers."""
+    """The answer of `start_run`."""
 
     run_id: str
     status: str
@@ -34,7 +34,7 @@ class Started:
 
 @dataclass(frozen=True)
 class GroupState:
-    """The nodes of one job, and how far the job is. Times are milliseconds since the epoch."""
+    """The nodes of one job, and its progress. Times are milliseconds since the epoch."""
 
     index: int
     nodes: tuple[str, ...]
@@ -50,41 +50,41 @@ class GroupState:
     expected_ms: int | None = None
     exit_code: int | None = None
     reason: str | None = None
-    #: What its job's log says of why it failed, and of which node; None where nobody read it there, or it says nothing.
+    #: The reason in its job's log, and the node at fault; None if nobody read the log, or it has no reason.
     error: str | None = None
     error_node: str | None = None
-    #: Where a browser shows its log; told of jobs that failed.
+    #: Where a browser shows its log; only for failed jobs.
     log_url: str | None = None
     log_stream: str | None = None
-    #: Of each attempt that Batch made of its job, oldest first; `log_stream` is the last.
+    #: The streams of Batch's attempts of its job, oldest first; `log_stream` is the last.
     log_streams: tuple[str, ...] = ()
-    #: Whether its container ran other groups, too: then its log has more than this group printed.
+    #: Whether its container also ran other groups: then its log has more than this group's output.
     shares_container: bool = False
-    #: None: Batch's own, as far as Batch has told.
+    #: None means Batch's own log group, as far as Batch has told.
     log_group: str | None = None
-    #: At which version its job loads a dataset, as far as the run pins it.
+    #: The version of each dataset that the run pins for its job.
     load_versions: Mapping[str, str] = field(default_factory=dict)
-    #: Attempts that Batch made of its job before the one that the times are of: started_at, ended_at.
+    #: Batch's attempts of its job before the last, whose times are its own: started_at, ended_at.
     batch_attempts: tuple[Mapping[str, Any], ...] = ()
     #: Earlier jobs of the group, which ran out of memory: attempt, job_id, started_at, ended_at, log_streams, ….
     earlier: tuple[Mapping[str, Any], ...] = ()
     resources: Mapping[str, Any] = field(default_factory=dict)
     job_definition: str | None = None
     job_queue: str | None = None
-    #: Of a job in flight, what Batch says of it: SUBMITTED, PENDING, RUNNABLE, STARTING or RUNNING.
+    #: Batch's status of a job in flight: SUBMITTED, PENDING, RUNNABLE, STARTING or RUNNING.
     job_status: str | None = None
-    #: Of a node that is split, which slice of its partitions the job gets: `number`, from 1, and `into` how many.
+    #: The slice of partitions that a split node's job gets: `number`, from 1, and `into` how many.
     slice: Mapping[str, int] | None = None
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Return its nodes by name, with the slice that they get: `clean[7/50]`."""
+        """Return its nodes by name, with their slice: `clean[7/50]`."""
         part = f"[{self.slice['number']}/{self.slice['into']}]" if self.slice else ""
         return tuple(f"{name}{part}" for name in self.nodes)
 
     @property
     def why(self) -> str:
-        """Return why it ended as it did: what failed in it, or what Batch says and the exit code."""
+        """Return why it ended so: its own error, or Batch's reason and the exit code."""
         if self.error is not None:
             told = self.error_node is not None and len(self.nodes) > 1
             return f"{self.error_node}: {self.error}" if told else self.error
@@ -93,7 +93,7 @@ class GroupState:
 
     @property
     def seconds(self) -> float | None:
-        """Return how long its job ran, if that is known."""
+        """Return how long its job ran, if known."""
         if self.started_at is None or self.ended_at is None:
             return None
         return max(0, self.ended_at - self.started_at) / 1000
@@ -126,7 +126,7 @@ class RunState:
     on_failure: str | None = None
     max_workers: int | None = None
     graph_digest: str | None = None
-    #: What Batch says is stuck at the head of its queue: nodes, asks_for, job_queue, since, code, reason, remedy.
+    #: Jobs that Batch reports as stuck at the head of a queue: nodes, asks_for, job_queue, since, code, reason, remedy.
     blocked: tuple[Mapping[str, Any], ...] = ()
     created_at: int | None = None
     ended_at: int | None = None
@@ -149,7 +149,7 @@ class RunState:
 
     @property
     def over(self) -> bool:
-        """Whether nothing of it will change any more: its status is final, and its jobs have ended."""
+        """Whether it will not change any more: its status is final, and its jobs have ended."""
         return self.ended and (self.settled or not any(group.status in IN_FLIGHT for group in self.groups))
 
     @property
@@ -174,13 +174,13 @@ class RunSummary:
     ended_at: int | None = None
 
     def seconds_until(self, now: int) -> float | None:
-        """Return how long it took, or has taken until now (milliseconds, by whose clock ever)."""
+        """Return how long it took, or has taken until now (milliseconds, by any clock)."""
         end = now if self.status == "RUNNING" else self.ended_at
         return None if end is None or self.created_at is None else max(0, end - self.created_at) / 1000
 
 
 class Runs(Protocol):
-    """What tells of runs."""
+    """A source of runs."""
 
     def describe_run(self, run_id: str) -> RunState:
         """Return the state of a run."""
@@ -197,11 +197,11 @@ class Runs(Protocol):
 
 @dataclass(frozen=True)
 class Service:
-    """The functions of one deployed service, whose names begin with a prefix."""
+    """The functions of one deployed service; their names begin with a prefix."""
 
     prefix: str
     lambda_client: LambdaClient
-    #: Adds to a run's state what the service doesn't know: what the logs of failed jobs say.
+    #: Adds to a run's state the reasons in the logs of failed jobs, which the service doesn't know.
     explain: Callable[[RunState], RunState] = field(default=lambda state: state, compare=False, repr=False)
 
     def start_run(self, request: Mapping[str, Any]) -> Started:
@@ -209,7 +209,7 @@ class Service:
         return _parse(Started, self._invoke("start_run", request))
 
     def describe_run(self, run_id: str) -> RunState:
-        """Return the state of a run with its groups, however many pages those fill."""
+        """Return the state of a run with its groups, from all pages."""
         answer = self._invoke("describe_run", {"run_id": run_id})
         groups, page = list(answer["groups"]), answer.get("next_page")
         while page is not None:
@@ -219,7 +219,7 @@ class Service:
         return self.explain(read_state({**answer, "groups": groups}))
 
     def request_of(self, run_id: str) -> Mapping[str, Any]:
-        """Return what a run was asked for."""
+        """Return a run's request."""
         answer = self._invoke("describe_run", {"run_id": run_id, "limit": 1})
         return dict(answer.get("request") or {})
 
@@ -230,7 +230,7 @@ class Service:
         return [_parse(RunSummary, run) for run in answer["runs"]]
 
     def cancel_run(self, run_id: str, reason: str | None = None) -> str:
-        """Cancel a run and return its status: that of a run that has ended stays what it is."""
+        """Cancel a run and return its status; a run that has ended keeps its own."""
         request = {"run_id": run_id} if reason is None else {"run_id": run_id, "reason": reason}
         return str(self._invoke("cancel_run", request)["status"])
 
@@ -249,14 +249,14 @@ class Service:
         if isinstance(error, ClientError) and error.response["Error"].get("Code") == "ResourceNotFoundException":
             return (
                 f"There is no function '{name}' in {self.lambda_client.meta.region_name} in this account. Deploy the "
-                "service (`kedro aws-batch deploy`); if it is elsewhere, as serverless.yml may say, set AWS_REGION or "
-                "AWS_PROFILE; if it has another name, aws_batch.service."
+                "service (`kedro aws-batch deploy`). If it is elsewhere (see serverless.yml), set AWS_REGION or "
+                "AWS_PROFILE. If it has another name, set aws_batch.service."
             )
         return why_refused(error, Call(f"call '{name}'", "lambda:InvokeFunction on it"))
 
 
 def read_state(answer: Mapping[str, Any]) -> RunState:
-    """Return the state that an answer of `describe_run` holds."""
+    """Return the state in an answer of `describe_run`."""
     return _parse(RunState, {**answer, "groups": tuple(_parse(GroupState, group) for group in answer["groups"])})
 
 
@@ -267,7 +267,7 @@ def _result(name: str, raw: bytes) -> dict[str, Any]:
         result = None
     if not isinstance(result, dict):
         raise ServiceError(
-            f"The function '{name}' answered {raw[:200]!r}, which is no answer of this service.", "Failed"
+            f"The function '{name}' answered {raw[:200]!r}, which is not an answer of this service.", "Failed"
         )
     error = result.get("error")
     if isinstance(error, dict):
@@ -285,7 +285,7 @@ def _crash(name: str, raw: bytes) -> str:
 
 
 def _parse(kind: type[_Answer], answer: Mapping[str, Any]) -> _Answer:
-    """Return a value of a dataclass; lists become tuples, and fields that a newer service adds are left out."""
+    """Return a dataclass from an answer; lists become tuples, and fields of a newer service are left out."""
     known = {one.name for one in fields(kind)}
     values = {key: tuple(value) if isinstance(value, list) else value for key, value in answer.items() if key in known}
     return kind(**values)

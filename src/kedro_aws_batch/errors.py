@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class KedroAwsBatchError(Exception):
-    """Base of all that the plugin raises on purpose; the command line shows its message and nothing else."""
+    """Base of all errors that the plugin raises on purpose; the command line shows only its message."""
 
 
 class ProjectError(KedroAwsBatchError):
@@ -22,15 +22,15 @@ def missing_packages(what: str, error: ImportError, extra: str) -> ProjectError:
 
 
 class PayloadError(KedroAwsBatchError):
-    """What a job was told to run makes no sense."""
+    """A job's payload makes no sense."""
 
 
 class ImageError(KedroAwsBatchError):
-    """The project in a job's image is not the one whose graph runs."""
+    """The project in a job's image doesn't match the run's graph."""
 
 
 class SliceError(KedroAwsBatchError):
-    """A node that is split can't be run on a slice, or would save what is another slice's."""
+    """A split node can't run on a slice, or would save data of another slice."""
 
 
 class ServiceError(KedroAwsBatchError):
@@ -40,5 +40,5 @@ class ServiceError(KedroAwsBatchError):
         super().__init__(message)
         #: The service's error type (`UnknownRun`, …); or `Unreachable`, which may pass; or `Refused` or `Failed`.
         self.type = type_
-        #: What the service says besides the message.
+        #: The service's details besides the message.
         self.details = details

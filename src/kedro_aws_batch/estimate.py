@@ -1,6 +1,6 @@
-"""How long a run will go on: the critical path through what is to come, in the durations of earlier runs.
+"""How long a run will still take: the critical path through the jobs to come, by durations of earlier runs.
 
-The machines are taken to be there: of how many a queue has, `describe_run` knows nothing but `max_workers`.
+It assumes that there are machines: `describe_run` doesn't know a queue's machines, only `max_workers`.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ TO_COME = (GroupStatus.WAITING, *IN_FLIGHT)
 
 @dataclass(frozen=True)
 class Left:
-    """How long a run will go on."""
+    """How long a run will still take."""
 
     seconds: float
-    #: Jobs to come that no earlier run has run: they count as nothing.
+    #: Jobs to come that never ran before: they count as nothing.
     unknown: int = 0
 
     @property
     def words(self) -> str:
-        """Return `about 4 min left`, or what else can honestly be said."""
+        """Return `about 4 min left`, or whatever is certain."""
         if self.unknown:
             new = counted(self.unknown, "job")
             return f"at least {roughly(self.seconds)} left ({new} never ran before)" if self.seconds else NOT_KNOWN
@@ -51,7 +51,7 @@ NOT_KNOWN = "time left: not known yet"
 
 
 def words_left(state: RunState) -> str:
-    """Return how long a run will go on, in words; nothing of one that has ended."""
+    """Return how long a run will still take, in words; empty for an ended one."""
     if state.ended:
         return ""
     left = time_left(state)
@@ -59,7 +59,7 @@ def words_left(state: RunState) -> str:
 
 
 def time_left(state: RunState) -> Left | None:
-    """Return how long a run will go on; None where no earlier run has run any of what is to come."""
+    """Return how long a run will still take; None if none of the jobs to come ever ran before."""
     to_come = _to_come(state)
     unknown = sum(group.expected_ms is None for group in to_come)
     if state.now is None or unknown == len(to_come):
@@ -70,7 +70,7 @@ def time_left(state: RunState) -> Left | None:
 
 
 def _to_come(state: RunState) -> list[GroupState]:
-    """Return the groups that will still run, in the order of the graph: what hangs on a failure will not."""
+    """Return the groups that will still run, in the order of the graph: not those that depend on a failure."""
     stopping = state.policy is not None and state.policy.stops_submitting
     stopping = stopping and any(group.status == "FAILED" for group in state.groups)
     wanted = IN_FLIGHT if stopping else TO_COME
@@ -85,7 +85,7 @@ def _to_come(state: RunState) -> list[GroupState]:
 
 
 def _usual_start(state: RunState) -> float:
-    """Return for how many seconds this run's jobs waited for a machine and an image, as a rule."""
+    """Return how many seconds this run's jobs usually waited for a machine and an image."""
     known = [
         max(0, group.started_at - group.submitted_at) / 1000
         for group in state.groups
@@ -104,7 +104,7 @@ def _remaining(group: GroupState, now: int, starting: float) -> float:
 
 
 def _played(groups: Sequence[GroupState], seconds: Mapping[int, float], places: int | None) -> float:
-    """Return when the last of these groups ends if they are run as the service does, longest remaining path first."""
+    """Return when the last of these groups ends, if they run as the service does, longest remaining path first."""
     children = defaultdict(list)
     missing = {}
     for group in groups:

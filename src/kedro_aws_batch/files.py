@@ -7,16 +7,16 @@ import re
 import secrets
 from pathlib import Path
 
-#: The folder of a project that holds what is neither its code nor its data.
+#: A project's folder for things that are neither its code nor its data.
 OWN_FOLDER = ".kedro_aws_batch"
-#: Who may read and write a file, before the umask takes away: as any program's file, or its owner alone.
+#: File modes, before the umask applies: as for any program's file, or for the owner only.
 USUAL, PRIVATE = 0o666, 0o600
 
 
 def write_atomically(path: Path, content: bytes, mode: int = USUAL) -> None:
-    """Write a file beside its place, down to the disk, and rename it into it: who reads sees the old or the new one.
+    """Write a file beside its place, sync it to disk, and rename it: readers see the old or the new one.
 
-    The umask holds for the file and for the folders that are made, as for those of any other program.
+    The umask applies to the file and to new folders, as for any other program.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
@@ -39,7 +39,7 @@ def file_name(text: str) -> str:
 
 
 def _sync(folder: Path) -> None:
-    """Bring the names in a folder down to the disk."""
+    """Sync the names in a folder to disk."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

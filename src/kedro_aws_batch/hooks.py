@@ -1,4 +1,4 @@
-"""What Kedro tells its hooks and not its runners: with which arguments a run was asked for, and of which configuration.
+"""What Kedro tells its hooks but not its runners: the arguments of a run, and the source of its configuration.
 
 Registered by the entry point `kedro.hooks`.
 """
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Told:
-    """What `kedro run` was asked for."""
+    """The arguments of `kedro run`."""
 
     run_params: Mapping[str, Any]
     conf_source: str | None
 
 
 class RunHooks:
-    """Keeps what the latest session of this process was asked to run."""
+    """Keeps the arguments of this process's latest session."""
 
     def __init__(self) -> None:
         self._conf_source: str | None = None
@@ -33,7 +33,7 @@ class RunHooks:
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
-        """Keep where the configuration comes from."""
+        """Keep the source of the configuration."""
         self._conf_source = getattr(context.config_loader, "conf_source", None)
 
     @hook_impl(tryfirst=True)

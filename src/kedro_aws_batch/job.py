@@ -1,10 +1,10 @@
-"""What runs in a job's container: `python -m kedro_aws_batch.job`.
+"""The program of a job's container: `python -m kedro_aws_batch.job`.
 
-Its first line is the equivalent `kedro run`, with the names of parameters and not their values. Once the nodes have run
-or failed, it says what it has used. It exits with 0 only if all nodes ran and the session ended, which the child that
-runs them proves. Otherwise it exits with 1 and the traceback on stderr, or with what the child exited with; its last
-line says why, as `container/failing.py` reads it. Where the run's containers carry on, it asks after a success what
-comes next, and goes on with that (container/carrying.py).
+Its first line is the equivalent `kedro run`, with the names of parameters but not their values. When the nodes have run
+or failed, it prints what it has used. It exits with 0 only if all nodes ran and the session ended, which the child that
+runs them proves. Otherwise it exits with 1 and the traceback on stderr, or with the child's exit code. Its last line
+says why, in the form that `container/failing.py` reads. Where the run's containers carry on, it asks after a success
+for the next group, and goes on with that (container/carrying.py).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def main() -> int:
-    """Run the nodes that the environment names and return the exit code."""
+    """Run the nodes named in the environment and return the exit code."""
     try:
         payload = read_payload(os.environ)
     except KedroAwsBatchError as error:
@@ -43,7 +43,7 @@ def main() -> int:
 
 
 def _run_apart(payload: Payload, on_signal: Callable[[], None] | None = None) -> int:
-    """Run a group in a process of its own, and return what its container exits with, if it ends then."""
+    """Run a group in a process of its own, and return the exit code for its container, if that ends now."""
     print(payload.command(), flush=True)
     _prepare_environment(payload)
     began = time.monotonic()
@@ -52,18 +52,18 @@ def _run_apart(payload: Payload, on_signal: Callable[[], None] | None = None) ->
         return _told(f"The nodes took longer than their timeout, {payload.timeout} s.", ended.verdict)
     if not ended.finished:
         print(used(began), flush=True)
-        why = " If nobody stopped the job, it needs more memory than it has." if ended.exit_code == KILLED else ""
+        why = " If nobody stopped the job, it needs more memory." if ended.exit_code == KILLED else ""
         return _told(f"The process that ran the nodes {ended.fate} before they were done.{why}", ended.verdict)
     return ended.verdict
 
 
 def _work(payload: Payload, began: float) -> int:
-    """Run the nodes, say what that has used, and return the exit code."""
+    """Run the nodes, print what they have used, and return the exit code."""
     at = Whereabouts()
     try:
         try:
             _run(payload, at)
-        finally:  # before the traceback, which is to be the last that a log shows
+        finally:  # before the traceback, which must come last in the log
             print(used(began), flush=True)
     except KedroAwsBatchError as error:
         return _told(error)
@@ -79,7 +79,7 @@ def _told(error: object, exit_code: int = 1) -> int:
 
 
 def _prepare_environment(payload: Payload) -> None:
-    """Keep telemetry, which waits for the network, off; tell the project its environment; let log lines be wide."""
+    """Switch off telemetry, which waits for the network; set the project's environment; allow wide log lines."""
     os.environ[variables.NO_TELEMETRY] = "1"
     os.environ.setdefault("COLUMNS", "160")  # rich wraps at 80 where there is no terminal
     if payload.environment:

@@ -1,4 +1,4 @@
-"""When a run began: its id says so."""
+"""The moment at which a run began, from its id."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Moment:
 
     @classmethod
     def of_now(cls) -> Moment:
-        """Return the moment of a run that would begin now."""
+        """Return the moment of a run that begins now."""
         now = datetime.now(timezone.utc)
         return cls(f"{now:%Y-%m-%dT%H.%M.%S}.{now.microsecond // 1000:03d}Z")
 

@@ -1,4 +1,4 @@
-"""Takes a base catalog to S3: entries, and the globals with which their paths begin."""
+"""Moves a base catalog to S3: its entries, and the globals at the beginning of their paths."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ _OF_THE_CATALOG = re.compile(r"\$\{\s*(_[\w.]+)\s*\}")
 
 @dataclass
 class Moved:
-    """A base catalog's datasets, as far as they lay on this machine."""
+    """The datasets of a base catalog that lay on this machine."""
 
     #: Their entries, on S3.
     entries: dict[str, Any] = field(default_factory=dict)
-    #: The globals by which others are on S3, whole keys of the first level: an environment's replace the base's.
+    #: The globals that put others on S3, as whole keys of the first level: an environment's replace the base's.
     globals: dict[str, Any] = field(default_factory=dict)
-    #: The datasets that are on S3 by those.
+    #: The datasets that these globals put on S3.
     by_globals: list[str] = field(default_factory=list)
-    #: Those whose paths begin with something that only Kedro resolves.
+    #: The datasets whose paths begin with something that only Kedro resolves.
     left: list[str] = field(default_factory=list)
 
 
@@ -70,7 +70,7 @@ class _Global:
 
 
 def _global_of(path: str, known: Mapping[str, Any]) -> _Global | None:
-    """Return the global with which a path begins; None where it is another thing, or not known."""
+    """Return the global at the beginning of a path; None if there is none, or an unknown one."""
     match = _GLOBAL.match(path)
     value = given(known, match[1]) if match else None
     return _Global(match[1], value) if match and isinstance(value, str) and "$" not in value else None
@@ -86,7 +86,7 @@ def _all(base: Path, kind: str) -> Iterator[tuple[str, Any]]:
 
 
 def _resolved(values: dict[str, Any]) -> dict[str, Any]:
-    """Return globals with those that name others of them filled in; one that can't be stays as it is written."""
+    """Return globals with references to others filled in; one that can't be resolved stays as written."""
     from omegaconf import OmegaConf  # noqa: PLC0415  (slow, and for init alone)
     from omegaconf.errors import OmegaConfBaseException  # noqa: PLC0415
 
@@ -98,7 +98,7 @@ def _resolved(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with_own(value: Any, own: Mapping[str, str]) -> Any:
-    """Return an entry with the catalog's own variables, `${_root}`, filled in: they don't reach another environment."""
+    """Return an entry with the catalog's own variables, `${_root}`, filled in, since another environment lacks them."""
     if isinstance(value, dict):
         return {key: _with_own(each, own) for key, each in value.items()}
     if isinstance(value, str):

@@ -1,6 +1,6 @@
-"""What a run's jobs cost: what they asked for, for as long as they ran, at rates that anyone can replace.
+"""The cost of a run's jobs: what they asked for, times how long they ran, at rates that a user can replace.
 
-An estimate, from list prices. AWS bills Fargate from the pull of the image on, and EC2 by the instance, busy or not.
+It is an estimate from list prices. AWS bills Fargate from the pull of the image on, and EC2 by the instance, even idle.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ HOUR = 3600
 
 @dataclass(frozen=True)
 class Rates:
-    """What an hour of a vCPU, a GiB of memory and a GPU costs."""
+    """The prices of an hour of a vCPU, a GiB of memory and a GPU."""
 
     name: str
     vcpu_hour: float
     gb_hour: float
-    #: Where these figures come from, and of when they are.
+    #: The source of these figures, and their date.
     source: str
-    #: None: jobs with GPUs have no price until somebody gives one.
+    #: None means that jobs with GPUs have no price until somebody sets one.
     gpu_hour: float | None = None
-    #: What spot capacity costs, as a part of the price.
+    #: The price of spot capacity, as a part of the full price.
     spot_factor: float = 1.0
     minimum_seconds: int = 0
     currency: str = "USD"
@@ -43,8 +43,8 @@ _EC2 = (
     "November 2026"
 )
 
-#: The rows that a configuration can name. AWS's own price pages are drawn by scripts and could not be read; these are
-#: what others published of them, read in November 2026:
+#: The rows that a configuration can name. AWS draws its price pages with scripts, so we could not read them. These are
+#: the figures that others published, read in November 2026:
 #: - Fargate: all four in Vantage's "AWS Fargate Pricing Explained" (vantage.sh/blog/fargate-pricing); x86 also in
 #:   tables of March and June 2026 (wring.co, factualminds.com), and its vCPU in the example of AWS's own ECS pricing
 #:   page ($0.000011244 a second).
@@ -60,7 +60,7 @@ TABLE: dict[str, Rates] = {
         Rates(name="ec2-arm64", vcpu_hour=0.0299, gb_hour=0.00293, source=_EC2.format("c7g, m7g and r7g")),
     )
 }
-#: What jobs are taken to run on if the configuration names no rates, by its `launch_type`.
+#: The rates if the configuration names none, by its `launch_type`.
 USUAL = {"EC2": "ec2-x86", "FARGATE": "fargate-x86"}
 _NUMBERS = ("vcpu_hour", "gb_hour", "gpu_hour", "spot_factor")
 _TEXTS = ("source", "currency")
@@ -69,20 +69,20 @@ KEYS = ("rates", *_NUMBERS, *_TEXTS, "queues")
 
 @dataclass(frozen=True)
 class Spent:
-    """What a run's jobs cost."""
+    """The cost of a run's jobs."""
 
     by_currency: Mapping[str, float]
-    #: Jobs of which it can't be told.
+    #: Jobs without a known cost.
     unknown: int = 0
 
     @property
     def known(self) -> bool:
-        """Whether anything can be told."""
+        """Whether any cost is known."""
         return not self.unknown or any(self.by_currency.values())
 
     @property
     def words(self) -> str:
-        """Return the sum: `$0.12`, or `at least $0.12` where something is not known."""
+        """Return the sum: `$0.12`, or `at least $0.12` if some costs are unknown."""
         if not self.known:
             return "not known"
         sums = " + ".join(money(cost, currency) for currency, cost in sorted(self.by_currency.items()))
@@ -94,19 +94,19 @@ class Prices:
     """The rates of a project's jobs."""
 
     usual: Rates = TABLE["ec2-x86"]
-    #: Job queues whose jobs cost otherwise.
+    #: Job queues with other rates.
     queues: Mapping[str, Rates] = field(default_factory=dict)
 
     def rates_of(self, group: GroupState) -> Rates:
-        """Return what a group's job is charged by."""
+        """Return the rates of a group's job."""
         return self.queues.get(group.job_queue or "", self.usual)
 
     def cost(self, group: GroupState, seconds: float | None) -> float | None:
-        """Return what so many seconds of a group's job cost; None if what it asked for, or a rate, is not known."""
+        """Return the cost of so many seconds of a group's job; None if its size or a rate is unknown."""
         return self._cost(self.rates_of(group), group.resources, seconds)
 
     def whole_cost(self, group: GroupState, now: int | None) -> float | None:
-        """Return what a group has cost until now: all attempts that Batch made of its job, and its earlier jobs."""
+        """Return the cost of a group until now: all of Batch's attempts of its job, and its earlier jobs."""
         rates = self.rates_of(group)
         costs = [self.cost(group, group.seconds_until(now))]
         costs += [self._cost(rates, group.resources, _lasted(one)) for one in group.batch_attempts]
@@ -127,7 +127,7 @@ class Prices:
         return float(hourly * rates.spot_factor * max(seconds, rates.minimum_seconds) / HOUR)
 
     def spent(self, state: RunState) -> Spent:
-        """Return what a run has cost up to when its state was asked for."""
+        """Return the cost of a run until its state was read."""
         sums: dict[str, float] = {}
         unknown = 0
         for group in state.groups:
@@ -139,19 +139,19 @@ class Prices:
 
     @property
     def rates(self) -> Iterable[tuple[str, Rates]]:
-        """Return what is charged where, for people: `all jobs`, or the queues apart."""
+        """Return the rates with their jobs, for display: `all jobs`, or each queue apart."""
         rest = "all other jobs" if self.queues else "all jobs"
         return [*((f"jobs in {name}", rates) for name, rates in self.queues.items()), (rest, self.usual)]
 
 
 def _lasted(attempt: Mapping[str, Any]) -> float | None:
-    """Return for how many seconds an attempt ran, or None if it never did."""
+    """Return how many seconds an attempt ran, or None if it never did."""
     begun, ended = attempt.get("started_at"), attempt.get("ended_at")
     return None if begun is None or ended is None else max(0, ended - begun) / 1000
 
 
 def wrong_prices(value: Any) -> str | None:
-    """Say what is wrong with the value of `aws_batch.prices`, or return None."""
+    """Return what is wrong with the value of `aws_batch.prices`, or None."""
     if isinstance(value, str):
         known = f"There are: {', '.join(TABLE)}"
         return None if value in TABLE else f"names no rates: {value!r}.{did_you_mean(value, TABLE)} {known}"
@@ -163,8 +163,8 @@ def wrong_prices(value: Any) -> str | None:
 def _wrong_rates(given: Mapping[str, Any]) -> str | None:
     for key, one in given.items():
         if key not in KEYS:
-            return f"has '{key}', which is not a key that exists.{did_you_mean(str(key), KEYS)}".rstrip(".")
-        if key == "rates" and (wrong := "is no text" if not isinstance(one, str) else wrong_prices(one)):
+            return f"has an unknown key '{key}'.{did_you_mean(str(key), KEYS)}".rstrip(".")
+        if key == "rates" and (wrong := "is not a text" if not isinstance(one, str) else wrong_prices(one)):
             return wrong
         if key in _NUMBERS and not (type(one) in (int, float) and one >= 0):
             return f"has {key}: {one!r}, which must be a number, at least 0"
@@ -186,7 +186,7 @@ def _wrong_queues(value: Mapping[str, Any]) -> str | None:
 
 
 def read_prices(value: Any, launch_type: str = "EC2") -> Prices:
-    """Return the prices that a sound value of `aws_batch.prices` means, None meaning the usual ones."""
+    """Return the prices of a valid `aws_batch.prices`; None means the default ones."""
     usual = _rates(value or {}, TABLE[USUAL[launch_type]])
     queues = value.get("queues", {}) if isinstance(value, dict) else {}
     return Prices(usual, {name: _rates(one, usual) for name, one in queues.items()})

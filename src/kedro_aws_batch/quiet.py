@@ -1,4 +1,4 @@
-"""Keeps stdout clean: Kedro's rich logging, and whatever a project prints when imported, goes to stderr."""
+"""Keeps stdout clean: Kedro's rich logging, and what a project prints on import, goes to stderr."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def stdout_kept_clean() -> Iterator[None]:
-    """Send to stderr what would be printed, and keep log records below WARNING back."""
+    """Send printed text to stderr, and suppress log records below WARNING."""
     before = logging.root.manager.disable
     moved = _handlers_on_stdout()
     logging.disable(max(before, logging.INFO))
@@ -30,7 +30,7 @@ def stdout_kept_clean() -> Iterator[None]:
 
 @contextmanager
 def silent(name: str) -> Iterator[None]:
-    """Keep a logger's warnings back."""
+    """Suppress a logger's warnings."""
     logger = logging.getLogger(name)
     before = logger.level
     logger.setLevel(logging.ERROR)

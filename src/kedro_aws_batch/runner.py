@@ -1,7 +1,7 @@
 """`kedro run --env=aws_batch --runner=kedro_aws_batch.AWSBatchRunner`: a run on AWS Batch, from Kedro's own command.
 
-The runner starts the run on the deployed service and shows it. It makes no dataset on this machine, and loads none:
-what a run returns is empty, and its outputs are where the catalog says.
+The runner starts the run on the deployed service and shows it. It neither makes nor loads a dataset on this machine:
+a run returns nothing, and its outputs are where the catalog says.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ class RunnerError(KedroAwsBatchError, click.ClickException):
 class AWSBatchRunner(AbstractRunner):
     """Runs a pipeline on AWS Batch, by the deployed service.
 
-    Options, by `--runner-params`: with `detach` it returns once the run is started; `max_workers`, `on_failure` and
-    `service` go before what `aws_batch` in the parameters says; `description` is shown with the run.
+    Options for `--runner-params`: with `detach` it returns once the run has started; `max_workers`, `on_failure` and
+    `service` override `aws_batch` in the parameters; `description` is shown with the run.
     """
 
     def __init__(self, is_async: bool = False, **options: Any) -> None:
@@ -80,12 +80,12 @@ class AWSBatchRunner(AbstractRunner):
         run_id: str | None = None,  # noqa: ARG002  (the service gives the run its id)
         only_missing_outputs: bool = False,
     ) -> dict[str, Any]:
-        """Run the pipeline and return nothing of it. Raises RunnerError if it fails or can't be started."""
+        """Run the pipeline and return no data. Raises RunnerError if it fails or can't be started."""
         if only_missing_outputs:
             pipeline = self._filter_pipeline_for_missing_outputs(pipeline, catalog)
         display = Display(stdout_console())
         if not pipeline.nodes:
-            display.note("Nothing to run." if not only_missing_outputs else "All outputs are there: nothing to run.")
+            display.note("Nothing to run." if not only_missing_outputs else "All outputs exist: nothing to run.")
             return {}
         unsatisfied = sorted(name for name in pipeline.inputs() if name not in catalog)
         if unsatisfied:
@@ -110,10 +110,10 @@ class AWSBatchRunner(AbstractRunner):
         if watched.state is not None:
             self._conclude(pipeline, watched.state, compiled, display)
         elif watched.exit_code:
-            raise SystemExit(watched.exit_code)  # detached: no failure, about which hooks would be told
+            raise SystemExit(watched.exit_code)  # detached: not a failure, which would call hooks
 
     def _request(self, pipeline: Pipeline, told: Told, compiled: Compiled) -> dict[str, Any]:
-        """Return what to ask of `start_run`: the nodes by name, unless they are all that the pipelines have."""
+        """Return the request to `start_run`, with the nodes by name, unless the pipelines have no others."""
         params = told.run_params
         alone = params.get("pipeline_name")  # before Kedro 1.2
         names = list(params.get("pipeline_names") or [alone or "__default__"])
@@ -135,7 +135,7 @@ class AWSBatchRunner(AbstractRunner):
 
     @staticmethod
     def _conclude(pipeline: Pipeline, state: RunState, compiled: Compiled, display: Display) -> None:
-        """End as Kedro's runners do: what is done, and from which nodes to go on."""
+        """End as Kedro's runners do: print what is done, and from which nodes to go on."""
         left = {name for group in state.groups if group.status != "SUCCEEDED" for name in group.nodes}
         done = {name for group in state.groups for name in group.nodes} - left
         display.note(f"Completed {len(done)} out of {len(pipeline.nodes)} tasks")
@@ -153,7 +153,7 @@ class AWSBatchRunner(AbstractRunner):
         raise RunnerError(f"Run {state.run_id} {state.status}{f': {state.reason}' if state.reason else ''}")
 
     def _run(self, *_: Any, **__: Any) -> None:
-        """Do nothing: `run` does it all, for Kedro's own makes every dataset on this machine first."""
+        """Do nothing, since `run` does it all: Kedro's own would first make every dataset on this machine."""
 
     def _get_executor(self, max_workers: int) -> Executor | None:
         """Return no executor: jobs run elsewhere."""
@@ -162,14 +162,14 @@ class AWSBatchRunner(AbstractRunner):
 def _told() -> Told:
     if hooks.told is None:
         raise RunnerError(
-            "AWSBatchRunner gets the run's arguments from the hooks of kedro-aws-batch, which were not called: take it "
-            "out of DISABLE_HOOKS_FOR_PLUGINS in settings.py, and use the runner in a Kedro session."
+            "AWSBatchRunner gets the run's arguments from the hooks of kedro-aws-batch, which were not called. Remove "
+            "it from DISABLE_HOOKS_FOR_PLUGINS in settings.py, and use the runner in a Kedro session."
         )
     return hooks.told
 
 
 def _compiled(told: Told, display: Display) -> tuple[Compiled, Path]:
-    """Return the whole project, compiled as it is deployed, with the run's parameters."""
+    """Return the whole project, compiled as for deployment, with the run's parameters."""
     path, environment = Path(told.run_params["project_path"]), str(told.run_params.get("env") or _default_environment())
     with stdout_kept_clean():
         given = told.run_params.get("runtime_params") or {}

@@ -1,4 +1,4 @@
-"""What `init` adds to a Kedro project: its environment for AWS Batch, its image, and what deploys its functions."""
+"""The files that `init` adds to a Kedro project: an environment for AWS Batch, an image, and the deployment."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .moving import Moved
 
 TEMPLATES = Path(__file__).parent / "templates"
-#: Of a new service: the part of its functions' names that says which deployment of it they are.
+#: The default stage, a part of the functions' names.
 STAGE = "dev"
 
 
@@ -40,16 +40,16 @@ class Scaffold:
     """The files to write, by their paths within the project."""
 
     files: Mapping[str, str]
-    #: The datasets that lay on this machine.
+    #: The datasets that were on this machine.
     moved: Moved
-    #: The stage that the environment is deployed as.
+    #: The environment's stage.
     stage: str = STAGE
 
 
 def scaffold(project: Path, package: str, environment: str, bucket: str, plugin_from: str = WHEEL) -> Scaffold:
-    """Return the files for a bootstrapped project: its catalog is the base's, with the local files on S3.
+    """Return the files for a bootstrapped project. The catalog is the base's, with the local files on S3.
 
-    Each environment is a stage of its own, with a queue, a definition and functions of its own.
+    Each environment is a stage, with its own queue, definition and functions.
     """
     moved = move_catalog(project / settings.CONF_SOURCE / base_environment(), bucket)
     stage = _stage(environment)
@@ -79,25 +79,25 @@ def scaffold(project: Path, package: str, environment: str, bucket: str, plugin_
 
 
 def _stage(environment: str) -> str:
-    """Return the stage of an environment: its name, of which a stage takes letters and digits."""
+    """Return the stage of an environment: the letters and digits of its name."""
     return STAGE if environment == ENVIRONMENT else re.sub(r"[^a-z0-9]", "", environment.lower()) or STAGE
 
 
 def _catalog(entries: Mapping[str, Any]) -> str:
     head = (
-        "# The base catalog's datasets that lie on this machine, on S3, where jobs reach them. What nodes pass to\n"
-        "# each other and no catalog names stays in memory: such nodes share a job.\n"
+        "# The base catalog's local datasets, on S3, where jobs reach them. Datasets that no catalog names stay in\n"
+        "# memory, and the nodes that pass them to each other share a job.\n"
     )
     return head + (yaml.safe_dump(dict(entries), sort_keys=False, allow_unicode=True) if entries else "{}\n")
 
 
 def _globals(values: Mapping[str, Any]) -> str:
-    head = "# The base's globals with which paths of the catalog begin, on S3, where jobs reach them.\n"
+    head = "# The base's globals at the beginning of the catalog's paths, on S3, where jobs reach them.\n"
     return head + yaml.safe_dump(dict(values), sort_keys=False, allow_unicode=True)
 
 
 def _service_name(project: str) -> str:
-    """Return a name that is the project's own: of two with one name the second would replace the first."""
+    """Return a name for this project only: a second stack with the same name would replace the first."""
     words = [word for word in project.split("_") if word]
     name = "-".join(words)
     return name if name[:1].isalpha() else f"kedro-{name}"
@@ -109,7 +109,7 @@ def _region() -> str:
 
 
 def write(project: Path, found: Scaffold, force: bool) -> list[str]:
-    """Write the files, and return those that were there already and stay as they are, unless forced."""
+    """Write the files, and return the existing ones that were kept; with `force` there are none."""
     kept = [] if force else [name for name in found.files if (project / name).exists()]
     for name, text in found.files.items():
         if name not in kept:
@@ -122,7 +122,7 @@ def _filled(name: str, values: Mapping[str, str]) -> str:
 
 
 def _requirements(project: Path, ours: Plugin) -> str:
-    """Return the lines that install what the project needs, before its code is copied, so that they are cached."""
+    """Return the lines that install the project's requirements before its code is copied, so that they are cached."""
     if (project / "requirements.txt").is_file():
         return f"{ours.before}COPY requirements.txt .\nRUN pip install -r requirements.txt {ours.requirement}"
     # Kedro's pyproject.toml names the README, without which some build back ends refuse to install the project.

@@ -1,4 +1,4 @@
-"""Where the service's tree is: serverless.yml, and the packages that its functions are made of."""
+"""Finds the service's tree: serverless.yml, and the packages of its functions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class ServiceRootError(KedroAwsBatchError):
 
 
 def service_root() -> Path:
-    """Return the root of the service's tree: carried in the wheel, or the checkout of an editable install."""
+    """Return the root of the service's tree: in the wheel, or in the checkout of an editable install."""
     package = Path(__file__).resolve().parent
     places = [package / "_service", *package.parents]
     for place in places:

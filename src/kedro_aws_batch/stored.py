@@ -1,4 +1,4 @@
-"""What an AWS stores, as it is carried from one embedded AWS to the next."""
+"""The contents of an AWS, in the form that moves from one embedded AWS to the next."""
 
 from __future__ import annotations
 
@@ -18,5 +18,5 @@ class StoredItem:
 
     table: str
     key: Mapping[str, Any]
-    #: None once it is deleted.
+    #: None after its deletion.
     attributes: Mapping[str, Any] | None

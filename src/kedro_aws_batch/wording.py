@@ -13,17 +13,17 @@ def counted(number: int, noun: str) -> str:
 
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
-#: Control characters that a terminal acts on, and those that turn the direction of what follows.
+#: Control characters that a terminal acts on, and those that change the direction of text.
 _UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 def plain(text: str) -> str:
-    """Return text that somebody else wrote as a terminal may show it: no escape sequences, no control characters."""
+    """Return somebody else's text in a form that a terminal may show: no escape sequences, no control characters."""
     return _UNSEEN.sub("", _ANSI.sub("", text)).replace("\t", "    ")
 
 
 def one_line(text: str) -> str:
-    """Return text that somebody else wrote as a terminal may show it in one line."""
+    """Return somebody else's text in a form that a terminal may show in one line."""
     return " ".join(plain(text).split("\n"))
 
 
@@ -35,7 +35,7 @@ def moment(at: int | None) -> str:
 
 
 def zone(at: int | None) -> tuple[str, int]:
-    """Return what this machine's time zone is called at a moment, and by how many milliseconds it is ahead of UTC."""
+    """Return the name of this machine's time zone at a moment, and by how many milliseconds it is ahead of UTC."""
     here = _here(at or 0)
     return here.strftime("%Z"), round((here.utcoffset() or timedelta()).total_seconds() * 1000)
 
@@ -55,7 +55,7 @@ def lasting(seconds: float | None) -> str:
 
 
 def roughly(seconds: float) -> str:
-    """Return what an estimate may say: `12 s`, `4 min`, `2 h 07 min`. It is rounded up."""
+    """Return an estimate, rounded up: `12 s`, `4 min`, `2 h 07 min`."""
     if seconds < 60:
         return f"{math.ceil(seconds)} s"
     minutes = math.ceil(seconds / 60)
@@ -63,7 +63,7 @@ def roughly(seconds: float) -> str:
 
 
 def money(amount: float, currency: str) -> str:
-    """Return an amount: cents where there are some, and otherwise the two figures that count."""
+    """Return an amount: in cents, or with two significant figures if it is less."""
     sign = "$" if currency == "USD" else f"{currency} "
     if amount == 0 or amount >= 1:
         return f"{sign}{amount:,.2f}"

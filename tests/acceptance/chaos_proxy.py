@@ -1,7 +1,7 @@
-"""A proxy on loopback that stands between the functions and AWS, and is not to be relied on.
+"""An unreliable proxy on loopback between the functions and AWS.
 
-Of the calls that pass through it a share meets with one of the mishaps that clients of AWS must live with. Which, is
-drawn from a seeded generator in the order in which the calls arrive; that order is the operating system's.
+A share of the calls through it meets with one of the mishaps that clients of AWS must live with. A seeded generator
+draws the mishap, in the order in which the calls arrive; the operating system decides that order.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from kedro_aws_batch.local.loopback import LoopbackServer, Request, Response
 
 MISHAPS = (
     "throttled",  # refused, surely not done
-    "failed",  # 500, as far as the client knows perhaps done
+    "failed",  # 500: for all the client knows, perhaps done
     "delayed",
     "cut before",  # the connection is lost, and the call was not made
     "cut after",  # the connection is lost, and the call was made
@@ -48,7 +48,7 @@ class ChaosProxy:
             self._connections.get().close()
 
     def _answer(self, request: Request) -> Response | None:
-        """Return the answer to a call, or None to have the connection closed without one."""
+        """Return the answer to a call, or None to close the connection without one."""
         mishap, delay = self._draw(_operation(request))
         if mishap == "throttled":
             return _refusal(request, throttled=True)
@@ -88,7 +88,7 @@ class ChaosProxy:
 
 
 def _operation(request: Request) -> str:
-    """Return what is asked for: `UpdateItem`, `submitjob`."""
+    """Return the requested operation: `UpdateItem`, `submitjob`."""
     return request.header("X-Amz-Target").rpartition(".")[2] or request.target.rpartition("/")[2]
 
 

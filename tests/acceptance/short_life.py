@@ -3,5 +3,5 @@
 import os
 import signal
 
-# The kernel's timer, whose signal kills: it holds on a machine that is so busy that no other process would get to it.
+# The kernel's timer, whose signal kills: it works even on a machine too busy to run any other process.
 signal.setitimer(signal.ITIMER_REAL, float(os.environ["LONGEST_LIFE_SECONDS"]))

@@ -1,8 +1,8 @@
 """Stands in for `kedro_aws_batch.job`: a real process that leaves traces, in 30 ms rather than in Kedro's seconds.
 
 `support.make_project` puts it as `kedro_aws_batch/job.py` into the directory where the jobs run. `python -m` looks
-there before it looks at what is installed, so that the command which the service gives to every job starts this file,
-with the environment that a job has. Nothing of the service or of the embedded AWS knows the difference.
+there before it looks at installed packages, so the service's command for every job starts this file,
+with a job's environment. Neither the service nor the embedded AWS knows the difference.
 
 For each node it appends a line to the file of `STAND_IN_TRACES` when it begins and another when it is done. `STAND_IN`,
 which a node has in the environment of its resources, says how it behaves: `seconds` to sleep, and `exits`, the exit
@@ -65,7 +65,7 @@ def copy_slice(part: "dict[str, Any]", source: Path, target: Path) -> None:
 
 
 def main() -> int:
-    """Do what the environment says and return the exit code."""
+    """Behave as the environment says and return the exit code."""
     payload = told()
     group = payload["groups"][0 if "asked" in payload else int(os.environ.get("AWS_BATCH_JOB_ARRAY_INDEX", "0"))]
     behaviour = json.loads(os.environ.get("STAND_IN", "{}"))

@@ -1,4 +1,4 @@
-"""What the acceptance tests have in common: graph documents, projects of stand-in jobs, and looks at what is left."""
+"""Common code of the acceptance tests: graph documents, projects of stand-in jobs, and checks of what they leave."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Json = dict[str, Any]
 ENDED = ("SUCCEEDED", "FAILED", "CANCELLED")
 
 
-#: By which start_run knows what the schedules of a deployment send.
+#: The mark by which start_run recognises a deployment's schedules.
 SCHEDULE_MARK = "0123456789abcdef"
 
 
@@ -48,7 +48,7 @@ Shape = Mapping[str, Node]
 
 
 def layers(*widths: int) -> dict[str, Node]:
-    """Return layers of nodes: each reads two of the layer before, a layer's only node all of it."""
+    """Return layers of nodes: each reads two of the layer before; the only node of a layer reads all of it."""
     shape: dict[str, Node] = {}
     above: list[str] = []
     for depth, width in enumerate(widths):
@@ -69,7 +69,7 @@ def labels(shape: Shape) -> list[str]:
 
 
 def graph_document(pipelines: Mapping[str, Shape], **run: Any) -> Json:
-    """Return a graph document as docs/contracts.md has it; a pipeline's nodes must come after those they read."""
+    """Return a graph document as in docs/contracts.md; a pipeline's nodes must come after those they read."""
     nodes: list[Json] = []
     members: dict[str, list[int]] = {}
     for pipeline, shape in pipelines.items():
@@ -123,7 +123,7 @@ def _node(name: str, node: Node) -> Json:
 
 @dataclass(frozen=True)
 class Project:
-    """A directory in which stand-in jobs run, and the graph document of what they are."""
+    """A directory for stand-in jobs, and their graph document."""
 
     root: Path
     document: Json
@@ -139,7 +139,7 @@ class Project:
         return self.root / "traces.jsonl"
 
     def traces(self, run_id: str, what: str = "begun") -> list[Json]:
-        """Return the traces of a run's nodes, in the order in which they were left."""
+        """Return the traces of a run's nodes, in order."""
         return [line for line in self.all_traces() if (line["run_id"], line["what"]) == (run_id, what)]
 
     def all_traces(self) -> list[Json]:
@@ -152,14 +152,14 @@ class Project:
         return Counter(line["node"] for line in self.traces(run_id))
 
     def aws(self, **settings: Any) -> EmbeddedAws:
-        """Return an embedded AWS with the service of this checkout, in which this project's jobs run."""
+        """Return an embedded AWS with this checkout's service, for this project's jobs."""
         return EmbeddedAws(
             service=service_root(),
             graph_document=self.graph,
             jobs_cwd=self.root / "jobs",
             job_environment={"STAND_IN_TRACES": str(self.traces_file)},
             packaged={"scheduleMark": SCHEDULE_MARK},
-            # A wide queue: what the stand-ins wait for must not be that.
+            # A wide queue, so that the stand-ins don't wait for it.
             **{"max_vcpus": 32, "stop_timeout": 2, "exit_grace": 0.2, "async_retry_delays": (), **settings},
         )
 
@@ -198,7 +198,7 @@ def _described(aws: EmbeddedAws, run_id: str, seconds: float, fits: Callable[[Ru
 
 
 def statuses(state: RunState) -> dict[str, str]:
-    """Return what has become of each node."""
+    """Return each node's status."""
     return {node: group.status for group in state.groups for node in group.nodes}
 
 
@@ -208,7 +208,7 @@ def queue_url(aws: EmbeddedAws, name: str) -> str:
 
 
 def messages_in(aws: EmbeddedAws, name: str) -> int:
-    """Return how many messages a queue has, received ones that may come again included."""
+    """Return how many messages a queue has, including received ones that may come again."""
     kinds = ("", "NotVisible", "Delayed")
     names: Any = [f"ApproximateNumberOfMessages{kind}" for kind in kinds]
     answer = aws.client("sqs").get_queue_attributes(QueueUrl=queue_url(aws, name), AttributeNames=names)
@@ -233,7 +233,7 @@ def reconcile(aws: EmbeddedAws) -> None:
 
 
 def believe_invocations_short(aws: EmbeddedAws, seconds: int = 1) -> None:
-    """Let reconcile take it that no invocation lives longer, so that it settles at once the runs that are over."""
+    """Make reconcile assume that no invocation lives longer, so that it settles ended runs at once."""
     client = aws.client("lambda")
     name = aws.function_name("reconcile")
     variables = client.get_function(FunctionName=name)["Configuration"]["Environment"]["Variables"]
@@ -260,7 +260,7 @@ def reconciling(aws: EmbeddedAws, every: float) -> Iterator[None]:
 
 
 def function_pids() -> list[int]:
-    """Return the processes that run the embedded AWS's functions, all of them children of this one."""
+    """Return the processes of the embedded AWS's functions, all of them children of this one."""
     listed = subprocess.run(
         ["ps", "-A", "-ww", "-o", "pid=,ppid=,stat=,command="], capture_output=True, text=True, check=True
     )

@@ -1,4 +1,4 @@
-"""Runs end well, each node run once, where every tenth call of the functions fails and they are killed all the time."""
+"""Runs end well, with each node run once, though every tenth call of the functions fails and they are killed often."""
 
 from __future__ import annotations
 
@@ -41,19 +41,19 @@ from .support import (
 
 @dataclass(frozen=True)
 class Lives:
-    """How long a function's process lives, and when a claim is taken from its owner. Exactly once hangs on these.
+    """How long a function's process lives, and when a claim is taken from its owner. Exactly once depends on these.
 
     Reconcile takes a claim over once it has been seen without a job for `lifetime`; by then its owner must be dead.
-    The kernel ends every function's process `longest` seconds after its start (short_life.py), hence every invocation
-    within that, and what it asked of the proxy arrives LONGEST_DELAY later at the latest. Three seconds more are left
-    for the threads of this process, which are proxy and AWS in one, to get their turn on a busy machine.
+    The kernel ends every function's process `longest` seconds after its start (short_life.py), and so every invocation.
+    Its calls through the proxy arrive at most LONGEST_DELAY later. Three more seconds let the threads of this process,
+    which is both proxy and AWS, get their turn on a busy machine.
     """
 
     longest: float
 
     @property
     def invocation(self) -> int:
-        """What the service is told; the handlers take twice as much, `lifetime`."""
+        """The service's setting; the handlers use twice as much, `lifetime`."""
         return math.ceil((self.longest + LONGEST_DELAY + 3) / 2)
 
 
@@ -70,7 +70,7 @@ T = TypeVar("T")
 
 @contextlib.contextmanager
 def killing(seed: int, kills: list[int]) -> Iterator[None]:
-    """Aim at a process of some function every second or so; hit none now and then, lest a lone one never gets on."""
+    """Kill a process of some function every second or so, but sometimes none, so that a lone one gets on."""
     stopping, rng = threading.Event(), random.Random(seed)
 
     def kill() -> None:
@@ -92,7 +92,7 @@ def killing(seed: int, kills: list[int]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def troubled(project: Project, proxy: ChaosProxy, lives: Lives) -> Iterator[EmbeddedAws]:
-    """An embedded AWS whose functions reach it through the proxy only, and do not live long."""
+    """An embedded AWS whose functions reach it only through the proxy, and don't live long."""
     path = project.root / "functions"
     path.mkdir()
     shutil.copyfile(Path(__file__).with_name("short_life.py"), path / "sitecustomize.py")
@@ -105,7 +105,7 @@ def troubled(project: Project, proxy: ChaosProxy, lives: Lives) -> Iterator[Embe
     with project.aws(visibility_timeout=5, function_environment=environment) as aws:
         proxy.target = aws.endpoint_url
         (mapping,) = aws.client("lambda").list_event_source_mappings()["EventSourceMappings"]
-        # Smaller batches than the service's, for short lives; more of them at a time, so that more meets.
+        # Smaller batches than the service's, for short lives; more of them at a time, so that more run side by side.
         aws.client("lambda").update_event_source_mapping(
             UUID=mapping["UUID"], BatchSize=3, ScalingConfig={"MaximumConcurrency": 4}
         )
@@ -127,7 +127,7 @@ def surely(ask: Callable[[], T]) -> T:
 
 
 def request(number: int) -> dict[str, Any]:
-    """Return a run's request, with a key, as it may have to be sent again; every other run may use array jobs."""
+    """Return a run's request, with a key, since it may have to be sent again; every other run may use array jobs."""
     return {"idempotency_key": f"run {number}", "params": {"aws_batch": {"array_jobs": number % 2 == 0}}}
 
 
@@ -163,7 +163,7 @@ def test_every_node_runs_once_although_calls_fail_and_functions_are_killed(
         until(lambda: messages_in(aws, "EventsQueue") == 0, 60)
         found = {run.run_id: run.status for run in surely(lambda: functions.list_runs(limit=100))}
         arrays = [arrays_of(aws, run_id) for run_id in run_ids]
-        # Not asserted to be none: an event whose every delivery met with a kill is dead, and reconcile made up for it.
+        # Not asserted to be zero: an event whose every delivery meets with a kill is dead, and reconcile repairs that.
         dead = messages_in(aws, "DeadLetterQueue")
         alive = function_pids()
 

@@ -1,4 +1,4 @@
-"""What becomes of runs whose jobs fail, of requests that make no sense, and of messages that nobody should send."""
+"""Failed jobs, senseless requests, and messages that nobody should send."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from .support import (
 
 FOREVER = 120.0  # longer than any test waits
 
-#: A failure while a sibling is still at work and another pair of nodes has nothing to do with either.
+#: A failure while a sibling is still at work, with another pair of nodes that depends on neither.
 BROKEN = {
     "start": Node(),
     "breaks": Node(after=["start"], seconds=0.3, exits=[3] * 9),
@@ -85,7 +85,7 @@ def run(aws: EmbeddedAws, **request: Any) -> RunState:
 
 
 def ask(aws: EmbeddedAws, key: str, request: Any) -> Json:
-    """Return what a function answers, refusals too."""
+    """Return a function's answer, refusals included."""
     answer = aws.client("lambda").invoke(FunctionName=aws.function_name(key), Payload=json.dumps(request).encode())
     assert "FunctionError" not in answer
     return dict(json.loads(answer["Payload"].read()))
@@ -280,12 +280,12 @@ def test_a_message_that_means_nothing_is_told_of_once_and_never_comes_again(aws:
     send(aws, *POISON)
 
     until(lambda: messages_in(aws, "EventsQueue") == 0 and len(lines()) >= before + len(POISON))
-    time.sleep(3)  # were one to come again, it would when the queue's visibility timeout of 2 s is over
+    time.sleep(3)  # a message that came again would do so after the queue's visibility timeout of 2 s
     assert len(lines()) == before + len(POISON)
     assert (messages_in(aws, "EventsQueue"), messages_in(aws, "DeadLetterQueue")) == (0, 0)
 
 
-#: What the log says of messages that it can't use.
+#: The log lines for messages that it can't use.
 TROUBLE = ("malformed message", "event of a foreign job", "event of an unknown run")
 
 

@@ -1,7 +1,7 @@
-"""What users type: plain pip, no constraints, beside what Kedro's own starter asks for.
+"""What users type: plain pip, without constraints, beside the requirements of Kedro's own starter.
 
-Here and on CI everything else is installed by uv from pinned versions, so a requirement over which pip searches for
-hours would be seen by nobody.
+Here and on CI, uv installs everything else from pinned versions, so nobody would notice a requirement over which pip
+searches for hours.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .test_wheel import ROOT, run
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1200)]
 
-#: CPU seconds that pip may take: enough for all downloads, and for no search.
+#: CPU seconds that pip may take: enough for all downloads, but not for a search.
 MOST = 120
 #: requirements.txt of Kedro's starter spaceflights-pandas, of Kedro 1.7.
 STARTER = """
@@ -41,7 +41,7 @@ seaborn~=0.12
 
 @dataclass(frozen=True)
 class Resolved:
-    """What pip would install."""
+    """The distributions that pip would install."""
 
     said: str
     seconds: float  #: of CPU
@@ -89,7 +89,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def pip(python: Path, *arguments: str | Path) -> Resolved:
-    """Return what `pip install` said. It is ended if it takes twice the CPU that it may: then it searches."""
+    """Return the output of `pip install`. It is ended at twice its CPU limit: then it is searching."""
     limited = ("sh", "-c", f'ulimit -t {2 * MOST}; exec "$@"', "pip")
     options = ("--no-color", "--disable-pip-version-check", "install", "--progress-bar=off")
     hidden = ("PYTHON", "VIRTUAL", "PIP_CONSTRAINT")
@@ -137,7 +137,7 @@ def test_each_extra_installs_alone(dist: Path, python: Path, extra: str) -> None
 def test_the_commands_of_the_docs_install_from_the_clone_and_add_an_extra(
     dist: Path, python: Path, tmp_path: Path
 ) -> None:
-    """From the sdist, which is to a release what the clone is: it is built, in an environment of pip's own."""
+    """From the sdist, which has what the clone has; pip builds it in an environment of its own."""
     (sdist,) = dist.glob("*.tar.gz")
     seconds = pip(python, f"{sdist}[local]").seconds
     assert seconds < MOST

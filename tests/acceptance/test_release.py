@@ -1,4 +1,4 @@
-"""What a release says of itself, and that the files of the repository which nothing else reads are right."""
+"""A release's notes, and the repository's files that nothing else reads."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_the_package_and_its_metadata_name_one_version() -> None:
 
 
 def commands(workflow: str) -> list[str]:
-    """Return what a workflow's steps run."""
+    """Return the commands of a workflow's steps."""
     read = yaml.safe_load((ROOT / f".github/workflows/{workflow}.yml").read_text(encoding="utf-8"))
     return [step["run"] for job in read["jobs"].values() for step in job["steps"] if "run" in step]
 

@@ -61,7 +61,7 @@ def test_a_chain_of_1200_jobs_runs_link_by_link(tmp_path: Path) -> None:
         started = service(aws).start_run({})
         deadline = time.monotonic() + 280
         while len(project.all_traces()) < 2 * 1200 and time.monotonic() < deadline:
-            time.sleep(1)  # a look at what the jobs leave behind costs the service nothing
+            time.sleep(1)  # looking at the jobs' traces costs the service nothing
         state = finished(aws, started)
 
     assert (state.status, state.counts["SUCCEEDED"]) == ("SUCCEEDED", 1200)

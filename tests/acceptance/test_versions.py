@@ -1,6 +1,6 @@
-"""The plugin's tests on the oldest Kedro it supports and on the newest, on each Python that is found here.
+"""The plugin's tests on its oldest and newest Kedro, on each Python found here.
 
-Each has an environment of its own, in .venv/versions: made once, and again when what the plugin asks for has changed.
+Each pair has an environment of its own in .venv/versions. It is made again when the plugin's requirements have changed.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 OLDEST_KEDRO = "1.0.0"
-#: What Kedro 1.0.0 wants older than `constraints.txt` pins it.
+#: Requirements that Kedro 1.0.0 needs older than `constraints.txt` pins them.
 HELD_BACK_BY_OLDEST = ("kedro", "rich", "click")
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
-#: Where the plugin touches Kedro. The rest of its tests ask nothing of Kedro that these don't.
+#: The tests where the plugin uses Kedro. The others use nothing of Kedro that these don't.
 TOUCHING_KEDRO = ("check", "cli", "compile", "dry_run", "filters", "init", "job", "run_local", "runner")
-#: Where another Python could make a difference with a Kedro that all tests have run on.
+#: The tests where another Python could matter, with a Kedro that all tests have run on.
 TOUCHING_PYTHON = ("compile", "job", "run_local", "runner")
 
 
@@ -40,7 +40,7 @@ class Versions:
 
 
 def found() -> dict[str, Path]:
-    """Return the Pythons that start, by their versions: those on the path, or where pyenv and uv keep them."""
+    """Return the Pythons that start, by version: those on the path, or of pyenv and uv."""
     home = Path.home()
     pyenv = Path(os.environ.get("PYENV_ROOT") or home / ".pyenv") / "versions"
     managed = home / ".local/share/uv/python"
@@ -63,7 +63,7 @@ def _starts(python: Path, version: str) -> bool:
 
 
 def matrix() -> list[Versions]:
-    """Return the oldest Kedro on the oldest and the newest Python, the newest Kedro on all but the running one."""
+    """Return the oldest Kedro on the oldest and newest Python, and the newest Kedro on all but the running one."""
     pythons = found()
     ends = list(dict.fromkeys([min(pythons, key=_number), max(pythons, key=_number)])) if pythons else []
     running = ".".join(map(str, sys.version_info[:2]))
@@ -77,7 +77,7 @@ def _number(version: str) -> int:
 
 
 def environment(versions: Versions) -> Path:
-    """Return the Python of an environment with these versions, made if it isn't there or is out of date."""
+    """Return the Python of an environment with these versions, made if it is missing or out of date."""
     folder = ROOT / ".venv/versions" / str(versions)
     ready = folder / ".ready"
     sources = [ROOT / "pyproject.toml", ROOT / "constraints.txt"]
@@ -103,7 +103,7 @@ def _make(versions: Versions, folder: Path) -> None:
 
 
 def run(command: list[str | Path]) -> str:
-    """Run a command in the checkout and return what it printed; fail with that if it fails."""
+    """Run a command in the checkout and return its output; if it fails, fail with that."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "PYTHON", "VIRTUAL"))}
     ran = subprocess.run(
         command, cwd=ROOT, env=clean, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False

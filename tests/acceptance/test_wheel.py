@@ -1,4 +1,4 @@
-"""What a user installs: the wheel holds the service and nothing else, and works outside the checkout."""
+"""What a user installs: the wheel contains the service and nothing else, and works outside the checkout."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 VERSION = kedro_aws_batch.__version__
 SERVICE = ("adapters", "dag", "handlers", "resources", "runs")
 
-# What a user's program may do, in an environment that knows nothing of the checkout.
+# A user's program, in an environment that doesn't know the checkout.
 PROGRAM = """
 import importlib.util, json, sys, time
 from pathlib import Path
@@ -61,7 +61,7 @@ print(f"{', '.join(sorted({point.name for point in points}))}, {moto} moto")
 
 
 def run(*command: str | Path, cwd: Path) -> str:
-    """Return what a command prints, told nothing of this environment."""
+    """Return a command's output, without this environment's variables."""
     ours = {"GITHUB_REPOSITORY", "VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE"}
     environment = {name: value for name, value in os.environ.items() if name not in ours}
     done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
@@ -71,7 +71,7 @@ def run(*command: str | Path, cwd: Path) -> str:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built from the checkout by its own build system, with what is installed here."""
+    """The wheel, built from the checkout by its own build system, with the installed packages."""
     directory = tmp_path_factory.mktemp("dist")
     build = (sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", directory, ROOT)
     run(*build, cwd=directory)
@@ -90,7 +90,7 @@ def metadata(members: zipfile.ZipFile) -> Message:
 
 
 def source_files(folder: Path) -> set[str]:
-    """Return what a folder of the checkout holds that is not made by running it."""
+    """Return the files of a folder of the checkout, without those made by running it."""
     files = (file for file in folder.rglob("*") if file.is_file() and "__pycache__" not in file.parts)
     return {file.relative_to(folder).as_posix() for file in files}
 
@@ -140,7 +140,7 @@ def test_kedro_finds_the_commands_by_the_entry_point(members: zipfile.ZipFile) -
 
 
 def install(wheel: Path, extras: str, directory: Path) -> Path:
-    """Return the Python of a new environment that has the wheel, and the pinned versions of what it needs."""
+    """Return the Python of a new environment with the wheel, and with the pinned versions of its requirements."""
     uv = Path(sys.executable).with_name("uv")
     tool = uv if uv.exists() else Path(shutil.which("uv") or pytest.fail("uv, which `make` installs, was not found"))
     run(tool, "venv", "--quiet", "--python", sys.executable, directory / "venv", cwd=directory)
@@ -157,7 +157,7 @@ def install(wheel: Path, extras: str, directory: Path) -> Path:
     )
     try:
         run(*command, "--offline", f"{wheel}{extras}", cwd=directory)
-    except AssertionError:  # the cache was filled by `make`; should it have been emptied since, the network has it
+    except AssertionError:  # `make` filled the cache; if it was emptied since, use the network
         run(*command, f"{wheel}{extras}", cwd=directory)
     return installed
 
@@ -232,7 +232,7 @@ def test_the_installed_wheel_runs_a_pipeline_outside_the_checkout(wheel: Path, t
 
 
 def test_the_commands_the_hooks_and_the_job_need_no_extra(bare: Path, tmp_path: Path) -> None:
-    """An image for AWS Batch has the plugin without `local`, and Kedro loads all of its entry points there."""
+    """An image for AWS Batch has the plugin without `local`, and Kedro loads all its entry points there."""
     (tmp_path / "program.py").write_text(BARE, encoding="utf-8")
 
     assert run(bare, tmp_path / "program.py", cwd=tmp_path).splitlines()[-1] == "aws_batch, without moto"

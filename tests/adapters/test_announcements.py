@@ -34,14 +34,14 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAws]:
 
 
 def received(aws: EmbeddedAws, url: str) -> list[Any]:
-    """Return what is in a queue, after at most five seconds."""
+    """Return the messages in a queue, after at most five seconds."""
     answer = aws.client("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=5)
     return [json.loads(message["Body"]) for message in answer.get("Messages", [])]
 
 
 @pytest.fixture
 def listener(aws: EmbeddedAws) -> str:
-    """A queue that hears the ends of runs, by the rule that a user would write."""
+    """A queue that gets the ends of runs, by a rule like a user's."""
     url = aws.client("sqs").create_queue(QueueName="ends")["QueueUrl"]
     events = aws.client("events")
     pattern = {

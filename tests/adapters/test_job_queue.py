@@ -1,4 +1,4 @@
-"""What becomes of a submission when Batch, or the way to it, is in trouble."""
+"""Submissions when Batch, or the way to it, is in trouble."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ ACCEPTED = {"jobId": "id", "jobName": "a"}
 
 
 def batch_client(total_max_attempts: int = 1) -> BatchClient:
-    """Return a client that asks nobody unless a test lets it."""
+    """Return a client that sends nothing unless a test lets it."""
     return boto3.client(
         "batch",
         region_name="us-east-1",
@@ -53,7 +53,7 @@ def batch_client(total_max_attempts: int = 1) -> BatchClient:
 
 
 class Wire:
-    """Stands in for HTTP: answers each request with the next of what it was given, the last again and again."""
+    """Replaces HTTP: answers each request with the next of its answers, and repeats the last."""
 
     def __init__(self, *answers: Exception | tuple[int, str]) -> None:
         self.answers = list(answers)
@@ -94,7 +94,7 @@ def submitter(wire: Wire, clock: VirtualClock, at_once: int = 1) -> Iterator[Bat
 
 
 def error(code: str, status: int, message: str = "no") -> tuple[int, str]:
-    """Return what Batch answers when it refuses."""
+    """Return Batch's answer when it refuses."""
     return status, f'{{"__type": "{code}", "message": "{message}"}}'
 
 

@@ -25,7 +25,7 @@ def turns(limiter: Limiter, clock: VirtualClock, count: int) -> list[float]:
 
 
 def most_in_a_second(times: list[float]) -> int:
-    """Return how many fall into the busiest second; the clock knows only whole ms."""
+    """Return the number in the busiest second; the clock has only whole ms."""
     return max(sum(start <= time < start + 0.999 for time in times) for start in times)
 
 
@@ -45,7 +45,7 @@ def test_there_is_never_more_than_the_rate_in_any_second(rate: int, pauses: list
     limiter = Limiter(rate, clock, clock.sleep)
     times = []
     for pause in pauses:
-        clock.passed += pause  # what else the invocation does
+        clock.passed += pause  # the invocation's other work
         assert limiter.wait()
         times.append(clock.passed)
 
@@ -131,13 +131,13 @@ def test_there_is_time_left_to_write_down_what_was_accepted() -> None:
 
 @dataclass
 class SharedClock(VirtualClock):
-    """Time that passes for all threads at once: each sleeps until its own time has come."""
+    """A clock for all threads at once: each sleeps until its own time has come."""
 
     wakes: list[float] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def sleep(self, seconds: float) -> None:
-        """Note when the sleeper would wake; nobody waits for that."""
+        """Record when the sleeper would wake, without waiting."""
         with self.lock:
             self.wakes.append(self.passed + seconds)
 

@@ -1,4 +1,4 @@
-"""What whole runs of given shapes cost, exactly: whatever changes these figures changes the user's bill or wait.
+"""The exact cost of whole runs of given shapes: a change of these figures changes the user's bill or wait.
 
 No invocation here overlaps another, and every job ends by itself, so the figures hold on any machine.
 """
@@ -30,13 +30,13 @@ class Counts:
     invocations: int
     reads: int  #: requests that read
     writes: int  #: requests that write
-    written: dict[str, int]  #: write units by kind of item; not of what is compressed, which depends on zlib
+    written: dict[str, int]  #: write units by kind of item, without compressed ones, which depend on zlib
 
 
 def counts(parents: Sequence[Sequence[int]], batch: int, *, waiting: int = 0, **run: Any) -> Counts:
-    """Run a pipeline whose jobs end in the order of their submission, their events delivered in full batches.
+    """Run a pipeline whose jobs end in the order of their submission, with events in full batches.
 
-    `waiting` is how many more have ended by then, whose events wait in the queue.
+    `waiting` is how many more jobs have ended by then; their events wait in the queue.
     """
     stage = Stage(document(parents, **run))
     dynamodb: Any = MeteredDynamoDB()
@@ -98,7 +98,7 @@ def test_5_layers_of_100() -> None:
 
 
 def test_1_to_1000_to_1_is_three_requests_however_long_the_names() -> None:
-    """ECS takes 8,192 characters of a job's overrides, so a thousand children ask for what is theirs."""
+    """ECS takes 8,192 characters of a job's overrides, so a thousand children ask for their payloads."""
     found = counts(fan(1000), 10, waiting=90, array_jobs=True)
     assert (found.submits, found.written["array"], found.written["end"]) == (3, 16, 1002)
 

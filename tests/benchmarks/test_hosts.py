@@ -1,4 +1,4 @@
-"""That the benchmarks' containers start, are launched, are billed and are refused as AWS's are."""
+"""The benchmarks' containers start, are launched, billed and refused like AWS's."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_fargate_launches_a_hundred_at_once_then_twenty_a_second() -> None:
     launched = [hosts.launch(1000.0) - 1000 for _ in range(140)]
     assert launched[:100] == [0.0] * 100
     assert launched[100:] == pytest.approx([50.0 * number for number in range(1, 41)])
-    # Of a burst that is used up, twenty come back a second; after five seconds it is whole again.
+    # After a burst, twenty launches come back each second; after five seconds all hundred are back.
     assert sum(hosts.launch(4000.0) == 4000 for _ in range(30)) == 20
     assert sum(hosts.launch(20_000.0) == 20_000 for _ in range(120)) == 100
 

@@ -1,4 +1,4 @@
-"""That the metered DynamoDB answers as the table's other implementations do, and counts as DynamoDB's guide says."""
+"""The metered DynamoDB answers like the table's other implementations, and counts as DynamoDB's guide says."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""One suite for each port, which its fake and its adapter pass alike; a package, so that one embedded AWS serves it."""
+"""One suite for each port, for its fake and its adapter alike. It is a package, so that one embedded AWS serves it."""

@@ -1,4 +1,4 @@
-"""Each implementation of the run table, for the one suite that all of them pass."""
+"""Each implementation of the run table, for the suite that all of them pass."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="package")
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAws]:
-    """An embedded AWS without functions; not of the session, since a process can have only one at a time."""
+    """An embedded AWS without functions; not for the session, since a process can have only one at a time."""
     with EmbeddedAws(jobs_cwd=tmp_path_factory.mktemp("project"), stop_timeout=1) as running:
         yield running
 
@@ -58,7 +58,7 @@ def dynalite_table(dynalite_client: DynamoDBClient) -> Iterator[Dynamo]:
 
 @pytest.fixture(params=["memory", "embedded", "dynalite"])
 def table(request: pytest.FixtureRequest) -> Iterator[RunTable]:
-    """An empty run table. The one in memory has small pages, as DynamoDB's are now and then."""
+    """An empty run table. The one in memory has small pages, as DynamoDB sometimes has."""
     if request.param == "memory":
         yield MemoryRunTable(page_size=4)
         return

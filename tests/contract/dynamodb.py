@@ -1,4 +1,4 @@
-"""The two DynamoDBs that stand for AWS's: where they come from, and how a table gets into them."""
+"""The two replacements for AWS's DynamoDB, and tables in them."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def why_no_dynalite() -> str | None:
 
 @contextmanager
 def dynalite() -> Iterator[DynamoDBClient]:
-    """Run dynalite in a process of its own, which ends with this one, however that ends."""
+    """Run dynalite in its own process, which ends with this one, however that ends."""
     command = ["node", str(Path(__file__).with_name("dynalite.js"))]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -76,7 +76,7 @@ def _client(url: str) -> DynamoDBClient:
 
 @contextmanager
 def fresh_table(client: DynamoDBClient) -> Iterator[Dynamo]:
-    """Create a table with the keys that are deployed, and delete it in the end."""
+    """Create a table with the deployed keys, and delete it in the end."""
     resources = yaml.safe_load((ROOT / "resources" / "run_table.yml").read_text(encoding="utf-8"))["Resources"]
     properties = resources["RunTable"]["Properties"]
     kept = {name: properties[name] for name in ("AttributeDefinitions", "BillingMode", "KeySchema")}

@@ -1,4 +1,4 @@
-"""What the run table promises of the records of array jobs."""
+"""The run table's promises about records of array jobs."""
 
 from __future__ import annotations
 

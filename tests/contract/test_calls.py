@@ -1,4 +1,4 @@
-"""That each method of the run table is one call: between any two of them a test can stop the world."""
+"""Each method of the run table is one call, so that a test can stop the world between any two of them."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_each_method_is_exactly_one_request(dynamo: Dynamo, there: bool) -> None
 
 
 def test_all_that_is_read_is_read_consistently(dynamo: Dynamo) -> None:
-    """What is decided upon may not be older than our own last write: DynamoDB's default is."""
+    """Decisions need reads no older than our own last write; DynamoDB's default reads may be older."""
     asked: list[tuple[str, bool]] = []
 
     def note(params: dict[str, Any], model: Any, **_: Any) -> None:
@@ -146,7 +146,7 @@ def test_what_dynamodb_leaves_over_is_asked_for_again(
     kept: dict[str, Any] = {}
 
     def hold_back(params: dict[str, Any], **_: Any) -> None:
-        """Send half of what is asked for, as if DynamoDB had answered so far only."""
+        """Send half of the requested items, as if DynamoDB had answered only so far."""
         wanted = params["RequestItems"][dynamo.name]
         many = wanted["Keys"] if isinstance(wanted, dict) else wanted
         half = many[: max(1, len(many) // 2)]

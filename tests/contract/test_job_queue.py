@@ -1,4 +1,4 @@
-"""What the job queue promises, on Batch as it is simulated and on the embedded one, whose jobs are real."""
+"""The job queue's promises, on the simulated Batch and on the embedded one, whose jobs are real."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from tests.simulation.batch import Faults, SimulatedBatch
 if TYPE_CHECKING:
     from mypy_boto3_batch import BatchClient
 
-#: What the simulation reads of a job in place of running its command.
+#: The simulation reads this from a job instead of running its command.
 PAYLOAD = {"name": "KEDRO_AWS_BATCH_JOB", "value": '{"groups": [{"nodes": ["train"]}, {"nodes": ["test"]}]}'}
 REASON = f"{OUR_REASON}the run is CANCELLED: enough"
 
 
 class Batch(Protocol):
-    """A Batch, and the names of a queue and a definition that it has."""
+    """A Batch, and the names of one of its queues and definitions."""
 
     queue: BatchJobQueue
     queue_name: str
@@ -99,7 +99,7 @@ _groups = iter(range(100_000))
 
 
 def submission(batch: Batch, *command: str, **changes: Any) -> Submission:
-    """Return a job with a name of its own, which runs for a minute if it runs nothing else."""
+    """Return a job with its own name, which by default runs for a minute."""
     group = next(_groups)
     request = {
         "jobName": JobName("contract", RUN_ID, group, 0).write("train"),
@@ -213,7 +213,7 @@ def test_a_job_is_found_by_its_whole_name_alone(batch: Batch) -> None:
 def test_of_two_jobs_of_a_name_the_older_is_found(batch: Batch) -> None:
     name = str(submission(batch).request["jobName"])
     (older,) = submitted(batch, submission(batch, "true", jobName=name))
-    time.sleep(0.01)  # Batch tells times in ms
+    time.sleep(0.01)  # Batch's times are in ms
     submitted(batch, submission(batch, "true", jobName=name))
 
     assert batch.queue.find(batch.queue_name, [name], name[:8]) == {name: older}

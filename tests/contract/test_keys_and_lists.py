@@ -1,4 +1,4 @@
-"""What the run table promises of idempotency keys, of its lists of runs, of suspects and of durations."""
+"""The run table's promises about idempotency keys, lists of runs, suspects and durations."""
 
 from __future__ import annotations
 

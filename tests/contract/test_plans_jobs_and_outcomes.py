@@ -1,4 +1,4 @@
-"""What the run table promises of plans, and of the records of jobs and of how they ended."""
+"""The run table's promises about plans, and about the records of jobs and of their ends."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def test_an_outcome_is_read_as_it_was_written(table: RunTable, outcome: Outcome)
 
     (found,) = all_outcomes(table, outcome.mark.group, outcome.mark.group)
     assert found == outcome
-    assert json.dumps(vars(found)) == json.dumps(vars(outcome))  # a Decimal, which equals its int, can't be told
+    assert json.dumps(vars(found)) == json.dumps(vars(outcome))  # a Decimal equals its int, so == wouldn't notice it
 
 
 def test_what_is_written_again_replaces_what_was(table: RunTable) -> None:

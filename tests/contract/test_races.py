@@ -1,4 +1,4 @@
-"""What the run table promises when many invocations call it at the same time."""
+"""The run table's promises when many invocations call it at the same time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 def at_once(calls: Sequence[Callable[[], T]]) -> list[T]:
-    """Make all calls, twelve at a time, and return what they returned, in their order."""
+    """Make all calls, twelve at a time, and return their results in order."""
     with ThreadPoolExecutor(THREADS) as pool:
         return [each.result() for each in [pool.submit(call) for call in calls]]
 

@@ -1,4 +1,4 @@
-"""What the run table promises of a run's status item."""
+"""The run table's promises about a run's status item."""
 
 from __future__ import annotations
 

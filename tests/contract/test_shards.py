@@ -1,4 +1,4 @@
-"""What the run table promises of shards."""
+"""The run table's promises about shards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""That no item comes near DynamoDB's limit of 400 KB, and what an update is billed for."""
+"""No item comes near DynamoDB's limit of 400 KB; and the billed size of updates."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ LIMIT = 400 * 1024
 def item_size(item: Mapping[str, Any]) -> int:
     """Return the bytes of an item by the rules of DynamoDB's developer guide, "Item sizes and formats".
 
-    Names and strings are UTF-8. A number takes a byte for every two digits on the same side of the decimal point, zeros
-    at the end left out, and one more.
+    Names and strings are UTF-8. A number takes a byte for every two digits on the same side of the decimal point,
+    without zeros at the end, and one more.
     """
     return sum(len(name.encode()) + _value_size(value) for name, value in item.items())
 

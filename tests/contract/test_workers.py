@@ -1,4 +1,4 @@
-"""What the run table promises of jobs whose containers carry on: questions and ends are put in order."""
+"""The run table's promises about jobs whose containers carry on: it puts questions and ends in order."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ def test_answers_follow_each_other_and_the_newest_two_are_kept(table: RunTable) 
 
 
 def test_a_question_that_is_nobody_s_any_more_changes_nothing(table: RunTable) -> None:
-    assert asked(table, 1) is None  # nobody was told of a second group
+    assert asked(table, 1) is None  # nobody got a second group
     asked(table, 0)
     answered(table, 0, Mark(8))
     asked(table, 1)
     answered(table, 1, Mark(9))
     before = table.get_workers(RUN_ID, ["a-b:3"])
     assert asked(table, 0) is None  # answered and asked past
-    assert asked(table, 3) is None  # not told yet
+    assert asked(table, 3) is None  # no answer yet
     other = replace(ASKING, first=Mark(0), done=2)
     assert table.put_question(RUN_ID, other, LATER) is None
     assert table.get_workers(RUN_ID, ["a-b:3"]) == before

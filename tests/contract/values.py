@@ -1,4 +1,4 @@
-"""Runs, jobs and outcomes as the handlers write them, and how to read page by page."""
+"""Runs, jobs and outcomes as the handlers write them, and code to read page by page."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RUN_ID = "2026-11-22T13.11.00.123Z"
 OTHER_RUN_ID = "2026-11-22T13.11.00.124Z"
 #: s since the epoch, as `expires_at` is.
 LATER = 1_900_000_000
-#: How an implementation refuses what DynamoDB would: with its error, or, in memory, by an assertion.
+#: An implementation's way to refuse what DynamoDB would: its error, or an assertion for the one in memory.
 REFUSED = (ClientError, AssertionError)
 
 T = TypeVar("T")
@@ -55,7 +55,7 @@ def an_outcome(group: int, attempt: int = 0, **changes: Any) -> Outcome:
 
 
 def every_page(read: Callable[[K | None], tuple[list[T], K | None]]) -> list[T]:
-    """Return what all pages hold, in order."""
+    """Return the contents of all pages, in order."""
     found, more = read(None)
     while more is not None:
         page, more = read(more)
@@ -64,7 +64,7 @@ def every_page(read: Callable[[K | None], tuple[list[T], K | None]]) -> list[T]:
 
 
 def every_run_id(read: Callable[[str | None], Page]) -> list[str]:
-    """Return what all pages of a list hold, in order."""
+    """Return the contents of all pages of a list, in order."""
 
     def pair(start: str | None) -> tuple[list[str], str | None]:
         page = read(start)

@@ -1,4 +1,4 @@
-"""Documents, plans and states for tests: of little, and of what a test says."""
+"""Small documents, plans and states for tests."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def document(
     pipelines: Mapping[str, Sequence[int]] | None = None,
     **run: Any,
 ) -> GraphDocument:
-    """Return a document, by default of one pipeline of all nodes, everything stored and nothing versioned."""
+    """Return a document, by default with one pipeline of all nodes, everything stored and nothing versioned."""
     names = [name for node in nodes for name in (*node.inputs, *node.outputs) if not name.startswith("params:")]
     here = dict.fromkeys(names, Dataset("pickle.PickleDataset", "remote", versioned=False)) | dict(datasets or {})
     indices = {name: tuple(some) for name, some in (pipelines or {"__default__": range(len(nodes))}).items()}

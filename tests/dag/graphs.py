@@ -74,7 +74,7 @@ def stored(*names: str) -> dict[str, Dataset]:
 
 @st.composite
 def graphs(draw: st.DrawFn) -> Graph:
-    """Draw up to nine nodes; one in three of their outputs is in memory, with or without an entry in the catalog."""
+    """Draw up to nine nodes; one in three outputs is in memory, with or without a catalog entry."""
     nodes: list[Node] = []
     datasets: dict[str, Dataset] = {"raw": Dataset("pandas.CSVDataset", "remote", versioned=False)}
     readable = ["raw", "params:x", "parameters"]

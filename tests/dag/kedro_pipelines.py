@@ -1,4 +1,4 @@
-"""Random Kedro pipelines, of everything that Kedro lets people write, and random filters for them."""
+"""Random Kedro pipelines, with everything that Kedro allows, and random filters for them."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def positional(*args: Any) -> Any:
 
 
 def by_name(**kwargs: Any) -> Any:
-    """Be the function of a node whose inputs are named."""
+    """The function of a node with named inputs."""
     return kwargs
 
 
 FUNCTIONS = (positional, lambda *args: args, partial(positional, 1))
 
-# Made once: to make a strategy takes longer than to draw from it.
+# Made once, since making a strategy takes longer than drawing from it.
 _BOOLEANS = st.booleans()
 _SIZES, _TWENTIETHS = st.integers(1, 7), st.integers(1, 20)
 _OUTPUTS = st.integers(0, 2)
@@ -51,7 +51,7 @@ _FILTERS = st.lists(st.sampled_from(FILTERS), max_size=3, unique=True)
 
 @dataclass(frozen=True)
 class Case:
-    """Registered pipelines, and what somebody asks of them."""
+    """Registered pipelines, and a request for them."""
 
     registered: Mapping[str, Pipeline]
     pipelines: Sequence[str]
@@ -72,7 +72,7 @@ def cases(draw: st.DrawFn) -> Case:
 
 
 def compiled(registered: Mapping[str, Pipeline]) -> GraphDocument:
-    """Return what the service reads of what the plugin compiles of these pipelines."""
+    """Return the document of these pipelines, as the plugin would compile it."""
     parameters = {"aws_batch": {"job_queue": "queue", "job_definition": "definition"}}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -143,7 +143,7 @@ def _some(names: tuple[list[str], list[str]]) -> st.SearchStrategy[list[str]]:
 
 
 def _known(nodes: Sequence[Node]) -> dict[str, tuple[list[str], list[str]]]:
-    """Return for each kind of filter the names that mean something, and some that may not."""
+    """Return, for each kind of filter, names that mean something, and some that may not."""
     full = [one.name for one in nodes]
     short = [name.rpartition(".")[2] for name in full]
     datasets = _unique(name for one in nodes for name in [*one.inputs, *one.outputs])

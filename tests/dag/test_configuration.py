@@ -10,8 +10,8 @@ from dag.configuration import RUN, Configuration, read_configuration, read_overr
 from dag.layers import Layers
 
 WRONG: list[tuple[Any, list[str]]] = [
-    (5, [": must hold keys and values, not 5."]),
-    ({"max_worker": 5}, [".max_worker: is not a key that exists. Did you mean 'max_workers'?"]),
+    (5, [": must contain keys and values, not 5."]),
+    ({"max_worker": 5}, [".max_worker: is not a known key. Did you mean 'max_workers'?"]),
     ({"max_workers": True}, [".max_workers: must be a whole number from 1 to 1000000, not True."]),
     (
         {"on_failure": "abrot", "array_jobs": "no", "group_by": "memory"},
@@ -46,13 +46,13 @@ WRONG: list[tuple[Any, list[str]]] = [
         ".resources.default.timeout: must be at most 2147483647, not 2147483648.",
         ".resources.default.vcpus: must be at most 2147483647, not 1e+300.",
     ]),
-    ({"resources": []}, [".resources: must hold keys and values, not []."]),
-    ({"resources": {"tag": {}}}, [".resources.tag: is not a key that exists. Did you mean 'tags'?"]),
-    ({"resources": {"default": 5}}, [".resources.default: must hold keys and values, not 5."]),
-    ({"resources": {"tags": ["gpu"]}}, [".resources.tags: must hold keys and values, not ['gpu']."]),
-    ({"resources": {"tags": {"gpu": "much"}}}, [".resources.tags.gpu: must hold keys and values, not 'much'."]),
+    ({"resources": []}, [".resources: must contain keys and values, not []."]),
+    ({"resources": {"tag": {}}}, [".resources.tag: is not a known key. Did you mean 'tags'?"]),
+    ({"resources": {"default": 5}}, [".resources.default: must contain keys and values, not 5."]),
+    ({"resources": {"tags": ["gpu"]}}, [".resources.tags: must contain keys and values, not ['gpu']."]),
+    ({"resources": {"tags": {"gpu": "much"}}}, [".resources.tags.gpu: must contain keys and values, not 'much'."]),
     ({"resources": {"default": {"memroy": 1}}}, [
-        ".resources.default.memroy: is not a key that exists. Did you mean 'memory'?"
+        ".resources.default.memroy: is not a known key. Did you mean 'memory'?"
     ]),
     (
         {"resources": {"nodes": {"a.b": {"memory": "4 GB", "vcpus": float("inf")}}}},
@@ -65,7 +65,7 @@ WRONG: list[tuple[Any, list[str]]] = [
         ".resources.default.environment: has 'AWS_BATCH_X': AWS Batch keeps names that begin with AWS_BATCH to itself."
     ]),
     ({"resources": {"default": {"environment": {"KEDRO_AWS_BATCH_JOB": "{}"}}}}, [
-        ".resources.default.environment: has 'KEDRO_AWS_BATCH_JOB', by which a job is told what to run."
+        ".resources.default.environment: has 'KEDRO_AWS_BATCH_JOB', which holds a job's payload."
     ]),
     ({"resources": {"default": {"share_identifier": "team-a"}}}, [
         ".resources.default.share_identifier: must be letters and digits, not 'team-a'."

@@ -1,4 +1,4 @@
-"""What a run does next: case by case, and whatever has happened to it."""
+"""A run's next step: case by case, and after any history."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def decision(policy: str, parents: Sequence[Sequence[int]], marks: Mapping[str, 
         (
             {"claimed": [4], "succeeded": [4]},
             SUCCEEDED,
-        ),  # the others' shards are not read: a sink tells of all before it
+        ),  # the others' shards are not read: a sink implies all before it
     ],
 )
 @pytest.mark.parametrize("policy", list(OnFailure))
@@ -86,7 +86,7 @@ RETRYING = {"claimed": [0, 1], "submitted": [0, 1], "failed": [0], "retried": [0
         ("drain", ONE_FAILED, Wait()),
         ("drain", OTHER_DONE, FAILED),
         ("drain", NEVER_SUBMITTED, FAILED),
-        ("drain", LOST, Wait()),  # a claim of which nobody knows whether a job exists
+        ("drain", LOST, Wait()),  # a claim that may or may not have a job
         ("continue", ONE_FAILED, Wait()),
         ("continue", OTHER_DONE, submit(3)),
         ("continue", {**OTHER_DONE, "claimed": [0, 1, 3]}, Wait()),

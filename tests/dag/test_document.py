@@ -89,7 +89,9 @@ def test_what_is_missing_or_malformed_is_refused_as_one_sentence(change: Callabl
 def test_a_pipeline_that_names_a_node_beyond_the_nodes_is_refused(index: int) -> None:
     raw = golden()
     raw["pipelines"]["science"] = [index]
-    with pytest.raises(InvalidGraphError, match="Pipeline 'science' of the graph document names a node that isn't in"):
+    with pytest.raises(
+        InvalidGraphError, match="Pipeline 'science' in the graph document names a node that doesn't exist"
+    ):
         read_document(sealed(raw))
 
 
@@ -106,7 +108,7 @@ def test_json_of_something_else_is_refused_with_what_makes_the_right_one(text: s
 
 
 def test_another_format_is_refused_with_both_formats_named() -> None:
-    with pytest.raises(InvalidGraphError, match="is of format 2, and this service reads format 1"):
+    with pytest.raises(InvalidGraphError, match="is of format 2, but this service reads format 1"):
         read_document(json.dumps({**golden(), "format": 2}))
 
 

@@ -1,4 +1,4 @@
-"""What Batch's events say, from events of the shape that AWS documents, kept as they come."""
+"""Batch's events, in the form that AWS documents, as they come."""
 
 from __future__ import annotations
 

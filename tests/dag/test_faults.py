@@ -1,4 +1,4 @@
-"""What no run's jobs could do, told of before anything is started."""
+"""Impossible jobs, reported before anything is started."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_namespaces_that_share_their_first_part_share_a_job_and_its_size() -> No
     assert refused(nodes, group_by=["namespace"], launch_type="FARGATE") == [
         (
             "nodes 'a', 'b': Fargate has no size of 8 vCPU with 30720 MiB. "
-            "The nearest that holds it is vcpus: 8, memory: 32768."
+            "The nearest that is large enough is vcpus: 8, memory: 32768."
         )
     ]
 

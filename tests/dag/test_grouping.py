@@ -1,4 +1,4 @@
-"""Groups of nodes: no memory is torn apart, no cycle is made, and nothing is put together that need not be."""
+"""Groups of nodes: data in memory stays together, no cycle is made, and nothing is grouped without need."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_what_is_loaded_and_confirmed_later_is_loaded_and_confirmed_by_one_job()
 def test_a_wish_that_is_unknown_is_refused_with_those_there_are() -> None:
     with pytest.raises(InvalidRequestError) as refused:
         group([make_node("a")], {}, ["memry"])
-    assert str(refused.value) == "group_by has 'memry'; it may hold 'memory', 'namespace' and 'tag:<name>'."
+    assert str(refused.value) == "group_by has 'memry'; it may have 'memory', 'namespace' and 'tag:<name>'."
 
 
 @pytest.mark.parametrize("length", [1_200, 20_000])
@@ -131,7 +131,7 @@ def test_a_long_chain_is_grouped_without_recursion(length: int) -> None:
 
 
 def by_reach(graph: Graph, group_by: Sequence[str]) -> set[frozenset[int]]:
-    """Return the groups: wanted together or not, whatever lies on a cycle of such groups is one."""
+    """Return the groups: everything on a cycle of wanted groups is one group."""
     rings = {pair for together in wanted(graph, group_by) for pair in pairwise([*together, *together[:1]])}
     return mutual(graph.edges | rings, range(len(graph.nodes)))
 
@@ -143,7 +143,7 @@ def mutual(edges: Collection[tuple[int, int]], vertices: Iterable[int]) -> set[f
 
 
 def reached(edges: Collection[tuple[int, int]], start: int) -> set[int]:
-    """Return what can be come to from a vertex, itself included."""
+    """Return what can be reached from a vertex, itself included."""
     found = {start}
     while more := {below for above, below in edges if above in found} - found:
         found |= more
@@ -151,7 +151,7 @@ def reached(edges: Collection[tuple[int, int]], start: int) -> set[int]:
 
 
 def wanted(graph: Graph, group_by: Sequence[str]) -> list[list[int]]:
-    """Return what each wish wants together."""
+    """Return the nodes that each wish wants together."""
     everyone = range(len(graph.nodes))
     together = [list(edge) for edge in graph.memory_edges] if "memory" in group_by else []
     if "namespace" in group_by:

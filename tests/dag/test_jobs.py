@@ -109,5 +109,5 @@ def test_a_job_s_key_tells_its_first_attempt(key: str, mark: tuple[int, int, int
 
 @pytest.mark.parametrize("key", ["", "1", "1-", "a-0", "1-0a", "1-0-0", "1-0\n"])
 def test_what_is_no_job_s_key_is_refused(key: str) -> None:
-    with pytest.raises(ValueError, match="is no job's key"):
+    with pytest.raises(ValueError, match="is not a job's key"):
         read_job_key(key)

@@ -1,4 +1,4 @@
-"""What a node asks for: layer upon layer."""
+"""A node's resources, layer upon layer."""
 
 from __future__ import annotations
 
@@ -66,6 +66,6 @@ def test_names_that_no_node_has_are_told_with_the_nearest() -> None:
     )
     assert [str(problem) for problem in layers.unknown([NODE], "here")] == [
         "here.resources.tags: no tag is named 'gpuu'. Did you mean 'gpu'?",
-        "here.resources.namespaces: no namespace is named 'c'. Remove it, or mend its name.",
+        "here.resources.namespaces: no namespace is named 'c'. Remove it, or correct its name.",
         "here.resources.nodes: no node is named 'a.b.trian'. Did you mean 'a.b.train'?",
     ]

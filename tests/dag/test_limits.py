@@ -1,4 +1,4 @@
-"""That the table of AWS's limits says what AWS's own service models say, and that the rest names its source."""
+"""The table of AWS's limits agrees with AWS's own service models, and names its sources for the rest."""
 
 from __future__ import annotations
 

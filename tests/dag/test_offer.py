@@ -1,4 +1,4 @@
-"""What is refused before a run is made, because Batch would take none of its jobs."""
+"""Refusals before a run is made, because Batch would take none of its jobs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ UP = {"state": "ENABLED", "status": "VALID"}
 
 
 def plan(*places: tuple[str, str], shares: Sequence[str | None] = ()) -> Plan:
-    """Return the plan of a run with a job for each queue and definition, and their share identifiers in turn."""
+    """Return the plan of a run with a job for each queue and definition, with their share identifiers in turn."""
     groups = tuple(
         Group(
             (f"n{number}",),
@@ -43,7 +43,7 @@ def environment(name: str, **changes: Any) -> dict[str, Any]:
 
 
 def refusal(*queues: Mapping[str, Any], environments: Any = (), definitions: Any = ("d",), near: Any = ()) -> str:
-    """Return why a run to the queue `q` by the definition `d` is refused; nothing if it isn't."""
+    """Return why a run with the queue `q` and the definition `d` is refused; empty if it isn't."""
     offer = Offer(queues, [environment("well"), *environments], dict.fromkeys(definitions, 1), "eu-west-1", near)
     try:
         refuse_unready(plan(("q", "d")), offer)
@@ -59,7 +59,7 @@ def test_queues_that_take_jobs_or_soon_will_are_not_refused(status: str) -> None
 
 def test_a_queue_that_is_not_there_is_named_with_the_nearest_that_is() -> None:
     assert refusal(near=["other", "qq"]) == (
-        "The job queue 'q' is not in eu-west-1 in this account. Did you mean 'qq'? Make it, or mend "
+        "The job queue 'q' is not in eu-west-1 in this account. Did you mean 'qq'? Make it, or correct "
         "aws_batch.job_queue and deploy."
     )
 
@@ -67,7 +67,7 @@ def test_a_queue_that_is_not_there_is_named_with_the_nearest_that_is() -> None:
 def test_a_definition_without_an_active_revision_is_named() -> None:
     assert refusal(queue("q"), definitions=(), near=["dd"]) == (
         "The job definition 'd' has no active revision in eu-west-1 in this account. Did you mean 'dd'? Make it, or "
-        "mend aws_batch.job_definition and deploy."
+        "correct aws_batch.job_definition and deploy."
     )
 
 
@@ -81,8 +81,8 @@ def test_a_disabled_queue_is_told_with_the_command_that_enables_it() -> None:
 @pytest.mark.parametrize("status", ["INVALID", "DELETING", "DELETED"])
 def test_a_queue_that_takes_no_jobs_is_told_with_its_status_and_reason(status: str) -> None:
     assert refusal(queue("q", status=status, statusReason="So it is.")) == (
-        f"The job queue 'q' is {status} (So it is), so it takes no jobs. Mend or replace it: `aws batch "
-        "describe-job-queues` has the whole of it."
+        f"The job queue 'q' is {status} (So it is), so it takes no jobs. Fix or replace it: `aws batch "
+        "describe-job-queues` shows all of it."
     )
 
 
@@ -93,7 +93,7 @@ def test_a_queue_without_an_environment_that_runs_jobs_is_told_with_each_one_s_r
     )
     assert refusal(queue("q", "off", "bad"), environments=[off, bad]) == (
         "The job queue 'q' has no compute environment that runs jobs: 'off' is DISABLED and VALID, 'bad' is ENABLED "
-        "and INVALID (No role). Enable one, or mend it: aws batch update-compute-environment "
+        "and INVALID (No role). Enable one, or fix it: aws batch update-compute-environment "
         "--compute-environment=<name> --state=ENABLED"
     )
     assert "runs jobs: there is none." in refusal(queue("q", "gone"))
@@ -118,13 +118,13 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
         (
             None,
             [None, "team"],
-            "no job with a share_identifier, as that of 'n1' is ('team'). Take share_identifier out",
+            "no job with a share_identifier, like that of 'n1' ('team'). Remove share_identifier",
         ),
         ("arn:fair", ["team", "others"], ""),
         (
             "arn:fair",
             ["team", None],
-            "takes no job without a share_identifier, as that of 'n1' is. Give all jobs one: ",
+            "takes no job without a share_identifier, like that of 'n1'. Give all jobs one: ",
         ),
     ],
 )

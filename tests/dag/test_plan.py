@@ -1,4 +1,4 @@
-"""What a run keeps: written once, read back the same, and what can be said of it."""
+"""A run's plan: written once, read back the same, and its properties."""
 
 from __future__ import annotations
 

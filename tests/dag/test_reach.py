@@ -1,4 +1,4 @@
-"""What a request may reach: no field of it changes which code or configuration a job loads, beyond what is opened."""
+"""A request's reach: none of its fields changes which code or configuration a job loads, beyond what is opened."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def all_texts(value: Any) -> list[str]:
 
 
 def assert_the_job_loads_what_is_deployed(made: Plan, index: int) -> None:
-    """Compare all that a job is told with what the deployed graph says of its nodes."""
+    """Compare everything that a job gets with the deployed graph's nodes."""
     request = submission(made, Mark(index)).request
     nodes = {node.name: node for node in WHOLE.nodes}
     group = made.groups[index]
@@ -146,7 +146,7 @@ def test_no_request_changes_what_code_or_configuration_a_job_loads(request_: dic
 
 @given(REQUESTS)
 def test_nor_does_a_run_that_resumes_one_of_other_times(earlier: dict[str, Any]) -> None:
-    """What an earlier release let a run have, a run that resumes it may not."""
+    """A run that resumes another may not have what an earlier release allowed the other."""
     first = plan(WHOLE, {})
     meant = resumed_request({"resume_from": RUN_ID}, earlier)
     try:
@@ -180,20 +180,20 @@ REFUSED: list[tuple[GraphDocument, dict[str, Any], str]] = [
         WHOLE,
         {"params": {"aws_batch": {"resources": {"default": {"environment": {"OMP_NUM_THREAD": 1}}}}}},
         (
-            f"{ENVIRONMENT}'OMP_NUM_THREAD' is no variable that a run may set {OPENED}. "
+            f"{ENVIRONMENT}'OMP_NUM_THREAD' is not a variable that a run may set {OPENED}. "
             f"Did you mean 'OMP_NUM_THREADS'? {ADD.format('request_environment')}"
         ),
     ),
     (
         document(NODES),
         {"params": {"aws_batch": {"resources": {"default": {"environment": {"PATH": None}}}}}},
-        f"{ENVIRONMENT}'PATH' is no variable that a run may set. {ADD.format('request_environment')}",
+        f"{ENVIRONMENT}'PATH' is not a variable that a run may set. {ADD.format('request_environment')}",
     ),
     (
         WHOLE,
         {"params": {"aws_batch": {"resources": {"default": {"environment": None}}}}},
         (
-            f"{ENVIRONMENT}'MODE' is no variable that a run may set {OPENED}. "
+            f"{ENVIRONMENT}'MODE' is not a variable that a run may set {OPENED}. "
             f"{ADD.format('request_environment')} (1 more like this.)"
         ),
     ),
@@ -201,7 +201,7 @@ REFUSED: list[tuple[GraphDocument, dict[str, Any], str]] = [
         WHOLE,
         {"conf_source": "s3://bucket/conf/"},
         (
-            "conf_source: 's3://bucket/conf/' is no place that runs may be configured from (those are 'settings/eu', "
+            "conf_source: 's3://bucket/conf/' is not a configuration that runs may use (those are 'settings/eu', "
             f"'s3://bucket/conf'). Did you mean 's3://bucket/conf'? {ADD.format('conf_sources')}"
         ),
     ),
@@ -209,7 +209,7 @@ REFUSED: list[tuple[GraphDocument, dict[str, Any], str]] = [
         WHOLE,
         {"params": {"x": [{"y": "a${call:b}"}]}},
         (
-            "params.x[0].y: has '${', by which Kedro would call the project's resolvers in the job. "
+            "params.x[0].y: has '${', which would make Kedro call the project's resolvers in the job. "
             "Give the value itself."
         ),
     ),
@@ -217,7 +217,7 @@ REFUSED: list[tuple[GraphDocument, dict[str, Any], str]] = [
         WHOLE,
         {"load_versions": {"raw": "../other"}},
         (
-            "load_versions.raw: '../other' is no version, which is the name of one folder. "
+            "load_versions.raw: '../other' is not a version: that is the name of one folder. "
             "Name one like 2026-11-22T13.11.00.123Z."
         ),
     ),
@@ -235,7 +235,7 @@ def test_a_document_of_an_earlier_release_opens_nothing() -> None:
     run = {key: value for key, value in WHOLE.run.items() if key not in ("request_environment", "conf_sources")}
     older = replace(WHOLE, run=run)
     request = {"params": {"aws_batch": {"resources": {"default": {"environment": {"OMP_NUM_THREADS": "2"}}}}}}
-    with pytest.raises(InvalidRequestError, match="no variable that a run may set"):
+    with pytest.raises(InvalidRequestError, match="not a variable that a run may set"):
         plan(older, request)
     assert plan(older, {}).groups == plan(WHOLE, {}).groups
 

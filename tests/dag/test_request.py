@@ -1,4 +1,4 @@
-"""From a request to a plan: what is pinned, what is allowed, what is refused."""
+"""From a request to a plan: pins, permissions and refusals."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_a_request_of_nothing_runs_the_default_pipeline_with_the_documents_setti
     [
         ({}, [{}, {"x@spark": RUN_ID}]),
         ({"raw": MINE, "look_up": OTHER}, [{"raw": MINE}, {"x@spark": RUN_ID, "look_up": OTHER}]),
-        ({"x": MINE}, [{}, {"x@spark": RUN_ID}]),  # what the run itself writes it also reads
+        ({"x": MINE}, [{}, {"x@spark": RUN_ID}]),  # the run reads what it writes itself
         ({"plain": MINE}, [{}, {"x@spark": RUN_ID}]),  # has no versions
     ],
 )
@@ -167,7 +167,7 @@ REFUSALS: list[tuple[dict[str, Any], type[DagError], str]] = [
     (
         {"params": {"aws_batch": {"max_worker": 5}}},
         InvalidRequestError,
-        "params.aws_batch.max_worker: is not a key that exists. Did you mean 'max_workers'?",
+        "params.aws_batch.max_worker: is not a known key. Did you mean 'max_workers'?",
     ),
     (
         {"params": {"aws_batch": {"resources": {"nodes": {"bb": {}}}}}},
@@ -188,7 +188,7 @@ REFUSALS: list[tuple[dict[str, Any], type[DagError], str]] = [
         {"params": {"aws_batch": {"job_queue": "queue_3"}}},
         NotAllowedError,
         (
-            "Group 'a' wants the job queue 'queue_3', which this deployment does not allow "
+            "Group 'a' asks for the job queue 'queue_3', which this deployment does not allow "
             "(it allows: queue, queue_2). Did you mean 'queue_2'?"
         ),
     ),
@@ -196,7 +196,7 @@ REFUSALS: list[tuple[dict[str, Any], type[DagError], str]] = [
         {"params": {"aws_batch": {"resources": {"nodes": {"b": {"job_definition": "mine"}}}}}},
         NotAllowedError,
         (
-            "Group 'b' wants the job definition 'mine', which this deployment does not allow "
+            "Group 'b' asks for the job definition 'mine', which this deployment does not allow "
             "(it allows: definition, definition_2)."
         ),
     ),
@@ -238,5 +238,5 @@ def test_a_run_beyond_the_documented_size_is_refused_with_a_way_out() -> None:
 def test_a_run_that_has_done_everything_is_not_resumed() -> None:
     whole = document(NODES, DATASETS)
     first = plan(whole, {})
-    with pytest.raises(InvalidRequestError, match=f"Run {RUN_ID} has done all of it: there is nothing to resume"):
+    with pytest.raises(InvalidRequestError, match=f"Run {RUN_ID} has done everything: there is nothing to resume"):
         make_plan(whole, {}, OTHER, ALLOWED, Earlier(first, view_of(succeeded=[0, 1]), {}))

@@ -1,4 +1,4 @@
-"""What a job asks of Batch, key by key: of several nodes, and written into SubmitJob."""
+"""A job's resources, key by key: of several nodes, and in SubmitJob."""
 
 from __future__ import annotations
 

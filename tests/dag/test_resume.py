@@ -1,4 +1,4 @@
-"""What a resumed run takes over, and why the rest runs again."""
+"""What a resumed run reuses, and why the rest runs again."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_what_follows_a_node_that_runs_again_runs_again() -> None:
 def test_a_node_that_reads_or_writes_something_else_now_runs_again() -> None:
     changed = [CHAIN[0], replace(CHAIN[1], inputs=("x", "raw")), CHAIN[2]]
     assert again(changed, done(*CHAIN)) == {
-        "b": "its inputs or outputs are others now",
+        "b": "its inputs or outputs have changed",
         "c": "it follows 'b', which runs again",
     }
 
@@ -74,7 +74,7 @@ def test_other_tags_resources_and_texts_do_not_make_a_node_run_again() -> None:
 )
 def test_a_node_that_reads_a_changed_parameter_runs_again(changed: str, parameter: str, runs_again: bool) -> None:
     nodes = [make_node("n", [parameter], ["x"])]
-    why = {"n": f"parameter '{changed}' was changed"} if runs_again else {}
+    why = {"n": f"parameter '{changed}' has changed"} if runs_again else {}
     assert again(nodes, done(*nodes), changed=[changed]) == why
 
 
@@ -182,12 +182,12 @@ def test_a_parameter_that_is_changed_in_the_middle_of_a_chain_runs_its_readers_a
         document(CHAIN, VERSIONED), request, SECOND, ALLOWED, Earlier(first, view, {"params": {"m": {"rate": 1}}})
     )
     assert found is not None
-    assert found.again == {"c": "parameter 'm.rate' was changed"}
+    assert found.again == {"c": "parameter 'm.rate' has changed"}
     assert plan.groups[0].load_versions == {"y": FIRST}
 
 
 def test_a_node_of_the_same_name_in_another_pipeline_pins_nothing() -> None:
-    """Its outputs are others: the run takes over those of its own pipeline's node."""
+    """Its outputs differ, so the run reuses those of its own pipeline's node."""
     other = make_node("a", ["raw"], ["other"])
     both = document([*CHAIN, other], VERSIONED, {"__default__": [0, 1, 2], "elsewhere": [3]})
     first, _ = make_plan(both, {}, FIRST, ALLOWED)

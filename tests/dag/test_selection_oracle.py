@@ -1,6 +1,7 @@
-"""Which nodes a request means, with Kedro itself as the oracle.
+"""A request's nodes, with Kedro itself as the oracle.
 
-Where Kedro stumbles over what a user plainly meant, the oracle is asked for that, and a test says what differs.
+If Kedro fails on something that a user plainly meant, the oracle is asked for that meaning, and a test names the
+difference.
 """
 
 from __future__ import annotations
@@ -30,14 +31,14 @@ Found = tuple[str, tuple[str, ...], tuple[str, ...], frozenset[str]]
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why nothing can be run: the kind, the names that are not there, and those that may have been meant."""
+    """Why nothing can run: the kind of error, the unknown names, and the names that may have been meant."""
 
     kind: str
     names: tuple[str, ...] = ()
     meant: frozenset[str] = frozenset()
 
 
-#: What Kedro says, and what we say.
+#: Kedro's words, and ours.
 KINDS = {
     "no such node": (r"does not contain nodes named (\[.*?\])", r"does not contain nodes named (\[.*?\])"),
     "no such dataset": (r"does not contain datasets named (\[.*?\])", r"does not contain datasets named (\[.*?\])"),
@@ -52,9 +53,9 @@ KINDS = {
 
 
 def by_kedro(case: Case) -> set[Found] | Refusal:
-    """Return what `kedro run` would run, as `KedroSession.run` comes to it."""
+    """Return the nodes that `kedro run` would run, found as `KedroSession.run` does."""
     try:
-        for name in case.pipelines:  # one that is not there is said before any two that can't be combined
+        for name in case.pipelines:  # an unknown one is reported before two that can't be combined
             case.registered[name]
         combined = Pipeline([])
         for name in case.pipelines:
@@ -76,7 +77,7 @@ def by_kedro(case: Case) -> set[Found] | Refusal:
 
 
 def by_us(case: Case) -> set[Found] | Refusal:
-    """Return what the service would run."""
+    """Return the nodes that the service would run."""
     try:
         nodes = select(compiled(case.registered), case.pipelines, case.filters)
     except InvalidRequestError as error:
@@ -94,7 +95,7 @@ def _assert_they_can_run_in_this_order(nodes: Sequence[Node]) -> None:
 
 
 def outermost(pipeline: Pipeline, namespaces: Sequence[str]) -> list[str]:
-    """Leave out the namespaces that lie in others of the list: Kedro takes their nodes twice, and fails."""
+    """Leave out namespaces within others of the list: Kedro takes their nodes twice, and fails."""
     inhabited = {one.namespace for one in pipeline.nodes if one.namespace}
     return [
         name
@@ -105,7 +106,7 @@ def outermost(pipeline: Pipeline, namespaces: Sequence[str]) -> list[str]:
 
 
 def refusal(message: str, whose: int) -> Refusal:
-    """Return what a message says, by Kedro (0) or by us (1)."""
+    """Return the content of a message, by Kedro (0) or by us (1)."""
     for kind, patterns in KINDS.items():
         if match := re.search(patterns[whose], message):
             names = match.groupdict().get("name")

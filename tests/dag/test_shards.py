@@ -1,4 +1,4 @@
-"""A run's state: sets of numbers that only grow, whatever the order of what comes in."""
+"""A run's state: sets of numbers that only grow, in whatever order changes come."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sizes of jobs that there are, and how memory grows with each attempt."""
+"""The possible sizes of jobs, and how memory grows with each attempt."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_only_sizes_that_there_are_are_possible(
 def test_the_nearest_size_on_fargate_holds_both(vcpus: float, memory: int, near: str) -> None:
     found = impossible({"vcpus": vcpus, "memory": memory}, ("FARGATE",))
     assert found is not None
-    assert found[1] == f"The nearest that holds it is {near}."
+    assert found[1] == f"The nearest that is large enough is {near}."
 
 
 def steps(retry: MemoryRetry, resources: dict[str, Any], fargate: bool = False) -> list[int]:

@@ -1,4 +1,4 @@
-"""A node on many machines: its groups, who waits for whom, what is refused, and what a resumed run does again."""
+"""A node on many machines: its groups, their parents, refusals, and what a resumed run repeats."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def test_ten_thousand_slices_fit_what_aws_takes() -> None:
 
 @pytest.mark.parametrize(("how", "below"), [(10_000, 9_999), ({"into": 5_000, "ids": "new"}, 5_000)])
 def test_more_edges_than_a_plan_holds_are_refused(how: Any, below: Any) -> None:
-    with pytest.raises(RunTooLargeError, match=r"edges; 1,000,000 is the most. Split the nodes of a chain alike"):
+    with pytest.raises(RunTooLargeError, match=r"edges; 1,000,000 is the most. Split the nodes of a chain into as many"):
         plan(chain(how, below), {})
     assert len(plan(chain(10_000, 10_000), {}).groups) == 20_002  # which goes slice by slice
 
@@ -175,15 +175,15 @@ def test_what_would_be_wrong_is_refused_with_what_to_do_about_it() -> None:
         (
             clean,
             {"raw": PARTS},
-            "is split, and each of its jobs would write over 'out' (pickle.PickleDataset) of the others. Make it a",
+            "is split, but each of its jobs would overwrite the others' 'out' (pickle.PickleDataset). Make it a",
         ),
-        (clean, {"raw": PARTS, "out": MEMORY}, "would write over 'out' (in memory) of the others."),
+        (clean, {"raw": PARTS, "out": MEMORY}, "would overwrite the others' 'out' (in memory)."),
         (
             clean,
             {"raw": PARTS, "out": OVERWRITTEN},
-            "each of its jobs would delete what the others saved: 'out' has overwrite: true. Take that out of conf/aws",
+            "each of its jobs would delete what the others saved: 'out' has overwrite: true. Remove that from conf/aws",
         ),
-        (replace(clean, confirms=("raw",)), kept, "is split, and 'clean' confirms 'raw': only the job that has loaded"),
+        (replace(clean, confirms=("raw",)), kept, "is split, but 'clean' confirms 'raw': only the job that loaded"),
     ]
     for node, datasets, said in cases:
         assert said in refusal(node, datasets)
@@ -206,11 +206,11 @@ def test_nodes_that_share_a_job_are_split_alike_and_need_no_other_slice() -> Non
     assert together(2, 2) == ["a[1/2] (+1)", "a[2/2] (+1)"]
     for first, second in ((2, 3), (2, None), (None, 3)):
         assert "share a job, but are not all split into as many slices" in together(first, second)
-    assert "'a' writes new ids to 'x', any of which may be of another" in together({"into": 2, "ids": "new"}, 2)
+    assert "'a' writes new ids to 'x', which may belong to another" in together({"into": 2, "ids": "new"}, 2)
     over_raw = {"into": 2, "over": "raw"}
-    assert "share a job that has but a slice of 'x', of which 'b' needs all" in together(2, over_raw, ["raw", "x"])
-    assert "a slice of 'raw', of which 'b' needs all" in together(2, {"into": 2, "over": "x"}, ["raw", "x"])
-    assert "a slice of 'x@two', of which 'b' needs all" in together(2, 2, ["x@two"], "x@one")
+    assert "share a job that has only a slice of 'x', but 'b' needs all" in together(2, over_raw, ["raw", "x"])
+    assert "a slice of 'raw', but 'b' needs all" in together(2, {"into": 2, "over": "x"}, ["raw", "x"])
+    assert "a slice of 'x@two', but 'b' needs all" in together(2, 2, ["x@two"], "x@one")
 
 
 @pytest.mark.parametrize(
@@ -220,10 +220,10 @@ def test_nodes_that_share_a_job_are_split_alike_and_need_no_other_slice() -> Non
         (10_001, "from 1 to 10,000"),
         (True, "must be a number of jobs"),
         ("many", "must be a number of jobs"),
-        ({"partitions": 20}, "can't say how many partitions a job gets: that number of jobs may be known only once"),
+        ({"partitions": 20}, "can't say how many partitions a job gets: the number of jobs might then be known only"),
         ({"into": 10_001}, "into must be a whole number from 1 to 10000, not 10001"),
         ({"over": "raw"}, "into must be a whole number from 1 to 10000, not None"),
-        ({"into": 5, "ober": "raw"}, "has 'ober', and takes into, over and ids. Did you mean 'over'?"),
+        ({"into": 5, "ober": "raw"}, "has 'ober', but takes into, over and ids. Did you mean 'over'?"),
         ({"into": 5, "over": 3}, "over must name a dataset, not 3"),
         ({"into": 5, "ids": "some"}, "takes ids: same or new, not 'some'"),
     ],
@@ -252,7 +252,7 @@ def test_a_slice_s_name_is_read_back(node: str, number: int, into: int) -> None:
 
 
 class Run:
-    """A run whose groups have succeeded that are named, and the runs that resume it."""
+    """A run in which the named groups have succeeded, and the runs that resume it."""
 
     def __init__(self, of: GraphDocument, succeeded: Sequence[str], run_id: str = RUN_ID, before: Run | None = None):
         self.plan, self.resumed = make_plan(of, {}, run_id, ALLOWED, before.earlier if before else None)

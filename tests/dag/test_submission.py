@@ -1,4 +1,4 @@
-"""What SubmitJob is asked: whole requests, and what is refused before anything is started."""
+"""SubmitJob's requests, and refusals before anything is started."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ def test_a_later_attempt_has_its_own_name_more_memory_and_says_that_it_is_one() 
 def test_batch_repeats_what_is_worth_it(
     attempts: int, more_memory: bool, status_reason: str, reason: str | None, exit_code: str | None, again: bool
 ) -> None:
-    """As Batch evaluates: the first rule of which all conditions match decides; where none does, it tries again."""
+    """Evaluate like Batch: the first rule whose conditions all match decides; if none matches, it tries again."""
     strategy = retry_strategy(attempts, more_memory=more_memory)
     seen = {"onStatusReason": status_reason, "onReason": reason, "onExitCode": exit_code}
 
@@ -331,7 +331,7 @@ def test_kedro_run_before_kedro_1_2_takes_no_group_of_several_pipelines() -> Non
     memory = {"held": Dataset("MemoryDataset", "memory", versioned=False)}
     whole = document(nodes, memory, pipelines={"one": [0], "two": [1]}, job_command="kedro-run")
     made = plan(replace(whole, kedro_version="1.1.1"), {"pipelines": ["one", "two"]})
-    with pytest.raises(InvalidRequestError, match=r"nodes of several pipelines \(one, two\).*Kedro 1\.1\.1 takes one"):
+    with pytest.raises(InvalidRequestError, match=r"nodes of several pipelines \(one, two\).*Kedro 1\.1\.1 takes only one"):
         refuse_oversized(made)
 
 
@@ -407,10 +407,10 @@ def test_kedro_reads_the_parameters_as_they_were_meant_or_they_are_refused(given
 
 
 def variables(request: Any) -> dict[str, str]:
-    """Return what a job finds in its environment."""
+    """Return the job's environment variables."""
     return {one["name"]: one["value"] for one in request["containerOverrides"]["environment"]}
 
 
 def carried(request: Any) -> Any:
-    """Return what a job is told to run, if it is told."""
+    """Return the job's payload, if it has one."""
     return unpacked(json.loads(variables(request)["KEDRO_AWS_BATCH_JOB"]))

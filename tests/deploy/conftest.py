@@ -21,7 +21,7 @@ collect_ignore_glob = ["test_*.py"] if sys.version_info < (3, 11) else []
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests/golden/graph_document.json"
 OSLS = ROOT / "node_modules/.bin/osls"
-#: What Lambda's Python has besides the standard library.
+#: The distributions of Lambda's Python besides the standard library.
 LAMBDA_PROVIDES = ("boto3", "botocore", "s3transfer", "dateutil", "six", "urllib3", "jmespath")
 
 #: The parameters of each variant.
@@ -63,7 +63,7 @@ def staged(tmp_path_factory: pytest.TempPathFactory) -> Staged:
 
 
 def settings_of(root: Path, project: Path | None = None) -> StageSettings:
-    """Return what all tests package with."""
+    """Return the packaging settings of all tests."""
     schedules = root / "schedules.yml"
     schedules.write_text(SCHEDULES)
     return StageSettings(buckets=["flights", "shared/raw/"], tags={"team": "ml"}, schedules=schedules, project=project)
@@ -79,7 +79,7 @@ def unpacked(staged: Staged, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def lambda_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory with nothing but what Lambda provides."""
+    """A directory with only what Lambda provides."""
     site = tmp_path_factory.mktemp("provided")
     provide(site, *LAMBDA_PROVIDES)
     return site
@@ -130,7 +130,7 @@ def require_osls() -> None:
 
 
 def osls(directory: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run osls in a staged directory, with no credentials but what the test gives."""
+    """Run osls in a staged directory, with only the test's credentials."""
     require_osls()
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     quiet = {"SLS_TELEMETRY_DISABLED": "1", "SLS_NOTIFICATIONS_MODE": "off", "AWS_EC2_METADATA_DISABLED": "true"}
@@ -154,7 +154,7 @@ Packager = Callable[..., Template]
 
 @pytest.fixture(scope="session")
 def staged_for_fargate(staged: Staged, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory as it is packaged of a project whose launch_type is FARGATE."""
+    """A packaged directory of a project with launch_type FARGATE."""
     directory = tmp_path_factory.mktemp("fargate") / "staged"
     shutil.copytree(staged.directory, directory)
     told = json.loads((directory / "packaged.json").read_text(encoding="utf-8"))
@@ -166,7 +166,7 @@ def staged_for_fargate(staged: Staged, tmp_path_factory: pytest.TempPathFactory)
 
 @pytest.fixture(scope="session")
 def package(staged: Staged, staged_for_fargate: Path, tmp_path_factory: pytest.TempPathFactory) -> Packager:
-    """What makes the template of a variant and stage, once each."""
+    """Makes the template of a variant and stage, each once."""
     made: dict[Any, Template] = {}
 
     def make(variant: str, stage_name: str = "dev", **more: str) -> Template:

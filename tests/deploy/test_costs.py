@@ -1,4 +1,4 @@
-"""That docs/deploy.md adds up what it costs, and leaves nothing out that the templates turn on."""
+"""docs/deploy.md adds its costs up correctly, and leaves out nothing that the templates turn on."""
 
 from __future__ import annotations
 

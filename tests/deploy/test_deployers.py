@@ -1,4 +1,4 @@
-"""The deployer's policy of docs/deploy.md, against what AWS says that the stack's resources take."""
+"""The deployer's policy of docs/deploy.md, against AWS's own account of what the stack's resources need."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER  # type: ignore[impor
 
 from .conftest import ROOT, Packager
 
-#: What a handler may call for features that the templates don't use, by their names.
+#: Calls of handlers for features that the templates don't use, by the handlers' names.
 UNUSED = re.compile(
     r"(eks|elasticfilesystem|firehose|kinesis|kms|s3tables|s3files|codeguru-profiler|codedeploy|secretsmanager):.*"
     r"|lambda:(GetLayerVersion|.*CodeSigningConfig|PassCapacityProvider)"
@@ -31,12 +31,12 @@ def allowed() -> list[str]:
 
 
 def may(action: str) -> bool:
-    """Return whether the policy lets a deployer call an action; IAM takes no account of capitals."""
+    """Return whether the policy lets a deployer call an action; IAM ignores case."""
     return any(fnmatchcase(action.lower(), pattern) for pattern in allowed())
 
 
 def of_handlers(kind: str) -> set[str]:
-    """Return what AWS says that CloudFormation calls, in the deployer's name, for resources of a type."""
+    """Return the calls that CloudFormation makes, according to AWS, in the deployer's name for a type of resources."""
     handlers = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", kind).schema.get("handlers", {})
     return {action for each in handlers.values() for action in each.get("permissions", ())}
 

@@ -1,4 +1,4 @@
-"""A project of a new user on AWS and back: `kedro new`, init, deploy by CloudFormation, runs, changes, removal."""
+"""A new user's project on AWS and back: `kedro new`, init, deploy by CloudFormation, runs, changes, removal."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PREFIX = "night-flights-dev"
-#: `second` waits for a file, so that a run is in flight for as long as the test wants.
+#: `second` waits for a file, so that a run stays in flight as long as the test wants.
 PIPELINES = """
 import os
 from pathlib import Path
@@ -60,7 +60,7 @@ SCHEDULES = "- {schedule: rate(12 hours), pipeline: slow, description: Twice a d
 
 
 class NewUser:
-    """What somebody types in a project's folder, with the credentials of an embedded AWS."""
+    """A user's commands in a project's folder, with the credentials of an embedded AWS."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -93,7 +93,7 @@ class NewUser:
 
 @pytest.fixture
 def user(tmp_path: Path) -> NewUser:
-    """Somebody whose project is as `kedro new` and `kedro aws-batch init` leave it, on a queue of their own."""
+    """A user with a project fresh from `kedro new` and `kedro aws-batch init`, on their own queue."""
     require_osls()
     user = NewUser(tmp_path)
     user.kedro("new", "--name=Night Flights", "--tools=none", "--example=n")
@@ -118,8 +118,8 @@ def on_own_queue(user: NewUser, own: bool) -> None:
 
 @contextmanager
 def embedded(user: NewUser, monkeypatch: pytest.MonkeyPatch, queue: str, definition: str) -> Iterator[EmbeddedAws]:
-    """Have an embedded AWS with a queue, a definition and nothing else, whose CloudFormation is moto's."""
-    # moto refuses a template for what cfn-lint only warns of: W3005, which is osls' own.
+    """An embedded AWS with only a queue and a definition, whose CloudFormation is moto's."""
+    # moto refuses a template for a mere warning of cfn-lint, W3005, which osls causes.
     monkeypatch.setattr("moto.cloudformation.models.validate_template_cfn_lint", lambda _: [])
     batch: dict[str, Any] = {"job_queue": queue, "job_definition": definition}
     batch["job_definitions"] = {definition: JobDefinitionSettings(log_group=f"/aws/batch/{PREFIX}")}
@@ -142,12 +142,12 @@ def aws(user: NewUser, monkeypatch: pytest.MonkeyPatch) -> Iterator[EmbeddedAws]
 
 @pytest.fixture
 def bare(user: NewUser, monkeypatch: pytest.MonkeyPatch) -> Iterator[EmbeddedAws]:
-    """An embedded AWS that has nothing of the project's, and whose CloudFormation can make compute environments."""
+    """An embedded AWS without anything of the project, whose CloudFormation can make compute environments."""
     make = ComputeEnvironment.create_from_cloudformation_json
 
     def make_it(name: str, resource: Any, account: str, region: str, **more: Any) -> ComputeEnvironment:
         properties = resource["Properties"]
-        # moto wants what is optional, since there is a service-linked role, and leaves a parameter's list one text.
+        # moto requires what is optional with a service-linked role, and leaves a parameter's list as one text.
         properties["ServiceRole"] = f"arn:aws:iam::{account}:role/embedded"
         for key in ("Subnets", "SecurityGroupIds"):
             properties["ComputeResources"][key] = properties["ComputeResources"][key].split(",")
@@ -265,7 +265,7 @@ def test_a_project_and_a_directory_that_stands_alone_make_the_same_stack(package
 
 
 def timeless(template: Path) -> str:
-    """Return a template without the moment at which it was made, which is in the place of its zip."""
+    """Return a template without its time of creation, which is in the place of its zip."""
     return re.sub(r"(serverless/[\w-]+/dev/)[^/]+/", r"\1", template.read_text(encoding="utf-8"))
 
 

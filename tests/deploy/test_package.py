@@ -1,4 +1,4 @@
-"""The Lambda zip: what is in it, that it works alone, and that it is the same every time."""
+"""The Lambda zip: its contents, that it works alone, and that it is the same every time."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ print(callable(module.handler), len(ours) > 20, {{m.__cached__.startswith({str(u
 
 @pytest.fixture(scope="module")
 def zipped(staged: Staged) -> Iterator[EmbeddedAws]:
-    """The embedded AWS with the functions' code taken from the zip, settings from serverless.yml."""
+    """The embedded AWS with the functions' code from the zip, and settings from serverless.yml."""
     told = json.loads((staged.directory / "packaged.json").read_text(encoding="utf-8"))
     with EmbeddedAws(
         service=service_root(),
@@ -217,7 +217,7 @@ def test_a_graph_that_is_not_there_is_refused(tmp_path: Path) -> None:
     [
         ("not JSON", "is not JSON"),
         ("[]", "is not a graph document"),
-        ('{"format": 2}', "is of format 2, and this service reads format 1"),
+        ('{"format": 2}', "is of format 2, but this service reads format 1"),
         (GOLDEN.read_text(encoding="utf-8").replace("golden_flights", "other_flights"), "does not match its digest"),
     ],
 )
@@ -230,7 +230,7 @@ def test_what_is_no_graph_document_is_refused(tmp_path: Path, text: str, message
 
 
 def wheel(folder: Path, pure: str) -> str:
-    """Write the wheel of an empty distribution, and return the requirement of it without its hash."""
+    """Write the wheel of an empty distribution, and return its requirement without its hash."""
     made = folder / "empty-1.0-py3-none-any.whl"
     with zipfile.ZipFile(made, "w") as archive:
         archive.writestr("empty.py", "")
@@ -283,7 +283,7 @@ def test_a_python_that_lambda_does_not_offer_is_refused(
 
 
 def test_no_python_is_packaged_for_that_lambda_refuses_soon() -> None:
-    """Of AWS' table of runtimes, as cfn-lint carries it: none whose functions can't be created within half a year."""
+    """From AWS' table of runtimes, as cfn-lint has it: none whose functions can't be created within half a year."""
     file = Path(cfnlint.__file__).parent / "data/AdditionalSpecs/LmbdRuntimeLifecycle.json"
     blocked = {name: each["create-block"] for name, each in json.loads(file.read_text(encoding="utf-8")).items()}
 
@@ -295,21 +295,21 @@ def test_no_python_is_packaged_for_that_lambda_refuses_soon() -> None:
     ("text", "message"),
     [
         ("schedule: rate(1 day)", "is not a list of schedules"),
-        ("- schedule: rate(1 days)", r"Schedule 1 in .* is to start 'rate\(1 days\)'"),
-        ("- schedule: cron(0 3 * * *)", "is to start 'cron"),
-        ("- pipeline: a", "is to start None"),
-        ("- schedule: cron(0 3 * * * *)", "of day-of-month and day-of-week one has to be [?]"),
+        ("- schedule: rate(1 days)", r"Schedule 1 in .* can't start at 'rate\(1 days\)'"),
+        ("- schedule: cron(0 3 * * *)", "can't start at 'cron"),
+        ("- pipeline: a", "can't start at None"),
+        ("- schedule: cron(0 3 * * * *)", "exactly one of day-of-month and day-of-week must be [?]"),
         ("- {schedule: rate(2 days), pipeline: __defualt__}", "would start nothing: .*__defualt__.*Did you mean"),
         ("- {schedule: rate(2 days), tags: [of_nobody]}", "Schedule 1 in .* would start nothing: "),
-        ("- {schedule: rate(2 days), tags: nightly}", "has 'nightly' as 'tags', which has to be a list of texts"),
-        ("- {schedule: rate(2 days), max_workers: 0}", "has 0 as 'max_workers', which has to be a whole number"),
+        ("- {schedule: rate(2 days), tags: nightly}", "has 'nightly' as 'tags', which must be a list of texts"),
+        ("- {schedule: rate(2 days), max_workers: 0}", "has 0 as 'max_workers', which must be a whole number"),
         (
             "- {schedule: rate(2 days), params: {day: 2026-11-26}}",
             "can't be sent to start_run, whose requests are JSON",
         ),
         (
             f"- {{schedule: rate(2 days), params: {{a: {'x' * 8200}}}}}",
-            "8,2.. characters of JSON, and EventBridge takes 8,192",
+            "8,2.. characters of JSON, but EventBridge takes 8,192",
         ),
         (
             "- {schedule: 'cron(0 6 * * ? *)', timezone: Europe/Berlim}",
@@ -322,11 +322,11 @@ def test_no_python_is_packaged_for_that_lambda_refuses_soon() -> None:
         ("- {schedule: rate(2 days), params: {a: '${b}'}}", "which osls would take"),
         (
             "- {schedule: rate(2 days), conf_source: s3://b/conf}",
-            "would start nothing: .* is no place that runs may",
+            "would start nothing: .* is not a configuration that runs may",
         ),
         (
             "- {schedule: rate(2 days), params: {aws_batch: {resources: {default: {environment: {PATH: /x}}}}}}",
-            "would start nothing: .*'PATH' is no variable that a run may set",
+            "would start nothing: .*'PATH' is not a variable that a run may set",
         ),
     ],
 )
@@ -346,7 +346,7 @@ def test_a_schedule_that_makes_no_sense_is_refused(tmp_path: Path, text: str, me
     ],
 )
 def test_what_is_no_bucket_is_refused(name: str) -> None:
-    with pytest.raises(PackageError, match="is no bucket"):
+    with pytest.raises(PackageError, match="is not a bucket"):
         job_policies([name])
 
 

@@ -1,4 +1,4 @@
-"""The table of what can be set of a deployment, against the templates that read it and what AWS allows."""
+"""The table of a deployment's settings, against the templates that read it and AWS's limits."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kedro_aws_batch.local.variables import Variables
 from .conftest import ROOT, VARIANTS, Packager
 
 SETTINGS = yaml.safe_load((ROOT / "resources/settings.yml").read_text(encoding="utf-8"))
-#: What somebody set, or forgot, and what used to go through to CloudFormation, or to a service that was down.
+#: Wrong or missing settings that used to go through to CloudFormation, or to a service that was down.
 WRONG: dict[str, list[Any]] = {
     "batch": ["fargat", "EC2", ""],
     "region": ["europe", "us-east", "us-east-1a"],
@@ -68,7 +68,7 @@ COMPLETE = {"image": "x:1", "subnets": "subnet-01234567", "security_groups": "sg
 
 
 def settings(**params: Any) -> dict[str, Any]:
-    """Return what the settings come to, of a stage that is not dev."""
+    """Return the resulting settings of a stage other than dev."""
     by_stage = {
         name: value.replace("${opt:stage, 'dev'}", "prod") for name, value in SETTINGS.items() if name != "by_stage"
     }
@@ -114,14 +114,13 @@ def test_the_variants_of_these_tests_pass_and_own_needs_nothing() -> None:
 def test_a_fargate_environment_has_no_name_which_it_could_not_keep() -> None:
     (problem,) = wrong_params({**COMPLETE, "compute_environment_name": "flights_env"}, FARGATE)
     assert str(problem) == (
-        "param 'compute_environment_name': can't be kept on Fargate, whose environments are replaced when changed. "
-        "Take it out."
+        "param 'compute_environment_name': can't be set on Fargate, where a change replaces the environment. Remove it."
     )
 
 
 @pytest.mark.parametrize("variant", ["fargate", "ec2-spot"])
 def test_the_templates_own_parameters_refuse_what_the_table_does(package: Packager, variant: str) -> None:
-    """A directory may be deployed by osls alone: there CloudFormation refuses before it changes anything."""
+    """osls alone may deploy a directory: there CloudFormation refuses before it changes anything."""
     declared = package(variant).body["Parameters"]
     by_name = {
         re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower().replace("maxv_cpus", "max_vcpus"): each
@@ -156,10 +155,10 @@ def test_the_docs_have_the_table() -> None:
     [
         (None, {}),
         ("team=ml, cost-center=42,note=a=b", {"team": "ml", "cost-center": "42", "note": "a=b"}),
-        ("team", "has 'team', which is no tag: write name=value"),
-        ("aws:team=ml", "Names that begin with aws: are AWS's"),
-        ("kedro-project=other", "those with kedro- ours"),
-        ({"team": "ml"}, "is a text: write name=value"),
+        ("team", "has 'team', which is not a tag: write name=value"),
+        ("aws:team=ml", "Names that begin with aws: belong to AWS"),
+        ("kedro-project=other", "those with kedro- to us"),
+        ({"team": "ml"}, "must be a text: write name=value"),
     ],
 )
 def test_tags_are_names_and_values(tmp_path: Path, said: Any, tags: Any) -> None:

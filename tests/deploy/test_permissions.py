@@ -1,4 +1,4 @@
-"""What the functions call of AWS, seen on the embedded one, against what their roles allow."""
+"""The functions' calls to AWS, seen on the embedded one, against what their roles allow."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ _SERVICES = {"DynamoDB_20120810": "dynamodb", "AmazonSQS": "sqs", "AWSEvents": "
 
 
 def call_of(request: Request) -> tuple[str, str] | None:
-    """Return which function asks for what, if a function does."""
+    """Return the function that makes a request, if a function does."""
     function = re.search(r"app/(\w+)", request.header("User-Agent"))
     if function is None:
         return None
     service_name, _, action = request.header("X-Amz-Target").partition(".")
     if service_name in _SERVICES:
-        if service_name == "AmazonSQS":  # whose batches take the permission of a single one
+        if service_name == "AmazonSQS":  # a batch takes the permission of a single message
             action = action.removesuffix("Batch")
         return function[1], f"{_SERVICES[service_name]}:{action}"
     return function[1], f"batch:{_BATCH[request.target.rpartition('/')[2]]}"
@@ -130,7 +130,7 @@ def test_functions_call_nothing_that_their_roles_do_not_allow(aws: EmbeddedAws, 
         for function in FUNCTIONS
         if seen[function] - ACTIONS[function]
     } == {}
-    # What is left was not needed here: hand-overs, lost claims, runs that end in unusual places.
+    # The rest was not needed here: hand-overs, lost claims, runs that end in unusual places.
     assert {*LOOK, "batch:SubmitJob", "dynamodb:BatchWriteItem"} <= seen["start_run"]
     assert {"batch:TerminateJob", "dynamodb:Query"} <= seen["job_state_change"]
     assert {"batch:DescribeJobs", "dynamodb:DeleteItem"} <= seen["reconcile"]

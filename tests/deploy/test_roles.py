@@ -27,7 +27,7 @@ TAGS = ["kedro-project", "kedro-run-id"]
 
 
 def statement(actions: Any, resources: Any, condition: Any = None) -> Statement:
-    """Return a statement in the form in which statements are compared."""
+    """Return a statement in a form that can be compared."""
     places = {json.dumps(each, sort_keys=True) for each in as_list(resources)}
     return frozenset(as_list(actions)), frozenset(places), json.dumps(condition, sort_keys=True)
 
@@ -42,7 +42,7 @@ TERMINATE = statement("batch:TerminateJob", arns("batch", "job/*"), OURS)
 ANNOUNCE = statement(
     "events:PutEvents", arns("events", "event-bus/default"), {"StringEquals": {"events:source": "kedro.aws-batch"}}
 )
-#: What the three functions may do that submit jobs.
+#: The rights of the three functions that submit jobs.
 SUBMITTING = {
     statement(["batch:SubmitJob", "batch:TagResource"], arns("batch", *QUEUES)),
     statement(["batch:SubmitJob", "batch:TagResource"], arns("batch", *DEFINITIONS)),
@@ -86,7 +86,7 @@ STATEMENTS: dict[str, set[Statement]] = {
 
 
 def of_role(template: Template, role: str) -> set[Statement]:
-    """Return a role's statements, each of which has to allow something, in one policy."""
+    """Return a role's statements, each of which must allow something, in one policy."""
     found = list(statements(template, role))
     assert {(each["Effect"], *each) for each in found} <= {
         ("Allow", "Sid", "Effect", "Action", "Resource"),
@@ -108,7 +108,7 @@ def test_a_function_may_do_exactly_this(template: Template, function: str) -> No
 
 
 def test_jobs_may_be_submitted_on_every_resource_that_aws_asks_about(template: Template) -> None:
-    """Of the Service Authorization Reference, as cfn-lint carries it; nothing here consumes consumable resources."""
+    """From the Service Authorization Reference, as cfn-lint has it; nothing here uses consumable resources."""
     reference = json.loads((Path(cfnlint.__file__).parent / "data/AdditionalSpecs/Policies.json").read_text("utf-8"))
     asked = {*reference["batch"]["Actions"]["submitjob"]["Resources"]} - {"consumable-resource"}
 

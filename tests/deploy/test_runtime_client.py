@@ -1,4 +1,4 @@
-"""The functions from the zip, run by AWS' own runtime client, with nothing importable but what Lambda provides."""
+"""The functions from the zip, run by AWS' own runtime client, which can import only what Lambda provides."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .conftest import GOLDEN, provide
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: The runtime client of Lambda's Python, and what it needs itself: there, that lies in /var/runtime.
+#: The runtime client of Lambda's Python, and its own requirements; in Lambda they are in /var/runtime.
 CLIENT = ("awslambdaric", "runtime_client", "simplejson", "snapshot_restore_py")
 FUNCTIONS = ("start_run", "job_state_change", "reconcile", "next_group", "describe_run", "list_runs", "cancel_run")
 START = """
@@ -96,7 +96,7 @@ def functions(aws: EmbeddedAws, unpacked: Path, lambda_site: Path) -> Iterator[d
 
 
 def settings(aws: EmbeddedAws, key: str, code: Path) -> FunctionSettings:
-    """Return a function as it is deployed, but for its code."""
+    """Return a function as deployed, without its code."""
     found = aws.client("lambda").get_function(FunctionName=aws.function_name(key))["Configuration"]
     variables = {**found["Environment"]["Variables"]}
     variables.pop("GRAPH_DOCUMENT")  # the zip has its own

@@ -1,4 +1,4 @@
-"""The template that osls makes, in each variant: what linters don't ask of it."""
+"""The template that osls makes, in each variant, beyond what linters check."""
 
 from __future__ import annotations
 
@@ -340,7 +340,7 @@ def test_batch_is_made_by_the_names_that_the_graph_has(
     assert environment["Type"] == {"Fn::If": ["UseSpot", *kinds]}
     assert template.body["Parameters"]["Spot"]["Default"] == VARIANTS[variant].get("spot", "false")
     assert (definition["JobDefinitionName"], definition["PlatformCapabilities"]) == ("kedro_run", [{"Ref": "Platform"}])
-    # Where the project was compiled for the other, CloudFormation refuses before it makes anything.
+    # If the project was compiled for the other one, CloudFormation refuses before it makes anything.
     declared = template.body["Parameters"]["Platform"]
     assert (declared["Default"], declared["AllowedValues"]) == (platform, [platform])
     assert "Timeout" not in definition, "it would hold for every job that asks for none"
@@ -363,7 +363,7 @@ def test_what_fargate_replaces_has_no_name_and_what_ec2_changes_in_place_may(pac
         "NameComputeEnvironment",
         False,
     )
-    # "Replaced" by CloudFormation is what its schema calls create-only, of Fargate's also what is so conditionally.
+    # CloudFormation replaces what its schema calls create-only, and on Fargate also what is so conditionally.
     schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", "AWS::Batch::ComputeEnvironment").schema
     replaced = {path.rpartition("/")[2] for path in schema["conditionalCreateOnlyProperties"]}
     assert {"Subnets", "SecurityGroupIds", "Type"} == replaced & {*fargate["ComputeResources"]}
@@ -397,7 +397,7 @@ def test_jobs_on_hosts_are_told_their_region(package: Packager) -> None:
 
 
 def test_a_large_run_may_be_handed_over_more_often_than_lambda_lets_a_loop_go_on(template: Template) -> None:
-    """Lambda drops what a function sends to its own queue after 16 rounds, unless the function says it is meant."""
+    """Lambda drops a function's messages to its own queue after 16 rounds, unless the function allows such loops."""
     assert {name: each["RecursiveLoop"] for name, each in functions(template).items() if "RecursiveLoop" in each} == {
         "job_state_change": "Allow"
     }

@@ -1,4 +1,4 @@
-"""The spaceflights example as Kedro sees it, and what ``kedro run`` makes of it, each once a session."""
+"""The spaceflights example as Kedro sees it, and the results of ``kedro run``, each once a session."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ from tests.examples.project import copy_spaceflights, run_python
 
 @pytest.fixture(scope="session")
 def spaceflights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Return what Kedro makes of the example: its pipelines, its nodes, and what is in its environments."""
+    """Return Kedro's account of the example: its pipelines, its nodes, and the contents of its environments."""
     project = copy_spaceflights(tmp_path_factory.mktemp("described"))
     description = run_python(project, Path(__file__).with_name("describe.py"), "base", "aws_batch")
     return dict(json.loads(description))
@@ -28,5 +28,5 @@ def run_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def run_outputs(run_project: Path) -> dict[str, bytes]:
-    """Return what ``kedro run`` leaves in ``data``: what a distributed run must equal, byte by byte."""
+    """Return the results of ``kedro run`` in ``data``, which a distributed run must equal, byte by byte."""
     return read_outputs(run_project / "data")

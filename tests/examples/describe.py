@@ -1,4 +1,4 @@
-"""Prints, as JSON, what Kedro makes of the project in the working directory: started as a process of its own."""
+"""Prints, as JSON, Kedro's account of the project in the working directory: started as a separate process."""
 
 import json
 import sys
@@ -11,7 +11,7 @@ from kedro.pipeline.node import Node
 
 
 def main() -> None:
-    """Describe the pipelines, and what the environments on the command line make of their datasets and parameters."""
+    """Describe the pipelines, and their datasets and parameters in the environments on the command line."""
     bootstrap_project(Path.cwd())
     from kedro.framework.project import pipelines  # noqa: PLC0415
 
@@ -37,7 +37,7 @@ def _describe(node: Node) -> dict[str, Any]:
 
 
 def _open(environment: str, names: list[str]) -> dict[str, Any]:
-    """Return the parameters, one of them given at run time, and the catalog's entry for each dataset."""
+    """Return the parameters, one of them set at run time, and the catalog's entry for each dataset."""
     session: Any = KedroSession.create(env=environment, runtime_params={"split": {"test_share": 0.5}})
     with session:
         context = session.load_context()
@@ -45,7 +45,7 @@ def _open(environment: str, names: list[str]) -> dict[str, Any]:
 
 
 def _entry(catalog: Any, name: str) -> dict[str, Any]:
-    """Return a dataset's entry: patterns resolved, paths below the project, empty where there is none."""
+    """Return a dataset's entry, with patterns resolved and paths below the project; empty if there is none."""
     entry: dict[str, Any] | None = catalog._lazy_datasets[name].config if name in catalog._lazy_datasets else None
     entry = entry or catalog.config_resolver.resolve_pattern(name)
     return entry | {"filepath": entry["filepath"].removeprefix(f"{Path.cwd()}/")} if "filepath" in entry else entry

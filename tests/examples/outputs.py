@@ -1,4 +1,4 @@
-"""What a run of the example left behind, in a form that two runs can be compared by."""
+"""The outputs of the example's runs, in a form that two runs can be compared by."""
 
 import re
 from pathlib import Path
@@ -12,7 +12,7 @@ _VERSIONED = re.compile(
 
 
 def read_outputs(root: str | Path, fs: Any = None) -> dict[str, bytes]:
-    """Return the content of every file below the root, by its path without Kedro's versions: the newest stands for all.
+    """Return the content of every file below the root, by its path without Kedro's versions; the newest counts.
 
     The root is a path or a URL (``s3://spaceflights``); a given fsspec filesystem is used as it is.
     """

@@ -1,4 +1,4 @@
-"""Copies of the spaceflights example, and what can be run in them."""
+"""Copies of the spaceflights example, and programs that run in them."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ NOT_COPIED = shutil.ignore_patterns("data", "__pycache__", ".kedro_aws_batch", "
 
 
 def run_python(project: Path, *arguments: str | Path) -> str:
-    """Return what Python printed when run in the project, and fail with what it complained of."""
+    """Return Python's output when run in the project, and fail with its errors."""
     environment = os.environ | {"KEDRO_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1"}
     command = [sys.executable, *map(str, arguments)]
     done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)

@@ -31,7 +31,7 @@ print(json.dumps([node.name for node in whole.filter(**filters).nodes]))
 
 @dataclass(frozen=True)
 class Run:
-    """A distributed run, and what it left."""
+    """A distributed run, and its results."""
 
     run_id: str
     jobs: int
@@ -48,7 +48,7 @@ def distributed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Run]:
 
 
 def run_distributed(project: Path, bucket: Path, *words: str) -> Run:
-    """Run ``kedro aws-batch run --local`` and return what came of it; S3 is written out as files below the bucket."""
+    """Run ``kedro aws-batch run --local`` and return its results; S3 is written out as files below the bucket."""
     printed = run_python(project, "-m", "kedro", "aws-batch", "run", "--local", *words)
     started = re.search(r"^Run (\S+): (\d+) nodes? in (\d+) jobs?$", printed, re.MULTILINE)
     assert started, printed
@@ -61,12 +61,12 @@ def run_distributed(project: Path, bucket: Path, *words: str) -> Run:
 
 
 def _printed(log: Path) -> list[str]:
-    """Return what a job has printed: each line of its log begins with its time."""
+    """Return a job's output: each line of its log begins with its time."""
     return [line.partition("Z ")[2] for line in log.read_text().splitlines()]
 
 
 def nodes_run(run: Run) -> list[str]:
-    """Return the nodes that the jobs say they run, in the first line of their logs."""
+    """Return the nodes in the first lines of the jobs' logs."""
     firsts = [re.match(r"kedro run '?--nodes=([^' ]+)'? --env=aws_batch", lines[0]) for lines in run.logs.values()]
     return sorted(name for first in firsts if first for name in first[1].split(","))
 
@@ -128,7 +128,7 @@ def test_a_part_of_it_leaves_what_the_same_part_of_kedro_run_leaves(
     pipelines: list[str],
     filters: dict[str, list[str]],
 ) -> None:
-    """With another parameter, and on what a run of the whole has left, so that what is done and what is not differ."""
+    """With another parameter, after a run of everything, so that what is done and what isn't differ."""
     alone = Path(shutil.copytree(run_project, tmp_path / "alone"))
     project = Path(shutil.copytree(distributed[0], tmp_path / "project"))
     params = "--params=split.test_share=0.4"

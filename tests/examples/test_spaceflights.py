@@ -1,4 +1,4 @@
-"""The spaceflights example: it holds what Kedro projects hold, and comes to the same result every time."""
+"""The spaceflights example: it has what real Kedro projects have, and gives the same result every time."""
 
 from itertools import chain
 from pathlib import Path

@@ -1,6 +1,6 @@
-"""Whatever a function is sent, it answers or refuses: no request, event or message ends it with an error.
+"""A function answers or refuses whatever it is sent: no request, event or message ends it with an error.
 
-The functions run on a stage, whose table takes what DynamoDB takes. What is sent is JSON, as Lambda parses it.
+The functions run on a stage with a table that takes what DynamoDB takes. Inputs are JSON, as Lambda parses it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from tests.simulation.graphs import DEFINITION, HOME, QUEUE, document
 EVENTS = sorted((Path(__file__).parents[1] / "golden/events").glob("*.json"))
 ANSWERING = ("start_run", "describe_run", "list_runs", "cancel_run", "next_group")
 RUN_ID = "2026-11-22T13.11.00.123Z"
-#: What is there, what is nearly there, and what no encoding has: half of a surrogate pair.
+#: Existing names, near ones, and text that no encoding has: half of a surrogate pair.
 WORDS = ("n0", "n1", "d0", "d9", "__default__", "memory", "tag:x", "job", "kedro-run", "abort", QUEUE, DEFINITION, "")
 TEXTS = st.one_of(
     st.sampled_from(WORDS),
@@ -77,7 +77,7 @@ OVERRIDES = st.fixed_dictionaries(
 
 
 def of_type(field: Mapping[str, Any]) -> st.SearchStrategy[Any]:
-    """Return values that fit the type of a schema's field, if not all that it says."""
+    """Return values that fit the type of a schema's field, though perhaps not the rest of it."""
     kinds: dict[str, st.SearchStrategy[Any]] = {
         "string": st.sampled_from(field["enum"]) if "enum" in field else TEXTS | st.just(RUN_ID),
         "integer": st.integers(0, 3) | st.just(10**40) | st.sampled_from([0.0, 1.0, 2.0]),
@@ -101,7 +101,7 @@ def requests(function: str) -> st.SearchStrategy[Any]:
 
 @dataclass(frozen=True)
 class Context:
-    """What powertools and the functions read of Lambda's context."""
+    """The parts of Lambda's context that powertools and the functions read."""
 
     aws_request_id: str = "0123"
     function_name: str = "function"
@@ -114,14 +114,14 @@ class Context:
 
 
 class Outspoken(Silence):
-    """A log in which what nobody expected is a failure of the test."""
+    """A log in which an unexpected line fails the test."""
 
     def exception(self, msg: object, /, **told: Any) -> None:
         raise AssertionError(f"{msg}: {told}") from sys.exc_info()[1]
 
 
 class Strict:
-    """A run table that is told nothing that DynamoDB would refuse or could not keep."""
+    """A run table that fails for what DynamoDB would refuse or could not keep."""
 
     def __init__(self, table: Any) -> None:
         self._table = table
@@ -137,12 +137,12 @@ class Strict:
 
 #: Kinds of fields that are written as they are.
 PLAIN = (str, int, bool, type(None))
-#: What the table keeps as JSON, whose numbers may be of any size.
+#: Fields that the table keeps as JSON, whose numbers may have any size.
 AS_TEXT = {"request"}
 
 
 def kept(value: Any) -> None:
-    """Fail for what is no text, for what is of another kind than its field, and for more digits than DynamoDB keeps."""
+    """Fail for invalid texts, for values of the wrong kind, and for more digits than DynamoDB keeps."""
     if isinstance(value, str):
         value.encode()
     elif isinstance(value, int):
@@ -184,7 +184,7 @@ class Play:
         return Dispatcher(replace(ports, **told), self.stage._plans)
 
     def call(self, function: str, event: Any) -> dict[str, Any]:
-        """Return what a function answers, as Lambda passes it on."""
+        """Return a function's answer, as Lambda passes it on."""
         handler = importlib.import_module(f"handlers.{function}").handler
         answer = handler(json.loads(json.dumps(event)), Context())
         json.dumps(answer, ensure_ascii=False, allow_nan=False).encode()
@@ -193,12 +193,12 @@ class Play:
 
 @pytest.fixture
 def play() -> Iterator[Callable[[], Play]]:
-    """Return what sets a stage anew, for one example."""
+    """Return a function that sets up a new stage, for one example."""
     with pytest.MonkeyPatch.context() as patch:
         yield lambda: Play(patch)
 
 
-#: Each example sets the stage anew.
+#: Each example sets up a new stage.
 FUZZ = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
@@ -283,7 +283,7 @@ def test_parameters_may_be_deep_or_are_refused(play: Callable[[], Play], depth: 
 
 
 def replaced(value: Any, at: int, by: Any) -> Any:
-    """Return a document with the part that stands at a place, counted through all of it, replaced by another."""
+    """Return a document with one part replaced, found by its number in the whole."""
     count = iter(range(1_000_000))
 
     def walk(part: Any) -> Any:
@@ -309,7 +309,7 @@ def failed(answer: Mapping[str, Any]) -> list[str]:
 @FUZZ
 @given(data=st.data())
 def test_an_event_with_anything_in_any_place_is_taken(play: Callable[[], Play], data: st.DataObject) -> None:
-    """Of an event, most often of a job of the run, one part is replaced; none is worth a second delivery."""
+    """One part of an event, most often of a job of the run, is replaced; none is worth a second delivery."""
     played = play()
     own = [json.loads(each["body"]) for each in messages([played.stage.end(0)])]
     of_aws = [json.loads(path.read_text(encoding="utf-8")) for path in EVENTS]

@@ -1,4 +1,4 @@
-"""What is counted is in the log at once, as CloudWatch reads metrics from it."""
+"""Counts are in the log at once, in the form from which CloudWatch reads metrics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Events as AWS sent them to others, through the function that hears them. Only whose job it is, is put in."""
+"""Real events that AWS sent to others, through the function that gets them. Only the job's owner is replaced."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ EVENTS = Path(__file__).parents[1] / "golden/events/published"
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/spaceflights:1"
 NO_MANIFEST = f"Error response from daemon: manifest for {IMAGE} not found: manifest unknown: Requested image not found"
 EXITED = "Essential container in task exited"
-#: Whose job the files say it is.
+#: The owner of the job in the files.
 NAME = re.compile(r"spaceflights--2026-11-22T13-11-00-123Z--0-0(a0)?--train_model_node")
 JOB_ID = "4c7599ae-0a82-49aa-ba5a-4727fcce14a8"
 
 
 @pytest.fixture
 def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
-    """A run of two nodes, one after the other, that may have more memory if they run out of it."""
+    """A run of two nodes, one after the other, that may get more memory if they run out of it."""
     return started(monkeypatch, Stage(document(chain(2), memory_retry={"factor": 2, "max": 3000})))
 
 
@@ -36,7 +36,7 @@ def started(patch: pytest.MonkeyPatch, stage: Stage) -> Stage:
 
 
 def hear(event: str, job: SimulatedJob) -> None:
-    """Have the function hear a file as its queue's message, as if it were of a job."""
+    """Send a file to the function as a message of its queue, as if it were about a job of ours."""
     text = (EVENTS / f"{event}.json").read_text(encoding="utf-8")
     body = NAME.sub(job.name, text).replace(JOB_ID, job.job_id.partition(":")[0])
     answer = importlib.import_module("handlers.job_state_change").handler(

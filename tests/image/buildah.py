@@ -1,4 +1,4 @@
-"""Images without a registry and without Docker: a base of Debian's packages, built upon and run by buildah."""
+"""Images without a registry and without Docker: buildah builds and runs them on a base of Debian's packages."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 #: Made once, since it takes a minute.
 BASES = ROOT / ".venv/image"
-#: What the official image of Python has and our Dockerfile counts on.
+#: The parts of the official image of Python that our Dockerfile relies on.
 PACKAGES = ("ca-certificates", "python-is-python3", "python3-venv")
-#: What pip is told of its index; the rest of its configuration is this machine's own business.
+#: pip's settings about its index; the rest of its configuration concerns only this machine.
 _OF_THE_INDEX = (
     "cert", "client-cert", "default-timeout", "extra-index-url", "find-links", "index-url", "no-index", "proxy",
     "retries", "timeout", "trusted-host",
@@ -31,7 +31,7 @@ _OF_THE_INDEX = (
 
 
 def require_buildah() -> None:
-    """Skip a test where images can't be built, but on CI, where it fails."""
+    """Skip a test if images can't be built; on CI, fail."""
     missing = [tool for tool in ("buildah", "mmdebstrap") if shutil.which(tool) is None]
     why = f"{' and '.join(missing)} not found" if missing else "root is needed" if os.getuid() else ""
     if why and os.environ.get("CI"):
@@ -41,7 +41,7 @@ def require_buildah() -> None:
 
 
 def release() -> str:
-    """Return the name of this machine's Debian, whose packages its apt is set up for."""
+    """Return the name of this machine's Debian, which its apt is set up for."""
     text = Path("/etc/os-release").read_text(encoding="utf-8")
     found = re.search(r"^VERSION_CODENAME=(\w+)$", text, re.MULTILINE)
     assert found is not None, text
@@ -62,7 +62,7 @@ def base() -> Path:
 
 
 def run(command: Sequence[str | Path], cwd: Path | None = None) -> str:
-    """Return what a command prints; fail with it if it fails."""
+    """Return a command's output; if it fails, fail with it."""
     done = subprocess.run(
         command,
         cwd=cwd,
@@ -89,13 +89,13 @@ class Buildah:
         return ["buildah", *places, "--storage-driver=vfs"]
 
     def tag_base(self, name: str) -> None:
-        """Have an image of this name that is nothing but the base."""
+        """Make an image of this name that is only the base."""
         container = run([*self.command, "from", "scratch"]).split()[-1]
         run([*self.command, "add", "--quiet", container, base(), "/"])
         run([*self.command, "commit", "--quiet", "--rm", container, name])
 
     def build(self, folder: Path, tag: str) -> str:
-        """Build what a folder's Dockerfile says, and return what that printed. Pulls nothing."""
+        """Build a folder's Dockerfile, and return the output. Pulls nothing."""
         volumes = [f"--volume={each}:{each}:ro" for each in pip_s_files()]
         settings = self.folder / "pip.conf"
         settings.write_text("[global]\n" + "".join(f"{key} = {value}\n" for key, value in pip_s_index().items()))
@@ -107,12 +107,12 @@ class Buildah:
         return run([*self.command, "from", "--pull-never", image]).split()[-1]
 
     def inside(self, container: str, *command: str) -> str:
-        """Return what a command prints in a container."""
+        """Return a command's output in a container."""
         return run([*self.command, "run", "--isolation=chroot", container, "--", *command])
 
 
 def pip_s_files() -> Iterator[Path]:
-    """Yield what on this machine the settings of pip's index refer to; an index on the disk has its files beside it."""
+    """Yield the files of this machine that pip's index settings refer to; an index on disk has its files beside it."""
     words = sorted({word for value in pip_s_index().values() for word in value.split()})
     for word in words:
         path = Path(word.removeprefix("file://"))
@@ -121,7 +121,7 @@ def pip_s_files() -> Iterator[Path]:
 
 
 def pip_s_index() -> dict[str, str]:
-    """Return what pip is told of its index here, by files or the environment: where the image's packages come from."""
+    """Return pip's index settings, from files or the environment: the image's packages come from there."""
     listed = run([sys.executable, "-m", "pip", "config", "list"])
     found = re.findall(r"^(\S+\.|:env:\.)([\w-]+)=(.*)$", listed, re.MULTILINE)
     found.sort(key=lambda each: each[0] == ":env:.")  # which goes before the files

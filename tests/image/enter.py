@@ -1,6 +1,6 @@
 """Runs a job's command in a container, as Batch would: enter.py <buildah's words…> -- <container> <command…>.
 
-What Batch and the functions tell the job is in the environment, and so is what the embedded AWS adds.
+The environment has what Batch and the functions tell the job, and what the embedded AWS adds.
 """
 
 from __future__ import annotations

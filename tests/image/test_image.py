@@ -1,4 +1,4 @@
-"""The image of the jobs, built of the Dockerfile that `init` writes and run by the embedded AWS."""
+"""The jobs' image, built from the Dockerfile of `init` and run by the embedded AWS."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ REGISTRY = """
 
 @pytest.fixture(scope="module")
 def storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Buildah]:
-    """A storage of images with what FROM names. It takes gigabytes, so nothing of it stays."""
+    """A storage of images with the base that FROM names. It takes gigabytes, so it is removed."""
     require_buildah()
     buildah = Buildah(tmp_path_factory.mktemp("images"))
     buildah.tag_base(TAG)
@@ -69,7 +69,7 @@ def storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Buildah]:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project that `init` prepared, with things in it that are no image's business."""
+    """A project that `init` prepared, with things in it that don't belong in an image."""
     base = {name: pickled(f"data/{name}.pkl") for name in ("raw", "middle", "final")}
     project = write_project(tmp_path_factory.mktemp("project"), Sources(registry=REGISTRY, base_catalog=base))
     (project / "requirements.txt").write_text(REQUIREMENTS)
@@ -153,5 +153,5 @@ def test_the_image_holds_what_is_in_the_wheel_that_packages(storage: Buildah, co
 
 
 def ours(record: list[str]) -> set[str]:
-    """Return the lines of a RECORD, digests and sizes in them, that are about the package's own files."""
+    """Return the lines of a RECORD, with digests and sizes, about the package's own files."""
     return {line for line in record if line.startswith("kedro_aws_batch/") and ".pyc," not in line}

@@ -1,4 +1,4 @@
-"""Requests to the embedded AWS byte for byte, as others than its own clients send them."""
+"""Requests to the embedded AWS, byte for byte, from others than its own clients."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from kedro_aws_batch.local import EmbeddedAws
 
-#: What boto3 sends in Authorization, of a key that anybody can make up.
+#: boto3's Authorization header for a made-up key.
 MADE_UP = (
     "AWS4-HMAC-SHA256 Credential={key}/20261122/us-east-1/{service}/aws4_request, "
     f"SignedHeaders=host;x-amz-date, Signature={'0' * 64}"

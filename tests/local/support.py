@@ -1,4 +1,4 @@
-"""What the tests of the embedded AWS have in common."""
+"""Common code of the embedded AWS's tests."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def describe(aws: EmbeddedAws, job_id: str) -> Json:
 
 
 def wait_for(aws: EmbeddedAws, job_id: str, *statuses: str) -> Json:
-    """Wait until a job is in one of these statuses, SUCCEEDED or FAILED if none is named."""
+    """Wait until a job is in one of these statuses, by default SUCCEEDED or FAILED."""
     wanted = statuses or ("SUCCEEDED", "FAILED")
 
     def seen() -> Json | None:
@@ -87,7 +87,7 @@ def function_log(aws: EmbeddedAws, key: str) -> list[str]:
 
 
 def messages(aws: EmbeddedAws, url: str, wait: int = 5) -> list[Json]:
-    """Receive and delete what is in a queue, waiting for the first."""
+    """Receive and delete the messages in a queue, waiting for the first."""
     sqs = aws.client("sqs")
     received: list[Json] = []
     while batch := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=wait).get("Messages"):
@@ -99,13 +99,13 @@ def messages(aws: EmbeddedAws, url: str, wait: int = 5) -> list[Json]:
 
 
 def invoke(aws: EmbeddedAws, key: str, payload: Any = None) -> tuple[Any, str | None]:
-    """Invoke a function, and return its answer and the kind of error, if it failed."""
+    """Invoke a function, and return its answer and, if it failed, the kind of error."""
     answer = aws.client("lambda").invoke(FunctionName=aws.function_name(key), Payload=json.dumps(payload))
     return json.loads(answer["Payload"].read()), answer.get("FunctionError")
 
 
 def write_service(root: Path, handlers: Mapping[str, str], **sections: Any) -> Path:
-    """Write a service of the given handlers' sources, their functions declared unless `functions` declares them."""
+    """Write a service from these handlers' sources; its functions are declared unless `functions` declares them."""
     folder = root / "handlers"
     folder.mkdir(parents=True)
     for name, source in handlers.items():

@@ -1,4 +1,4 @@
-"""Who may ask the embedded AWS for what: whoever signs with its key, to S3 its guests, nobody else."""
+"""Who may request what from the embedded AWS: holders of its key, for S3 also its guests, and nobody else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a job is given, and what comes of it."""
+"""A job's surroundings, and its result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""That each job has a folder of its own, which holds what the image would."""
+"""Each job has its own folder, with the contents of the image."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the embedded AWS begins and ends: alone in its process, and with nothing left behind."""
+"""The start and end of the embedded AWS: alone in its process, and with nothing left behind."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 LOOK = "import os\n\ndef handler(event, context):\n    return os.getpid()\n"
 
-# A program that runs a job with a child of its own, and a function, prints who they are and where, and waits.
+# A program that runs a job with a child, and a function, prints their ids and folders, and waits.
 PROGRAM = """
 import json, sys, time
 from pathlib import Path
@@ -54,7 +54,7 @@ with EmbeddedAws(service=root, jobs_cwd=root) as aws:
 
 @pytest.fixture
 def program(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], Path, list[int]]]:
-    """A process that runs an embedded AWS, its job's folder, and the processes that it started."""
+    """A process with an embedded AWS, its job's folder, and the processes that it started."""
     root = write_service(tmp_path / "service", {"look": LOOK})
     process = subprocess.Popen(
         [sys.executable, "-c", PROGRAM, str(root)],

@@ -1,4 +1,4 @@
-"""What the server makes of requests that a killed client leaves half sent, and of those that web pages send."""
+"""How the server treats requests that a killed client leaves half sent, and those that web pages send."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def server(handled: list[Request]) -> Iterator[LoopbackServer]:
 
 
 def send(server: LoopbackServer, data: bytes) -> bytes:
-    """Send bytes and nothing more, and return what comes back until the connection is closed."""
+    """Send bytes and nothing more, and return the answer until the connection is closed."""
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
         connection.sendall(data)
         connection.shutdown(socket.SHUT_WR)

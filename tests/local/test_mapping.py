@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 HANDLERS = {
-    # Says what came, and reports as failed whatever says it shall fail so often.
+    # Prints what came, and reports messages as failed as often as they say.
     "read": """
 import json, time
 
@@ -143,7 +143,7 @@ def test_a_batch_may_outlive_its_messages_stay_in_the_queue(aws: EmbeddedAws) ->
         return [thread for thread in threading.enumerate() if thread.name.startswith("batch")]
 
     send(aws, "Queue", {"name": "slow", "sleeps": 4})
-    until(lambda: len(calls(aws, "slow")) == 2)  # handled by two at a time, since it is visible again after a second
+    until(lambda: len(calls(aws, "slow")) == 2)  # two handle it at a time, since it is visible again after a second
 
     def dead() -> list[Any]:
         aws.client("sqs").receive_message(QueueUrl=queue_url(aws, "Queue"))
@@ -151,7 +151,7 @@ def test_a_batch_may_outlive_its_messages_stay_in_the_queue(aws: EmbeddedAws) ->
 
     assert until(dead) == [{"name": "slow", "sleeps": 4}]
     assert len(batches()) == 2
-    until(lambda: not batches())  # that none of them ended by an exception is what pytest sees to
+    until(lambda: not batches())  # pytest makes sure that none of them ended by an exception
     assert len(calls(aws, "slow")) == 2
 
 
@@ -195,7 +195,7 @@ def test_a_window_gathers_a_batch_larger_than_ten(aws: EmbeddedAws) -> None:
 
 def test_a_jobs_end_invokes_the_function_within_milliseconds(aws: EmbeddedAws) -> None:
     wait_for(aws, submit(aws, ["true"]))
-    until(lambda: function_log(aws, "hear"))  # its cold start is not what is measured
+    until(lambda: function_log(aws, "hear"))  # so that its cold start is not measured
     jobs = [submit(aws, ["true" if n % 2 else "false"]) for n in range(20)]
     for job_id in jobs:
         wait_for(aws, job_id)

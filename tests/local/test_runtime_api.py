@@ -1,4 +1,4 @@
-"""The Runtime API answers the instance that it was made for, and nobody else."""
+"""The Runtime API answers only its own instance."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which service is provisioned, and what of it is understood."""
+"""Which service is provisioned, and which parts of it are understood."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What botocore signs is found to be signed, whatever it is, and nothing that differs from it."""
+"""Everything that botocore signs is recognised as signed, and nothing that differs from it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""That a Query of one partition, and an answer's short cut into JSON, give what DynamoDB would."""
+"""A Query of one partition, and the short cut into JSON, give DynamoDB's answers."""
 
 from __future__ import annotations
 

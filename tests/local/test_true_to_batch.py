@@ -1,4 +1,4 @@
-"""What AWS Batch refuses or does otherwise than one would think, and the embedded one with it."""
+"""Refusals and surprises of AWS Batch, which the embedded one shares."""
 
 from __future__ import annotations
 

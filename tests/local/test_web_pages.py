@@ -1,4 +1,4 @@
-"""A web page that is open in a browser of this machine reaches nothing of the embedded AWS: tried in Chromium."""
+"""A web page open in a browser of this machine reaches nothing of the embedded AWS: tried in Chromium."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def site(name: str) -> Iterator[str]:
 
 
 def ask(page: Page, url: str, **init: Any) -> Any:
-    """Return what a page learns of an answer: its kind and status, or that there was none."""
+    """Return what a page learns from an answer: its kind and status, or that there was none."""
     options = json.dumps(init)
     script = f"fetch({json.dumps(url)}, {options}).then(a => [a.type, a.status], () => 'failed')"
     return page.run(script)
@@ -114,7 +114,7 @@ def _send_form(page: Page, action: str) -> None:
 
 
 def test_a_name_that_was_made_to_lead_here_is_answered_by_nothing(tmp_path: Path, aws: EmbeddedAws) -> None:
-    """Chromium takes the page and the embedded AWS for one origin, so that it sends neither Origin nor a preflight."""
+    """Chromium takes the page and the embedded AWS for one origin, so it sends neither Origin nor a preflight."""
     rule = f"--host-resolver-rules=MAP evil.example 127.0.0.1:{aws.endpoint_url.rpartition(':')[2]}"
     body = submission(aws, tmp_path / "mark").decode()
     with Browser(chromium(), rule) as rebound:

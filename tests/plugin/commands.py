@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 
 def call(*words: str) -> Result:
-    """Run a command and return what came of it, stdout and stderr apart."""
-    # Before 8.2, which Kedro 1.0 does not take, click mixes the two unless it is told not to.
+    """Run a command and return its result, with stdout and stderr apart."""
+    # Before 8.2, which Kedro 1.0 doesn't accept, click mixes the two by default.
     apart: dict[str, Any] = {"mix_stderr": False} if "mix_stderr" in inspect.signature(CliRunner).parameters else {}
     return CliRunner(**apart).invoke(aws_batch, list(words))
 

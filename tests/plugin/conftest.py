@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def _as_it_was() -> Iterator[None]:
-    """Undo what a command does to a process: its search path, its environment, and whose keys boto3 remembers."""
+    """Undo a command's changes to the process: its search path, its environment, and boto3's remembered keys."""
     path, environment = list(sys.path), dict(os.environ)
     os.environ["KEDRO_DISABLE_TELEMETRY"] = "1"
     boto3.DEFAULT_SESSION = None

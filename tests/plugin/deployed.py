@@ -118,7 +118,7 @@ def deployed(
     compiled = call_in(project, "compile", f"--output={graph}")
     assert compiled.exit_code == 0, compiled.stderr
     settings: dict[str, Any] = {"job_queue": "main_queue", "job_definition": "kedro_run", "service_prefix": PREFIX}
-    # As the stack makes it: jobs have a log group of the deployment's own.
+    # As in the stack: jobs have the deployment's own log group.
     settings["job_definitions"] = {"kedro_run": JobDefinitionSettings(log_group=f"/aws/batch/{PREFIX}")}
     with EmbeddedAws(
         service=service_root(), graph_document=graph, jobs_cwd=project, shared_paths=["shared"], **settings
@@ -128,7 +128,7 @@ def deployed(
 
 
 def interrupt_when(process: subprocess.Popen[str], sign: Path) -> str:
-    """Send Ctrl-C to a command once a file is there, and return what the command has printed in all."""
+    """Send Ctrl-C to a command once a file exists, and return all of the command's output."""
     deadline = time.monotonic() + 60
     while not sign.exists() and time.monotonic() < deadline:
         time.sleep(0.1)

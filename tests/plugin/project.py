@@ -1,4 +1,4 @@
-"""Writes small Kedro projects, each with a package name of its own, so that one test process can open many."""
+"""Writes small Kedro projects, each with its own package name, so that one test process can open many."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def register_pipelines():
 
 @dataclass(frozen=True)
 class Sources:
-    """What a project is made of; the catalog and the parameters are those of the environment `aws_batch`."""
+    """A project's files; the catalog and the parameters are those of the environment `aws_batch`."""
 
     registry: str = CHAIN
     catalog: dict[str, Any] = field(default_factory=dict)
@@ -53,7 +53,7 @@ class Sources:
 
 
 def write_project(folder: Path, sources: Sources) -> Path:
-    """Write a Kedro project and return its folder; its package, if not named, is named as no other."""
+    """Write a Kedro project and return its folder; by default its package gets a unique name."""
     package = sources.package or f"project_{folder.name.replace('-', '_').lower()}_{next(_NUMBERS)}"
     project = folder / package
     parameters = {**sources.parameters, "aws_batch": sources.configuration}

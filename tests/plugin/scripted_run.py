@@ -1,4 +1,4 @@
-"""Shows a run of 800 groups as `status --watch` does; a script tells how it goes on. `python scripted_run.py`."""
+"""Shows a scripted run of 800 groups as `status --watch` does. `python scripted_run.py`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ GROUPS = tuple(
 
 
 class Script:
-    """Forty groups more have ended whenever it is asked, and once it gives no answer."""
+    """Forty more groups have ended at each request, and one request gets no answer."""
 
     asked = -1
 

@@ -1,4 +1,4 @@
-"""A terminal of some size, in which a command runs, and what its screen shows."""
+"""A terminal of a given size in which a command runs, and the contents of its screen."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-#: What a terminal takes as one: a sequence, or text up to the next.
+#: A unit of output: a sequence, or text up to the next one.
 _PIECE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|[\r\n]|[^\x1b\r\n]+|\x1b")
 
 
 @dataclass
 class Terminal:
-    """What a command shows. The screen is read after every piece of what it writes, as an eye would at any moment."""
+    """A command's screen, read after every piece of output, as an eye would see it at any moment."""
 
     columns: int
     rows: int
@@ -41,7 +41,7 @@ class Terminal:
 
     @property
     def lines(self) -> list[str]:
-        """Return what is shown, without the empty lines at its end."""
+        """Return the screen, without empty lines at its end."""
         for row in self.screen.dirty:
             line = self.screen.buffer[row]
             self._shown[row] = "".join(line[column].data for column in range(self.screen.columns)).rstrip()
@@ -50,7 +50,7 @@ class Terminal:
         return "\n".join(rows).rstrip().split("\n")
 
     def until(self, condition: Callable[[list[str]], Any], seconds: float = 60) -> list[str]:
-        """Return what is shown once it is as wanted."""
+        """Return the screen once it is as wanted."""
         deadline = time.monotonic() + seconds
         while not condition(self.lines):
             assert time.monotonic() < deadline, "\n".join(self.lines)
@@ -58,7 +58,7 @@ class Terminal:
         return self.lines
 
     def end(self) -> tuple[int | None, list[str]]:
-        """Return the exit code of the command, and what is shown after its end."""
+        """Return the command's exit code, and the screen after its end."""
         while self._step():
             pass
         self.process.close()

@@ -1,4 +1,4 @@
-"""A job whose payload did not fit asks for it: over HTTP, of a Lambda that answers as AWS's does."""
+"""A job asks for a payload that didn't fit: over HTTP, from a Lambda that answers like AWS's."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PAYLOAD = {"format": 1, "run_id": RUN, "params": {"rate": 1}, "groups": [{"nodes
 
 @dataclass
 class FakeLambda:
-    """Answers with what it is given, in turn; the last of it again and again."""
+    """Gives its answers in turn, and repeats the last."""
 
     answers: list[tuple[int, dict[str, str], Any]]
     asked: list[tuple[str, Any]] = field(default_factory=list)
@@ -50,7 +50,7 @@ class FakeLambda:
 
 @pytest.fixture
 def answered(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Return what a job makes of answers, and what it asked."""
+    """Return a job's result for these answers, and its requests."""
     for name, value in {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}.items():
         monkeypatch.setenv(name, value)
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
@@ -100,11 +100,11 @@ def test_a_missing_permission_is_named(answered: Any) -> None:
 
 
 def test_what_the_function_refuses_is_said_in_its_words(answered: Any) -> None:
-    with pytest.raises(PayloadError, match="does not say what to run: The token is not"):
+    with pytest.raises(PayloadError, match="refused to say what to run: The token is not"):
         answered((200, {}, {"error": {"type": "NotAllowed", "message": "The token is not that of job '3-0a0'."}}))
 
 
 def test_a_service_that_does_not_answer_is_given_up_in_the_end(answered: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asking, "PATIENCE", 0.0)
-    with pytest.raises(PayloadError, match=r"did not say what to run, for 0 s: .*ServiceException"):
+    with pytest.raises(PayloadError, match=r"gave no payload for 0 s: .*ServiceException"):
         answered(refusal("ServiceException", 500))

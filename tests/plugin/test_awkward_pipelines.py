@@ -1,4 +1,4 @@
-"""Pipelines that are hard to distribute, run locally as a user does, against Kedro's own run of them in one process."""
+"""Pipelines that are hard to distribute, run locally like a user's, against Kedro's own run in one process."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 ODD = "Süd, [alt] (2)"
 LONG = "n" + "a" * 199
 CHAIN = 1_200
-#: Commas, quotes, a line's end, an emoji, what a shell and what OmegaConf would expand, and an escape.
+#: Commas, quotes, a line break, an emoji, text that a shell or OmegaConf would expand, and an escape.
 NOTE = "a, \"b\" 'c'; d=e\n\t🦊 $HOME $(false) {x} \\ \x1b[31mred"
 
 REGISTRY = f"""
@@ -101,7 +101,7 @@ def on_disk(project: Path) -> dict[str, Any]:
 
 @pytest.fixture
 def project(make_project: Make) -> Path:
-    """A project whose files lie in data/ for a plain `kedro run`, and on S3 in the environment aws_batch."""
+    """A project with its files in data/ for a plain `kedro run`, and on S3 in the environment aws_batch."""
     local, remote = (
         {name: pickled(f"{root}/{place}.pkl") for place, name in enumerate(STORED)} for root in ("data", "s3://bucket")
     )

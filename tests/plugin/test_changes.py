@@ -1,4 +1,4 @@
-"""What `deploy` says of a change to a stack that AWS refuses, or that jobs would not survive."""
+"""Messages of `deploy` about changes to a stack that AWS refuses, or that jobs would not survive."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def told(before: Standing | None, after: Standing | None, used: str | None = "ru
 
 
 def taken_away(before: Standing, after: Standing | None) -> str:
-    """Return what of a stack a change takes away from under jobs, as it is told."""
+    """Return the message about resources that a change would remove while jobs are in them."""
     (said,) = told(before, after)
     assert said.endswith(
         "Wait until no run is open and the queue is empty, or cancel the runs, and deploy while no schedule is due."
@@ -98,8 +98,8 @@ def test_a_queue_is_not_moved_between_ec2_and_fargate_in_use_or_not(before: str,
         (said,) = told(now(before), then(after), used)
         assert said == (
             f"job queue 'q': runs on {before}, and can't be moved to {after}. Name another one in aws_batch.job_queue. "
-            "Or deploy twice: with --param=batch=own, which takes the queue, its definition and its jobs' logs away, "
-            "and then as now."
+            "Or deploy twice: first with --param=batch=own, which removes the queue, its definition and its jobs' "
+            "logs, and then as now."
         )
     other = replace(DOCUMENT, run={**RUN, "job_queue": "other"})
     assert told(now(before), then(after, other), used=None) == []
@@ -108,11 +108,11 @@ def test_a_queue_is_not_moved_between_ec2_and_fargate_in_use_or_not(before: str,
 def test_whether_a_queue_shares_fairly_is_settled_when_it_is_made() -> None:
     (removed,) = told(now(fair_share=True), then(), used=None)
     assert removed == (
-        "job queue 'q': is there, and shares fairly, which can't be taken off it. Leave fair_share at \"true\", or "
+        "job queue 'q': exists, and its fair sharing can't be removed. Leave fair_share at \"true\", or "
         "name another queue in aws_batch.job_queue."
     )
     (added,) = told(now(), then(fair_share="true"), used=None)
-    assert 'is there, and can\'t be made to share fairly. Leave fair_share at "false", or name another' in added
+    assert 'exists, and can\'t be made to share fairly. Leave fair_share at "false", or name another' in added
     assert told(now(fair_share="true"), then(fair_share=True)) == []
 
 
@@ -120,7 +120,7 @@ def test_a_queue_that_goes_because_batch_is_own_is_warned_of_or_kept_for_its_job
     assert taken_away(now(), then(OWN)) == "the job queue 'q' (batch is own)"
     (problem,) = unwelcome(now(), then(OWN), lambda: None)
     assert problem.warning
-    assert "goes with this deployment, as do its definition and its jobs' logs." in problem.what
+    assert "This deployment removes it, its definition and its jobs' logs." in problem.what
 
 
 def test_what_is_in_use_is_asked_only_where_it_matters() -> None:

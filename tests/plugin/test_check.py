@@ -59,10 +59,10 @@ def test_all_problems_come_at_once_errors_first(make_project: Make) -> None:
     ("configuration", "message"),
     [
         (None, "aws_batch: is missing. Add it, with at least job_queue and job_definition."),
-        ("queue", "aws_batch: must hold keys and values, not 'queue'"),
+        ("queue", "aws_batch: must contain keys and values, not 'queue'"),
         ({"job_definition": "d"}, "aws_batch.job_queue: is missing. Name the job queue to submit to."),
-        ({"job_que": "q"}, "aws_batch.job_que: is not a key that exists. Did you mean 'job_queue'?"),
-        ({"zzz": 1}, "aws_batch.zzz: is not a key that exists. There are: job_queue, job_definition,"),
+        ({"job_que": "q"}, "aws_batch.job_que: is not a known key. Did you mean 'job_queue'?"),
+        ({"zzz": 1}, "aws_batch.zzz: is not a known key. There are: job_queue, job_definition,"),
         ({"job_queue": "my queue"}, "'-' and '_', a letter or digit first, not 'my queue'."),
         ({"job_definition": "arn:aws:batch:x"}, "(give the name, not the ARN)"),
         ({"max_workers": 0}, "aws_batch.max_workers: must be a whole number from 1 to 1000000, not 0."),
@@ -75,21 +75,21 @@ def test_all_problems_come_at_once_errors_first(make_project: Make) -> None:
         ({"memory_retry": {"factor": 1, "max": 8}}, "not {'factor': 1, 'max': 8}."),
         ({"launch_type": "fargate"}, "must be one of EC2, FARGATE, not 'fargate'"),
         ({"service": "x" * 48}, "aws_batch.service: must be 1 to 47 letters"),
-        ({"resources": {"tag": {}}}, "aws_batch.resources.tag: is not a key that exists. Did you mean 'tags'?"),
+        ({"resources": {"tag": {}}}, "aws_batch.resources.tag: is not a known key. Did you mean 'tags'?"),
         ({"resources": {"default": {"timeout": 59}}}, "timeout: must be a whole number of seconds, at least 60,"),
         ({"resources": {"default": {"attempts": 11}}}, "attempts: must be a whole number from 1 to 10, not 11."),
         ({"resources": {"default": {"memory": 3}}}, "memory: must be a whole number of MiB, at least 4, not 3."),
         ({"resources": {"default": {"vcpus": 0}}}, "default.vcpus: must be a number above 0, not 0."),
         ({"resources": {"default": {"environment": {"AWS_BATCH_X": 1}}}}, "AWS Batch keeps names that begin"),
         ({"resources": {"default": {"environment": {"a-b": 1}}}}, "'a-b', which can't name an environment variable"),
-        ({"resources": {"default": 3}}, "aws_batch.resources.default: must hold keys and values, not 3"),
+        ({"resources": {"default": 3}}, "aws_batch.resources.default: must contain keys and values, not 3"),
         ({"resources": {"nodes": {"scond": {}}}}, "no node is named 'scond'. Did you mean 'second'?"),
         ({"resources": {"tags": {"erly": {}}}}, "no tag is named 'erly'. Did you mean 'early'?"),
-        ({"resources": {"namespaces": {"x": {}}}}, "no namespace is named 'x'. Remove it, or mend its name."),
+        ({"resources": {"namespaces": {"x": {}}}}, "no namespace is named 'x'. Remove it, or correct its name."),
         ({"request_environment": ["a-b"]}, "request_environment: has 'a-b', which can't name an environment variable."),
         ({"request_environment": "A"}, "request_environment: must be a list of names of variables, not 'A'."),
-        ({"request_environment": ["KEDRO_AWS_BATCH_CONF_SOURCE"]}, "name the places in conf_sources."),
-        ({"request_environment": ["KEDRO_AWS_BATCH_JOB"]}, "has 'KEDRO_AWS_BATCH_JOB', by which a job is told what"),
+        ({"request_environment": ["KEDRO_AWS_BATCH_CONF_SOURCE"]}, "list such places in conf_sources."),
+        ({"request_environment": ["KEDRO_AWS_BATCH_JOB"]}, "has 'KEDRO_AWS_BATCH_JOB', which holds a job's payload"),
         ({"conf_sources": ["../conf"]}, "has '../conf', which is neither a folder within the project, like"),
         ({"conf_sources": ["/etc"]}, "conf_sources: has '/etc', which is neither a folder within the project"),
         ({"group_by": ["tag:erly"]}, "aws_batch.group_by: no node has the tag 'erly'. Did you mean 'early'?"),
@@ -158,8 +158,8 @@ def test_a_dataset_type_that_cannot_be_loaded_is_reported_once(make_project: Mak
     ("resources", "message"),
     [
         ({"vcpus": 1, "memory": 2048}, ""),
-        ({"vcpus": 1, "memory": 2000}, "of 1 vCPU with 2000 MiB. The nearest that holds it is vcpus: 1, memory: 2048."),
-        ({"vcpus": 3, "memory": 3000}, "The nearest that holds it is vcpus: 4, memory: 8192."),
+        ({"vcpus": 1, "memory": 2000}, "with 2000 MiB. The nearest that is large enough is vcpus: 1, memory: 2048."),
+        ({"vcpus": 3, "memory": 3000}, "The nearest that is large enough is vcpus: 4, memory: 8192."),
         ({"vcpus": 1}, "Fargate needs vcpus and memory together."),
         ({"vcpus": 1, "memory": 2048, "gpus": 1}, "Fargate has no GPUs."),
         ({}, ""),
@@ -183,7 +183,7 @@ def test_fargate_s_size_is_that_of_all_nodes_of_a_job(make_project: Make) -> Non
     nodes = {"first": {"vcpus": 8, "memory": 16384}, "second": {"vcpus": 4, "memory": 30720}}
     more = {"launch_type": "FARGATE", "resources": {"nodes": nodes}}
     report = found(make_project, Sources(catalog=catalog, configuration=CONFIGURATION | more))
-    assert "no size of 8 vCPU with 30720 MiB. The nearest that holds it is vcpus: 8, memory: 32768." in report
+    assert "no size of 8 vCPU with 30720 MiB. The nearest that is large enough is vcpus: 8, memory: 32768." in report
 
 
 def test_no_number_of_names_keeps_a_group_from_running_since_its_job_asks_for_them(make_project: Make) -> None:
@@ -199,7 +199,7 @@ def test_a_bucket_that_nobody_has_named_yet_is_warned_of(make_project: Make) -> 
     named = {"raw": pickled("s3://bucket/raw.pkl"), "middle": pickled("s3://CHANGE-ME/middle.pkl")}
     report = found(make_project, Sources(catalog={**REMOTE_CHAIN, **named}))
     assert report == (
-        "warning: dataset 'middle': the bucket is still called CHANGE-ME. "
+        "warning: dataset 'middle': the bucket is still the placeholder CHANGE-ME. "
         "Name yours in conf/aws_batch/catalog.yml before you deploy."
     )
 
@@ -215,7 +215,7 @@ def test_variables_that_lead_jobs_to_other_code_are_warned_of(make_project: Make
         ),
         (
             "warning: parameters of 'aws_batch', aws_batch.request_environment: whoever starts runs may set 'PATH', "
-            "and so lead jobs to other code or configuration. Take it out, unless all of them may run code as the jobs."
+            "and so lead jobs to other code or configuration. Remove it, unless all of them may run code as the jobs."
         ),
     ]
 
@@ -250,7 +250,7 @@ def test_namespaces_share_a_job_by_their_first_part_as_kedro_groups_them(make_pr
     more = {"launch_type": "FARGATE", "group_by": ["namespace"], "resources": {"nodes": nodes}}
     assert found(make_project, Sources(registry, REMOTE_CHAIN, CONFIGURATION | more)) == (
         "nodes 'a.b.first', 'a.c.second': Fargate has no size of 8 vCPU with 30720 MiB. "
-        "The nearest that holds it is vcpus: 8, memory: 32768."
+        "The nearest that is large enough is vcpus: 8, memory: 32768."
     )
 
 

@@ -1,4 +1,4 @@
-"""What AWS Batch says of queues and compute environments, and what is said of it to the user."""
+"""AWS Batch's descriptions of queues and compute environments, and the messages about them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Batch:
 
 
 def told(batch: Batch, **resources: Any) -> list[str]:
-    """Return what is said of a project with one node."""
+    """Return the messages about a project with one node."""
     node = Node("train", "train: …", None, frozenset(), (), (), resources)
     defaults = {key: setting.default for key, setting in RUN.items()}
     run = {**defaults, "job_queue": "main_queue", "job_definition": "kedro_run"}
@@ -65,7 +65,7 @@ def test_a_queue_that_takes_no_jobs_is_told_with_batch_s_reason(status: str) -> 
     queue = {"state": "ENABLED", "status": status, "statusReason": "The scheduling policy is gone."}
     (problem,) = told(Batch(queue))
     assert problem.startswith(
-        f"job queue 'main_queue': is {status} (The scheduling policy is gone), so it takes no jobs. M"
+        f"job queue 'main_queue': is {status} (The scheduling policy is gone), so it takes no jobs. F"
     )
 
 
@@ -84,7 +84,7 @@ def test_a_queue_without_an_environment_that_runs_jobs_is_told_with_each_one_s_r
     (problem,) = told(Batch(UP, [environment, other]))
     assert problem == (
         f"job queue 'main_queue': has no compute environment that runs jobs: 'env-1' is {says}, 'env-2' is DISABLED "
-        "and INVALID. Enable one, or mend it: aws batch update-compute-environment --compute-environment=<name> "
+        "and INVALID. Enable one, or fix it: aws batch update-compute-environment --compute-environment=<name> "
         "--state=ENABLED"
     )
 
@@ -108,7 +108,7 @@ def test_jobs_that_share_and_a_queue_that_does_not_are_told_of_and_the_other_way
     assert told(Batch(fair), share_identifier="team") == told(Batch(UP)) == []
     (without,) = told(Batch(fair))
     assert without.startswith(
-        "job queue 'main_queue': shares fairly, so it takes no job without a share_identifier, as"
+        "job queue 'main_queue': shares fairly, so it takes no job without a share_identifier, like"
     )
     (given,) = told(Batch(UP), share_identifier="team")
-    assert "takes no job with a share_identifier, as that of 'train' is ('team'). Take share_identifier out of" in given
+    assert "takes no job with a share_identifier, like that of 'train' ('team'). Remove share_identifier from" in given

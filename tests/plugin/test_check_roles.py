@@ -1,4 +1,4 @@
-"""What is said of job roles that may not ask for payloads."""
+"""Messages about job roles that may not ask for payloads."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ROLE = "arn:aws:iam::123456789012:role/batchJobRole"
 
 
 class Iam:
-    """An IAM that decides as it is told, and knows what it was asked."""
+    """An IAM with given decisions, which records its requests."""
 
     def __init__(self, decision: str | None) -> None:
         self.decision = decision

@@ -15,7 +15,7 @@ PREAMBLE = """
 import os, signal, subprocess, sys, time
 from kedro_aws_batch.container.child import run_apart
 """
-#: How the child's work ends → what its parent exits with, and whether the work is finished.
+#: How the child's work ends → its parent's exit code, and whether the work is finished.
 ENDINGS = {
     "return 0": (0, True),
     "return 3": (3, True),

@@ -172,7 +172,7 @@ def test_kedro_finds_the_commands(sound: Path) -> None:
     assert shell(sound, kedro, "aws-batch", "check").stdout.endswith("__default__ runs 2 nodes in 2 jobs.\n")
 
 
-#: What makes a start slow, or has no say in what a command is called with.
+#: Modules that make a start slow, or that `--help` doesn't need.
 SLOW = ("boto3", "botocore", "flask", "jinja2", "kedro", "moto", "plotly", "rich", "yaml")
 
 

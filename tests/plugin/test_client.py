@@ -21,7 +21,7 @@ PLACE: dict[str, Any] = {"region_name": "eu-west-1", "aws_access_key_id": "x", "
 
 
 class Functions:
-    """A Lambda client whose functions answer, in turn, what they are given; it keeps what they were asked."""
+    """A Lambda client whose functions give their answers in turn; it keeps the requests."""
 
     def __init__(self, *answers: Any) -> None:
         self.client = boto3.client("lambda", **PLACE)
@@ -79,7 +79,7 @@ def test_what_the_service_refuses_is_raised_in_its_words() -> None:
 
 
 def test_an_answer_that_is_none_of_the_service_s_is_said_to_be() -> None:
-    with pytest.raises(ServiceError, match="no answer of this service"):
+    with pytest.raises(ServiceError, match="not an answer of this service"):
         Functions(b"null").service.list_runs()
 
 

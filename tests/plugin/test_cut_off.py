@@ -1,4 +1,4 @@
-"""A local run whose command is ended before it, in every way in which that can be: nothing that it did is lost."""
+"""A local run whose command is killed, in every possible way: none of its work is lost."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def environment() -> dict[str, str]:
 
 @contextmanager
 def in_progress(project: Path) -> Iterator[subprocess.Popen[str]]:
-    """Run a command that goes on until it is ended, in a session of its own, as that of another terminal is."""
+    """Run a command until it is killed, in its own session, like another terminal's."""
     (project / "begun").unlink(missing_ok=True)
     with subprocess.Popen(
         [*LOCAL, "run", "--local"],
@@ -96,7 +96,7 @@ def kept_run(project: Path) -> dict[str, Any]:
 
 
 def second_runs(project: Path) -> bool:
-    """Whether it is kept that the first job has succeeded, and the second says that it has begun."""
+    """Whether the saved state has the first job as succeeded, and the second has begun."""
     done = kept_run(project).get("counts", {}).get("SUCCEEDED") == 1
     log = next((project / ".kedro_aws_batch/local/logs").glob("*/0001-second.log"), None)
     return done and log is not None and "the second begins" in log.read_text()

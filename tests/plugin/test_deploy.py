@@ -1,4 +1,4 @@
-"""What `kedro aws-batch deploy` refuses before anything is packaged, and what packaging takes from the project."""
+"""Refusals of `kedro aws-batch deploy` before anything is packaged, and what packaging takes from the project."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ EC2 = ("--param=image=x:1", *NETWORK)
 
 @pytest.fixture(scope="module")
 def serverless_yml(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """What init writes for deploying."""
+    """The files of init for deployment."""
     project = write_project(tmp_path_factory.mktemp("initialised"), Sources())
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(project)
@@ -37,7 +37,7 @@ def serverless_yml(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture
 def project(make_project: Make, serverless_yml: str, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project with what init writes for deploying, and without osls."""
+    """A project with the files of init for deployment, but without osls."""
     made = make_project(Sources(catalog=REMOTE_CHAIN, configuration={**CONFIGURATION, "service": "flights-dev"}))
     (made / "serverless.yml").write_text(serverless_yml)
     monkeypatch.chdir(made)
@@ -59,9 +59,9 @@ def packaged(project: Path) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (NETWORK, "param 'image': is missing: the image of the jobs, that is pushed to a registry. Say it in `params`"),
-        (("--param=image=x:1",), "'subnets': is missing: the ids of the subnets in which jobs run. Say it in `params`"),
-        (("--param=imgae=x:1",), "param 'imgae': is read by nothing. Did you mean 'image'?"),
+        (NETWORK, "param 'image': is missing: the image of the jobs, in a registry. Set it in `params`"),
+        (("--param=image=x:1",), "'subnets': is missing: the ids of the subnets in which jobs run. Set it in `params`"),
+        (("--param=imgae=x:1",), "param 'imgae': is not a param. Did you mean 'image'?"),
         (("--param=batch=fargat",), "param 'batch': is 'fargat'. It may be fargate, ec2 or own."),
         (("--param=max_vcpus=abc", *EC2), "'max_vcpus': is 'abc'. It may be a whole number from 1 to 1000000."),
         (
@@ -75,15 +75,15 @@ def packaged(project: Path) -> dict[str, Any]:
         (("--region=europe",), "param 'region': is 'europe'. It may be like eu-west-1."),
         (
             ("--param=batch=own", "--", "--param=spot=yes"),
-            "Give --param before --, so that what it says is checked, too.",
+            "Give --param before --, so that it is checked, too.",
         ),
-        (("--param=image",), "--param takes name=value, which 'image' is not."),
+        (("--param=image",), "--param takes name=value, not 'image'."),
         (
             ("--stage=prod",),
             "'flights-dev', so it is deployed as the stage 'dev', not 'prod'. Give --env",
         ),
         (("--env=aws_btch",), "There is no environment 'aws_btch'"),
-        (("--param=batch=own",), "osls, which deploys, isn't installed in"),
+        (("--param=batch=own",), "The deployment tool osls isn't installed in"),
     ],
 )
 def test_what_would_fail_on_aws_is_refused_in_one_sentence(project: Path, words: tuple[str, ...], message: str) -> None:
@@ -168,7 +168,7 @@ def test_all_that_is_wrong_with_the_params_is_said_at_once(project: Path) -> Non
 
 def test_what_osls_has_still_to_fill_in_is_not_judged(project: Path) -> None:
     change(project, image="${env:IMAGE}", subnets="${ssm:/net/subnets}", security_groups="sg-01234567", spot=True)
-    assert "osls, which deploys, isn't installed in" in call("deploy").stderr
+    assert "The deployment tool osls isn't installed in" in call("deploy").stderr
 
 
 def test_a_job_that_its_environment_has_never_room_for_is_not_deployed(project: Path) -> None:
@@ -177,5 +177,5 @@ def test_a_job_that_its_environment_has_never_room_for_is_not_deployed(project: 
     written["aws_batch"]["resources"] = {"nodes": {"second": {"vcpus": 96}}}
     file.write_text(yaml.safe_dump(written))
     told = call("deploy", *EC2).stderr
-    assert "param 'max_vcpus': is 64, and node 'second' wants 96 vCPUs: its job would wait for ever. Raise it" in told
+    assert "param 'max_vcpus': is 64, but node 'second' needs 96 vCPUs: its job would wait for ever. Raise it" in told
     assert "isn't installed" in call("deploy", *EC2, "--param=max_vcpus=96").stderr

@@ -69,7 +69,7 @@ def test_what_differs_is_named(mine: dict[str, Any], deployed: dict[str, Any], w
 
 
 def test_another_environment_is_said_before_all_that_differs_with_it() -> None:
-    assert "that of environment 'aws_batch', and this is 'other'" in explain_difference(
+    assert "is of environment 'aws_batch', and this is 'other'" in explain_difference(
         changed(environment="other"), fingerprints_of(GOLDEN)
     )
 
@@ -77,5 +77,5 @@ def test_another_environment_is_said_before_all_that_differs_with_it() -> None:
 def test_a_graph_too_large_to_tell_still_gets_the_advice() -> None:
     assert (
         explain_difference(GOLDEN, None)
-        == "The deployed graph is not this project's. Deploy again, or check out what was deployed."
+        == "The deployed graph is another project's. Deploy again, or check out what was deployed."
     )

@@ -16,7 +16,7 @@ MKDOCS = ROOT / ".venv/docs/bin/mkdocs"
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """Return a copy of what the site is built from."""
+    """Return a copy of the site's sources."""
     if not MKDOCS.exists() and os.environ.get("CI"):
         pytest.fail("CI must have mkdocs: `make docs` installs it.")
     if not MKDOCS.exists():
@@ -27,7 +27,7 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def built(checkout: Path) -> tuple[int, str]:
-    """Build the site as `make docs` does, and return the exit code and what was said."""
+    """Build the site as `make docs` does, and return the exit code and the output."""
     environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
     command = [str(MKDOCS), "build", "--strict"]
     done = subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True, check=False)

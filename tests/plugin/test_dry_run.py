@@ -1,4 +1,4 @@
-"""`run --dry-run`, `compile --explain` and what `check` says of jobs."""
+"""`run --dry-run`, `compile --explain` and the jobs in the output of `check`."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ def test_a_dry_run_says_what_would_run_where_and_in_which_order(grouped: Path) -
     assert (result.exit_code, result.output.splitlines()) == (
         0,
         [
-            "3 nodes in 2 jobs, in 2 steps; the jobs of a step need none of each other.",
+            "3 nodes in 2 jobs, in 2 steps; the jobs of a step don't depend on each other.",
             "",
             "Step 1: 1 job (kedro_run on main_queue)",
             "  first, second  [vcpus 2; the definition's memory, timeout]",
-            "      together, since 'held' stays in memory",
+            "      together, because 'held' stays in memory",
             "",
             "Step 2: 1 job (kedro_run on main_queue)",
             "  third  [vcpus 2, memory 3000, environment A; the definition's timeout]",
@@ -81,7 +81,7 @@ def test_compile_explains_which_nodes_share_a_job() -> None:
     assert call("compile", "--explain").output.splitlines() == [
         "__default__: 3 nodes in 2 jobs",
         "  first, second",
-        "      together, since 'held' stays in memory",
+        "      together, because 'held' stays in memory",
     ]
 
 
@@ -90,14 +90,14 @@ def test_check_tells_which_nodes_share_a_job_too() -> None:
     assert call("check").output.splitlines() == [
         "3 nodes in 1 pipeline: no problems. __default__ runs 3 nodes in 2 jobs.",
         "  first, second",
-        "      together, since 'held' stays in memory",
+        "      together, because 'held' stays in memory",
     ]
 
 
 def test_check_tells_what_only_the_service_s_planning_finds(
     make_project: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nodes that would share a job only because they'd wait for each other want different queues."""
+    """Nodes that share a job only because they would wait for each other name different queues."""
     registry = """
     def register_pipelines():
         return {"__default__": pipeline([
@@ -122,12 +122,12 @@ def test_check_warns_where_runtime_parameters_would_drop_others(
     monkeypatch.chdir(project)
     (project / "conf/base/parameters.yml").write_text("split: {test_share: 0.2, seed: 1}\nalone: {one: 1}\n")
     assert call("check").stderr == (
-        "Warning: settings.py: runtime parameters within others, like 'split', drop what stands beside them in the "
-        'base environment. Add "merge_strategy": {"parameters": "soft"} to CONFIG_LOADER_ARGS.\n'
+        "Warning: settings.py: nested runtime parameters, like 'split', drop their neighbours in the base "
+        'environment. Add "merge_strategy": {"parameters": "soft"} to CONFIG_LOADER_ARGS.\n'
     )
     assert call("run", "--dry-run").stderr == ""
     assert call("run", "--dry-run", "--params=alone.one=2").stderr == ""  # which has no neighbours
-    assert "like 'split', drop what" in call("run", "--dry-run", "--params=split.seed=2").stderr
+    assert "like 'split', drop their" in call("run", "--dry-run", "--params=split.seed=2").stderr
     soft = 'CONFIG_LOADER_ARGS = {"base_env": "base", "merge_strategy": {"parameters": "soft"}}\n'
     mended = make_project(Sources(catalog=REMOTE_CHAIN, settings=soft))
     monkeypatch.chdir(mended)

@@ -1,4 +1,4 @@
-"""Where the data of catalog entries lies, whatever their types, and who meets whom in one place."""
+"""Where the data of catalog entries of all types lies, and which nodes meet in one place."""
 
 from __future__ import annotations
 
@@ -121,8 +121,8 @@ def test_credentials_that_name_a_file_of_this_machine_are_warned_of_and_not_show
     (problem,) = check(project, compile_project(project))
     assert problem.warning
     assert str(problem) == (
-        "dataset 'raw': its credentials name a file of this machine ('token'). See that jobs find it at the same "
-        "place, or give them the secret by the job definition."
+        "dataset 'raw': its credentials name a file of this machine ('token'). Make sure that jobs find it at the same "
+        "place, or put the secret into the job definition."
     )
 
 
@@ -146,7 +146,7 @@ def test_types_that_only_their_authors_know_are_listed_as_not_looked_into(
     result = call("check")
     assert (result.exit_code, result.stderr) == (
         0,
-        "Not looked into: 'raw', whose entries don't say where their data lies.\n",
+        "Not checked: 'raw'. Their entries don't say where the data lies.\n",
     )
 
 

@@ -1,4 +1,4 @@
-"""How long a run will go on."""
+"""How long a run will still take."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def run(*groups: GroupState, **more: Any) -> RunState:
 
 
 def ran(index: int, *parents: int, **more: Any) -> GroupState:
-    """A job that took a minute, ten seconds of which it waited for its machine before."""
+    """A job of a minute, after ten seconds of waiting for its machine."""
     times = {"submitted_at": 0, "started_at": 10_000, "ended_at": MINUTE + 10_000}
     return group(index, *parents, status="SUCCEEDED", **(times | more))
 

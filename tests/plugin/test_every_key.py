@@ -1,6 +1,6 @@
 """Every key of `aws_batch`, with its edge values: what one side accepts, all do, and the job gets what was shown.
 
-The keys are those of the tables, and a sound value of each is the example in docs/configuration.md, so that none is
+The keys come from the tables, and a valid value of each from the example in docs/configuration.md, so that none is
 left out.
 """
 
@@ -54,7 +54,7 @@ def register_pipelines():
     return {"__default__": pipeline(nodes), "part": pipeline(nodes[:2])}
 """
 NAMES = {"tags": ["t", "u"], "namespaces": ["a", "a.b", "a.c"], "nodes": ["a.b.first", "a.c.second", "third"]}
-#: Values at and beyond the edges of what the keys take, whichever they are.
+#: Values at and beyond the edges of the keys' ranges.
 EDGES: list[Any] = [
     *(None, True, False, 0, 1, -1, 2.0, 0.25, 0.5, 1.5, 2.3, float("inf"), float("nan"), 1e308),
     *(3, 4, 10, 11, 59, 60, 512, 1024, 2048, 9999, 10_000, 1_048_576, 2**31 - 1, 2**31),
@@ -64,9 +64,9 @@ EDGES: list[Any] = [
     *({"FLAG": True, "OFF": False, "RATE": 0.5, "N": 3, "T": "tRue"}, {"AWS_BATCH_X": 1}, {"AWS_BATC": None}),
     *({"FLAG": None}, {"a-b": 1}, {"KEDRO_AWS_BATCH_JOB": "x"}, {"X": [1]}, {"X": float("nan")}, {1: 2}),
 ]
-#: The variables of the edges and of the docs: a run may set what its deployment opens, and no others.
+#: The variables of the edges and of the docs: a run may set those that its deployment opens, and no others.
 OPENED = ["FLAG", "OFF", "RATE", "N", "T", "X", "AWS_BATC", "OMP_NUM_THREADS", "factor", "max"]
-#: With one attempt Batch is asked for the tries that are no fault of the program: the number itself isn't said.
+#: With one attempt, Batch gets the tries for ends that are not the program's fault: the number itself isn't shown.
 UNSAID = [("attempts", 1)]
 
 
@@ -74,13 +74,13 @@ RULES = {
     "Runs": {key: setting.rule for key, setting in {**RUN, **PLUGIN}.items()},
     "Resources": {name: key.rule for name, key in KEYS.items()},
 }
-#: What a run's own parameters may say.
+#: The keys of a run's own parameters.
 FOR_ONE_RUN = {"resources", "service", *(key for key, setting in RUN.items() if setting.for_one_run)}
 
 
 @cache
 def fitting(heading: str, key: str) -> list[Any]:
-    """Return the values that a key's rule takes: the example of the docs, null, and what fits of the edges."""
+    """Return valid values of a key: the docs' example, null, and the edges that fit."""
     example = yaml.safe_load(rows(heading)[key][1])
     return [example, None, *(edge for edge in EDGES if edge is not None and RULES[heading][key](edge) is None)]
 
@@ -96,7 +96,7 @@ def some(heading: str, pool: bool) -> st.SearchStrategy[dict[str, Any]]:
 
 @st.composite
 def said(draw: st.DrawFn) -> dict[str, Any]:
-    """Draw what may stand under `aws_batch`: in one case of three with values that don't fit their keys."""
+    """Draw the content of `aws_batch`: in one case of three with values that don't fit their keys."""
     asked = some("Resources", draw(st.sampled_from([False, False, True])))
     named = {
         layer: st.dictionaries(st.sampled_from(names), asked, min_size=1, max_size=2) for layer, names in NAMES.items()
@@ -114,7 +114,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 
 def checked(project: Project, configuration: Any) -> tuple[GraphDocument, list[str]]:
-    """Return the document of a configuration, and what check says of it."""
+    """Return the document of a configuration, and check's messages."""
     configured = replace(project, parameters={"aws_batch": configuration})
     compiled = compile_project(configured)
     return read_document(json.dumps(compiled.document)), [str(each) for each in errors(check(configured, compiled))]
@@ -141,7 +141,7 @@ def leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
 
 
 def texts(value: Any) -> set[str]:
-    """Return what a request has to say of a value: plain digits, and names with their texts."""
+    """Return a value's form in a request: plain digits, and names with their texts."""
     if isinstance(value, dict):
         return {*value, *(text for text in value.values())}
     return {str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)}
@@ -165,7 +165,7 @@ def assert_the_job_gets_what_is_shown(plan: Plan, shown: Mapping[str, Any], inde
 
 
 def assert_nothing_is_lost(document: GraphDocument, group: PlannedGroup) -> None:
-    """Compare what a job of one node asks for with what the document says of the node, and of all."""
+    """Compare a one-node job's request with the document's resources for the node and its run."""
     if len(group.nodes) == 1:
         asked = next(node.resources for node in document.nodes if node.name == group.nodes[0])
         places = {key: document.run[key] for key in ("job_queue", "job_definition")}
@@ -176,7 +176,7 @@ def assert_nothing_is_lost(document: GraphDocument, group: PlannedGroup) -> None
 
 
 def assert_batch_takes(request: Mapping[str, Any]) -> None:
-    """Hold a request to what AWS allows."""
+    """Check a request against AWS's limits."""
     container = request["containerOverrides"]
     for each in container.get("resourceRequirements", ()):
         fraction = each["type"] == "VCPU" and each["value"] in ("0.25", "0.5")
@@ -196,7 +196,7 @@ def assert_batch_takes(request: Mapping[str, Any]) -> None:
 
 
 def refusal(document: GraphDocument, request: Mapping[str, Any]) -> list[str]:
-    """Return all that the service says against a request, without the places; nothing if it would run."""
+    """Return all of the service's objections to a request, without the places; empty if it would run."""
     try:
         preview(document, request)
     except InvalidRequestError as error:

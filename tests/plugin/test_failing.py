@@ -1,4 +1,4 @@
-"""Why a job failed, in one line that is written in a container and read wherever a run is shown."""
+"""Why a job failed, in one line that a container writes and every view of a run reads."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def code(file: str, text: str) -> CodeType:
 
 
 def raised_through(*files: str) -> BaseException:
-    """Return a KeyError that came through code in these files, the last of which raised it, in its third line."""
+    """Return a KeyError that came through code in these files; the last one raised it, in its third line."""
     text = "\n\nraise KeyError('mnth')"
     for file in reversed(files[1:]):
         text = f"exec(compile({text!r}, {file!r}, 'exec'))"

@@ -1,4 +1,4 @@
-"""Files that the plugin writes are as readable as the user's umask allows, and secrets for their owner alone."""
+"""The plugin's files are as readable as the user's umask allows, and secrets only for their owner."""
 
 from __future__ import annotations
 

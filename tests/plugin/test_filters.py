@@ -1,4 +1,4 @@
-"""What `run` makes of its options, seen in what it would ask of the service."""
+"""The effect of `run`'s options on its request to the service."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_a_config_file_for_kedro_run_is_understood_and_the_command_line_goes_bef
     [
         ({"run.yml": "run:\n  nodse: a\n"}, ["--config=run.yml"], "unknown key 'nodse'. Did you mean 'nodes'?"),
         ({"run.yml": "tags: a\n"}, ["--config=run.yml"], "has no section 'run'"),
-        ({"params.yml": "- 1\n"}, ["--params-file=params.yml"], "must hold keys and values"),
+        ({"params.yml": "- 1\n"}, ["--params-file=params.yml"], "must contain keys and values"),
         ({"params.yml": "{"}, ["--params-file=params.yml"], "can't be read"),
         ({}, ["--load-versions=middle"], "is not like dataset:2026"),
         ({}, ["--load-versions=middle:../x"], "is not like dataset:2026"),
@@ -117,14 +117,14 @@ def test_versions_to_load_reach_the_plan() -> None:
 def test_the_configuration_s_folder_reaches_the_jobs_if_they_can_have_it(project: Path, tmp_path: Path) -> None:
     (project / "conf").rename(project / "settings")
     refused = call("--conf-source=settings").stderr
-    assert "conf_source: 'settings' is no place that runs may be configured from." in refused
+    assert "conf_source: 'settings' is not a configuration that runs may use." in refused
     parameters = project / "settings/aws_batch/parameters.yml"
     parameters.write_text(parameters.read_text().replace("aws_batch:\n", "aws_batch:\n  conf_sources: [settings]\n"))
     environment = planned("--conf-source=settings")["groups"][0]["resources"]["environment"]
     assert environment == {CONF_SOURCE: "settings"}
     assert for_jobs("s3://bucket/conf", project) == "s3://bucket/conf"
     assert for_jobs("conf", project) is None
-    with pytest.raises(ProjectError, match="lies outside of the project"):
+    with pytest.raises(ProjectError, match="lies outside the project"):
         for_jobs(str(tmp_path), project)
 
 

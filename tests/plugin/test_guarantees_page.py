@@ -1,4 +1,4 @@
-"""What docs/guarantees.md says is held by tests that it names in its source, and that exist."""
+"""The page docs/guarantees.md names, in its source, existing tests that hold its sentences."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def bare(make_project: Make, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def deployable(make_project: Make, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project that lacks nothing for packaging but what init writes."""
+    """A project that lacks only the files of init for packaging."""
     base = {name: pickled(f"data/{name}.pkl") for name in ("raw", "middle", "final")}
     project = make_project(Sources(base_catalog=base))
     monkeypatch.chdir(project)
@@ -79,7 +79,7 @@ def test_what_init_writes_passes_the_check(make_project: Make, monkeypatch: pyte
 def test_a_name_that_no_bucket_can_have_is_refused_before_it_is_in_the_catalog(bare: Path) -> None:
     refused = call("init", "--bucket=s3://mine")
     assert (refused.exit_code, (bare / "Dockerfile").exists()) == (1, False)
-    assert refused.stderr.startswith("Error: 's3://mine' is no bucket: write its name, or name/prefix for a part")
+    assert refused.stderr.startswith("Error: 's3://mine' is not a bucket: write its name, or name/prefix for a part")
 
 
 def test_what_is_there_stays_and_is_named_unless_forced(bare: Path) -> None:
@@ -88,7 +88,7 @@ def test_what_is_there_stays_and_is_named_unless_forced(bare: Path) -> None:
     assert result.exit_code == 0
     assert "wrote package.json\n" in result.output
     assert "wrote Dockerfile" not in result.output
-    assert "kept Dockerfile, which was there: see that its image holds the project and installs" in result.output
+    assert "kept the existing Dockerfile: make sure that its image has the project and installs" in result.output
     assert (bare / "Dockerfile").read_text() == "FROM scratch\n"
     assert call("init", "--force").exit_code == 0
     assert "FROM python:" in (bare / "Dockerfile").read_text()
@@ -123,7 +123,7 @@ def test_the_image_is_made_of_what_the_project_has(bare: Path, lists: list[str])
 
 
 def installs(project: Path) -> str:
-    """Return what the project's Dockerfile has pip install."""
+    """Return what pip installs in the project's Dockerfile."""
     (line,) = re.findall(r"^RUN pip install (.*)$", (project / "Dockerfile").read_text(), re.MULTILINE)
     return str(line)
 
@@ -176,8 +176,8 @@ def test_the_image_may_get_the_plugin_from_elsewhere_in_the_version_that_package
     dockerfile.write_text(dockerfile.read_text().replace(f"=={__version__}", "==0.0.9"))
     refused = call("package")
     assert refused.stderr == (
-        f"Error: The Dockerfile installs kedro-aws-batch 0.0.9, and this is {__version__}: jobs and functions have to "
-        f"be of one version. Write {__version__} there, and build and push the image under a new tag.\n"
+        f"Error: The Dockerfile installs kedro-aws-batch 0.0.9, but this is {__version__}: jobs and functions must "
+        f"have the same version. Write {__version__} there, and build and push the image under a new tag.\n"
     )
 
 
@@ -190,7 +190,7 @@ ENDING = f"end it with @ and the commit, or the tag, of {__version__}."
         ("pypi", "--plugin-from takes wheel, index or a URL that begins with git+, not 'pypi'."),
         (
             "git+ssh://git.example/ours",
-            f"'git+ssh://git.example/ours' says not which kedro-aws-batch: {ENDING}",
+            f"'git+ssh://git.example/ours' doesn't say which kedro-aws-batch: {ENDING}",
         ),
     ],
 )
@@ -261,7 +261,7 @@ def test_paths_that_begin_with_globals_or_with_the_catalog_s_own_variables_go_to
     }
     assert "1 dataset moved to s3://mine/ in conf/aws_batch/catalog.yml\n" in result.output
     assert "2 datasets moved to s3://mine/ in conf/aws_batch/globals.yml\n" in result.output
-    assert "1 dataset left, whose paths begin with ${…} that only Kedro resolves: 'e'.\n" in result.output
+    assert "1 dataset kept paths that begin with ${…}, which only Kedro resolves: 'e'.\n" in result.output
 
 
 def test_the_base_may_have_another_name(make_project: Make, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -280,9 +280,7 @@ def test_a_second_environment_is_a_stage_of_its_own_and_leaves_what_the_first_ha
     result = call("init", "--env=prod", "--bucket=its-own")
     assert result.exit_code == 0
     assert (bare / "serverless.yml").read_bytes() == before["serverless.yml"] + b"# mine\n"
-    assert (
-        "kept serverless.yml, which was there: what holds for the stage prod alone goes below `prod`" in result.output
-    )
+    assert "kept the existing serverless.yml: put settings of only the stage prod below `prod`" in result.output
     first, second = (
         yaml.safe_load((bare / f"conf/{name}/parameters.yml").read_text())["aws_batch"]
         for name in ("aws_batch", "prod")

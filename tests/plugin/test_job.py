@@ -74,7 +74,7 @@ def start_job(project: Path, nodes: list[str], payload: dict[str, Any] | None = 
 
 
 def signatures(*nodes: tuple[str, str, str]) -> str:
-    """Return what the payload says of nodes: name, input, output."""
+    """Return nodes in the payload: name, input, output."""
     return joined_signatures(signature(name, [read], [written]) for name, read, written in nodes)
 
 
@@ -84,7 +84,7 @@ def passed(ended: Ended) -> Ended:
 
 
 def put(path: Path, value: Any, version: str | None = None, at: str | None = None) -> None:
-    """Write a pickle as of a moment: that of its version, if it has one, else before the run began."""
+    """Write a pickle with the time of its version or, without one, a time before the run began."""
     target = path / version / path.name if version else path
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(pickle.dumps(value))
@@ -371,9 +371,9 @@ def test_an_image_whose_nodes_are_not_the_graph_s_runs_none_of_them(make_project
 
     assert refused.returncode == 1
     assert refused.stderr.splitlines()[-1] == (
-        "Error: Node 'second' of this image reads 'middle' and writes 'final', and that of its name in the graph of "
-        f"run {RUN} does not: the image is older or newer than the graph that is deployed. Push the image and deploy "
-        "the graph of one state of the project."
+        "Error: Node 'second' of this image reads 'middle' and writes 'final', but in the graph of "
+        f"run {RUN} it does not: the image is older or newer than the deployed graph. Push the image and deploy "
+        "the graph from one state of the project."
     )
     assert not (project / "data/final").exists()
 
@@ -398,7 +398,7 @@ def test_an_image_without_the_graph_s_nodes_says_so(
     ("call", "said"),
     [
         ("os._exit(0)", "Error: The process that ran the nodes ended with exit code 0 before they were done.\n"),
-        ("os.kill(os.getpid(), 9)", "If nobody stopped the job, it needs more memory than it has.\n"),
+        ("os.kill(os.getpid(), 9)", "If nobody stopped the job, it needs more memory.\n"),
     ],
 )
 def test_a_process_that_ends_within_a_node_has_failed_and_says_what_it_used(

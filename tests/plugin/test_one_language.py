@@ -1,4 +1,4 @@
-"""What is asked of a run means one thing: in parameters.yml and by --params, on AWS, in a dry run and locally."""
+"""A setting of a run means the same in parameters.yml and by --params, on AWS, in a dry run and locally."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ Enter = Callable[..., Path]
 
 
 def resources(*words: str) -> dict[str, Any]:
-    """Return what each node's job would ask for."""
+    """Return the resources that each node's job would ask for."""
     result = call("run", "--dry-run", "--json", *words)
     assert result.exit_code == 0, result.stderr
     return {" ".join(group["nodes"]): group["resources"] for group in json.loads(result.output)["groups"]}
@@ -85,9 +85,9 @@ REFUSED = [
         ["resources.default.environment.LD_PRELOAD=x"],
         [
             (
-                "resources.default.environment: 'LD_PRELOAD' is no variable that a run may set. If whoever starts runs "
-                "may choose it, add it to aws_batch.request_environment in conf/aws_batch/parameters.yml and deploy "
-                "again."
+                "resources.default.environment: 'LD_PRELOAD' is not a variable that a run may set. If whoever starts "
+                "runs may choose it, add it to aws_batch.request_environment in conf/aws_batch/parameters.yml and "
+                "deploy again."
             )
         ],
     ),
@@ -110,7 +110,7 @@ def test_what_a_run_may_not_ask_for_is_refused_alike_before_anything_is_there(
 
 
 def test_the_service_refuses_in_the_same_words(enter: Enter) -> None:
-    """What a schedule or another program asks for meets the functions alone."""
+    """Only the functions check the requests of schedules and other programs."""
     enter()
     told = call("run", "--dry-run", "--params=aws_batch.memory_retry=2,aws_batch.group_by=x").stderr
     from dag.errors import InvalidRequestError  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""The one way in which commands and the runner open a project: with the parameters that were asked for."""
+"""Commands and the runner open a project in the same way: with the given parameters."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_what_a_configuration_asks_for_is_known_and_a_run_needs_what_has_no_defa
     with pytest.raises(ProjectError) as raised:
         require_params(project)
     assert str(raised.value) == (
-        "The project can't run like this. Its configuration asks for the runtime parameter 'day', without a default: "
+        "The project can't run like this. Its configuration needs the runtime parameter 'day' and has no default: "
         "give it with --params=day=…."
     )
     require_params(open_project(Opening(path=path, params={"day": 1, "place": {"last": "x"}})))
@@ -78,7 +78,7 @@ def test_where_a_stand_in_makes_no_sense_the_missing_parameter_is_named(make_pro
     settings = 'CONFIG_LOADER_ARGS = {"custom_resolvers": {"half": lambda n: int(n) // 2}}'
     catalog = {"raw": pickled("s3://b/${half:${runtime_params:n}}")}
     path = make_project(Sources(catalog=catalog, settings=settings))
-    with pytest.raises(ProjectError, match=r"asks for the runtime parameter 'n', .* give it with --params=n=…"):
+    with pytest.raises(ProjectError, match=r"needs the runtime parameter 'n' and .* give it with --params=n=…"):
         open_project(Opening(path=path))
     assert paths(path, n=8)["raw"] == "s3://b/4"
 

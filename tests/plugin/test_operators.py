@@ -1,4 +1,4 @@
-"""Who operates the service may do what the runbook has them type, and `redrive` is of that."""
+"""Operators may run all commands of the runbook, `redrive` included."""
 
 from __future__ import annotations
 

@@ -50,13 +50,13 @@ def test_a_second_attempt_by_batch_or_by_the_service_is_noticed(
         (None, {}, "is not set"),
         ("{", {}, "is not JSON"),
         ("[]", {}, "must be a JSON object"),
-        ({"format": 3}, {}, "has format 3, and this image reads formats 1 and 2"),
+        ({"format": 3}, {}, "has format 3, but this image reads formats 1 and 2"),
         ({"run_id": "../../etc"}, {}, "must look like 2026-"),
         ({"groups": []}, {}, "must be a JSON object with a list of groups"),
         ({"groups": [{"nodes": []}]}, {}, "names no nodes"),
         ({"groups": [1]}, {}, "Group 0 .* is not a JSON object"),
         ({"groups": [{"nodes": ["a"]}] * 2}, {}, "holds 2 groups, but AWS_BATCH_JOB_ARRAY_INDEX.* is not set"),
-        ({}, {"AWS_BATCH_JOB_ARRAY_INDEX": "1"}, "holds 1 groups, and AWS_BATCH_JOB_ARRAY_INDEX asks for index 1"),
+        ({}, {"AWS_BATCH_JOB_ARRAY_INDEX": "1"}, "holds 1 groups, but AWS_BATCH_JOB_ARRAY_INDEX asks for index 1"),
     ],
 )
 def test_what_makes_no_sense_is_refused_with_a_sentence(raw: Any, environment: dict[str, str], message: str) -> None:

@@ -1,4 +1,4 @@
-"""What each command says when AWS has not what it needs, or refuses: one sentence, with what to do."""
+"""Each command's message when AWS lacks what it needs, or refuses: one sentence, with what to do."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ NO_CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOK
 
 
 class Refusing(BaseHTTPRequestHandler):
-    """An AWS that refuses whatever it is asked, in each protocol's own way."""
+    """An AWS that refuses every request, in each protocol's own way."""
 
     code = ""
 
@@ -86,7 +86,7 @@ def call(*words: str) -> Result:
 
 
 def sentence(*words: str) -> str:
-    """Return what a command says when it refuses, which has to be an error in one line."""
+    """Return a refusing command's message, which must be an error in one line."""
     result = call(*words)
     assert result.exit_code == 1, result.output
     assert isinstance(result.exception, SystemExit)
@@ -142,7 +142,7 @@ def test_where_the_service_is_not_deployed_each_command_names_the_region(
     refusing.code = "ResourceNotFoundException"
     told = sentence(*words)
     assert told.startswith("There is no function 'flights-dev-")
-    assert " in eu-west-1 in this account. Deploy the service (`kedro aws-batch deploy`); if it is elsewhere, " in told
+    assert " in eu-west-1 in this account. Deploy the service (`kedro aws-batch deploy`). If it is elsewhere " in told
 
 
 @pytest.mark.parametrize("words", [*COMMANDS, ("check", "--aws")], ids=lambda words: words[0])

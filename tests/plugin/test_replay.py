@@ -1,4 +1,4 @@
-"""`kedro aws-batch replay`: which nodes it takes, and where what they save goes."""
+"""`kedro aws-batch replay`: the nodes that it runs, and where it saves their outputs."""
 
 from __future__ import annotations
 

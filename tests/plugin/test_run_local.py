@@ -1,4 +1,4 @@
-"""`kedro aws-batch run --local` as a user calls it: the embedded AWS, the service and the jobs, all of them real."""
+"""`kedro aws-batch run --local`, called like a user does, with the real embedded AWS, service and jobs."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def run(project: Path, *words: str) -> subprocess.CompletedProcess[str]:
     try:
         output, errors = process.communicate(timeout=300)
     except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGINT)  # what has been printed, and the run's state, tell where it hangs
+        process.send_signal(signal.SIGINT)  # its output and the run's state show where it hangs
         output, errors = process.communicate(timeout=60)
         pytest.fail(f"no end after five minutes:\n{output}\n{errors}")
     return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
@@ -90,26 +90,26 @@ def watching(project: Path, *words: str) -> subprocess.Popen[str]:
 
 
 def look(project: Path, *words: str) -> str:
-    """Return what a command says of a project's local runs."""
+    """Return a command's output about a project's local runs."""
     ended = call_in(project, *words, "--local")
     assert ended.exit_code == 0, ended.output
     return ended.stdout
 
 
 def stored(project: Path) -> dict[str, Any]:
-    """Return what lies on the embedded S3 of a project between two runs."""
+    """Return the objects on a project's embedded S3 between two runs."""
     place = project / ".kedro_aws_batch/local"
     objects = json.loads((place / "index.json").read_text())["objects"]["bucket"]
     return {key: pickle.loads((place / "objects" / etag).read_bytes()) for key, etag in objects.items()}  # noqa: S301
 
 
 def readable_by_others(place: Path) -> list[Path]:
-    """Return what users other than the owner may look at, where a umask of 077 held."""
+    """Return what other users than the owner may read, after a umask of 077."""
     return [path for path in [place, *place.rglob("*")] if path.stat().st_mode & 0o077]
 
 
 def the_rest_of(process: subprocess.Popen[str]) -> str:
-    """Return what a process prints until it ends; `communicate` would lose what `readline` has read ahead."""
+    """Return a process's output until it ends; `communicate` would lose what `readline` has read ahead."""
     assert process.stdout is not None
     printed = process.stdout.read()
     process.wait(timeout=60)
@@ -155,7 +155,7 @@ def test_a_failed_run_says_why_and_is_resumed_once_the_project_is_mended(make_pr
     new = re.search(r"^Run (\S+): 1 node in 1 job$", resumed.stdout, re.MULTILINE)[1]  # type: ignore[index]
     assert stored(project)[f"final.pkl/{new}/final.pkl"] == 42
     nothing = forked(project, "run", "--only-missing-outputs")
-    assert (nothing.returncode, nothing.stdout.splitlines()[-1]) == (0, "All outputs are there: nothing to run.")
+    assert (nothing.returncode, nothing.stdout.splitlines()[-1]) == (0, "All outputs exist: nothing to run.")
     assert "it went wrong" in (project / f".kedro_aws_batch/local/logs/{run_id}/0001-second.log").read_text()
 
 
@@ -177,7 +177,7 @@ def test_an_interruption_cancels_the_run_and_keeps_what_it_did(make_project: Mak
     kept = (next((project / ".kedro_aws_batch/local/logs").glob("*/0001-second.log"))).read_text().splitlines()
     kept = [line.partition("Z ")[2] for line in kept]
     told = [line.removeprefix("second | ") for line in read.splitlines() if line.startswith("second | ")]
-    # What a job prints while it is being ended may come after its end was told.
+    # The output of a job that is being ended may come after its end was reported.
     assert (logs.returncode, told[0][:9], told) == (0, "kedro run", kept[: len(told)])
     assert process.returncode == 130, output
     assert "Interrupted: cancelling the run…" in output

@@ -1,4 +1,4 @@
-"""`kedro run --runner=kedro_aws_batch.AWSBatchRunner` as a user calls it, against a service that is deployed."""
+"""`kedro run --runner=kedro_aws_batch.AWSBatchRunner`, called like a user does, against a deployed service."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_a_run_does_what_was_selected_and_ends_as_kedro_s_own(there: Deployed) -
     missing = there.call(*RUN, "--only-missing-outputs")
     assert "Completed 1 out of 1 tasks" in missing.stdout, missing.stdout + missing.stderr
     again = there.call(*RUN, "--only-missing-outputs")
-    assert (again.returncode, "All outputs are there: nothing to run." in again.stdout) == (0, True)
+    assert (again.returncode, "All outputs exist: nothing to run." in again.stdout) == (0, True)
 
 
 def test_a_failure_says_why_and_from_where_to_go_on(there: Deployed) -> None:
@@ -67,7 +67,7 @@ def test_a_failure_says_why_and_from_where_to_go_on(there: Deployed) -> None:
     assert replayed.returncode == 1
     assert "(Pdb)" in replayed.stdout
     assert re.search(
-        r"^Replays 'second' of run \S+, where it FAILED: RuntimeError: it went wrong \(pipeline_registry.py:\d+\)$",
+        r"^Replaying 'second' of run \S+, where it FAILED: RuntimeError: it went wrong \(pipeline_registry.py:\d+\)$",
         replayed.stderr,
         re.MULTILINE,
     )
@@ -84,7 +84,7 @@ def test_a_failure_says_why_and_from_where_to_go_on(there: Deployed) -> None:
 
 def test_what_a_run_may_not_set_is_refused_in_the_service_s_words(there: Deployed) -> None:
     refused = there.call(*RUN, "--params=aws_batch.resources.default.environment.PATH=x")
-    assert (refused.returncode, "'PATH' is no variable that a run may set." in refused.stderr) == (1, True)
+    assert (refused.returncode, "'PATH' is not a variable that a run may set." in refused.stderr) == (1, True)
     assert there.service.list_runs() == []
 
 

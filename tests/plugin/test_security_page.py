@@ -1,4 +1,4 @@
-"""What docs/security.md promises is held by tests that it names in its source, and that exist."""
+"""The page docs/security.md names, in its source, existing tests that hold its promises."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/security.md").read_text(encoding="utf-8")
-#: Parts of which each row, paragraph and item promises something, or says why it needs no test.
+#: Parts in which each row, paragraph and item promises something, or says why it needs no test.
 PROMISING = ("Who may do what", "What is where", "Threat by threat", "Runs on this machine")
 COMMENT = re.compile(r"<!-- (held by|nothing held:) ([^>]+) -->")
 
@@ -19,7 +19,7 @@ def names_of_tests() -> list[str]:
 
 
 def promises() -> list[str]:
-    """Return the rows, paragraphs and items that promise something, code and heads of tables left out."""
+    """Return the rows, paragraphs and items that promise something, without code and heads of tables."""
     found = []
     for part in PROMISING:
         text = PAGE.split(f"\n## {part}\n")[1].split("\n## ")[0]

@@ -1,4 +1,4 @@
-"""`status`, `list`, `logs`, `cancel` and `resume` against a service that is deployed, in the test's own process."""
+"""`status`, `list`, `logs`, `cancel` and `resume` against a deployed service, in the test's own process."""
 
 from __future__ import annotations
 
@@ -127,8 +127,8 @@ def test_a_service_that_is_not_there_is_one_sentence() -> None:
     assert missing.exit_code == 1
     assert missing.stderr == (
         "Error: There is no function 'elsewhere-list_runs' in us-east-1 in this account. Deploy the service "
-        "(`kedro aws-batch deploy`); if it is elsewhere, as serverless.yml may say, set AWS_REGION or AWS_PROFILE; if "
-        "it has another name, aws_batch.service.\n"
+        "(`kedro aws-batch deploy`). If it is elsewhere (see serverless.yml), set AWS_REGION or AWS_PROFILE. If "
+        "it has another name, set aws_batch.service.\n"
     )
 
 

@@ -35,7 +35,7 @@ KINDS: dict[str, tuple[Any, Callable[[str], Any]]] = {
     "versioned": ({"type": "pickle.PickleDataset", "versioned": True}, lambda one: [one]),
 }
 NAME = st.text(st.characters(exclude_categories=["Cc", "Cs"], exclude_characters="/\\"), min_size=1, max_size=9)
-#: Ids as they come: nested, and of any script. One may not lie within another, as a file doesn't within a file.
+#: Realistic ids: nested, and in any script. One may not lie within another, as a file can't within a file.
 IDS = st.lists(NAME.filter(lambda one: one.strip(".")), min_size=1, max_size=3).map(
     lambda parts: "/".join(parts) + ".p"
 )
@@ -143,7 +143,7 @@ def test_a_hundred_thousand_ids_are_shared_out_and_each_slice_makes_its_own_data
     mine, total = narrow(of, "raw", part)
     assert total == 100_000
     assert {one for number in range(100_000) if part.holds(one := f"{number:06}")} == mine == of.load().keys()
-    assert len(list(filter(None, made))) == len(mine) < 200  # what logs show of a dataset makes one of no path
+    assert len(list(filter(None, made))) == len(mine) < 200  # logging a dataset makes one without a path
 
 
 def test_an_empty_slice_loads_nothing_and_succeeds(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

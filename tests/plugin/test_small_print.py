@@ -1,4 +1,4 @@
-"""What stands in the way of a command that is typed: a name, a port, a folder, a disk; and what the tab key offers."""
+"""Obstacles to a command: a name, a port, a folder, a disk; and the completions of the tab key."""
 
 from __future__ import annotations
 
@@ -77,8 +77,11 @@ def test_a_report_into_a_folder_that_is_not_there_is_refused_before_anything_is_
     ("number", "said"),
     [
         (errno.ENOSPC, "No space left on device. Make room, then call the command again."),
-        (errno.EROFS, "Read-only file system. Call the command where you may write, in a copy of the project, say."),
-        (errno.EACCES, "Permission denied. Mend the rights of the file or of its folder."),
+        (
+            errno.EROFS,
+            "Read-only file system. Call the command where you may write, for example in a copy of the project.",
+        ),
+        (errno.EACCES, "Permission denied. Fix the permissions of the file or of its folder."),
     ],
 )
 def test_what_the_disk_refuses_is_a_sentence(number: int, said: str) -> None:
@@ -102,7 +105,7 @@ def test_a_port_that_is_taken_is_a_sentence_and_a_free_one_is_listened_on() -> N
         with socket.create_connection(("127.0.0.1", port)), pytest.raises(KedroAwsBatchError) as refused:
             listen(port)
     assert str(refused.value) == (
-        f"Port {port} is taken by another program. Leave out --port, and one that is free is taken, or give another."
+        f"Port {port} is taken by another program. Leave out --port to use any free one, or give another."
     )
 
 

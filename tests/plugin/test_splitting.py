@@ -1,4 +1,4 @@
-"""A split node from the catalog to the job: what is known of partitions, what `check` says, what a job runs."""
+"""A split node from the catalog to the job: its partitions, the messages of `check`, and what a job runs."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_the_document_says_which_datasets_have_partitions_and_what_a_save_does_t
     ("split", "catalog", "said"),
     [
         (50, {}, []),
-        (3, {"loud": pickled("s3://bucket/loud")}, ["would write over 'loud' (pickle.PickleDataset) of the others."]),
+        (3, {"loud": pickled("s3://bucket/loud")}, ["would overwrite the others' 'loud' (pickle.PickleDataset)."]),
         (3, {"loud": parts("s3://bucket/loud", overwrite=True)}, ["'loud' has overwrite: true."]),
         (10_001, {}, ["resources.nodes.shout.split: must be a number of jobs from 1 to 10,000"]),
         ({"into": 3, "over": "rwa"}, {}, ["is split over 'rwa', which it doesn't read. Did you mean 'raw'?"]),

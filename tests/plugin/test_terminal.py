@@ -20,7 +20,7 @@ KEDRO = str(Path(sys.executable).parent / "kedro")
 
 
 class Eye:
-    """Looks at every moment whether the head of the table, once it is there, is there still, and once."""
+    """Checks at every moment that the head of the table, once it is there, is still there, and only once."""
 
     def __init__(self, terminal: Terminal) -> None:
         self.frames = 0

@@ -1,4 +1,4 @@
-"""One run, one world: what configuration is resolved to in each process of a run, and what check says of the rest."""
+"""One run, one world: the configuration in each process of a run, and check's messages about the rest."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def _no_resolvers() -> Any:
 
 
 def checked(project: Path) -> Any:
-    """Return what check tells of a project, as JSON."""
+    """Return check's output for a project, as JSON."""
     before = Path.cwd()
     os.chdir(project)
     try:
@@ -160,10 +160,10 @@ def test_check_names_what_differs_between_two_openings_and_not_what_the_run_sett
         )
     )
     remedy = (
-        "Take it from the run, as ${runtime_params:aws_batch.run_id} or, of its day, "
+        "Take it from the run, as ${runtime_params:aws_batch.run_id} or, for its day, "
         "${runtime_params:aws_batch.run_date}; or let the nodes share a job."
     )
-    varies = "is another in each process, or at another time"
+    varies = "differs in each process, or at another time"
     told = checked(project)
     assert [(each["where"], each["what"], each["to_do"]) for each in told["problems"]] == [
         (
@@ -278,5 +278,5 @@ def test_the_service_refuses_parameters_that_mean_another_graph_and_takes_the_re
     with pytest.raises(ShapeMismatchError, match=r"'engine' changes the catalog .* Leave it out, or deploy"):
         plan_of(document, {"params": {"engine": "pandas"}})
     other = compile_project(open_project(Opening(path=project, params={"queue": "large"}))).document
-    with pytest.raises(ShapeMismatchError, match=r"'queue' .* Give it the value that it was compiled with"):
+    with pytest.raises(ShapeMismatchError, match=r"'queue' .* Give it the value that the graph was compiled with"):
         plan_of(read_document(json.dumps(other)), {})

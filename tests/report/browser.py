@@ -1,4 +1,4 @@
-"""Chromium without a window, driven through its DevTools by a pipe: no driver program, no port, no other package."""
+"""Chromium without a window, driven by DevTools through a pipe: no driver program, no port, no other package."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _ON_3_AND_4 = (
 
 
 def chromium() -> str:
-    """Return where Chromium is; without one a test skips, except on CI, where it fails."""
+    """Return the path of Chromium; without one a test skips, except on CI, where it fails."""
     names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
     found = next((path for name in names if (path := shutil.which(name))), None)
     if found is None and os.environ.get("CI"):
@@ -55,11 +55,11 @@ def chromium() -> str:
 
 
 class NavigatedError(Exception):
-    """The page that was asked has given way to another."""
+    """Another page has replaced the requested one."""
 
 
 class Browser:
-    """A running Chromium, whose commands wait for their answers."""
+    """A running Chromium; its commands wait for their answers."""
 
     def __init__(self, executable: str, *flags: str) -> None:
         self._profile = tempfile.mkdtemp(prefix="chromium-")
@@ -77,7 +77,7 @@ class Browser:
         os.close(answer_end)
         self._received = b""
         self._number = 0
-        #: What the pages said and asked for, as DevTools told it.
+        #: The pages' messages and requests, from DevTools.
         self.events: list[dict[str, Any]] = []
 
     def __enter__(self) -> Browser:
@@ -148,7 +148,7 @@ class Page:
         return answer["result"].get("value")
 
     def wait(self, condition: str, seconds: float = 30) -> Any:
-        """Return the value of an expression once it is true, of whatever page is there by then."""
+        """Return the value of an expression once it is true, on whatever page is open by then."""
         deadline = time.monotonic() + seconds
         while True:
             with suppress(NavigatedError):
@@ -164,7 +164,7 @@ class Page:
         self.settle()
 
     def settle(self) -> None:
-        """Wait until what was changed has been drawn."""
+        """Wait until changes have been drawn."""
         self.run("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 60))))")
 
     def point(self, x: float, y: float, click: bool = False) -> None:
@@ -174,7 +174,7 @@ class Page:
             self.call("Input.dispatchMouseEvent", type=type_, x=x, y=y, button="left", clickCount=1)
 
     def complaints(self) -> list[str]:
-        """Return what scripts threw, and what the console has at the level of errors."""
+        """Return scripts' exceptions, and errors in the console."""
         self.run("1")
         mine = [event for event in self._browser.events if event.get("sessionId") == self._session]
         thrown = [json.dumps(each["params"]) for each in mine if each["method"] == "Runtime.exceptionThrown"]
@@ -182,13 +182,13 @@ class Page:
         return thrown + [entry["text"] for entry in logged if entry["level"] == "error"]
 
     def requested(self) -> list[str]:
-        """Return the addresses that the page asked for, apart from data that it holds itself."""
+        """Return the addresses that the page requested, without its own embedded data."""
         mine = [event for event in self._browser.events if event.get("sessionId") == self._session]
         urls = [each["params"]["request"]["url"] for each in mine if each["method"] == "Network.requestWillBeSent"]
         return [url for url in urls if not url.startswith(("data:", "blob:"))]
 
     def screenshot(self, name: str) -> Path:
-        """Keep what the window shows."""
+        """Save a screenshot of the window."""
         ARTEFACTS.mkdir(exist_ok=True)
         path = ARTEFACTS / f"{name}.png"
         path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"]))

@@ -30,7 +30,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def open_report(browser: Browser, tmp_path: Path) -> Callable[..., Page]:
-    """Return what writes the report of a run and opens it, as a user would, from a file."""
+    """Return a function that writes a run's report and opens it from a file, like a user."""
 
     def opened(state: RunState, measured: Measured | None = None, plotly: str | None = None) -> Page:
         file = tmp_path / "report.html"
@@ -47,7 +47,7 @@ def open_report(browser: Browser, tmp_path: Path) -> Callable[..., Page]:
 
 @pytest.fixture
 def as_it_was() -> Iterator[None]:
-    """Undo what opening a project does to a process: its search path and its environment."""
+    """Undo the changes that opening a project makes to a process: its search path and its environment."""
     path, environment = list(sys.path), dict(os.environ)
     yield
     sys.path[:] = path

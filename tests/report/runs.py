@@ -37,7 +37,7 @@ def group(index: int, *parents: int, **more: Any) -> dict[str, Any]:
     return {**base, **more}
 
 
-#: What a group has whose job never was.
+#: A group that never had a job.
 NEVER: dict[str, Any] = {
     "submitted_at": None,
     "started_at": None,
@@ -98,7 +98,7 @@ def succeeded() -> RunState:
 
 
 def failed() -> RunState:
-    """A run whose third job failed, with what others wrote that means harm."""
+    """A run whose third job failed, with malicious texts."""
     groups = [
         group(0, nodes=["ingest.companies"]),
         group(1, 0, nodes=["ingest.shuttles"], reason=None),
@@ -144,7 +144,7 @@ def failed() -> RunState:
 
 
 def going_on() -> RunState:
-    """A run in which one job runs, one starts, one waits for a place and one for its parents."""
+    """A run with one running job, one starting, one that waits for a place and one that waits for its parents."""
     groups = [
         group(0),
         group(1, 0, status="RUNNING", ended_at=None, exit_code=None, expected_ms=60_000),
@@ -156,7 +156,7 @@ def going_on() -> RunState:
 
 
 def large(size: int = 800, seed: int = 7) -> RunState:
-    """A graph as large projects have them: many layers, one wide, some joins of fifty parents."""
+    """A graph like those of large projects: many layers, one wide, some joins of fifty parents."""
     rng = random.Random(seed)
     ends: list[int] = []
     groups = []

@@ -1,4 +1,4 @@
-"""`kedro aws-batch report` of local runs that have ended: what `run --local` keeps of them is all that it needs."""
+"""`kedro aws-batch report` of ended local runs: it needs only what `run --local` saves of them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ USED = "Used: 412 MiB of memory at most, 31.5 s of CPU in 34.2 s."
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, as_it_was: None) -> Path:  # noqa: ARG001  (for what it does)
-    """A project whose prices are its own, with two local runs of which the later failed."""
+    """A project with its own prices, and two local runs, the later of which failed."""
     prices = {"rates": "fargate-arm64", "spot_factor": 0.3}
     made = write_project(tmp_path, Sources(catalog=REMOTE_CHAIN, configuration={**CONFIGURATION, "prices": prices}))
     earlier = runs.run([runs.group(0)], run_id="2026-11-21T00.00.00.000Z")
@@ -57,9 +57,9 @@ def test_a_local_runs_logs_are_linked_from_where_the_report_is(project: Path) ->
 def test_what_jobs_used_is_read_unless_that_is_not_wanted(project: Path) -> None:
     assert call("report", "--local", "-o", "r.html").exit_code == 0
     page = (project / "r.html").read_text(encoding="utf-8")
-    assert (">412 (20%)<" in page, "2 jobs did not say it" in page) == (True, True)
+    assert (">412 (20%)<" in page, "2 jobs did not report it" in page) == (True, True)
     assert call("report", "2026-11-21", "--local", "-o", "r.html").exit_code == 0
-    assert "The logs of this run are no longer kept." in (project / "r.html").read_text(encoding="utf-8")
+    assert "The logs of this run are gone." in (project / "r.html").read_text(encoding="utf-8")
     assert call("report", "--local", "--no-usage", "-o", "r.html").exit_code == 0
     assert "412 (20%)" not in (project / "r.html").read_text(encoding="utf-8")
 
@@ -79,7 +79,7 @@ def test_prices_may_come_from_a_file(project: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"), [("{vcpu: 1}", "Did you mean"), ("{", "is no YAML"), ("", "must name rates")]
+    ("text", "said"), [("{vcpu: 1}", "Did you mean"), ("{", "is not valid YAML"), ("", "must name rates")]
 )
 def test_a_file_of_prices_that_makes_no_sense_is_refused(project: Path, text: str, said: str) -> None:
     (project / "prices.yml").write_text(text, encoding="utf-8")

@@ -32,8 +32,8 @@ def test_the_figures_of_a_run() -> None:
 
 def test_what_the_cost_leaves_out_is_said() -> None:
     assert told(runs.succeeded()).caveats == [
-        "1 job could not be priced: the size is left to the job definition, or no price of a GPU is configured.",
-        "1 job of which Batch made more attempts than it has told the times of: those are not counted.",
+        "1 job could not be priced: the job definition sets the size, or no price of a GPU is configured.",
+        "1 job had attempts whose times Batch has not told: those attempts are not counted.",
     ]
 
 
@@ -134,7 +134,7 @@ def test_a_run_that_goes_on_says_how_long_still() -> None:
 
 
 def test_a_page_that_keeps_up_does_not_ask_for_the_report_to_be_made_again() -> None:
-    again = "Make the report again to see how it went on."
+    again = "Make the report again to see its progress."
     state = runs.going_on()
     assert again in render(told(state))
     assert again not in render(content(state, Prices(), lambda _: None, About(live=True)))

@@ -1,4 +1,4 @@
-"""The report as people see it, in a real Chromium. Screenshots are kept in `artefacts/`."""
+"""The report in a real Chromium. Screenshots are kept in `artefacts/`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     Open = Callable[..., Page]
 
 ROOT = Path(__file__).parents[2]
-#: `make` keeps it apart from the Plotly that is installed.
+#: `make` installs it apart from the installed Plotly.
 OLDEST_PLOTLY = ROOT / ".venv/plotly/plotly/package_data/plotly.min.js"
 LOOKS = [(1280, 900, "light"), (1280, 900, "dark"), (400, 800, "light"), (400, 800, "dark")]
 #: The bars of a colour, which CSS names, as Plotly drew them.
@@ -36,7 +36,7 @@ def texts(page: Page, selector: str) -> list[str]:
 
 
 def column(page: Page, number: int) -> list[str]:
-    """Return what a column of the table shows, of the rows that are not filtered away."""
+    """Return a column of the table, without rows that are filtered away."""
     return texts(page, f"tbody tr:not([hidden]) td:nth-child({number})")
 
 
@@ -59,7 +59,7 @@ def middle(page: Page, script: str) -> tuple[float, float]:
 
 
 def hover(page: Page, script: str) -> str:
-    """Point at an element of the timeline, and return what is told of it."""
+    """Point at an element of the timeline, and return the text that appears."""
     page.run("scroller.scrollIntoView({block: 'center'})")
     page.settle()
     page.point(*middle(page, script))
@@ -67,7 +67,7 @@ def hover(page: Page, script: str) -> str:
 
 
 def keep(page: Page, name: str) -> None:
-    """Keep screenshots of the top, and of the timeline with the table, in all looks."""
+    """Save screenshots of the top, and of the timeline with the table, in all looks."""
     for width, height, scheme in LOOKS:
         page.look(width, height, scheme)
         page.run("scrollTo(0, 0)")
@@ -119,7 +119,7 @@ def test_the_report_of_a_run_that_failed_shows_red_and_says_why(open_report: Ope
 
 
 def drawn(page: Page) -> dict[str, Any]:
-    """Return what of a failed run the timeline shows."""
+    """Return the timeline of a failed run."""
     kinds = ("waiting", "starting", "succeeded", "failed", "cancelled")
     return {
         "bars": {kind: page.run(f"{BARS}({json.dumps(kind)})") for kind in kinds},
@@ -159,7 +159,7 @@ def test_what_jobs_used_of_what_they_asked_for_is_beside_it(open_report: Open) -
     assert sort(page, "Used") == "ascending"
     assert sort(page, "Used") == "descending"
     assert column(page, 11) == ["1,946 (95%)", "512 (25%)", "", ""]
-    assert texts(page, "#unmeasured") == ["What the jobs used is not known: <b>x</b>"]
+    assert texts(page, "#unmeasured") == ["Usage is not known: <b>x</b>"]
     assert "used 512 of 2,048 MiB, 0.9 of 1 vCPUs" in hover(
         page, "document.querySelectorAll('#chart .trace.bars')[2].querySelector('.point path')"
     )
@@ -273,7 +273,7 @@ def test_the_report_of_800_jobs_stays_usable(open_report: Open) -> None:
     page = open_report(runs.large(800))
     assert len(column(page, 2)) == 800
     labels = texts(page, "#chart .yaxislayer-above text")
-    assert 15 <= len(labels) <= 60  # what is in sight, and at a height at which it can be read
+    assert 15 <= len(labels) <= 60  # those in sight, and large enough to be read
     page.run("scroller.scrollTop = scroller.scrollHeight")
     page.settle()
     last = texts(page, "#chart .yaxislayer-above text")

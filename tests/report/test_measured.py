@@ -1,4 +1,4 @@
-"""What jobs used, from the ends of their logs."""
+"""Jobs' usage, from the ends of their logs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ GROUP = "/aws/batch/job"
 
 
 class Logs:
-    """CloudWatch Logs, whose requests are counted, and refused from some time on."""
+    """CloudWatch Logs, with requests counted, and refused from some time on."""
 
     def __init__(self, refuse: str | None = None) -> None:
         self.client: Any = boto3.client("logs", region_name="us-east-1")
@@ -86,7 +86,7 @@ def test_what_may_not_be_read_is_said_and_not_asked_for_again_and_again() -> Non
     assert "logs:GetLogEvents" in measured.unread
     assert len(refusing.asked) <= 16
     page = told(measured)
-    assert page.unmeasured == f"What the jobs used is not known: {measured.unread}"
+    assert page.unmeasured == f"Usage is not known: {measured.unread}"
     assert [one.head for one in page.columns if one.head in ("Busy", "Used", "GPUs")] == []
 
 
@@ -101,7 +101,7 @@ def test_of_a_very_large_run_the_longest_jobs_are_read() -> None:
 
 def test_of_a_local_run_the_files_are_read(tmp_path: Path) -> None:
     state = runs.failed()
-    assert read_files(tmp_path / "gone", state.groups).unread == "The logs of this run are no longer kept."
+    assert read_files(tmp_path / "gone", state.groups).unread == "The logs of this run are gone."
     (tmp_path / log_name(state.groups[0])).write_text(
         "é" * 5000 + f"\n2026-11-22T13:11:00.123Z {LINE}\n", encoding="utf-8"
     )
@@ -114,11 +114,11 @@ def test_the_report_says_which_part_was_used_and_of_which_jobs_that_is_not_known
     assert page.figures[-1] == (
         "Used of it",
         "54% of the vCPUs",
-        "47% of the memory at its peak, of the 2 jobs that said it",
+        "47% of the memory at its peak, for the 2 jobs that reported it",
     )
     assert page.unmeasured == (
-        "What the jobs used is not known of all. 1 job did not say it: a job that was killed can't, nor one that "
-        "failed to begin. Of so many jobs, the logs of the 3 that ran longest were read."
+        "Usage is not known for all jobs. 1 job did not report it. Jobs that were killed or failed to start can't. "
+        "Only the logs of the 3 longest jobs were read."
     )
     cells = [cell.text for cell in page.cells(page.rows[0])]
     assert cells[5:9] == ["1", "0.9 (90%)", "2,048", "512 (25%)"]

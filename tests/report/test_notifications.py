@@ -41,7 +41,7 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAws]:
 
 @pytest.fixture(scope="module")
 def announced() -> list[dict[str, Any]]:
-    """What the service announces of a run that succeeds, of one that fails, and of one whose jobs can't start."""
+    """The service's announcements of a run that succeeds, one that fails, and one whose jobs can't start."""
     details: list[Any] = []
     for ending in ("SUCCEEDED", "FAILED", "blocked"):
         stage = Stage(document(chain(2)))
@@ -59,7 +59,7 @@ def announced() -> list[dict[str, Any]]:
 
 
 def deliver(aws: EmbeddedAws, details: list[dict[str, Any]], rule: dict[str, Any]) -> list[Any]:
-    """Return what a queue in the place of the rule's target gets when these are announced."""
+    """Return what a queue gets for these announcements, if it replaces the rule's target."""
     name, sqs, events = unique("recipe"), aws.client("sqs"), aws.client("events")
     url = sqs.create_queue(QueueName=name)["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
@@ -77,7 +77,7 @@ def deliver(aws: EmbeddedAws, details: list[dict[str, Any]], rule: dict[str, Any
 
 
 def heard(aws: EmbeddedAws, details: list[dict[str, Any]], pattern: dict[str, Any]) -> list[tuple[str, bool]]:
-    """Return the status of what a pattern hears of, and whether it is of jobs that can't start."""
+    """Return the status of each announcement that a pattern matches, and whether it is about jobs that can't start."""
     whole = {"source": ["kedro.aws-batch"], "detail-type": ["Kedro Run State Change"], "detail": pattern}
     found = [event["detail"] for event in deliver(aws, details, {"EventPattern": whole})]
     return [(detail["status"], "blocked" in detail) for detail in found]

@@ -1,4 +1,4 @@
-"""The docs' pictures show what is shown today."""
+"""The docs' pictures show today's output."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PICTURES = Path(__file__).parents[2] / "docs/pictures"
 
 
 def said(picture: Path) -> set[str]:
-    """Return the texts of a terminal's picture, without what differs from run to run."""
+    """Return the texts in a terminal's picture, without what differs from run to run."""
     texts = re.findall(r"<text [^>]*>(.*?)</text>", picture.read_text(encoding="utf-8"))
     plain = (html.unescape(text).replace("\xa0", " ").strip() for text in texts)
     kept = (re.sub(r"\d{4}-\S+Z", "RUN", text) for text in plain)

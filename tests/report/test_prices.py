@@ -86,7 +86,7 @@ def test_every_rate_says_of_when_it_is() -> None:
         ({"vcpu_hour": "1"}, "must be a number, at least 0"),
         ({"spot_factor": -1}, "must be a number, at least 0"),
         ({"gb_hour": True}, "must be a number, at least 0"),
-        ({"rates": 1}, "is no text"),
+        ({"rates": 1}, "is not a text"),
         ({"source": 1}, "must be a text"),
         ({"queues": []}, "must map job queues to their prices"),
         ({"queues": {"q": {"vcpu_hour": None}}}, "(queue 'q')"),
@@ -128,7 +128,7 @@ def test_the_example_in_the_docs_is_right() -> None:
     [("ec2-x86", {4: 0.085, 8: 0.096, 16: 0.126}), ("ec2-arm64", {4: 0.0725, 8: 0.0816, 16: 0.1071})],
 )
 def test_the_shares_add_up_to_what_an_instance_of_each_family_costs(rates: str, large: dict[int, float]) -> None:
-    """Of c, m and r: two vCPUs, and two, four and eight GiB for each."""
+    """For c, m and r: two vCPUs, and two, four and eight GiB for each."""
     prices = read_prices(rates)
     for gib, price in large.items():
         assert prices.cost(job(vcpus=2, memory=gib * 1024), 3600) == pytest.approx(price, rel=0.03)

@@ -1,4 +1,4 @@
-"""The page of this machine: followed and used in a real browser, and asked by those who may not."""
+"""The page of this machine: used in a real browser, and requested by those who may not."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ RUN = f"{ROOT}/runs/{GOING.run_id}"
 
 
 class FakeLambda:
-    """The service's functions, for one run, whose state the test sets."""
+    """The service's functions for one run, with a state that the test sets."""
 
     def __init__(self, state: RunState) -> None:
         self.state = state
@@ -123,7 +123,7 @@ def enter(browser: Browser, address: str) -> Page:
 
 
 def keep(page: Page, name: str) -> None:
-    """Keep screenshots in all looks; in a narrow window nothing may be wider than it."""
+    """Save screenshots in all looks; in a narrow window nothing may be wider than it."""
     for width, height, scheme in [(1280, 900, "light"), (1280, 900, "dark"), (390, 800, "light"), (390, 800, "dark")]:
         page.look(width, height, scheme)
         page.screenshot(f"{name}-{width}-{scheme}")
@@ -181,7 +181,7 @@ def test_a_run_is_cancelled_and_resumed_by_its_buttons(browser: Browser, address
 
 
 def _press_resume(page: Page, functions: FakeLambda) -> None:
-    """Press the button, again if the press met the page that was just being replaced by the cancelled run's."""
+    """Press the button, and once more if the page was just being replaced by the cancelled run's."""
     deadline = time.monotonic() + 30
     while not functions.called("start_run"):
         assert time.monotonic() < deadline, "the button did nothing"
@@ -214,7 +214,7 @@ def test_the_cookie_opens_nothing_but_this_page_and_is_sent_to_nothing_else(sour
     assert fresh.get(f"{one.root}/?key={one.ticket}", **HERE).status_code == 403
     differing = [getattr(one, name) != getattr(other, name) for name in ("key", "root", "cookie", "ticket", "form")]
     assert all(differing)
-    assert client.get("/", **HERE).request.headers.get("Cookie") is None  # as what listens at another port is asked
+    assert client.get("/", **HERE).request.headers.get("Cookie") is None  # like a request to another port
 
 
 def test_a_key_for_once_opens_once(source: PageRuns, entrance: Entrance) -> None:
@@ -226,7 +226,7 @@ def test_a_key_for_once_opens_once(source: PageRuns, entrance: Entrance) -> None
 def test_a_browser_is_opened_by_a_file_that_only_its_user_reads_and_no_key_among_arguments(
     browser: Browser, address: str, entrance: Entrance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What opens browsers on this system is replaced by a program that writes down its arguments."""
+    """A program that writes down its arguments replaces this system's browser opener."""
     told = tmp_path / "told"
     for name in ("xdg-open", "open"):
         (tmp_path / name).write_text(f'#!/bin/sh\necho "$@" > {told}.part && mv {told}.part {told}\n')

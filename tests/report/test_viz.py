@@ -1,4 +1,4 @@
-"""What Kedro-Viz is told of a run, and what it makes of it where it is installed."""
+"""Kedro-Viz's input for a run, and its result if it is installed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .browser import Browser, Page
 
 START = "2026-11-22T13:11:00+00:00"
-#: Kedro-Viz, in an environment of its own: installed beside Kedro it would hook into every run of every test.
+#: Kedro-Viz, in an environment of its own: beside Kedro it would hook into every run of every test.
 KEDRO_VIZ = Path(__file__).parents[2] / ".venv/viz/bin/kedro"
 
 
@@ -134,7 +134,7 @@ def test_nodes_that_the_project_no_longer_has_are_left_out() -> None:
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, as_it_was: None) -> Path:  # noqa: ARG001  (for what it does)
-    """A project of two nodes with a local run of which the second failed."""
+    """A project of two nodes with a local run in which the second failed."""
     made = write_project(tmp_path, Sources())
     failed = runs.group(1, 0, nodes=["second"], status="FAILED", reason="OutOfMemoryError", exit_code=137)
     save_run(made, runs.run([runs.group(0, nodes=["first"]), failed], status="FAILED", reason="second failed"))
@@ -173,7 +173,7 @@ def kedro_viz() -> Path:
     return KEDRO_VIZ
 
 
-#: As harmful as a namespace can be in Kedro-Viz, which can build no page of one with a slash or a dot in it.
+#: As harmful as a namespace can be in Kedro-Viz, which can't build a page with a slash or a dot in one.
 HARM = "<script>caught=1<img src=x onerror=caught=1>"
 HARMFUL = f"""
 def register_pipelines():
@@ -186,7 +186,7 @@ def register_pipelines():
 
 @pytest.fixture
 def harmful(tmp_path: Path) -> Path:
-    """A project of which a local run failed, and whose texts mean harm."""
+    """A project with a failed local run, and malicious texts."""
     made = write_project(tmp_path, Sources(HARMFUL))
     reason = f"OutOfMemoryError <b>&amp;</b> {runs.IMAGE} \x1b[31mred"
     failed = runs.group(1, 0, nodes=[f"{HARM}.second"], status="FAILED", reason=reason, exit_code=137)

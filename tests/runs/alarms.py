@@ -1,4 +1,4 @@
-"""The alarms of resources/alarms.yml, judged on what a stage has counted, as CloudWatch judges them."""
+"""The alarms of resources/alarms.yml, evaluated on a stage's counts, as CloudWatch does."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
 
 @dataclass(frozen=True)
 class Alarm:
-    """An alarm on what the functions count."""
+    """An alarm on the functions' metrics."""
 
     properties: Mapping[str, Any]
 
@@ -67,7 +67,7 @@ def _statistic(counted: Sequence[Counted], metric: str, name: str) -> float | No
 
 
 def _evaluate(expression: str, values: Mapping[str, float | None]) -> float | None:
-    """Return what metric math makes of values; None where one that isn't filled is missing."""
+    """Return the result of metric math; None if a value that isn't filled is missing."""
     filled = re.sub(r"FILL\((\w+), 0\)", lambda match: str(values[match[1]] or 0.0), expression)
     if any(values[name] is None for name in re.findall(r"[a-z]+", filled)):
         return None
@@ -79,7 +79,7 @@ def _evaluate(expression: str, values: Mapping[str, float | None]) -> float | No
 
 @cache
 def alarms() -> dict[str, Alarm]:
-    """Return the alarms on what the functions count, by name."""
+    """Return the alarms on the functions' metrics, by name."""
     resources = yaml.safe_load((ROOT / "resources/alarms.yml").read_text(encoding="utf-8"))["Resources"]
     ours = {name: each["Properties"] for name, each in resources.items() if each["Type"] == "AWS::CloudWatch::Alarm"}
     return {name: Alarm(each) for name, each in ours.items() if "KedroAwsBatch" in str(each)}

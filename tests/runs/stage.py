@@ -41,7 +41,7 @@ class Counted(NamedTuple):
 
 
 class Stage:
-    """The service's functions on a table and a Batch that do nothing by themselves."""
+    """The service's functions, with a table and a Batch that do nothing by themselves."""
 
     def __init__(self, document: GraphDocument) -> None:
         self.document = document
@@ -60,7 +60,7 @@ class Stage:
         self.queue_broken: bool | str = False  #: "late": only when it is to delete
         self.calls: dict[str, int] = {}
         self.run_id = ""
-        self.answers_from: RunTable | None = None  #: the table in which jobs' questions are looked up, if not its own
+        self.answers_from: RunTable | None = None  #: the table for jobs' questions, if not its own
         self._plans = Plans()
 
     def _call(self, name: str) -> None:
@@ -95,7 +95,7 @@ class Stage:
         self.left -= seconds
 
     def add(self, counts: Mapping[str, int], /) -> None:
-        """Take what is counted."""
+        """Record counts."""
         self.counted += [Counted(self.now, name, value) for name, value in counts.items()]
 
     def totals(self, *names: str) -> tuple[int, ...]:
@@ -159,7 +159,7 @@ class Stage:
         return name is not None and name.run_id == self.run_id
 
     def submitted(self) -> list[int]:
-        """Return the groups whose jobs were submitted in this run, in order."""
+        """Return the groups with submitted jobs in this run, in order."""
         return [self.group(job) for job in self.batch.work if self._own(job)]
 
     def end(self, group: int, exit_code: int = 0, reason: str | None = None) -> SimulatedJob:
@@ -175,7 +175,7 @@ class Stage:
         return take(self.dispatcher, messages(jobs))
 
     def deliver_ten(self, *jobs: SimulatedJob) -> Taken:
-        """Let the events of jobs that have ended wait in the queue, and deliver the first ten."""
+        """Put the events of ended jobs into the queue, and deliver the first ten."""
         arrived = messages(jobs)
         self.waiting = [record | {"receiptHandle": record["messageId"]} for record in arrived[10:]]
         return take_all(self.dispatcher, arrived[:10])
@@ -195,7 +195,7 @@ class Stage:
         return self.table._runs[self.run_id]
 
     def statuses(self) -> list[str]:
-        """Return what has become of each group, the difference between SUBMITTED and RUNNING left out."""
+        """Return each group's status, without the difference between SUBMITTED and RUNNING."""
         view = self.dispatcher.view(self.run_id)
         return [group_status(view, group, self.run.status).value for group in range(self.run.groups_total)]
 
@@ -204,7 +204,7 @@ class Stage:
         return describe(self.dispatcher, self.run, first, limit)
 
     def fork(self) -> Stage:
-        """Return a stage in the same state, which goes its own way from here."""
+        """Return a copy of the stage, which goes its own way from here."""
         other = Stage(self.document)
         other.now, other.run_id, other._plans = self.now, self.run_id, self._plans
         other.announced = list(self.announced)

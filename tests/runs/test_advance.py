@@ -1,4 +1,4 @@
-"""How a run advances: what each outcome leads to, whoever brings it, however often."""
+"""How a run advances: the effect of each outcome, from anybody, any number of times."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Alike groups as one array job: its children end, fail, run short of memory and get lost like any other job."""
+"""Similar groups as one array job: its children end, fail, run out of memory and get lost like any other job."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.simulation.graphs import chain, document, fan
 
 
 def _wide(width: int, **run: object) -> Stage:
-    """Return a stage whose first job is done, with so many alike children in flight."""
+    """Return a stage whose first job is done, with so many similar children in flight."""
     stage = Stage(document(fan(width), array_jobs=True, **run))
     stage.start()
     stage.finish(0)

@@ -1,4 +1,4 @@
-"""Containers that carry on: what they are told, and what the ends of their jobs say."""
+"""Containers that carry on: their answers, and the meaning of their jobs' ends."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_who_begins_anew_is_told_its_group_and_that_is_recorded_first() -> None:
 
 def test_a_process_that_was_replaced_is_not_believed() -> None:
     stage = started(chain(3))
-    assert told(ask(stage, 0, None, epoch=2)) == ("n0",)  # begun anew, it works on that once more
+    assert told(ask(stage, 0, None, epoch=2)) == ("n0",)  # restarted, it works on that once more
     with pytest.raises(SupersededError):
         ask(stage, 0, 0, epoch=1)  # the question of the process before it was under way until now
     assert stage.statuses() == ["SUBMITTED", "WAITING", "WAITING"]
@@ -163,7 +163,7 @@ def test_a_place_is_a_container_s() -> None:
     assert told(ask(stage, 0, 0)) == ("n1",)
     stage.advance()
     assert len(stage.batch.work) == 1
-    assert told(ask(stage, 0, 1)) == ("n2",)  # any that is ready, where places are scarce
+    assert told(ask(stage, 0, 1)) == ("n2",)  # any ready one, if places are scarce
     assert told(ask(stage, 0, 2)) is None
     stage.deliver(stage.end(0))
     assert stage.run.status is RunStatus.SUCCEEDED

@@ -1,4 +1,4 @@
-"""What is counted, and which alarms that raises, over hours of a run's life."""
+"""Metrics, and the alarms that they raise, over hours of a run's life."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ def raised(stage: Stage) -> set[str]:
 
 
 def minutes(stage: Stage, count: int, reconciling: bool = True) -> set[str]:
-    """Let minutes pass, each with its reconcile, and return the alarms that were on."""
+    """Let minutes pass, each with its reconcile, and return the alarms that came."""
     seen: set[str] = set()
     for _ in range(count):
         stage.now += MINUTE
         if reconciling:
-            with suppress(RuntimeError, UnavailableError):  # what an alarm on errors notices
+            with suppress(RuntimeError, UnavailableError):  # an alarm on errors notices these
                 stage.reconcile()
         seen |= raised(stage)
     return seen
 
 
 def begun(nodes: int, **request: Any) -> Stage:
-    """Return a stage on which reconcile has been running for a while, and a run that was started."""
+    """Return a stage on which reconcile has run for a while, and a started run."""
     stage = Stage(document(chain(nodes)))
     minutes(stage, 10)
     stage.start(**request)

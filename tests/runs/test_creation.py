@@ -1,4 +1,4 @@
-"""How runs are made: once for each key, resumed from what was done, refused before anything is written."""
+"""The creation of runs: once for each key, resumed from earlier work, refused before anything is written."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_a_key_used_for_another_request_is_refused() -> None:
         ({"nodes": ["n7"]}, r"does not contain nodes named \['n7'\]"),
         ({"resume_from": "2026-01-01T00.00.00.000Z"}, "There is no run"),
         ({"params": {"aws_batch": {"job_queue": "quue"}}}, "does not allow .*Did you mean 'queue'?"),
-        ({"params": {"x": "y" * 400_000}}, r"takes 400,\d{3} bytes, and the run table keeps 300,000"),
+        ({"params": {"x": "y" * 400_000}}, r"takes 400,\d{3} bytes, but the run table keeps only 300,000"),
         ({"graph_digest": "sha256:1"}, "The deployed graph is sha256:0"),
     ],
 )

@@ -1,4 +1,4 @@
-"""What describe_run and list_runs tell."""
+"""The answers of describe_run and list_runs."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_a_job_stuck_at_the_head_of_its_queue_is_told_with_the_remedy() -> None:
 
 
 def told_example() -> dict[str, Any]:
-    """A run after another of the same nodes; its first node ran out of memory once, and runs again with more."""
+    """A second run of the same nodes; its first node ran out of memory once, and runs again with more."""
     stage = Stage(document(chain(2), memory_retry={"factor": 2, "max": 3000}))
     stage.start(key="given:1")
     stage.now += 5_000
@@ -137,7 +137,7 @@ def test_eight_hundred_groups_are_told_in_one_answer_by_a_few_calls(done: int, d
     told = stage.described()
     assert (len(told["groups"]), told["next_page"], told["counts"]["SUCCEEDED"]) == (800, None, done)
     of_batch = stage.calls.pop("DescribeJobs", 0)
-    # DescribeJobs takes a hundred jobs, and up to eight such requests are under way at a time.
+    # DescribeJobs takes a hundred jobs, with up to eight requests at a time.
     assert (of_batch, sum(stage.calls.values()) <= 5) == (describe_jobs, True), stage.calls
 
 

@@ -12,7 +12,7 @@ from tests.simulation.graphs import chain, document
 
 
 def test_a_job_that_is_submitted_just_before_the_run_ends_is_terminated(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its submitter saw the run go on, so it is the business of whoever ended the run, who had read before."""
+    """Its submitter saw the run in progress, so whoever ended the run handles it, and had read before."""
     monkeypatch.setattr("dag.shards.SHARD_SIZE", 1)  # so that it does not see the failure beside its own shard
     stage = Interrupted(document([[], [], [0], [2]]))
     stage.start()

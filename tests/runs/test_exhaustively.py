@@ -13,7 +13,7 @@ Parents = tuple[tuple[int, ...], ...]
 
 
 def _graphs(most: int) -> list[Parents]:
-    """Return one of each shape: graphs that differ only in their groups' numbers are one."""
+    """Return one graph of each shape: graphs that differ only in their groups' numbers are the same."""
     seen: dict[object, Parents] = {}
     for size in range(1, most + 1):
         pairs = list(itertools.combinations(range(size), 2))
@@ -29,7 +29,7 @@ def _renumbered(edges: set[tuple[int, int]], order: tuple[int, ...]) -> tuple[tu
 
 
 def _explore(stage: Stage, failing: int | None) -> int:
-    """Go every way from here: any job in flight ends, or any end is delivered. Return how many states were seen."""
+    """Follow every way from here: any job in flight ends, or any end is delivered. Return the number of states."""
     seen: set[object] = set()
     stack = [(stage, frozenset[int]())]
     while stack:
@@ -67,7 +67,7 @@ def _check(stage: Stage, told: frozenset[int]) -> None:
 
 
 def _check_end(stage: Stage, failing: int | None) -> None:
-    """All is told: the run is over, and telling all of it again, or reconciling, changes nothing."""
+    """All ends were delivered: the run is over, and delivering them again, or reconciling, changes nothing."""
     whole = failing is None or failing not in stage.submitted()
     assert stage.run.status.value == ("SUCCEEDED" if whole else "FAILED")
     before = (stage.run, stage.statuses(), len(stage.batch.jobs))

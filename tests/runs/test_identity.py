@@ -1,4 +1,4 @@
-"""A job's name alone proves nothing: the recorded id decides, and where there is none, the oldest job of the name."""
+"""A job's name alone proves nothing: the recorded id decides; without one, the oldest job of the name."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.simulation.graphs import chain, document
 
 
 def clone(stage: Stage, group: int, job_id: str = "clone", exit_code: int = 0) -> SimulatedJob:
-    """Have somebody submit a job of the same name, as "Clone job" in the console does, and let it end."""
+    """Submit a job of the same name, as "Clone job" in the console does, and let it end."""
     stage.now += 5
     job = replace(stage.job(group), job_id=job_id, accepted_at=stage.now, exit_code=exit_code, ended_at=stage.now)
     stage.batch.jobs[job_id] = job
@@ -20,7 +20,7 @@ def clone(stage: Stage, group: int, job_id: str = "clone", exit_code: int = 0) -
 
 
 def ours(stage: Stage) -> list[int]:
-    """Return the groups whose jobs we submitted."""
+    """Return the groups with jobs that we submitted."""
     return [stage.group(job) for job in stage.batch.work if not job.job_id.startswith("clone")]
 
 
@@ -51,7 +51,7 @@ def test_a_copy_of_an_array_speaks_for_none_of_its_children() -> None:
 
 
 def unrecorded() -> Stage:
-    """Return a stage whose first job Batch has accepted, as only Batch knows."""
+    """Return a stage whose first job Batch has accepted, which only Batch knows."""
     stage = Stage(document(chain(2)))
     stage.faults.lost_after = 1.0
     stage.start()

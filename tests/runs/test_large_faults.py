@@ -1,4 +1,4 @@
-"""What goes wrong at once in thousands of groups is put right in slices, each of which an invocation can finish."""
+"""Faults in thousands of groups at once are repaired in slices that an invocation can finish."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from dag.status import RunStatus
 from tests.runs.stage import Stage
 from tests.simulation.graphs import document
 
-#: ms that a call to the table takes; after 60 s an invocation is gone.
+#: ms for a call to the table; after 60 s an invocation is gone.
 _TABLE = figures.WRITE_MS.value
 
 
 class Slow(Stage):
-    """A stage whose calls take time, on which an invocation dies when its time is over."""
+    """A stage on which calls take time, and an invocation dies when its time is over."""
 
     def _call(self, name: str) -> None:
         super()._call(name)
@@ -59,13 +59,13 @@ def minutes_to(stage: Slow, status: RunStatus, most: int) -> int:
 @pytest.mark.parametrize("array_jobs", [True, False])
 @pytest.mark.parametrize("width", [800, 5_000])
 def test_claims_that_died_with_their_invocation_do_not_stick_a_run(width: int, array_jobs: bool) -> None:
-    """One function that dies between claiming and submitting a 1 → 800 was enough."""
+    """One function that died between claiming and submitting a 1 → 800 was enough."""
     stage = fan(width, array_jobs=array_jobs)
     claim(stage, range(1, width + 1))
     stage.end(0)
     minutes = minutes_to(stage, RunStatus.SUCCEEDED, most=30)
     assert len({job.nodes for job in stage.batch.work}) == len(stage.batch.work) == width + 2
-    # Here one SubmitJob follows the other: ten a second, of the fifty that Batch takes.
+    # Here SubmitJobs run one after the other: ten a second, of Batch's fifty.
     assert minutes <= (8 if array_jobs or width < 1_000 else 18)
 
 

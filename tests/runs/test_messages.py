@@ -1,4 +1,4 @@
-"""What the queue brings: several runs in a batch, what is foreign, malformed or late."""
+"""The queue's messages: several runs in a batch, and foreign, malformed or late ones."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def test_a_blocked_queue_of_somebody_elses_job_is_passed_by() -> None:
 
 
 def _ended(stage: Stage) -> list[SimulatedJob]:
-    """Return the jobs of the layer in flight, all ended and nobody told."""
+    """Return the jobs of the layer in flight, all ended, with no event delivered."""
     return [stage.end(group) for group in range(1, 31)]
 
 

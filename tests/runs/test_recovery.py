@@ -1,4 +1,4 @@
-"""What reconcile puts right, and that it does nothing where nothing is wrong."""
+"""What reconcile repairs, and that it does nothing if nothing is wrong."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_what_a_slow_invocation_claims_after_the_end_and_dies_with_is_accounted_
     stage.start()
     stage.finish(0, exit_code=1)
     stage.reconcile()
-    stage.table.claim(stage.run_id, 0, [Mark(1).number])  # it had read that the run goes on
+    stage.table.claim(stage.run_id, 0, [Mark(1).number])  # it had read that the run was in progress
     assert stage.table._active == {stage.run_id}
     for _ in range(3):
         stage.reconcile(later=LIFETIME + 1)

@@ -1,4 +1,4 @@
-"""Worlds in which one thing goes wrong, and nothing else: by them the bounds of docs/reliability.md are measured.
+"""Worlds in which one thing goes wrong, and nothing else: they measure the bounds in docs/reliability.md.
 
 Play one with `python -m tests.simulation.alone "an event is lost" SEED`.
 """
@@ -53,7 +53,7 @@ def write_lost(world: World, rng: random.Random) -> None:
 
 
 def out(service: str, seconds: int) -> Callable[[World, random.Random], None]:
-    """Return what has all calls of a service fail for so long."""
+    """Return an action that makes all calls of a service fail for so long."""
 
     def happen(world: World, rng: random.Random) -> None:
         begins = START + rng.choice((0, 300, 20_000, 100_000))
@@ -82,7 +82,7 @@ def _some_call(world: World, rng: random.Random) -> int:
 
 
 def build_alone(fault: str, seed: int, parents: Sequence[Sequence[int]] | None = None, **run: Any) -> World:
-    """Return a world in which one thing goes wrong; of a random graph, in which jobs may fail, unless one is given."""
+    """Return a world in which one thing goes wrong, by default on a random graph, in which jobs may fail."""
     rng = random.Random(f"{fault} {seed}")
     request: dict[str, object] = {}
     faults = Faults()

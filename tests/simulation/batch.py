@@ -19,7 +19,7 @@ from dag.slices import read_slice, unit
 
 @dataclass
 class SimulatedJob:
-    """A job, and what it will come to."""
+    """A job, and its future."""
 
     job_id: str
     name: str
@@ -51,7 +51,7 @@ class SimulatedJob:
         return self.over and self.reason is None and self.exit_code == 0
 
     def detail(self) -> dict[str, Any]:
-        """Return what DescribeJobs says of it, and events too."""
+        """Return its description in DescribeJobs and in events."""
         status = "RUNNING" if not self.over else "SUCCEEDED" if self.succeeded else "FAILED"
         detail: dict[str, Any] = {
             "jobId": self.job_id,
@@ -80,23 +80,23 @@ class SimulatedJob:
         return detail
 
 
-#: Answers what a job asks: its run, whom it is told to ask, and its index in an array.
+#: Answers a job's question: its run, whom it asks, and its index in an array.
 Door = Callable[[str, Mapping[str, str], "int | None"], Mapping[str, Any]]
 
 
 def nobody(run_id: str, whom: Mapping[str, str], _: int | None) -> NoReturn:
-    """Answer nothing: whose requests are small need not ask."""
+    """Answer nothing: jobs with small requests needn't ask."""
     raise AssertionError(f"{whom['job']} of {run_id} has nobody to ask")
 
 
 def units(group: Mapping[str, Any]) -> list[str]:
-    """Return the nodes of a payload's group, each with the slice that it gets."""
+    """Return the nodes of a payload's group, each with its slice."""
     part = read_slice(group.get("slice"))
     return [unit(node, part) for node in group["nodes"]]
 
 
 def groups_of(request: Mapping[str, Any], door: Door) -> list[Mapping[str, Any]]:
-    """Return what each job of a request runs, asking for it where the request says so, as the jobs do."""
+    """Return what each job of a request runs; like the jobs, it asks if the request says so."""
     overrides = request["containerOverrides"]
     assert characters(overrides) <= 8_192, "Container Overrides length must be at most 8192"
     told = json.loads({pair["name"]: pair["value"] for pair in overrides["environment"]}[variables.JOB])
@@ -109,7 +109,7 @@ def groups_of(request: Mapping[str, Any], door: Door) -> list[Mapping[str, Any]]
 
 @dataclass
 class Faults:
-    """How often what goes wrong, as probabilities of a call or a message."""
+    """How often faults happen, as probabilities of a call or a message."""
 
     throttled: float = 0.0
     lost_before: float = 0.0  #: SubmitJob was not accepted, and nobody can tell
@@ -126,7 +126,7 @@ class Faults:
 
 
 class SimulatedBatch:
-    """The calls of Batch's client that the adapter makes; `call` is told of each before it takes effect."""
+    """The adapter's calls of Batch's client; `call` hears of each before it takes effect."""
 
     def __init__(
         self,
@@ -140,17 +140,17 @@ class SimulatedBatch:
         self.counts: dict[str, int] = {}
         self.quota: Bucket | None = None  #: of submissions
         self.failing = False  #: whether all calls are answered 5xx
-        self.losing: Mapping[int, str] = {}  #: of which SubmitJobs, by their number, the "request" or "answer" is lost
+        self.losing: Mapping[int, str] = {}  #: the SubmitJobs, by number, whose "request" or "answer" is lost
         self._accepted = 0
         self._listings: dict[str, list[SimulatedJob]] = {}
-        self.queues: frozenset[str] | None = None  #: those that there are; None: whatever is asked for
+        self.queues: frozenset[str] | None = None  #: the existing queues; None for any
         self.definitions: frozenset[str] | None = None
         self.door: Door = nobody
         self.revision = 1  #: the newest active one of every definition
-        self.trouble: dict[str, str] = {}  #: what the queues' descriptions say in place of being well
+        self.trouble: dict[str, str] = {}  #: the queues' descriptions, if something is wrong with them
         self.denied = False  #: whether submitting is not allowed
         self.unasked = False  #: whether asking for queues is not allowed
-        self.behind: dict[str, str] = {}  #: and what those of their compute environments say
+        self.behind: dict[str, str] = {}  #: the same for their compute environments
         self.meta = SimpleNamespace(region_name="eu-west-1")
         self._rng = rng
         self._now = now
@@ -223,7 +223,7 @@ class SimulatedBatch:
         return job
 
     def copy(self, job: SimulatedJob, exit_code: int, lasts: int) -> None:
-        """Submit a job once more under its name, an array with its children, as somebody may in the console."""
+        """Submit a job again under its name, an array with its children, as a user may in the console."""
         parent = self.jobs[job.job_id.partition(":")[0]]
         for each in (parent, *self.children(parent)):
             first, colon, index = each.job_id.partition(":")
@@ -250,7 +250,7 @@ class SimulatedBatch:
 
     @property
     def work(self) -> list[SimulatedJob]:
-        """Return the jobs that run nodes: all but arrays' parents, and but for others' copies."""
+        """Return the jobs that run nodes: all except arrays' parents and copies."""
         return [job for job in self.jobs.values() if job.size is None and not job.foreign]
 
     def children(self, parent: SimulatedJob) -> list[SimulatedJob]:
@@ -310,7 +310,7 @@ class SimulatedBatch:
         return {}
 
     def end(self, job: SimulatedJob, reason: str | None = None) -> None:
-        """End a job, because its time has come or for a reason given."""
+        """End a job, because its time has come or for a given reason."""
         job.ended_at, job.reason = self._now(), reason
         self._hear("ended", job)
         if job.index is not None:
@@ -333,7 +333,7 @@ class SimulatedBatch:
 
 
 def _matches(name: str, wanted: str) -> bool:
-    """Return whether a name fits a filter of ListJobs, which may end with `*`, and for which case is nothing."""
+    """Return whether a name fits a filter of ListJobs, which may end with `*` and ignores case."""
     if wanted.endswith("*"):
         return name.lower().startswith(wanted[:-1].lower())
     return name.lower() == wanted.lower()

@@ -1,4 +1,4 @@
-"""What is deployed of times and numbers, as serverless.yml and resources/ say it."""
+"""The deployed times and numbers, from serverless.yml and resources/."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Deployed:
 
 @cache
 def deployed() -> Deployed:
-    """Return what is deployed now."""
+    """Return the present settings."""
     service = _read("serverless.yml")
     usual = service["provider"]["timeout"]
     functions = service["functions"]

@@ -1,4 +1,4 @@
-"""Virtual time, and the threads of invocations in it, which wait for moments and for each other."""
+"""Virtual time, and in it invocations' threads, which wait for moments and for each other."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ START = 1_700_000_000_000
 
 
 class Gone(BaseException):
-    """An invocation was ended between two of its calls: it crashed, or its time was over."""
+    """An invocation was ended between two of its calls: it crashed, or exceeded its time."""
 
 
 @dataclass
@@ -35,7 +35,7 @@ class Fiber(greenlet):
 
 
 class Timeline:
-    """Virtual ms since the epoch, and what is to happen; one seed drives all of it."""
+    """Virtual ms since the epoch, and the actions to come; one seed drives all of it."""
 
     def __init__(self, seed: int) -> None:
         self.now = START
@@ -63,7 +63,7 @@ class Timeline:
         self.later(0, fiber.switch)
 
     def pause(self, milliseconds: int) -> None:
-        """Let so many ms pass for the fiber that calls. Raises Gone if its invocation has ended by then."""
+        """Let so many ms pass for the calling fiber. Raises Gone if its invocation has ended by then."""
         fiber = current()
         assert fiber is not None, "only a fiber can wait"
         self.later(milliseconds, fiber.switch)
@@ -73,14 +73,14 @@ class Timeline:
             raise Gone
 
     def crash(self) -> None:
-        """End the invocation of the fiber that calls, with all its threads. Raises Gone."""
+        """End the calling fiber's invocation, with all its threads. Raises Gone."""
         fiber = current()
         assert fiber is not None, "only an invocation can crash"
         fiber.life.over = True
         raise Gone
 
     def map(self, act: Callable[[_T], _R], items: Sequence[_T], at_once: int) -> list[_R]:
-        """Return what an action makes of each item, some at a time; the first error is raised when all are done."""
+        """Return an action's result for each item, some at a time; the first error is raised when all are done."""
         caller = current()
         if caller is None or len(items) <= 1:
             return [act(item) for item in items]
@@ -111,6 +111,6 @@ class Timeline:
 
 
 def current() -> Fiber | None:
-    """Return the fiber that is running, if it is one."""
+    """Return the running fiber, if there is one."""
     fiber = getcurrent()
     return fiber if isinstance(fiber, Fiber) else None

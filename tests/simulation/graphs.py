@@ -1,4 +1,4 @@
-"""Graph documents for simulations: shapes of which real pipelines are made."""
+"""Graph documents for simulations, in shapes that real pipelines have."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HOME = Home("eu-west-1", "arn:aws:lambda:eu-west-1:123456789012:function:service
 
 
 def document(parents: Sequence[Sequence[int]], **run: Any) -> GraphDocument:
-    """Return a document of one node for each entry, which reads what its parents write."""
+    """Return a document with one node for each entry, which reads its parents' outputs."""
     nodes = tuple(
         Node(
             f"n{index}",
@@ -63,7 +63,7 @@ def diamonds(count: int) -> list[list[int]]:
 
 
 def layers(rng: random.Random, depth: int, width: int) -> list[list[int]]:
-    """Return layers of which each node has two parents in the layer before."""
+    """Return layers in which each node has two parents in the layer before."""
     parents: list[list[int]] = [[] for _ in range(width)]
     for layer in range(1, depth):
         before = range((layer - 1) * width, layer * width)

@@ -1,4 +1,4 @@
-"""How late each step of a run came: how long after it could be taken, but for what had to be done before it."""
+"""How late each step of a run came after it could be taken, without the work that had to be done before it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from dag.status import RunStatus
 from tests.simulation.batch import SimulatedJob
 from tests.simulation.promises import BrokenPromiseError, History, group_of
 
-#: ms that one of so many submissions and ended jobs may take of an invocation, 429s included: of 50 a second half.
+#: ms of an invocation for each submission and each ended job, 429s included: half of 50 a second.
 A_SUBMISSION, AN_END = 40, 15
 STEPS = ("submitted", "ended", "terminated", "start announced", "end announced", "settled")
-#: What does not go on without EventBridge: of what its events tell, reconcile hears all the same.
+#: Steps that need EventBridge; reconcile finds what its events would tell in any case.
 _PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
 _BY_EVENT = ("start announced", "end announced", "settled")
 
@@ -30,12 +30,12 @@ class Lateness:
     which: dict[str, str] = field(default_factory=dict)
 
     def excuse(self, service: str, until: int) -> None:
-        """Note that a service is out until a moment, before which what takes it is not late."""
+        """Note that a service is out until a moment; steps that need it are not late before."""
         for step in _BY_EVENT if service == "EventBridge" else STEPS:
             self.excused[step] = max(until, self.excused.get(step, 0))
 
     def submitted(self, job: SimulatedJob, now: int) -> None:
-        """Note that a job is submitted now. To be called before the history knows."""
+        """Note that a job is submitted now. Call it before the history knows."""
         self._note("submitted", job.name, self.history.ready_at(group_of(job)), now)
 
     def run_ended(self, status: RunStatus, now: int) -> None:
@@ -51,7 +51,7 @@ class Lateness:
             self._note("ended", "the run", history.ends[-1], now)
 
     def job_ended(self, job: SimulatedJob, now: int) -> None:
-        """Note that a job has ended now: if the run was over, it was to be terminated."""
+        """Note that a job has ended now: if the run was over, it had to be terminated."""
         ended = self.history.run_ended
         if ended is not None:
             self._note("terminated", job.name, max(ended, job.accepted_at), now)
@@ -81,7 +81,7 @@ class Lateness:
 
 @cache
 def stated() -> dict[str, dict[str, int]]:
-    """Return, by fault, how late each step may come in ms, as docs/reliability.md states it in s."""
+    """Return, by fault, how late each step may come in ms, from the seconds in docs/reliability.md."""
     rows = re.findall(r"^\| ([^|]+?) \| (\d+) s \| (\d+) s \|", _PAGE.read_text(encoding="utf-8"), re.MULTILINE)
     bounds = {name: (int(step) * 1000, int(off) * 1000) for name, step, off in rows}
     return {name: dict.fromkeys(STEPS, step) | {"settled": off} for name, (step, off) in bounds.items()}

@@ -1,4 +1,4 @@
-"""What an invocation in virtual time has of the world besides its table: a clock, a job queue and a log."""
+"""An invocation's world in virtual time, besides its table: a clock, a job queue and a log."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.silence import Silence
 from tests.simulation.fibers import Life, Timeline
 from tests.simulation.promises import BrokenPromiseError
 
-#: What an invocation may fail with: AWS had no answer, or not the right one.
+#: Errors that an invocation may fail with: AWS had no answer, or not the right one.
 AWS_ERRORS = (ClientError, BotoCoreError, UnavailableError)
 
 
@@ -34,7 +34,7 @@ class InvocationClock:
     invocation: Invocation
 
     def now(self) -> int:
-        """Return what the invocation takes for the time, in ms."""
+        """Return the time by the invocation's clock, in ms."""
         return self.timeline.now + self.invocation.skew
 
     def left(self) -> float:
@@ -43,7 +43,7 @@ class InvocationClock:
 
 
 class FiberJobQueue(BatchJobQueue):
-    """The real adapter, whose requests under way at the same time are fibers rather than threads."""
+    """The real adapter, with fibers instead of threads for requests at the same time."""
 
     timeline: Timeline
 

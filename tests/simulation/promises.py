@@ -1,4 +1,4 @@
-"""What is promised of every run (docs/reliability.md), checked as jobs are accepted and when all is settled."""
+"""The promises for every run (docs/reliability.md), checked as jobs are accepted and when all is settled."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class BrokenPromiseError(BaseException):
 
 @dataclass
 class History:
-    """What has truly happened, whoever knows of it. Times are ms."""
+    """What has truly happened, whether or not anybody knows. Times are ms."""
 
     parents: Sequence[Sequence[int]]
     max_workers: int | None
@@ -88,12 +88,12 @@ def parents_of(document: GraphDocument) -> list[list[int]]:
 
 
 def group_of(job: SimulatedJob) -> int:
-    """Return the group that a job runs: in these graphs each is one node, named by its number."""
+    """Return a job's group: in these graphs each group is one node, named by its number."""
     return int(job.nodes[0][1:])
 
 
 def check_end(run: Run, history: History, announced: Collection[str]) -> None:
-    """Raise unless a settled run's status and announcements are what its jobs make of them."""
+    """Raise unless a settled run's status and announcements agree with its jobs."""
     if not run.over:
         raise BrokenPromiseError("the run is off the list and still RUNNING")
     whole = len(history.succeeded) == run.groups_total
@@ -112,7 +112,7 @@ def check_end(run: Run, history: History, announced: Collection[str]) -> None:
 
 
 def check_counts(run: Run, view: View, counted: Counter[str], accepted: int) -> None:
-    """Raise unless the metrics tell what happened, whoever did it and however often it was told."""
+    """Raise unless the metrics agree with what happened, whoever did it and however often it was reported."""
     jobs = [counted[name] for name in ("JobsSubmitted", "JobsEnded")]
     known = accepted if view.accounted() else sum(len(shard.submitted) for shard in view.shards.values())
     if jobs != [known, known - len(view.in_flight())]:

@@ -23,7 +23,7 @@ class Message:
 
 
 class EventsQueue:
-    """The queue, and Lambda's mapping of it. `invoke` is given a name, what to do, and who hears of the result."""
+    """The queue, and Lambda's mapping of it. `invoke` gets a name, an action, and who gets its result."""
 
     def __init__(self, timeline: Timeline, invoke: Callable[..., None], *, orderly: bool) -> None:
         self.waiting: list[Message] = []
@@ -42,7 +42,7 @@ class EventsQueue:
         self._timeline.later(delay, lambda: self._arrive(message))
 
     def receive(self) -> list[Mapping[str, Any]]:
-        """Hand messages to an invocation that asks for more; they come again unless it deletes them."""
+        """Give messages to an invocation that fetches more; they come again unless it deletes them."""
         got = self._take()
         for message in got:
             self._fetched[str(message.number)] = message
@@ -97,5 +97,5 @@ class EventsQueue:
 
 
 def event(detail: Mapping[str, Any]) -> str:
-    """Return the message that tells of a job."""
+    """Return the message about a job."""
     return json.dumps({"detail-type": "Batch Job State Change", "source": "aws.batch", "detail": detail})

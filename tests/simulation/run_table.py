@@ -1,4 +1,4 @@
-"""The run table in memory: what each method promises, without DynamoDB."""
+"""The run table in memory: each method's promises, without DynamoDB."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dag.status import RunStatus
 
 
 class MemoryRunTable:
-    """A run table that every invocation shares; `call` is told of each call, by name, before it takes effect."""
+    """A run table that all invocations share; `call` gets the name of each call before it takes effect."""
 
     def __init__(self, call: Callable[[str], None] = lambda _: None, page_size: int = 1000) -> None:
         self._call = call

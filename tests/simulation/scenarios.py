@@ -1,4 +1,4 @@
-"""What a seed stands for: a graph, a request and a share of bad luck.
+"""A seed's meaning: a graph, a request and a share of bad luck.
 
 Replay one with `python -m tests.simulation.scenarios SEED`.
 """
@@ -49,7 +49,7 @@ def build(seed: int) -> World:
 
 
 def _befall(world: World, rng: random.Random) -> None:
-    """Let a world begin, and what users and others do in it come."""
+    """Begin a world, with what users and others will do in it."""
     world.start()
     if rng.random() < 0.3:
         world.later(rng.choice((0, 1, 10, 1000)), world.start)
@@ -66,7 +66,7 @@ def _outage(rng: random.Random) -> Outage:
 
 
 def build_fair(seed: int) -> World:
-    """Return a world without reconcile, in which nothing goes wrong but jobs; runs may be cancelled."""
+    """Return a world without reconcile, in which only jobs fail; runs may be cancelled."""
     rng = random.Random(f"fair {seed}")
     parents = shape(rng)
     request: dict[str, object] = {"on_failure": rng.choice(("abort", "drain", "continue"))}
@@ -85,7 +85,7 @@ def _faults(rng: random.Random, size: int) -> Faults:
     def some(most: float) -> float:
         return rng.random() * most if rng.random() < 0.5 else 0.0
 
-    many = size >= 1000  # of which an invocation makes so many calls that it would never get through
+    many = size >= 1000  # with so many calls an invocation would never get through
     return Faults(
         throttled=some(0.5),
         lost_before=some(0.2),
@@ -102,7 +102,7 @@ def _faults(rng: random.Random, size: int) -> Faults:
 
 
 def shard_size(seed: int, groups: int) -> int:
-    """Return how many groups a shard holds in a seed: few, so that small graphs span several."""
+    """Return how many groups a shard has for a seed: few, so that small graphs span several."""
     return random.Random(f"shards {seed}").choice((1, 2, 3, 256) if groups <= 50 else (100, 256))
 
 

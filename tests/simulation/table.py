@@ -1,4 +1,4 @@
-"""The run table in virtual time: the real adapter, on a DynamoDB whose calls take time, fail and lose their answers."""
+"""The run table in virtual time: the real adapter, on a DynamoDB with latency, failures and lost answers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ATTEMPTS, _LONGEST_PAUSE = 5, 20_000
 
 
 class Wire(Line):
-    """What lies between an invocation and DynamoDB."""
+    """The connection between an invocation and DynamoDB."""
 
     def __init__(
         self, call: Callable[[str], None], pause: Callable[[int], None], throttled: Callable[[], bool]
@@ -42,9 +42,9 @@ class Wire(Line):
 
 
 class SimulatedDynamoDB(MeteredDynamoDB):
-    """A client. What AWS would refuse for its size, and a read that may be stale, break a promise at once.
+    """A client. A request too large for AWS, and a read that may be stale, break a promise at once.
 
-    An answer that is lost has the SDK make the request again: then it takes effect twice.
+    If an answer is lost, the SDK repeats the request, which then takes effect twice.
     """
 
     def __init__(self, wire: Wire, page_bytes: int, loses_answer: Callable[[], bool]) -> None:
@@ -97,7 +97,7 @@ class Peek:
         return any(item["status"]["S"] != RunStatus.RUNNING.value for item in items if item and "status" in item)
 
     def is_open(self) -> bool:
-        """Return whether a run is on the list of those that are not settled."""
+        """Return whether a run is on the list of runs that are not settled."""
         return bool(self._dynamodb.keys("active"))
 
     def view(self, run_id: str) -> View:

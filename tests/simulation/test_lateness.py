@@ -26,7 +26,7 @@ def test_one_fault_makes_no_step_later_than_its_bound(fault: str) -> None:
 
 def test_what_one_invocation_has_no_time_for_the_next_one_submits_at_once() -> None:
     world = build_alone("nothing", 1, fan(300))
-    world.timeout = 17_000  # two seconds of it to submit a hundred jobs, and what is kept back
+    world.timeout = 17_000  # two seconds of it to submit a hundred jobs, and the reserve
     world.go()
     assert world.calls["SendMessage"] >= 2
 

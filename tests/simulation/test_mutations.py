@@ -50,7 +50,7 @@ def _says(seed: int, build: Build) -> str | None:
 
 @contextmanager
 def _broken(monkeypatch: pytest.MonkeyPatch, build: Build = build) -> Iterator[pytest.MonkeyPatch]:
-    """Break the design; then some seed must notice, and must notice nothing once it is whole again."""
+    """Break the design: some seed must notice, and must notice nothing once the design is whole again."""
     with monkeypatch.context() as breaking:
         yield breaking
         seed = _noticed(build)
@@ -111,7 +111,7 @@ def test_reading_the_status_before_recording_is_noticed(monkeypatch: pytest.Monk
     submit = runs.advance.Advance.submit
 
     class Early:
-        """A table that reads the status before the jobs are recorded, and shows that afterwards."""
+        """A table that reads the status before the jobs are recorded, and returns that afterwards."""
 
         def __init__(self, table: Any) -> None:
             self.table = table

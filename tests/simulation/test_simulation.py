@@ -1,4 +1,4 @@
-"""The real handlers on a simulated AWS: thousands of seeds, each a run and the worst luck it may have."""
+"""The real handlers on a simulated AWS: thousands of seeds, each a run with all the bad luck that it may have."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Faults × sizes: every run ends, however many groups it has, and each of its steps comes within its stated bound."""
+"""Faults × sizes: every run ends, however many groups it has, and each step comes within its stated bound."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dag.status import RunStatus
 from tests.simulation.alone import FAULTS, build_alone
 from tests.simulation.graphs import layers
 
-#: Of the largest a fault each of the kinds that leave most behind: a simulated group takes some ms of CPU.
+#: For the largest, one fault of each kind that leaves most behind: a simulated group takes some ms of CPU.
 _SOME = ("an invocation dies", "Batch answers 5xx for a minute", "EventBridge is out for ten minutes")
 _RUN = [(10, fault) for fault in FAULTS] + [(1_000, fault) for fault in FAULTS] + [(10_000, fault) for fault in _SOME]
 

@@ -44,7 +44,7 @@ def _noticed(build: Callable[[int], WarmWorld] = build_warm, seeds: int = _SEEDS
 
 
 def _without(monkeypatch: pytest.MonkeyPatch, name: str, instead: Callable[[Item], Item]) -> None:
-    """Let the conditions of questions and answers not see an attribute as it is."""
+    """Hide an attribute's value from the conditions of questions and answers."""
     conditions = benchmarks.aws.dynamodb._CONDITIONS
 
     def blind(holds: Holds) -> Holds:

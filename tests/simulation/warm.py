@@ -1,4 +1,4 @@
-"""Containers that carry on, in the simulated AWS: each a process that asks, dies, is started anew, or gives up."""
+"""Containers that carry on, in the simulated AWS: each is a process that asks, dies, restarts, or gives up."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Container:
     epoch: int = 1
     place: int = 0
     works: bool = False
-    life: int = 0  #: grows whenever what was under way no longer is
+    life: int = 0  #: grows whenever its present work ends
     tries: int = 0
     asked: int = 0  #: tries in all
     waits: bool = False  #: for the answer to the last of them
@@ -39,16 +39,16 @@ class Container:
 
 @dataclass
 class Luck:
-    """How often what goes wrong with containers, as probabilities of a group or a question."""
+    """How often faults of containers happen, as probabilities of a group or a question."""
 
     refused: float = 0.0  #: too many requests, no permission, no connection
     gives_up: float = 0.0
-    reclaimed: float = 0.0  #: its host is taken away, and Batch starts it anew
+    reclaimed: float = 0.0  #: its host is taken away, and Batch restarts it
     impatient: float = 0.0  #: asks again while the function still works on it
 
 
 class WarmHistory(History):
-    """What has happened, where a job is a container: what groups it runs is seen as it begins them."""
+    """The history, for jobs that are containers: the groups that a job runs show as it begins them."""
 
     def accepted(self, job: SimulatedJob, now: int) -> None:
         self.alive += 1
@@ -113,7 +113,7 @@ class WarmWorld(World):
             self._later(container, 0, lambda: self._ask_next(container, container.place))
 
     def _carries_on(self, container: Container) -> bool:
-        """Return whether its payload says whom to ask: not where time-outs weren't known when the run started."""
+        """Return whether its payload says whom to ask: not if time-outs weren't known when the run started."""
         return self._plan(_name(container.job).run_id).settings.warm_containers
 
     def _code(self) -> int:
@@ -206,7 +206,7 @@ class WarmWorld(World):
         return self._told.get(self.peek.table, run_id)
 
     def _index(self, run_id: str, nodes: tuple[str, ...]) -> int:
-        """Return the index of a group in the plan, which is not the number of its node."""
+        """Return the index of a group in the plan, which isn't its node's number."""
         return next(index for index, group in enumerate(self._plan(run_id).groups) if group.nodes == nodes)
 
     def _at_work(self) -> list[Container]:

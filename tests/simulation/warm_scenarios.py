@@ -1,4 +1,4 @@
-"""What a seed stands for, where containers carry on: a graph, a request and a share of bad luck."""
+"""A seed's meaning where containers carry on: a graph, a request and a share of bad luck."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def build_warm(seed: int) -> WarmWorld:
 
 
 def build_warm_fair(seed: int) -> WarmWorld:
-    """Return such a world without reconcile, in which nothing goes wrong but jobs."""
+    """Return such a world without reconcile, in which only jobs fail."""
     rng = random.Random(f"warm fair {seed}")
     parents = shape(rng)
     request = _request(rng)

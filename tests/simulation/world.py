@@ -1,9 +1,9 @@
 """A simulated AWS in virtual time, on which the real functions run, interleaved call by call.
 
-Every invocation is a fiber, or several. At each AWS call it gives control back, and goes on when the call's latency is
-over, so that between any two calls of one invocation all others may have made theirs; when its time-out is over it is
-gone. One seed drives all of it: latencies, delivery, loss and repetition of events, throttling, ambiguous submissions,
-crashes, clocks, and how jobs end. What AWS allows is in `dag.limits`, how long it takes in `benchmarks.aws.figures`.
+Every invocation is a fiber, or several. At each AWS call it gives control back until the call's latency is over, so
+that between any two calls of one invocation all others may have made theirs. When its time-out is over it is gone. One
+seed drives all of it: latencies, delivery, loss and repetition of events, throttling, ambiguous submissions, crashes,
+clocks, and how jobs end. `dag.limits` has what AWS allows, `benchmarks.aws.figures` how long it takes.
 """
 
 from __future__ import annotations
@@ -62,11 +62,11 @@ class World:
     calm: bool = False  #: no call takes much longer than usual, and no event
     cancel_at_job: int | None = None  #: cancel the run just as so many jobs have been submitted
     page_bytes: int = limits.QUERY_BYTES.most
-    timeout: int | None = None  #: ms, of every function, in place of what is deployed
-    skew: int = 0  #: ms by which invocations' clocks are off, at the most
+    timeout: int | None = None  #: ms, for every function, instead of the deployed one
+    skew: int = 0  #: the most ms by which invocations' clocks are off
     outages: list[Outage] = field(default_factory=list)
     crash_at: frozenset[int] = frozenset()  #: the calls at which the invocation dies, counted from the first
-    twice_at: frozenset[int] = frozenset()  #: the calls to DynamoDB of which the answer is lost
+    twice_at: frozenset[int] = frozenset()  #: the calls to DynamoDB whose answer is lost
     lost_events: frozenset[int] = frozenset()
     bounds: Mapping[str, int] | None = None  #: how late each step may come, in ms
 
@@ -146,7 +146,7 @@ class World:
         return Dispatcher(ports, plans)
 
     def add(self, counts: Mapping[str, int], /) -> None:
-        """Take what is counted."""
+        """Record counts."""
         self.counted.update(counts)
 
     def announce(self, detail: Mapping[str, Any]) -> None:
@@ -185,7 +185,7 @@ class World:
         self.timeline.later(milliseconds, action)
 
     def invoke(self, name: str, act: Callable[[Dispatcher], Any], done: Callable[[Any], None]) -> None:
-        """Invoke a function; `done` gets what it returned, or None if it failed, crashed or ran out of time."""
+        """Invoke a function; `done` gets its result, or None if it failed, crashed or ran out of time."""
         deadline = self.now + (self.timeout or deployed().timeouts[name])
         skew = self.rng.randint(-self.skew, self.skew) if self.skew else 0
         invocation = Invocation(deadline, name=name, began_over=self.peek.is_over(), skew=skew)
@@ -211,7 +211,7 @@ class World:
         self.timeline.spawn(run, invocation)
 
     def _ask(self, run_id: str, whom: Mapping[str, str], index: int | None) -> Mapping[str, Any]:
-        """Answer a job, as next_group does; that interleaves with nothing, for it changes nothing."""
+        """Answer a job like next_group; this interleaves with nothing, since it changes nothing."""
         asked = Invocation(self.now + deployed().timeouts["next_group"], name="next_group")
         dispatcher = self._dispatcher(asked, self.dynamodb.unmetered(), self._told)
         return payload_of(dispatcher, run_id, whom["job"], whom["token"], index)
@@ -230,7 +230,7 @@ class World:
         self.invoke("start_run", lambda dispatcher: begin_run(dispatcher, source, self.request, key), done)
 
     def cancel(self) -> None:
-        """Invoke cancel_run on whatever run there is, until it answers."""
+        """Invoke cancel_run on an existing run, until it answers."""
         runs = sorted(run.run_id for run in self.peek.runs())
         if not runs:
             self.later(1000, self.cancel)
@@ -249,7 +249,7 @@ class World:
         self.invoke("reconcile", lambda dispatcher: reconcile(dispatcher, deployed().lifetime), lambda _: None)
 
     def delete_queues(self) -> None:
-        """Delete all job queues, once there is a run: without them none is started."""
+        """Delete all job queues, once there is a run: without queues none can start."""
         if self.run_id is None:
             self.later(1000, self.delete_queues)
         else:
@@ -302,7 +302,7 @@ class World:
     # what is promised --------------------------------------------------------------------------------------------
 
     def go(self, faults_last: int = 900_000) -> None:
-        """Let the world run until all is settled. Raises BrokenPromiseError also when that takes too long."""
+        """Run the world until all is settled. Raises BrokenPromiseError also when that takes too long."""
         self.faults_end = max([self.now + faults_last, *(outage.ends for outage in self.outages)])
         for outage in self.outages:
             self.lateness.excuse(outage.service, outage.ends)
@@ -318,7 +318,7 @@ class World:
             self.lateness.check(self.bounds)
 
     def _work_in_turn(self) -> int:
-        """Return how many ms the jobs take at the most, as far as they have to wait for each other."""
+        """Return the most ms that the jobs take, as far as they have to wait for each other."""
         workers = self.request.get("max_workers")
         size = len(self.document.nodes)
         return (0 if workers is None else size * 220_000 // workers) + size * 400
@@ -337,7 +337,7 @@ class World:
         runs = self.peek.runs()
         if {run.run_id for run in runs} != self.run_ids or len(runs) != 1:
             raise BrokenPromiseError(f"one key made several runs: {sorted(self.run_ids)}, {len(runs)} in all")
-        kept = self.batch.queues is None  # what is refused counts as a job that failed, though there was none
+        kept = self.batch.queues is None  # a refusal counts as a failed job, though there was none
         if kept or runs[0].status is not RunStatus.FAILED:
             check_end(runs[0], self.history, {detail["status"] for detail in self.announced})
         if kept and not self.twice_at and not self.faults.dynamodb_twice:

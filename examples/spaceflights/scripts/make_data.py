@@ -1,7 +1,7 @@
 """Makes the raw tables of the example: the same bytes every time.
 
 ``python scripts/make_data.py [folder]`` writes companies.csv, shuttles.xlsx and reviews.csv, by default
-to data/01_raw. The figures are invented, with what real tables bring: blanks, signs and units in the cells.
+to data/01_raw. The figures are invented, but like real ones: with blanks, signs and units in the cells.
 """
 
 import argparse
@@ -34,7 +34,7 @@ class Tables(NamedTuple):
 
 
 def make_tables(seed: int = 20) -> Tables:
-    """Return the tables that the seed leads to."""
+    """Return the tables for a seed."""
     chance = random.Random(seed)  # noqa: S311
     companies = list(_companies(chance))
     shuttles = list(_shuttles(chance))
@@ -47,13 +47,13 @@ def make_tables(seed: int = 20) -> Tables:
 
 
 def write_csv(path: Path, table: Table) -> None:
-    """Write the table with a comma between cells and nothing where a cell is blank."""
+    """Write the table with commas between cells, and nothing for a blank cell."""
     with path.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows(table)
 
 
 def write_xlsx(path: Path, table: Table) -> None:
-    """Write the table as the only sheet of a workbook, without the times that a workbook keeps."""
+    """Write the table as the only sheet of a workbook, without a workbook's timestamps."""
     workbook = Workbook(write_only=True)
     sheet = workbook.create_sheet("shuttles")
     for row in table:

@@ -1,6 +1,6 @@
-"""Prints the metrics of the last local distributed run, as it left them on the embedded S3.
+"""Prints the metrics of the last local distributed run, from the embedded S3.
 
-What is on that S3 outlives it in .kedro_aws_batch/local: index.json names each object's content, under objects/.
+The contents of that S3 are in .kedro_aws_batch/local: index.json names each object's content, under objects/.
 """
 
 import json
@@ -13,7 +13,7 @@ BUCKET, KEY = "spaceflights", "08_reporting/metrics_comparison.json"
 
 
 def read_object(bucket: str, key: str) -> bytes:
-    """Return what an object of the embedded S3 holds."""
+    """Return the content of an object on the embedded S3."""
     index = json.loads((STATE / "index.json").read_bytes())
     etag = index["objects"][bucket][key]
     return (STATE / "objects" / etag).read_bytes()

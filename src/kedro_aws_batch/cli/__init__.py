@@ -1,4 +1,4 @@
-"""`kedro aws-batch …`: what is typed in `syntax/`, and beside it one file for what each command does.
+"""`kedro aws-batch …`: the syntax of each command in `syntax/`, and beside it one file for what it does.
 
 Every `kedro` imports this package to learn its commands: only click is imported here.
 """
@@ -10,21 +10,21 @@ import click
 from .late import LateGroup
 
 COMMANDS = {
-    "init": "Add to a project what running it on AWS Batch takes.",
+    "init": "Add to a project what it needs to run on AWS Batch.",
     "check": "Find every reason why a run would fail on AWS Batch.",
     "compile": "Write the graph document that the service runs.",
-    "package": "Make what is deployed: the functions with the project's graph, and their template.",
+    "package": "Package the functions with the project's graph, and their templates, for deployment.",
     "deploy": "Check and package the project, and make or change its stack on AWS.",
     "run": "Run pipelines on AWS Batch, or on this machine with --local.",
     "status": "Show a run: its jobs, what they do, and why they failed.",
     "list": "List runs, newest first.",
-    "logs": "Show what the jobs of a run, or of one node, have printed.",
-    "replay": "Run one node of a run here, on what that run loaded, to see why it failed.",
+    "logs": "Show the output of the jobs of a run, or of one node.",
+    "replay": "Run one node of a run here, on the same data, to see why it failed.",
     "report": "Write a run's report: its timeline, jobs, failures and cost in one HTML file.",
     "viz": "Show a run in Kedro-Viz: each node's status, duration and error.",
     "ui": "Show runs on a page of this machine, live, with buttons to cancel and resume.",
     "cancel": "Cancel a run.",
-    "resume": "Run again what a run did not finish, on what it did.",
+    "resume": "Run the rest of a run that did not finish.",
     "redrive": "Move the dead letters of the service back to its queue.",
 }
 

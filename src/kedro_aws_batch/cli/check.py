@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 
     from .prepare import Prepared
 
-#: Jobs of several nodes that are told; `compile --explain` tells all.
+#: Shared jobs that are listed; `compile --explain` lists all.
 _SHARED_SHOWN = 5
 
 
 def print_check(opening: Opening, aws: bool, as_json: bool) -> None:
-    """Print what is wrong with the project, and with `aws` what AWS says to it."""
+    """Print what is wrong with the project; with `aws`, ask AWS, too."""
     prepared = open_checked(opening)
     document, problems = prepared.compiled.document, list(prepared.problems)
     if aws and not errors(problems):
@@ -51,18 +51,18 @@ def print_check(opening: Opening, aws: bool, as_json: bool) -> None:
         raise SystemExit(1 if errors(problems) else 0)
     tell_problems(problems)
     if unseen:
-        click.echo(f"Not looked into: {listed(unseen)}, whose entries don't say where their data lies.", err=True)
+        click.echo(f"Not checked: {listed(unseen)}. Their entries don't say where the data lies.", err=True)
     size = f"{counted(nodes, 'node')} in {counted(pipelines, 'pipeline')}"
     click.echo("\n".join([f"{size}: no problems.{_size(default)}", *_shared(default)]))
 
 
 def _default(document: Mapping[str, Any]) -> Preview | None:
-    """Return what a run of __default__ would be, if it has nodes."""
+    """Return a preview of a run of __default__, if it has nodes."""
     return preview(read_document(json.dumps(document)), {}) if document["pipelines"].get("__default__") else None
 
 
 def ask_aws(document: Mapping[str, Any], region: str | None, service: str) -> list[Problem]:
-    """Return what keeps AWS Batch from taking the jobs of a project, and its jobs from asking what they are to run."""
+    """Return why AWS Batch wouldn't take the project's jobs, or why the jobs couldn't ask for their payloads."""
     read, batch = read_document(json.dumps(document)), client("batch", region)
     problems = check_aws(read, batch)
     if problems or read.run["job_command"] != "job":
@@ -77,10 +77,10 @@ def _region(prepared: Prepared) -> str | None:
 
 
 def _shared(default: Preview | None) -> list[str]:
-    """Return the jobs that several nodes share, and why, the first few of them."""
+    """Return the first few jobs that several nodes share, and why."""
     lines = [] if default is None else list(shared(default))
     more = len(lines) // 2 - _SHARED_SHOWN
-    rest = f"  and {counted(more, 'job')} more of several nodes: kedro aws-batch compile --explain"
+    rest = f"  and {counted(more, 'more shared job')}: kedro aws-batch compile --explain"
     return [*lines[: 2 * _SHARED_SHOWN], *([rest] if more > 0 else [])]
 
 

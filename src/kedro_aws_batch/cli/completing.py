@@ -1,4 +1,4 @@
-"""What the tab key offers."""
+"""Completions for the tab key."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from .service import runs_of
 if TYPE_CHECKING:
     from .options import Where
 
-#: Runs that are offered, the newest.
+#: The number of newest runs to offer.
 MOST = 20
 
 
 def runs_for_completion(where: Where, beginning: str) -> list[tuple[str, str]]:
-    """Return the ids of the newest runs that begin so, each with its status; none where nobody can tell."""
+    """Return the newest runs whose ids begin so, with their status; none if they can't be listed."""
     try:
         runs = runs_of(where).list_runs(limit=MOST)
-    except KedroAwsBatchError:  # a message would stand in the middle of what is typed
+    except KedroAwsBatchError:  # a message would appear in the middle of the user's input
         return []
     return [(run.run_id, run.status) for run in runs if run.run_id.startswith(beginning)]

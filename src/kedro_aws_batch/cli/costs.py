@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def read_project_prices(where: Where, file: Path | None = None) -> Prices:
-    """Return the prices of a file, or of the project's parameters, or outside of a project the usual ones."""
+    """Return the prices of a file, or of the project's parameters, or the default ones outside a project."""
     if file is not None:
         return read_prices(_read_file(file))
     try:
@@ -30,7 +30,7 @@ def read_project_prices(where: Where, file: Path | None = None) -> Prices:
 
 
 def prices_or_none(where: Where) -> Prices | None:
-    """Return the project's prices; where those are wrong, say so: a run is looked at all the same."""
+    """Return the project's prices, or None if they are wrong; then say so, since the run can still be shown."""
     try:
         return read_project_prices(where)
     except KedroAwsBatchError as error:
@@ -42,7 +42,7 @@ def _read_file(file: Path) -> Any:
     try:
         value = yaml.safe_load(file.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
-        raise KedroAwsBatchError(f"'{file}' is no YAML: {error}") from error
+        raise KedroAwsBatchError(f"'{file}' is not valid YAML: {error}") from error
     if wrong := wrong_prices(value):
         raise KedroAwsBatchError(f"'{file}' {wrong}.")
     return value

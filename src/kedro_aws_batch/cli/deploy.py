@@ -41,12 +41,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DeployOptions:
-    """What to deploy, and what of it the command line says."""
+    """What to deploy, and the command line's settings."""
 
     opening: Opening
     stage: str | None
     region: str | None
-    #: `NAME=VALUE`, which go before the params of serverless.yml.
+    #: `NAME=VALUE`; they override the params of serverless.yml.
     given: tuple[str, ...]
     osls_arguments: tuple[str, ...]
 
@@ -70,13 +70,13 @@ def deploy(asked: DeployOptions) -> int:
     tell_problems(_asked_of_aws(document, target, service, batch))
     buckets = tuple(target.buckets()) if "buckets" in given else ()
     stage_project(PackageOptions(asked.opening, buckets), prepared, None)
-    # What was asked above and what is deployed has to be in one Region, whoever says which.
+    # The checks above and the deployment must use the same Region, whoever names it.
     told = [] if target.params().get("region") else [f"--region={sts.meta.region_name}"]
     return _deploy([*tool, "deploy", *told], target, asked.osls_arguments)
 
 
 def _asked_of_aws(document: GraphDocument, target: Target, service: str, batch: str) -> list[Problem]:
-    """Return why AWS would take no jobs of the project, or would not take the change that a deployment is."""
+    """Return why AWS wouldn't take the project's jobs, or the change that the deployment makes."""
     region, queue = target.region(), document.run["job_queue"]
     batch_client = client("batch", region)
     now = standing(service, client("cloudformation", region))

@@ -1,4 +1,4 @@
-"""What `run --dry-run` and `compile --explain` say: jobs and their order, what they ask for, and what is submitted."""
+"""The output of `run --dry-run` and `compile --explain`: jobs in order, what they ask for, how they are submitted."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def show(way: Way, selection: Selection, asked: RunOptions, as_json: bool) -> None:
-    """Print what would run. Raises a DagError for what the service would refuse."""
+    """Print what would run. Raises a DagError if the service would refuse it."""
     prepared = prepare(way, selection)
     request = request_of(way, prepared, selection, asked)
     found = preview(read_document(json.dumps(prepared.compiled.document)), request)
@@ -55,21 +55,21 @@ def shared(found: Preview) -> Iterator[str]:
     for group, _ in folded(found.groups):
         if len(group.nodes) > 1:
             yield f"  {one_line(', '.join(group.nodes))}"
-            yield f"      together, since {'; '.join(map(one_line, group.why))}"
+            yield f"      together, because {'; '.join(map(one_line, group.why))}"
 
 
 def folded(groups: Sequence[PlannedGroup]) -> Iterator[tuple[PlannedGroup, int]]:
-    """Yield the groups, each with how many slices it stands for: the first for all; 0 where nothing is split."""
+    """Yield the groups with the number of slices that each stands for: the first for all, 0 if nothing is split."""
     slices = Counter(group.nodes for group in groups if group.slice)
     first = {group.nodes: group.index for group in reversed(groups)}
     yield from ((group, slices[group.nodes]) for group in groups if first[group.nodes] == group.index)
 
 
 def preview_lines(found: Preview) -> Iterator[str]:
-    """Yield what would run, for people."""
+    """Yield what would run, as text."""
     steps = max((group.step for group in found.groups), default=-1) + 1
     size = f"{counted(found.nodes, 'node')} in {counted(len(found.groups), 'job')}"
-    yield f"{size}, in {counted(steps, 'step')}; the jobs of a step need none of each other."
+    yield f"{size}, in {counted(steps, 'step')}; the jobs of a step don't depend on each other."
     for step in range(steps):
         yield ""
         yield f"Step {step + 1}: {_submitted(found, step)}"
@@ -78,7 +78,7 @@ def preview_lines(found: Preview) -> Iterator[str]:
                 split = f" (split {slices})" if slices else ""
                 yield f"  {one_line(', '.join(group.nodes))}{split}{_asked(group.resources)}"
                 if len(group.nodes) > 1:
-                    yield f"      together, since {'; '.join(map(one_line, group.why))}"
+                    yield f"      together, because {'; '.join(map(one_line, group.why))}"
     yield ""
     yield _settings(found.settings)
 

@@ -1,4 +1,4 @@
-"""What `kedro run` takes to say what to run: its filters, parameters, versions and config files."""
+"""The options of `kedro run` that say what to run: filters, parameters, versions and config files."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 
 #: Kedro's names of options → ours, where they differ.
 NAMES = {"node_names": "nodes", "env": "environment", "pipeline": "pipelines"}
-#: What a config file for `kedro run` may hold that means nothing here.
+#: Keys of a config file for `kedro run` that mean nothing here.
 MEANINGLESS = ("runner", "runner_params", "is_async")
 
 
 def names_option(*names: str, text: str) -> Decorator:
-    """Return an option for names with commas between them, which may be given more than once."""
+    """Return an option for names separated by commas; it may be given more than once."""
     return click.option(*names, multiple=True, callback=_names, metavar="NAMES", help=text)
 
 
 def node_names_option(*names: str, text: str) -> Decorator:
-    """Return such an option for nodes or namespaces: where there are brackets in a name, commas may be in them."""
+    """Return such an option for nodes or namespaces. Commas within brackets belong to the name."""
     return click.option(*names, multiple=True, callback=_node_names, metavar="NAMES", help=text)
 
 
@@ -43,10 +43,10 @@ def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
         (
             names_option("-p", "--pipelines", "--pipeline", text="Pipelines to run; else __default__."),
             node_names_option("-n", "--nodes", text="Only these nodes."),
-            node_names_option("--from-nodes", text="These nodes and what follows them."),
-            node_names_option("--to-nodes", text="These nodes and what leads to them."),
-            names_option("--from-inputs", text="What follows from these datasets."),
-            names_option("--to-outputs", text="What leads to these datasets."),
+            node_names_option("--from-nodes", text="These nodes and all that follow them."),
+            node_names_option("--to-nodes", text="These nodes and all that lead to them."),
+            names_option("--from-inputs", text="Nodes that follow from these datasets."),
+            names_option("--to-outputs", text="Nodes that lead to these datasets."),
             names_option("-t", "--tags", text="Nodes with any of these tags."),
             node_names_option("-ns", "--namespaces", text="Nodes in these namespaces."),
             click.option("--only-missing-outputs", is_flag=True, help="Only nodes whose outputs don't exist yet."),
@@ -57,7 +57,7 @@ def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def opening_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that say which project to open and how, which the command takes as `opening`."""
+    """Add the options that say which project to open and how. The command gets them as `opening`."""
     opened = gathered("opening", Opening)(command)
 
     @functools.wraps(opened)
@@ -71,7 +71,7 @@ def opening_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def parameter_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add what goes into a run besides its nodes: parameters, versions, and a file of options."""
+    """Add the options of a run besides its nodes: parameters, versions, and a file of options."""
     for option in reversed(
         (
             *_params_options(),
@@ -81,7 +81,7 @@ def parameter_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 multiple=True,
                 callback=_load_versions,
                 metavar="PAIRS",
-                help="Versions to load: dataset:version, with commas between them.",
+                help="Versions to load, as dataset:version, separated by commas.",
             ),
             click.option(
                 *("-c", "--config"),
@@ -110,7 +110,7 @@ def _params_options() -> list[Decorator]:
         click.option(
             "--params-file",
             type=click.Path(exists=True, dir_okay=False, path_type=Path),
-            help="Parameters in a YAML or JSON file, whatever they hold; --params go before them.",
+            help="A YAML or JSON file with parameters of any kind; --params override them.",
         ),
     ]
 
@@ -132,7 +132,7 @@ def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _kedros() -> ModuleType:
-    """Return Kedro's own reading of options, whose import is slow and logs to stdout: no `--help` waits for it."""
+    """Return Kedro's own parser of options. Its import is slow and logs to stdout, so no `--help` waits for it."""
     with stdout_kept_clean():
         from kedro.framework.cli import utils  # noqa: PLC0415
 
@@ -169,7 +169,7 @@ def _load_versions(ctx: click.Context, param: click.Parameter, values: tuple[Any
 
 
 def _config(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
-    """Let a file say what the command line doesn't."""
+    """Take options from a file unless the command line sets them."""
     if value is None:
         return
     section = _mapping(Path(value)).get("run")
@@ -189,16 +189,16 @@ def _config(ctx: click.Context, param: click.Parameter, value: str | None) -> No
 
 
 def _mapping(path: Path) -> dict[str, Any]:
-    """Return what a YAML or JSON file holds, numbers read as Kedro reads them."""
+    """Return the content of a YAML or JSON file, with numbers read as Kedro reads them."""
     from omegaconf import OmegaConf  # noqa: PLC0415
 
     try:
-        if path.suffix == ".json":  # YAML has no surrogate pairs, as which JSON may write an emoji
+        if path.suffix == ".json":  # JSON may write an emoji as a surrogate pair, which YAML lacks
             found = json.loads(path.read_text(encoding="utf-8"))
         else:
             found = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
     except Exception as error:
         raise click.UsageError(f"'{path}' can't be read: {error}") from error
     if not isinstance(found, dict):
-        raise click.UsageError(f"'{path}' must hold keys and values.")
+        raise click.UsageError(f"'{path}' must contain keys and values.")
     return {str(key): value for key, value in found.items()}

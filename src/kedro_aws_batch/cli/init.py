@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 
 def _advice(name: str, stage: str) -> str:
-    """Return what to see to in a file that stays as it was."""
+    """Return what to check in an existing file that was kept."""
     return {
-        "Dockerfile": ": see that its image holds the project and installs 'kedro-aws-batch[s3]', in the version here",
-        TEMPLATE: f": what holds for the stage {stage} alone goes below `{stage}` in its params",
-        ".dockerignore": ": see that it lets build/aws_batch/*.whl in, where the Dockerfile installs that",
+        "Dockerfile": ": make sure that its image has the project and installs 'kedro-aws-batch[s3]' in this version",
+        TEMPLATE: f": put settings of only the stage {stage} below `{stage}` in its params",
+        ".dockerignore": ": make sure that it lets build/aws_batch/*.whl in, if the Dockerfile installs that",
     }.get(name, "")
 
 
@@ -37,9 +37,9 @@ def _say_what_moved(moved: Moved, folder: str, bucket: str) -> None:
             click.echo(f"{counted(number, 'dataset')} moved to s3://{bucket}/ in {folder}/{file}")
     if moved.left:
         click.echo(
-            f"{counted(len(moved.left), 'dataset')} left, whose paths begin with ${{…}} that only Kedro resolves: "
-            f"{listed(moved.left)}.\n  Where that leads to this machine, set what they begin with in {folder}, or copy "
-            f"their entries to {folder}/catalog.yml and write s3://{bucket}/ in its place."
+            f"{counted(len(moved.left), 'dataset')} kept paths that begin with ${{…}}, which only Kedro resolves: "
+            f"{listed(moved.left)}.\n  If that is a path of this machine, set the beginning in {folder}, or copy "
+            f"their entries to {folder}/catalog.yml and put s3://{bucket}/ there instead."
         )
 
 
@@ -56,12 +56,12 @@ def init(environment: str, bucket: str, force: bool, plugin_from: str) -> None:
     for name in [*written, *([wheel.relative_to(project).as_posix()] if wheel else [])]:
         click.echo(f"wrote {name}")
     for name in kept:
-        click.echo(f"kept {name}, which was there{_advice(name, found.stage)}")
+        click.echo(f"kept the existing {name}{_advice(name, found.stage)}")
     _say_what_moved(found.moved, f"conf/{environment}", bucket)
     other = "" if environment == "aws_batch" else f" --env={environment}"
     click.echo(
         "\nNext:\n"
-        f"  kedro aws-batch check{other}          finds what would keep a run from succeeding\n"
+        f"  kedro aws-batch check{other}          finds everything that would make a run fail\n"
         f"  kedro aws-batch run --local{other}    runs it on this machine, distributed, on an embedded AWS\n"
         f"  kedro aws-batch deploy{other}         puts it on AWS, once serverless.yml names an image and a network; "
         "before the first time: npm install"

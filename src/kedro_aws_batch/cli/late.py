@@ -1,4 +1,4 @@
-"""Commands that import what they do when they are called: their names and helps take click alone."""
+"""Commands that import their code only when they are called: names and helps need only click."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from kedro_aws_batch.errors import KedroAwsBatchError
 from kedro_aws_batch.graph.problems import numbered
 from kedro_aws_batch.quiet import stdout_kept_clean
 
-#: What to do where the disk refuses something: none of it is the plugin's fault.
+#: What to do if the disk refuses something, which is not the plugin's fault.
 OF_THE_DISK: Mapping[int, str] = {
     errno.ENOSPC: "Make room, then call the command again.",
     errno.EDQUOT: "Make room within your quota, then call the command again.",
-    errno.EROFS: "Call the command where you may write, in a copy of the project, say.",
-    errno.EACCES: "Mend the rights of the file or of its folder.",
-    errno.EPERM: "Mend the rights of the file or of its folder.",
+    errno.EROFS: "Call the command where you may write, for example in a copy of the project.",
+    errno.EACCES: "Fix the permissions of the file or of its folder.",
+    errno.EPERM: "Fix the permissions of the file or of its folder.",
 }
 
 
@@ -28,16 +28,16 @@ class LateCommand(click.Command):
     """A command that `kedro_aws_batch.cli.<its name>` carries out."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Import what carries it out, with whatever Kedro logs when it is imported on stderr; then do it."""
+        """Import the code, with Kedro's log of the import on stderr, and call it."""
         with stdout_kept_clean():
             import_module(f"kedro_aws_batch.cli.{self.name}")
         return super().invoke(ctx)
 
 
 class LateGroup(click.Group):
-    """A group that knows its commands' names and short helps, and imports a command when it is asked for."""
+    """A group that knows its commands' names and short helps, and imports a command only when it is used."""
 
-    #: The commands' short helps by their names, in the order in which one needs them.
+    #: The commands' short helps by name, in the order in which one needs them.
     helps: Mapping[str, str]
 
     def list_commands(self, _: click.Context) -> list[str]:
@@ -59,14 +59,14 @@ class LateGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Suggest the nearest command for one that does not exist."""
+        """Suggest the nearest command for an unknown one."""
         if args and args[0] not in self.helps and not args[0].startswith("-"):
             near = did_you_mean(args[0], self.helps) or f" There are: {', '.join(self.helps)}."
             raise click.UsageError(f"There is no command '{args[0]}'.{near}", ctx)
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Turn what the plugin and its planning raise on purpose into one sentence, or one list, and exit code 1."""
+        """Turn errors that the plugin raises on purpose into one sentence, or one list, and exit code 1."""
         try:
             return super().invoke(ctx)
         except (KedroAwsBatchError, DagError) as error:
@@ -79,6 +79,6 @@ class LateGroup(click.Group):
 
 
 def _about_the_disk(error: OSError) -> str:
-    """Return what keeps something from being written, and what to do about it."""
+    """Return why a file can't be written, and what to do about it."""
     what = f"'{error.filename}' can't be written or read" if error.filename else "A file can't be written"
     return f"{what}: {error.strerror}. {OF_THE_DISK[error.errno or 0]}"

@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
     from .options import Where
 
-#: A list that is shown once says more of its newest runs: how those that go on are, why those failed. Of so many.
+#: A list shown once describes only so many of its newest runs: how running ones are doing, why others failed.
 MOST = 3
-#: In a pipe nothing is cut.
+#: The width in a pipe, where nothing is cut.
 WIDE = 10_000
 
 
 def print_list(where: Where, status: str | None, limit: int, costs: bool, as_json: bool) -> None:
-    """Print runs once; with `costs`, after asking the service for each of them."""
+    """Print runs once; with `costs`, ask the service about each of them first."""
     listing = Listing(runs=runs_of(where), status=status, limit=limit, everything=costs)
     look(listing, None if costs else MOST)
     prices = prices_or_none(where) if any(row.state is not None for row in listing.rows) else None
@@ -44,7 +44,7 @@ def print_list(where: Where, status: str | None, limit: int, costs: bool, as_jso
 
 
 def watch_list(where: Where, status: str | None, limit: int, costs: bool) -> None:
-    """Show runs until Ctrl-C, which is how it is meant to end."""
+    """Show runs until Ctrl-C, the normal way to end it."""
     listing = Listing(runs=runs_of(where), status=status, limit=limit, everything=costs)
     console, prices = stdout_console(), prices_or_none(where)
     try:
@@ -62,7 +62,7 @@ def watch_list(where: Where, status: str | None, limit: int, costs: bool) -> Non
 
 
 def _print(listing: Listing, prices: Prices | None) -> None:
-    """Print the list: as a terminal has room for it, and whole in a pipe."""
+    """Print the list: to the width of a terminal, or whole in a pipe."""
     console = stdout_console()
     if console.is_terminal:
         console.print(_table(listing, console.width, prices))
@@ -80,7 +80,7 @@ def _table(listing: Listing, width: int, prices: Prices | None) -> RenderableTyp
 
 
 def _changes(listing: Listing, console: Console) -> Callable[[], None]:
-    """Return what prints the runs whose status is another than when it was last called."""
+    """Return a function that prints the runs whose status has changed since its last call."""
     told: dict[str, str] = {}
 
     def show() -> None:

@@ -41,14 +41,14 @@ class NoSuchNodeError(KedroAwsBatchError):
 class LogOptions:
     """Which lines to print, and how."""
 
-    #: The node whose job's lines to print; None for those of all jobs.
+    #: The node whose job's lines to print; None for all jobs.
     node: str | None
-    #: From which moment on, in milliseconds since the epoch.
+    #: Print lines from this moment on, in milliseconds since the epoch.
     start: int
     #: Whether to wait for lines until the run has ended.
     follow: bool
     as_json: bool
-    #: Of a node that is split, the slice whose lines to print; None for those of all.
+    #: The slice of a split node whose lines to print; None for all.
     slice: int | None = None
 
 
@@ -70,12 +70,12 @@ def print_logs(where: Where, run: str | None, wanted: LogOptions) -> None:
     except ServiceError as error:
         if not where.local or error.type != "Unreachable":
             raise
-        # The local run has ended, and its AWS with it: what was not read of it yet is in the files that it left.
+        # The local run has ended, and its AWS with it: read the remaining lines from the files that it left.
         _show_files(run_id, groups_of(runs.describe_run(run_id), wanted.node, wanted.slice), wanted, reader.read)
 
 
 def _show(runs: Runs, state: RunState, reader: LogReader, wanted: LogOptions) -> None:
-    """Print what there is, and with `follow` what comes, until the run has ended."""
+    """Print the lines so far and, with `follow`, new ones until the run has ended."""
     silent, said = True, None
     while True:
         groups = groups_of(state, wanted.node, wanted.slice)
@@ -91,12 +91,12 @@ def _show(runs: Runs, state: RunState, reader: LogReader, wanted: LogOptions) ->
 
 
 def _over(groups: Sequence[GroupState]) -> bool:
-    """Whether none of these jobs will print any more. What they printed last was read after they had ended."""
+    """Whether none of these jobs will print any more. Their last lines were read after they had ended."""
     return all(group.status in (*ENDED, GroupStatus.SKIPPED) for group in groups)
 
 
 def _nothing(groups: Sequence[GroupState], wanted: LogOptions) -> str:
-    """Say that there is nothing to read, as long as that is so."""
+    """Return a message for a log without lines."""
     states = ", ".join(sorted({group.status for group in groups}))
     what = f"{'the job is' if len(groups) == 1 else 'the jobs are'} {states}"
     if _over(groups):
@@ -130,7 +130,7 @@ def _of_node(state: RunState, node: str) -> list[GroupState]:
 
 
 def _of_a_namespace(node: str, names: Sequence[str]) -> str:
-    """Suggest nodes whose names, without their namespaces, are like it."""
+    """Suggest nodes with similar names, apart from their namespaces."""
     short = {name.rpartition(".")[2] for name in names}
     near = get_close_matches(node.rpartition(".")[2], short, n=1)
     found = [name for name in names if name.rpartition(".")[2] in near]
@@ -156,12 +156,12 @@ def _with_prefix(prefix: str, attempt: int, text: str) -> str:
     return said + plain(text)
 
 
-#: Longer names are cut in their middle, where that leaves them different.
+#: Longer names are cut in the middle, if they then still differ.
 LONGEST = 30
 
 
 def _prefixes(names: Mapping[int, str]) -> dict[int, str]:
-    """Return what tells lines of different jobs apart, all of one width; nothing where there is but one job."""
+    """Return prefixes that tell the lines of different jobs apart, all of one width; none for a single job."""
     if len(names) < 2:
         return dict.fromkeys(names, "")
     whole = {index: one_line(name) for index, name in names.items()}
@@ -172,17 +172,17 @@ def _prefixes(names: Mapping[int, str]) -> dict[int, str]:
 
 
 def _cut(name: str) -> str:
-    """Return a name's beginning, which is its namespace, and its end, which tells it from others of that."""
+    """Return the beginning of a name, which is its namespace, and its end, which tells it from others there."""
     return name if len(name) <= LONGEST else f"{name[:10]}…{name[11 - LONGEST :]}"
 
 
 def _show_files(
     run_id: str, groups: Sequence[GroupState], wanted: LogOptions, read: Mapping[int, int] | None = None
 ) -> None:
-    """Print what a local run that has ended left of its jobs' logs, but for the lines that were read before."""
+    """Print the logs that an ended local run left, without the lines that were read before."""
     place = folder(this_project()) / "logs" / run_id
     if not place.is_dir():
-        raise KedroAwsBatchError(f"The logs of local run {run_id} are no longer kept: only those of the last runs are.")
+        raise KedroAwsBatchError(f"The logs of local run {run_id} are gone: only those of the last runs are kept.")
     lines: list[LogLine] = []
     for group in groups:
         since = [line for line in read_log(place, group) if line.timestamp >= wanted.start]

@@ -36,7 +36,7 @@ class Where:
 
     @property
     def commands(self) -> Commands:
-        """Return how commands reach the same runs."""
+        """Return the commands that reach the same runs."""
         return Commands(self.environment, self.local)
 
 
@@ -47,16 +47,16 @@ class Way:
     where: Where
     #: Whether to show it until it has ended.
     wait: bool
-    #: Whether to forget what earlier local runs left.
+    #: Whether to forget the state of earlier local runs.
     fresh: bool = False
-    #: Whether only nodes run whose outputs don't exist.
+    #: Whether to run only nodes whose outputs don't exist.
     only_missing: bool = False
     #: How long each job of a local run takes to start.
     start_seconds: float = 0
 
 
 def gathered(name: str, record: type[Any]) -> Decorator:
-    """Hand a command those of its options that are fields of a record as that record."""
+    """Pass a command's options as a record, if they are fields of it."""
     names = {one.name for one in fields(record)}
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -72,13 +72,13 @@ def gathered(name: str, record: type[Any]) -> Decorator:
 
 
 def where_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that say where runs are, which the command takes as `where`."""
+    """Add the options that say where runs are. The command gets them as `where`."""
     for option in (
         gathered("where", Where),
         service_option(),
         conf_source_option(),
         environment_option(),
-        click.option("--local", is_flag=True, help="Runs of `run --local`: the one in progress, or those that ended."),
+        click.option("--local", is_flag=True, help="Runs of `run --local`, in progress or ended."),
     ):
         command = option(command)
     return command
@@ -90,15 +90,15 @@ def run_argument() -> Decorator:
 
 
 def _run_ids(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Return the runs that there are, for the tab key; none where they can't be asked for."""
-    completing = import_module("kedro_aws_batch.cli.completing")  # only for the tab key, as `late` imports what is done
+    """Return the existing runs, for the tab key; none if they can't be listed."""
+    completing = import_module("kedro_aws_batch.cli.completing")  # imported late: only the tab key needs it
     given = {one.name: ctx.params.get(one.name) for one in fields(Where)}
     where = Where(bool(given["local"]), given["environment"] or "aws_batch", given["conf_source"], given["service"])
     return [CompletionItem(run_id, help=about) for run_id, about in completing.runs_for_completion(where, incomplete)]
 
 
 def environment_option() -> Decorator:
-    """Return the option --env, which is `aws_batch` if it isn't given."""
+    """Return the option --env, by default `aws_batch`."""
     return click.option(
         "-e",
         "--env",
@@ -149,14 +149,14 @@ def max_workers_option() -> Decorator:
 
 
 def utc_option() -> Decorator:
-    """Return the option --utc, which has this process tell times in UTC and not in the machine's zone."""
+    """Return the option --utc, which makes this process show times in UTC."""
 
     def in_utc(_ctx: click.Context, _param: click.Parameter, wanted: bool) -> None:
         if wanted:
             os.environ["TZ"] = "UTC"
             time.tzset()
 
-    text = "Tell times in UTC, and not in this machine's time zone."
+    text = "Show times in UTC, not in this machine's time zone."
     return click.option("--utc", is_flag=True, expose_value=False, callback=in_utc, help=text)
 
 
@@ -172,7 +172,7 @@ def detach_option() -> Decorator:
 
 
 def tell_problems(problems: Sequence[Problem]) -> None:
-    """Print the warnings, and raise what is wrong in one list."""
+    """Print the warnings, and raise all errors in one list."""
     for problem in problems:
         if problem.warning:
             click.echo(f"Warning: {problem}", err=True)

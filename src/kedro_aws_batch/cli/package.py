@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PackageOptions:
-    """What to package, and what by the command line goes before what the project says."""
+    """What to package, and the command line's settings, which override the project's."""
 
     opening: Opening
     buckets: tuple[str, ...] = ()
@@ -49,7 +49,7 @@ def package(wanted: PackageOptions, output: Path | None) -> None:
 
 
 def stage_project(wanted: PackageOptions, prepared: Prepared, output: Path | None) -> str:
-    """Package a project into a directory, tell about it, and return the stage that it is for."""
+    """Package a project into a directory, print what was made, and return its stage."""
     project, compiled = prepared.project, prepared.compiled
     service, stage_name = service_and_stage(compiled.configuration.service)
     target = Target(project.path, stage_name, {})
@@ -85,7 +85,7 @@ def _tell(directory: Path, packaged: Packaged, compiled: Compiled, buckets: list
 
 
 def _buckets(wanted: PackageOptions, target: Target, compiled: Compiled) -> list[str]:
-    """Return what jobs may read and write; warn of what the catalog names and nobody allows."""
+    """Return the buckets that jobs may read and write. Warns of buckets in the catalog that nobody allows."""
     named = sorted({bucket for found in compiled.datasets.values() for bucket in buckets_of(found)})
     allowed = list(wanted.buckets) or target.buckets()
     if not allowed:
@@ -107,6 +107,6 @@ def _schedules(wanted: PackageOptions, project: Project) -> Path | None:
 
 
 def _seen(path: Path) -> str:
-    """Return a path as one types it here."""
+    """Return a path as one would type it here."""
     relative = os.path.relpath(path)
     return str(path) if relative.startswith("..") else relative

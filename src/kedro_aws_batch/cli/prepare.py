@@ -1,4 +1,4 @@
-"""The project that a command is about to run: opened, compiled, checked, with all that was asked for in it."""
+"""The project for a command: opened, compiled and checked, with the command's parameters."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A project, compiled, and what is wrong with it."""
+    """A compiled project, and what is wrong with it."""
 
     project: Project
     compiled: Compiled
@@ -41,10 +41,10 @@ class Prepared:
 
 
 def open_checked(opening: Opening, given: Mapping[str, Any] | None = None, *, thorough: bool = True) -> Prepared:
-    """Return a project and what check finds, for the runtime parameters that are given; nothing reaches stdout.
+    """Return a project, opened with these runtime parameters, and check's problems. Nothing goes to stdout.
 
-    Where anything in the project may vary between processes, it is opened a second time in another one. Unless this is
-    to be thorough, only what the project resolves its configuration by counts as such.
+    If anything in the project may vary between processes, it is opened a second time in another one. If this is not
+    `thorough`, only the project's resolvers count for that.
     """
     with stdout_kept_clean():
         if not varies(opening, thorough=thorough):
@@ -59,16 +59,16 @@ def open_checked(opening: Opening, given: Mapping[str, Any] | None = None, *, th
 
 
 def prepare_whole(opening: Opening) -> Prepared:
-    """Return the project as it is deployed. Raises what is wrong with it."""
+    """Return the project as it is deployed. Raises its problems."""
     prepared = open_checked(opening, {})
     tell_problems(prepared.problems)
     return prepared
 
 
 def prepare(way: Way, selection: Selection) -> Prepared:
-    """Return the project for a run, as it is or would be deployed. Raises what is wrong with it.
+    """Return the project for a run, as it is or would be deployed. Raises its problems.
 
-    What is in `aws_batch` of the run's parameters goes on top of that, here as on AWS.
+    `aws_batch` in the run's parameters is applied on top of that, here as on AWS.
     """
     params = as_deployed(selection.params)
     opening = Opening(way.where.environment, params=params, conf_source=way.where.conf_source)
@@ -79,13 +79,13 @@ def prepare(way: Way, selection: Selection) -> Prepared:
 
 
 def request_of(way: Way, prepared: Prepared, selection: Selection, asked: RunOptions) -> dict[str, Any]:
-    """Return the request of a run. Jobs of a local one are configured from where the project was opened anyway."""
+    """Return the request of a run. A local run's jobs use the configuration that the project was opened with."""
     conf_source = None if way.where.local else for_jobs(way.where.conf_source, prepared.project.path)
     return with_conf_source({**selection.request(), **asked.request()}, conf_source)
 
 
 def require_possible(way: Way, prepared: Prepared, selection: Selection, asked: RunOptions) -> None:
-    """Raise what the service would refuse of a run. Which nodes a resumed run has only the service can tell."""
+    """Raise what the service would refuse. Only the service knows the nodes of a resumed run."""
     document = read_document(json.dumps(prepared.compiled.document))
     request = request_of(way, prepared, selection, asked)
     if asked.resume_from:

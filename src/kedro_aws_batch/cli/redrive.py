@@ -17,6 +17,6 @@ if TYPE_CHECKING:
 
 
 def redrive(where: Where) -> None:
-    """Move the dead letters of the deployed service back, and say how many they were."""
+    """Move the dead letters of the deployed service back, and print their number."""
     moved = move(*queues(prefix_of(where), client("cloudformation")), client("sqs"))
     click.echo(f"{counted(moved, 'message')} moved back to the queue of events.")

@@ -44,13 +44,13 @@ if TYPE_CHECKING:
 
     from .options import Where
 
-#: Below the project: where the outputs of replays are, if nothing else is asked for.
+#: Where replays save their outputs by default, below the project.
 FOLDER = f"{OWN_FOLDER}/replay"
 
 
 @dataclass(frozen=True)
 class Replay:
-    """A node of a run, to be run here."""
+    """A node of a run, to run here."""
 
     where: Where
     project: Project
@@ -58,7 +58,7 @@ class Replay:
     state: RunState
     group: GroupState
     node: str
-    #: Where what it saves goes.
+    #: The folder for its outputs.
     output: Path
 
     @property
@@ -67,7 +67,7 @@ class Replay:
         return _with_givers(self.node, self.group.nodes, self.compiled)
 
     def payload(self) -> Payload:
-        """Return what its job was told, for these nodes."""
+        """Return the payload of its job, for these nodes."""
         return Payload(
             run_id=self.state.run_id,
             nodes=self.nodes,
@@ -114,14 +114,14 @@ def _require_known(asked: Replay) -> None:
 
 
 def _announce(asked: Replay) -> None:
-    """Say what is run, in which way it isn't what the run had, and where its outputs go."""
+    """Print what runs, how it differs from the run, and where its outputs go."""
     state, others = asked.state, [name for name in asked.nodes if name != asked.node]
     why = f": {asked.group.why}" if asked.group.why else ""
-    click.echo(f"Replays '{asked.node}' of run {state.run_id}, where it {asked.group.status}{why}", err=True)
+    click.echo(f"Replaying '{asked.node}' of run {state.run_id}, where it {asked.group.status}{why}", err=True)
     if others:
-        click.echo(f"With what passes it data in memory: {', '.join(others)}", err=True)
+        click.echo(f"With the nodes that pass it data in memory: {', '.join(others)}", err=True)
     if state.graph_digest and state.graph_digest != asked.compiled.document["digest"]:
-        click.echo("The pipelines or settings here are others than that run had: it may go otherwise.", err=True)
+        click.echo("The pipelines or settings here differ from that run's, so the result may differ, too.", err=True)
     asked.output.mkdir(parents=True, exist_ok=True)
     if asked.output.is_relative_to(asked.project.path / FOLDER):
         write_atomically(asked.project.path / FOLDER / ".gitignore", b"*\n")
@@ -166,14 +166,14 @@ def _say_what_was_kept(folder: Path, aside: Aside) -> None:
 
 
 def _passed(names: Collection[str], compiled: Compiled) -> frozenset[str]:
-    """Return the datasets in memory that some of these nodes read of others."""
+    """Return the datasets in memory that some of these nodes read from others."""
     nodes = [node for node in compiled.nodes if node.name in names]
     made, read = ({name for node in nodes for name in getattr(node, which)} for which in ("outputs", "inputs"))
     return frozenset(name for name in made & read if compiled.datasets[name].location == MEMORY)
 
 
 def _with_givers(node: str, group: Collection[str], compiled: Compiled) -> tuple[str, ...]:
-    """Return a node, and before it those of its job without which it has nothing to load."""
+    """Return a node, preceded by the nodes of its job that it needs data from in memory."""
     members = {each.name: each for each in compiled.nodes if each.name in group}
     makers = {name: each.name for each in members.values() for name in each.outputs}
     found, waiting = [node], [node]

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from .options import Where
 
-#: Said in reports of local runs.
+#: A note in reports of local runs.
 REMARK = "A local run. The costs are what the same seconds would cost on AWS."
 
 
@@ -50,7 +50,7 @@ def write_report(where: Where, run: str | None, output: Path | None, price_file:
 
 
 def read_usage(where: Where, state: RunState) -> Measured:
-    """Return what a run's jobs have used, from their logs; of a local run that has ended, from the files it left."""
+    """Return what a run's jobs have used, from their logs; for an ended local run, from the files it left."""
     logs = client_of(where, state.run_id, "logs")
     if logs is not None:
         return read_streams(logs, state.groups)
@@ -58,13 +58,13 @@ def read_usage(where: Where, state: RunState) -> Measured:
 
 
 def console_links() -> LogLink:
-    """Return what leads to a job's log in CloudWatch's console."""
+    """Return links to jobs' logs in CloudWatch's console."""
     region = client("logs").meta.region_name
     return lambda group: in_console(region, group)
 
 
 def _file_links(run_id: str, report: Path) -> LogLink:
-    """Return what leads to a local job's log, as seen from the report."""
+    """Return links to a local run's logs, relative to the report."""
     place = folder(this_project()) / "logs" / run_id
 
     def in_file(group: GroupState) -> str | None:

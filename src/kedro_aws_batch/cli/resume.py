@@ -18,6 +18,6 @@ if TYPE_CHECKING:
 
 
 def resume(way: Way, wanted: str | None, changed: Selection, asked: RunOptions) -> int:
-    """Run again what a run did not finish, with what is changed, and return the exit code."""
+    """Run the rest of a run that did not finish, with the given changes, and return the exit code."""
     run_id = find_run(runs_of(way.where), wanted, status=RESUMABLE)
     return run(way, changed, replace(asked, resume_from=run_id))

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 def run(way: Way, selection: Selection, asked: RunOptions) -> int:
-    """Run what is selected, with what else is asked of the run, and return the exit code."""
+    """Run the selection with these options, and return the exit code."""
     if asked.resume_from is not None:
         selection = _continued(way, selection, asked.resume_from)
     prepared = prepare(way, selection)
@@ -49,7 +49,7 @@ def run(way: Way, selection: Selection, asked: RunOptions) -> int:
 
 
 def _continued(way: Way, selection: Selection, run_id: str) -> Selection:
-    """Return the selection with the parameters of the run that it resumes, and its own on top."""
+    """Return the selection with the resumed run's parameters, and its own on top."""
     runs = runs_of(way.where)
     earlier = runs.request_of(run_id) if isinstance(runs, Service) else runs.describe_run(run_id).request
     return replace(selection, params=merged(earlier.get("params", {}), selection.params))
@@ -60,7 +60,7 @@ def _run_on_aws(way: Way, selection: Selection, asked: RunOptions, prepared: Pre
     display = _display(compiled)
     narrowed = _narrowed(way, project)(selection)
     if narrowed is None:
-        display.note("All outputs are there: nothing to run.")
+        display.note("All outputs exist: nothing to run.")
         return 0
     request = request_of(way, prepared, narrowed, asked)
     ours = read_overrides(selection.params)[0].settings.get("service")
@@ -95,7 +95,7 @@ def _display(compiled: Compiled) -> Display:
 
 
 def _narrowed(way: Way, project: Project) -> Callable[[Selection], Selection | None]:
-    """Return what narrows a selection to what is missing, if that was asked for, once datasets can be looked at."""
+    """Return a function that narrows a selection to missing outputs, if asked for, once datasets can be read."""
 
     def narrow(selection: Selection) -> Selection | None:
         with stdout_kept_clean():

@@ -1,4 +1,4 @@
-"""Reaches the runs that a command is about: without pipelines, and without boto3 for local runs that ended."""
+"""Finds a command's runs: without pipelines, and without boto3 for ended local runs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def this_project() -> Path:
 
 
 def runs_of(where: Where) -> Runs:
-    """Return what tells of the runs."""
+    """Return the source of the runs."""
     if where.local:
         return LocalRuns(this_project())
     return Service(prefix_of(where), client("lambda"), in_cloudwatch(cache(lambda: client("logs"))))
@@ -43,7 +43,7 @@ def client_of(where: Where, run_id: str, name: str) -> Any | None:
 
 
 def configuration_of(where: Where, key: str) -> ProjectConfiguration:
-    """Return what the parameters say of the plugin. Raises what is wrong with a key of it."""
+    """Return the plugin's settings in the parameters. Raises what is wrong with a key of it."""
     with stdout_kept_clean():
         from kedro_aws_batch.graph.project import read_parameters  # noqa: PLC0415  (Kedro's framework is slow)
 
@@ -54,5 +54,5 @@ def configuration_of(where: Where, key: str) -> ProjectConfiguration:
 
 
 def prefix_of(where: Where) -> str:
-    """Return what the names of the deployed functions begin with, which is also the stack's name."""
+    """Return the prefix of the deployed functions' names, which is also the stack's name."""
     return where.service or configuration_of(where, "service").service

@@ -20,12 +20,12 @@ from .service import runs_of
 if TYPE_CHECKING:
     from .options import Where
 
-#: Lines that are shown however low a terminal is.
+#: Lines that are always shown, however low a terminal is.
 HEADER = 8
 
 
 def print_status(where: Where, run: str | None, everything: bool, as_json: bool) -> None:
-    """Print what a run is now: as a terminal has room for it, whole in a pipe, or for programs."""
+    """Print a run's state: to the size of a terminal, whole in a pipe, or as JSON."""
     runs = runs_of(where)
     state = runs.describe_run(find_run(runs, run))
     if as_json:

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 
 class Quiet(WSGIRequestHandler):
-    """Does not print a line for each question of the page."""
+    """Doesn't print a line for each request of the page."""
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Print nothing."""
@@ -65,7 +65,7 @@ def serve(where: Where, port: int, browser: bool) -> None:
 
 
 def listen(port: int) -> socket.socket:
-    """Return a socket that listens on this machine's port, or on one that is free for 0."""
+    """Return a socket that listens on this machine's port, or on any free one for 0."""
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -75,16 +75,16 @@ def listen(port: int) -> socket.socket:
         listening.close()
         why = "is taken by another program" if error.errno == errno.EADDRINUSE else f"can't be used: {error.strerror}"
         raise KedroAwsBatchError(
-            f"Port {port} {why}. Leave out --port, and one that is free is taken, or give another."
+            f"Port {port} {why}. Leave out --port to use any free one, or give another."
         ) from error
     return listening
 
 
 @contextmanager
 def opened(address: str, place: Path | None) -> Iterator[None]:
-    """Open an address in the user's browser, whose command line says no more than a file that leads there.
+    """Open an address in the user's browser, whose command line shows only a file that leads there.
 
-    The file lies in this folder, or in the system's for temporary files, for as long as this lasts.
+    The file lies in `place`, or in the system's folder for temporary files, and is removed in the end.
     """
     with tempfile.TemporaryDirectory(prefix="ui-", dir=place) as directory:
         file = Path(directory) / "runs.html"
@@ -95,7 +95,7 @@ def opened(address: str, place: Path | None) -> Iterator[None]:
 
 
 def _folder() -> Path | None:
-    """Return where a browser may read files: those that a package manager fences in have no access to /tmp."""
+    """Return where a browser may read files: browsers that a package manager confines can't read /tmp."""
     try:
         place = folder(this_project())
     except ProjectError:
@@ -105,14 +105,14 @@ def _folder() -> Path | None:
 
 
 def _page_of_log(group: GroupState) -> str | None:
-    """Return where the page has a local job's log, as seen from the report."""
+    """Return the page's address of a local job's log."""
     return f"logs/{group.index}" if group.log_stream else None
 
 
 def _source(where: Where) -> PageRuns:
     prices = read_project_prices(where)
     if where.local:
-        project = this_project()  # found once: finding it turns this process's stdout aside
+        project = this_project()  # found once, since that redirects this process's stdout
 
         def local_report(state: RunState) -> str:
             place = folder(project) / "logs" / state.run_id

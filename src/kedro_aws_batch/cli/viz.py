@@ -34,12 +34,12 @@ if TYPE_CHECKING:
 
     from .options import Where
 
-#: Kedro-Viz builds into this folder of the project, and no other.
+#: Kedro-Viz always builds into this folder of the project.
 BUILT = "build"
 
 
 def viz(where: Where, run: str | None, open_: bool, static: Path | None) -> None:
-    """Write a run's events for Kedro-Viz, and build its page or open it where that is wanted."""
+    """Write a run's events for Kedro-Viz, and build or open its page if asked to."""
     if open_ or static is not None:
         _require_kedro_viz()
     project = this_project()
@@ -50,7 +50,7 @@ def viz(where: Where, run: str | None, open_: bool, static: Path | None) -> None
     click.echo(_write(state, project, _pipelines(where)))
     if static is not None:
         _build(project, where.environment, static)
-        click.echo(f"Kedro-Viz: {static}/index.html, to be served by any web server")
+        click.echo(f"Kedro-Viz: {static}/index.html, for any web server")
     if open_:
         sys.exit(_kedro_viz(project, where.environment, "run", f"--env={where.environment}"))
     elif static is None:
@@ -63,7 +63,7 @@ def _pipelines(where: Where) -> Mapping[str, Pipeline]:
 
 
 def _write(state: RunState, project: Path, pipelines: Mapping[str, Pipeline]) -> str:
-    """Write the events of a run and return what to say of it."""
+    """Write the events of a run and return a message."""
     nodes = nodes_of(state, pipelines)
     content = json.dumps(events(state, nodes), indent=2, ensure_ascii=False)
     write_atomically(project / EVENTS_FILE, content.encode())
@@ -78,10 +78,10 @@ def _require_kedro_viz() -> None:
 
 
 def _require_room(static: Path, project: Path) -> None:
-    """Refuse to overwrite what is there, also in the folder into which Kedro-Viz builds."""
+    """Refuse to overwrite existing folders, including the one into which Kedro-Viz builds."""
     for folder in (static, project / BUILT):
         if folder.exists() and (folder == project / BUILT or any(folder.iterdir())):
-            raise KedroAwsBatchError(f"'{folder}' is there already, and Kedro-Viz would write into it. Move it away.")
+            raise KedroAwsBatchError(f"'{folder}' exists already, and Kedro-Viz would write into it. Move it away.")
 
 
 def _build(project: Path, environment: str, static: Path) -> None:
@@ -89,7 +89,7 @@ def _build(project: Path, environment: str, static: Path) -> None:
     code = _kedro_viz(project, environment, "build")
     if code or not (built / "index.html").is_file():  # it says what is wrong and exits with 0
         shutil.rmtree(built, ignore_errors=True)
-        raise KedroAwsBatchError("Kedro-Viz could not build the page; what it said is above.")
+        raise KedroAwsBatchError("Kedro-Viz could not build the page; its messages are above.")
     static.parent.mkdir(parents=True, exist_ok=True)
     if static.exists():
         static.rmdir()
@@ -97,7 +97,7 @@ def _build(project: Path, environment: str, static: Path) -> None:
 
 
 def _kedro_viz(project: Path, environment: str, *words: str) -> int:
-    """Run Kedro-Viz in the project; `build` takes its environment from a variable alone."""
+    """Run Kedro-Viz in the project; `build` takes its environment only from a variable."""
     environ = {**os.environ, "KEDRO_ENV": environment}
     command = [sys.executable, "-m", "kedro", "viz", *words]
     return subprocess.run(command, cwd=project, env=environ, check=False).returncode

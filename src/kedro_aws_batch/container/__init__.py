@@ -1,1 +1,1 @@
-"""What runs in a job's container, behind `python -m kedro_aws_batch.job`."""
+"""The code of a job's container, behind `python -m kedro_aws_batch.job`."""

@@ -1,8 +1,8 @@
-"""Keeps what nodes save apart: in files of a folder, whatever the catalog says."""
+"""Saves nodes' outputs apart: as files in a folder, whatever the catalog says."""
 
 from __future__ import annotations
 
-import pickle  # of what this process has made alone  # nosec B403
+import pickle  # only of data made by this process  # nosec B403
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,31 +18,31 @@ if TYPE_CHECKING:
 
     from kedro.pipeline import Pipeline
 
-#: The keys by which datasets are told where their data is.
+#: The keys of a dataset's place.
 _PATHS = ("filepath", "path")
-#: What is true of where data really is, and of no file here.
+#: Keys that are about the real place of the data, and don't apply to a file here.
 _OF_ELSEWHERE = ("versioned", "version", "credentials", "storage_options", "metadata")
 _OPENING = ("open_args_load", "open_args_save")
 
 
 @dataclass
 class Aside:
-    """The hook that has the outputs of a pipeline saved in a folder."""
+    """A hook that saves the outputs of a pipeline in a folder."""
 
     folder: Path
-    #: The outputs that a node of the pipeline hands to another in memory.
+    #: The outputs that one node of the pipeline passes to another in memory.
     passed: frozenset[str] = frozenset()
-    #: What was not kept, and why.
+    #: What was not saved, and why.
     lost: list[str] = field(default_factory=list)
 
     @hook_impl(tryfirst=True)
     def before_pipeline_run(self, pipeline: Pipeline, catalog: Any) -> None:
-        """Put datasets of the folder in the place of the catalog's, before any of those is made."""
+        """Replace the catalog's datasets by datasets of the folder, before any of them is made."""
         for name in sorted(pipeline.all_outputs() - self.passed):
             catalog[name] = self._dataset(catalog, name)
 
     def _dataset(self, catalog: Any, name: str) -> Any:
-        made = name in getattr(catalog, "_datasets", {})  # by a hook: how is not known
+        made = name in getattr(catalog, "_datasets", {})  # a hook made it, and we don't know how
         config = {} if made else entry(catalog, name)
         key = next((key for key in _PATHS if isinstance(config.get(key), str)), None)
         if key is None:
@@ -52,13 +52,13 @@ class Aside:
 
 
 class Pickled(AbstractDataset[Any, Any]):
-    """Data of which no file is known: pickled if it can be, and else not kept."""
+    """Data without a known file format: pickled if possible, else not saved."""
 
     def __init__(self, file: Path, lost: list[str]) -> None:
         self._file, self._lost = file, lost
 
     def load(self) -> Any:
-        """Return what was saved."""
+        """Return the saved data."""
         return pickle.loads(self._file.read_bytes())  # noqa: S301 - this process wrote it  # nosec B301
 
     def save(self, data: Any) -> None:
@@ -76,7 +76,7 @@ class Pickled(AbstractDataset[Any, Any]):
 
 
 def _here(config: Mapping[str, Any], key: str, file: Path) -> dict[str, Any]:
-    """Return an entry whose data is in a file here."""
+    """Return an entry with its data in a file here."""
     kept = {name: value for name, value in config.items() if name not in _OF_ELSEWHERE}
     opening = {name: value for name, value in (config.get("fs_args") or {}).items() if name in _OPENING}
     return {**kept, **({"fs_args": opening} if "fs_args" in config else {}), key: str(file)}

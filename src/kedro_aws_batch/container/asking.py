@@ -1,4 +1,4 @@
-"""Asks the service what a job is to run, where that did not fit into its request, and what its container does next."""
+"""Asks the service for a job's payload, if that didn't fit into its request, and for a container's next group."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
     from .door import Door
 
-#: How often a container asks what comes next where answers are lost, and the seconds between.
+#: How often a container asks for the next group if answers are lost, and the seconds in between.
 _TRIES, _PAUSE = 4, 2.0
-#: Seconds that it waits for one answer: longer than the function can live, so that nobody answers after the last.
+#: Seconds to wait for an answer: longer than the function can live, so that no answer can come after the last.
 _PATIENT = 45
-#: Seconds for which a job asks again. Of an array of 10,000 all children may ask at once, and a new account runs ten
-#: functions at a time; asking changes nothing, so it may be repeated.
+#: Seconds for which a job repeats its request. All 10,000 children of an array may ask at once, and a new account runs
+#: ten functions at a time. Asking changes nothing, so it may be repeated.
 PATIENCE = 600.0
-#: Refusals that no repetition mends.
+#: Refusals that will not pass.
 _REFUSED = frozenset({"AccessDeniedException", "ResourceNotFoundException"})
-#: What is raised before a request was sent.
+#: Errors raised before a request was sent.
 _NOT_SENT = frozenset(
     {"ConnectTimeoutError", "EndpointConnectionError", "NoCredentialsError", "PartialCredentialsError", "SSLError"}
 )
@@ -35,7 +35,7 @@ _T = TypeVar("_T")
 
 
 def ask(run_id: str, whom: Mapping[str, str], index: int | None) -> dict[str, Any]:
-    """Return the payload of this job, or of this child of an array. Raises PayloadError with what to do about it."""
+    """Return the payload of this job or array child. Raises PayloadError with what to do about it."""
     function = whom["function"]
     request = {"run_id": run_id, "job": whom["job"], "token": whom["token"], "index": index}
     until = time.monotonic() + PATIENCE
@@ -45,13 +45,13 @@ def ask(run_id: str, whom: Mapping[str, str], index: int | None) -> dict[str, An
         if isinstance(answer, dict):
             return answer
         if time.monotonic() > until:
-            raise PayloadError(f"{function} did not say what to run, for {PATIENCE:g} s: {answer}")
+            raise PayloadError(f"{function} gave no payload for {PATIENCE:g} s: {answer}")
         time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter  # nosec B311
         pause = min(20.0, pause * 2)
 
 
 def _invoke(function: str, request: Mapping[str, Any]) -> dict[str, Any] | str:
-    """Return the payload, or why there was no answer. Raises PayloadError where asking again would change nothing."""
+    """Return the payload, or why there was no answer. Raises PayloadError if asking again won't help."""
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - few jobs have to ask
 
     try:
@@ -66,31 +66,31 @@ def _invoke(function: str, request: Mapping[str, Any]) -> dict[str, Any] | str:
     if answer.get("FunctionError"):
         return str(told.get("errorMessage"))
     if "error" in told:
-        raise PayloadError(f"{function} does not say what to run: {told['error']['message']}")
+        raise PayloadError(f"{function} refused to say what to run: {told['error']['message']}")
     return dict(told["payload"])
 
 
 class Said(Enum):
-    """What a container is told that is given no other group."""
+    """Answers to a container that gets no other group."""
 
-    NOTHING = "nothing"  #: there is none for it, or nobody took the question: its own work stands
+    NOTHING = "nothing"  #: there is none for it, or the question was never received: its own work stands
     OVER = "over"  #: the run has ended meanwhile
-    UNSURE = "unsure"  #: it may have been given a group and not heard of it
+    UNSURE = "unsure"  #: it may have been given a group without learning of it
 
 
 @dataclass(frozen=True)
 class Next:
-    """The group that a container carries on with."""
+    """The group to carry on with."""
 
     place: int
     payload: Mapping[str, Any]
 
 
 def ask_next(run_id: str, door: Door, done: int | None, took: tuple[int, int] | None = None) -> Next | Said:
-    """Return what a container does after its group number `done` (from 0), or, with None, which group is its own.
+    """Return the next group after its group number `done` (from 0), or, with None, the container's own group.
 
-    `took` are the ms when that group began and ended. Asking may be repeated; that nobody took the question is known
-    only where each try was refused, or made no connection.
+    `took` are the ms when that group began and ended. Asking may be repeated. Only if each try was refused, or made no
+    connection, is it certain that the question was never received.
     """
     request: dict[str, Any] = {
         "run_id": run_id,
@@ -115,12 +115,12 @@ def ask_next(run_id: str, door: Door, done: int | None, took: tuple[int, int] | 
 
 
 class _Try(Enum):
-    REFUSED = "refused"  #: surely not taken
-    LOST = "lost"  #: perhaps taken
+    REFUSED = "refused"  #: certainly not received
+    LOST = "lost"  #: perhaps received
 
 
 def _try(function: str, request: Mapping[str, Any]) -> Next | Said | _Try:
-    """Return what the function answers to one try, or what may have become of it."""
+    """Return the function's answer to one try, or what may have happened to the try."""
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - few jobs have to ask
 
     try:
@@ -132,13 +132,13 @@ def _try(function: str, request: Mapping[str, Any]) -> Next | Said | _Try:
         return _note(error, _Try.REFUSED if error.response["ResponseMetadata"]["HTTPStatusCode"] < 500 else _Try.LOST)
     except BotoCoreError as error:
         return _note(error, _Try.REFUSED if type(error).__name__ in _NOT_SENT else _Try.LOST)
-    except HTTPException as error:  # while the answer was read
+    except HTTPException as error:  # raised while reading the answer
         return _note(error, _Try.LOST)
     return _note(told.get("errorMessage"), _Try.LOST) if answer.get("FunctionError") else _told(told)
 
 
 def _told(told: Mapping[str, Any]) -> Next | Said | _Try:
-    """Return what the function has answered."""
+    """Return the meaning of the function's answer."""
     if "error" in told:
         return _note(told["error"]["message"], Said.UNSURE if told["error"]["type"] == "Superseded" else _Try.REFUSED)
     if "payload" in told:
@@ -147,7 +147,7 @@ def _told(told: Mapping[str, Any]) -> Next | Said | _Try:
 
 
 def _note(why: object, what: _T) -> _T:
-    print(f"What comes next was not told: {why}", flush=True)
+    print(f"No answer about the next group: {why}", flush=True)
     return what
 
 
@@ -157,13 +157,13 @@ def _client(function: str, connect: int = 5, read: int = 40) -> Any:
     from botocore.config import Config  # noqa: PLC0415
 
     config = Config(connect_timeout=connect, read_timeout=read, retries={"total_max_attempts": 1})
-    # ECS tells containers on EC2 no Region; the function's ARN does.
+    # ECS doesn't tell containers on EC2 their Region; the function's ARN has it.
     return boto3.client("lambda", region_name=function.split(":")[3], config=config)
 
 
 def _denied(function: str, error: Exception) -> str:
     return (
-        "What this job is to run is too long for its request, of which ECS takes 8,192 characters, and the job can't "
+        "This job's payload is too long for its request, since ECS takes 8,192 characters, and the job can't "
         f"ask {function} for it: {error}. Allow the job's role lambda:InvokeFunction on that function; "
         "`kedro aws-batch check --aws` prints the statement. With `array_jobs: false` most payloads fit."
     )

@@ -1,8 +1,8 @@
 """A container that carries on: it runs one group after the other, each in a process of its own.
 
-A process for each group, since what one process has seen of storage it remembers: fsspec keeps listings, so a second
-group would not see what another container has written meanwhile. The processes are forked from one that has imported
-Kedro, and neither the project nor any file system.
+Each group needs its own process, because a process remembers what it has seen of storage: fsspec keeps listings, so a
+second group would not see what another container has written meanwhile. The processes are forked from one that has
+imported Kedro, but neither the project nor any file system.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ class Container:
 
     environment: Mapping[str, str]
     door: Door
-    #: Runs a group in a process of its own; what is given with it is called when a signal comes meanwhile.
+    #: Runs a group in a process of its own; calls its second argument when a signal comes meanwhile.
     run: Callable[[Payload, Callable[[], None]], int]
     is_stopped: bool = False
 
     def live(self, first: Payload) -> int:
-        """Run groups until there is none for this container, and return what it exits with."""
+        """Run groups until there is none for this container, and return the exit code."""
         until = time.monotonic() + self.door.seconds
         if self.door.epoch > 1:
             return self._restart(first)
@@ -48,7 +48,7 @@ class Container:
             payload, place = self._payload(told), told.place
 
     def _restart(self, first: Payload) -> int:
-        """Run what an earlier attempt of this job was at, and that alone."""
+        """Run only the group that an earlier attempt of this job was running."""
         told = ask_next(first.run_id, self.door, None)
         return self.run(self._payload(told), self._stop) if isinstance(told, Next) else _exit_code(told)
 
@@ -56,7 +56,7 @@ class Container:
         return read_group(self.environment, told.payload, told.payload["groups"][0])
 
     def _stop(self) -> None:
-        """Ask for nothing more: whoever sent the signal wants the container to end."""
+        """Ask for no more groups: whoever sent the signal wants the container to end."""
         self.is_stopped = True
 
 

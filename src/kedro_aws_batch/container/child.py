@@ -1,8 +1,8 @@
-"""Work done in a child process, which proves that it came to its end.
+"""Work in a child process, which proves that it came to its end.
 
 A process may end with 0 before its work is done: by `os._exit(0)` in a node, or by a JVM within it that exits. So the
-job's own process runs no node. It waits for a child that does, and takes 0 for a success only if the child has said,
-through a pipe, that it got to the end of its work.
+job's own process runs no node. It waits for a child that does, and takes 0 for a success only if the child has
+reported through a pipe that its work came to an end.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from typing import NoReturn
 
 from kedro_aws_batch._service.dag.carrying import TOO_LONG
 
-#: What whoever stops a container sends to its first process, which is ours: the child is to get it.
+#: Signals to a container go to its first process, which is ours: it forwards these to the child.
 _FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 
 
-#: Seconds that a child has to end after it was asked to, before it is killed; Batch gives a container as many.
+#: Seconds from asking a child to end until it is killed; Batch gives a container as many.
 _GRACE = 30.0
 
 
@@ -30,16 +30,16 @@ _GRACE = 30.0
 class ChildEnd:
     """How the child ended."""
 
-    #: What it exited with; 128 + n where signal n ended it.
+    #: Its exit code; 128 + n if signal n ended it.
     exit_code: int
-    #: Whether it got to the end of its work, be that good or bad.
+    #: Whether its work came to an end, successful or not.
     finished: bool
-    #: Whether it was ended since it took too long.
+    #: Whether it was ended because it took too long.
     too_long: bool = False
 
     @property
     def verdict(self) -> int:
-        """Return what its parent exits with: 0 only if the child both finished its work and exited with 0."""
+        """Return its parent's exit code: 0 only if the child both finished its work and exited with 0."""
         if self.too_long:
             return TOO_LONG
         return self.exit_code if self.finished else self.exit_code or 1
@@ -58,19 +58,19 @@ class ChildEnd:
 def run_apart(
     work: Callable[[], int], timeout: float | None = None, on_signal: Callable[[], None] | None = None
 ) -> ChildEnd:
-    """Run work, which returns an exit code, in a child process, and return how that ended.
+    """Run work that returns an exit code in a child process, and return how that ended.
 
-    The child leaves this function by SystemExit, so that its interpreter ends as any other. Signals that this process
-    gets meanwhile go to the child, and `on_signal` is told. After `timeout` seconds the child says where it is, and is
+    The child leaves this function by SystemExit, so that its interpreter ends as usual. Signals to this process go to
+    the child meanwhile, and `on_signal` is called. After `timeout` seconds the child prints where it is, and is
     ended.
     """
     reading, writing = os.pipe()
     flush()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _FORWARDED)  # none may come before somebody can take it
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _FORWARDED)  # no signal may come before its handler exists
     child = os.fork()
     if child == 0:
         os.close(reading)
-        for number in (*_FORWARDED, signal.SIGALRM):  # of an earlier child's parent
+        for number in (*_FORWARDED, signal.SIGALRM):  # handlers for an earlier child
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         _work(work, writing, timeout)
@@ -88,14 +88,14 @@ def run_apart(
     signal.pthread_sigmask(signal.SIG_SETMASK, before)
     signal.setitimer(
         signal.ITIMER_REAL, 0 if timeout is None else timeout + 1
-    )  # by when the child has said where it is
+    )  # by then the child has printed where it is
     exit_code = _wait_for(child)
     signal.setitimer(signal.ITIMER_REAL, 0)
     return ChildEnd(exit_code, _said(reading), watchdog.has_bitten)
 
 
 class _Watchdog:
-    """Ends a child that takes too long: asked to at first, then killed."""
+    """Ends a child that takes too long: first asks it, then kills it."""
 
     def __init__(self, child: int) -> None:
         self._child = child
@@ -108,7 +108,7 @@ class _Watchdog:
 
 
 def flush() -> None:
-    """Write out what was printed, which a child would otherwise print once more."""
+    """Flush printed text, which a child would otherwise print once more."""
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
 
@@ -128,7 +128,7 @@ def _send(child: int, number: int) -> None:
 
 
 def _wait_for(child: int) -> int:
-    """Wait for the child and return its exit code. In a container others' orphans end as children of ours, too."""
+    """Wait for the child and return its exit code. In a container, others' orphans also become our children."""
     while True:
         pid, status = os.wait()
         if pid == child:
@@ -137,11 +137,11 @@ def _wait_for(child: int) -> int:
 
 
 def _said(reading: int) -> bool:
-    """Whether the child said that it got to the end of its work."""
+    """Whether the child reported the end of its work."""
     os.set_blocking(reading, False)
     try:
         return os.read(reading, 1) != b""
-    except BlockingIOError:  # a process that it left behind holds the other end open
+    except BlockingIOError:  # a process that the child left behind keeps the pipe open
         return False
     finally:
         os.close(reading)

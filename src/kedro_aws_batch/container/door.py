@@ -1,4 +1,4 @@
-"""Where a container asks what comes next."""
+"""Where a container asks for its next group."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Door:
-    """Whom a container asks what comes next, and who it is."""
+    """Whom a container asks for its next group, and its own identity."""
 
     function: str
     job: str  #: its key among the run's jobs

@@ -1,7 +1,7 @@
-"""Why a job failed: said in the last line of its log, in a form that is read back wherever a run is shown.
+"""Why a job failed: the last line of its log, in a form that is read again wherever a run is shown.
 
 `Failed in "report.tabulate": KeyError: 'mnth' (pipelines/report/nodes.py:31)`. So whoever may read the log learns it,
-and nobody needs another permission. Whatever an exception says, the line is one line and short.
+and needs no other permission. The line is always one short line, whatever the exception says.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import TracebackType
 
-#: Characters of what an exception says. Of a longer text the middle is left out: datasets name themselves first, and
-#: say what went wrong last.
+#: Characters of an exception's text. A longer text loses its middle: datasets name themselves first, and say what went
+#: wrong last.
 LONGEST = 400
 _OURS = re.compile(r'(?:Failed in ("(?:[^"\\]|\\.)*")|Failed|Error): (\S.*)')
-#: How Python ends a traceback, for images in which `kedro run` is the job's command.
+#: The end of Python's traceback, for images with `kedro run` as the job's command.
 _PYTHON_S = re.compile(r"[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt)(?:: .*)?")
-#: Folders of what was installed, which is nobody's project.
+#: Folders of installed packages, which are not the project's code.
 _INSTALLED = ("site-packages", "dist-packages")
 
 
@@ -34,9 +34,9 @@ _INSTALLED = ("site-packages", "dist-packages")
 class Failure:
     """Why a job failed."""
 
-    #: The exception, what it says, and the place in the project that it came from.
+    #: The exception, its text, and the place in the project that it came from.
     error: str
-    #: The node that failed; None if it was none, or isn't known.
+    #: The node that failed; None if there was none, or it isn't known.
     node: str | None = None
 
     def __str__(self) -> str:
@@ -46,13 +46,13 @@ class Failure:
 
 @dataclass
 class Whereabouts:
-    """The node that a session is at; None before the first and after the last."""
+    """The node that a session is running; None before the first and after the last."""
 
     node: str | None = None
 
 
 def failure_of(error: BaseException, node: str | None, project: Path) -> Failure:
-    """Return why a job of a project failed, by the exception that ended it."""
+    """Return why a project's job failed, from the exception that ended it."""
     said = _bounded(_text(error))
     name = type(error).__qualname__
     place = _place(error.__traceback__, project)
@@ -60,13 +60,13 @@ def failure_of(error: BaseException, node: str | None, project: Path) -> Failure
 
 
 def explain_failure(error: BaseException, node: str | None, project: Path) -> None:
-    """Print the traceback of what a project has raised, then in one line why its job failed."""
+    """Print the traceback of an exception in a project, then one line that says why its job failed."""
     traceback.print_exception(type(error), error, at_the_project_s_own(error.__traceback__, project))
     print(failure_of(error, node, project), file=sys.stderr, flush=True)
 
 
 def read_failure(lines: Iterable[str]) -> Failure | None:
-    """Return what the end of a failed job's log says of why, or None; as somebody else's text, made harmless."""
+    """Return the reason at the end of a failed job's log, or None; made harmless, since others wrote the text."""
     told = [one_line(line) for line in lines]
     for line in reversed(told):
         if match := _OURS.fullmatch(line):
@@ -78,7 +78,7 @@ def read_failure(lines: Iterable[str]) -> Failure | None:
 
 
 def at_the_project_s_own(trace: TracebackType | None, project: Path) -> TracebackType | None:
-    """Return a traceback from the first frame of the project's code on: how Kedro called it says nothing.
+    """Return a traceback from the first frame of the project's code on, without Kedro's frames before it.
 
     One without such a frame is returned whole.
     """
@@ -88,7 +88,7 @@ def at_the_project_s_own(trace: TracebackType | None, project: Path) -> Tracebac
 def _name(quoted: str | None) -> str | None:
     try:
         return None if quoted is None else one_line(str(json.loads(quoted)))
-    except ValueError:  # somebody else's line that looks like ours
+    except ValueError:  # another program's line that looks like ours
         return None
 
 
@@ -100,14 +100,14 @@ def _text(error: BaseException) -> str:
 
 
 def _bounded(text: str, most: int = LONGEST) -> str:
-    """Return text as one line, no longer than this."""
+    """Return text as one line of at most this length."""
     ends = text if len(text) <= 20 * most else f"{text[: 10 * most]} {text[-10 * most :]}"
     line = " ".join(one_line(ends).split())
     return line if len(line) <= most else f"{line[: most * 2 // 3]} … {line[3 - most // 3 :]}"
 
 
 def _place(trace: TracebackType | None, project: Path) -> str | None:
-    """Return where in the project an exception came from: the innermost frame of its code."""
+    """Return where in the project an exception came from: the innermost frame of the project's code."""
     own = [(path, each.tb_lineno) for each in _frames(trace) if (path := _own_path(each, project))]
     return f"{own[-1][0]}:{own[-1][1]}" if own else None
 
@@ -119,7 +119,7 @@ def _frames(trace: TracebackType | None) -> Iterable[TracebackType]:
 
 
 def _own_path(trace: TracebackType, project: Path) -> str | None:
-    """Return the path of a frame's file within the project's package, or within the project; None outside of it."""
+    """Return the path of a frame's file within the project's package, or within the project; None if outside."""
     file = Path(trace.tb_frame.f_code.co_filename)
     try:
         parts = file.relative_to(project).parts

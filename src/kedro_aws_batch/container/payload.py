@@ -1,4 +1,4 @@
-"""What a job is told to run: `KEDRO_AWS_BATCH_JOB`, as docs/contracts.md says."""
+"""A job's payload: `KEDRO_AWS_BATCH_JOB`, as in docs/contracts.md."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Payload:
 
     run_id: str
     nodes: tuple[str, ...]
-    #: The beginnings of the nodes' signatures in the run's graph, in one text; empty where the service tells none.
+    #: The beginnings of the nodes' signatures in the run's graph, in one text; empty if the service gives none.
     signatures: str = ""
     environment: str | None = None
     pipelines: tuple[str, ...] = ("__default__",)
@@ -34,17 +34,17 @@ class Payload:
     load_versions: Mapping[str, str] = field(default_factory=dict)
     #: Whether the same nodes may have run before in this run, so that their versions may exist.
     again: bool = False
-    #: Where the configuration lies, if not in the project's `conf`: a path within the project, or a URL.
+    #: The source of the configuration, if not the project's `conf`: a path within the project, or a URL.
     conf_source: str | None = None
-    #: The part of their partitions that the nodes get, if they are split.
+    #: The nodes' slice of their partitions, if they are split.
     part: Slice | None = None
-    #: Seconds after which its nodes are ended; None: Batch's own time-out is theirs.
+    #: Seconds after which its nodes are ended; None means Batch's own time-out.
     timeout: int | None = None
-    #: Where the container carries on: whom it asks for the next group.
+    #: If the container carries on: whom it asks for the next group.
     door: Door | None = None
 
     def command(self) -> str:
-        """Return the `kedro run` that does the same, for people to read; run parameters by their names alone.
+        """Return the equivalent `kedro run`, for display, with only the names of run parameters.
 
         More people read logs than may read a run's parameters.
         """
@@ -64,13 +64,13 @@ class Payload:
 
 
 def read_payload(environment: Mapping[str, str]) -> Payload:
-    """Return what the environment variables tell this job to run; an array's child takes the entry at its index."""
+    """Return this job's payload from environment variables; an array's child takes the entry at its index."""
     raw, group = _told(environment)
     return read_group(environment, raw, group)
 
 
 def read_group(environment: Mapping[str, str], raw: Mapping[str, Any], group: Mapping[str, Any]) -> Payload:
-    """Return what a group of a payload is, in this container. Raises PayloadError."""
+    """Return a group of a payload, for this container. Raises PayloadError."""
     nodes = group.get("nodes")
     if not nodes:
         raise PayloadError(f"The group in {variables.JOB} names no nodes.")
@@ -98,7 +98,7 @@ def read_group(environment: Mapping[str, str], raw: Mapping[str, Any], group: Ma
 
 
 def _told(environment: Mapping[str, str]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    """Return the payload and this job's group in it. A payload that was asked for holds that group alone."""
+    """Return the payload and this job's group in it. A payload that was asked for has only that group."""
     raw = _variable(environment)
     if "ask" in raw:
         whole = ask(_run_id(raw), raw["ask"], _index(environment))
@@ -126,7 +126,7 @@ def _variable(environment: Mapping[str, str]) -> dict[str, Any]:
     text = environment.get(variables.JOB)
     if not text:
         raise PayloadError(
-            f"{variables.JOB} is not set: this command runs inside the jobs that start_run submits, not by hand."
+            f"{variables.JOB} is not set: this command runs in jobs that start_run submits, not by hand."
         )
     try:
         raw = json.loads(text)
@@ -136,14 +136,14 @@ def _variable(environment: Mapping[str, str]) -> dict[str, Any]:
         raise PayloadError(f"{variables.JOB} must be a JSON object.")
     if raw.get("format") not in (FORMAT, SLICED_FORMAT):
         raise PayloadError(
-            f"{variables.JOB} has format {raw.get('format')!r}, and this image reads formats {FORMAT} and "
+            f"{variables.JOB} has format {raw.get('format')!r}, but this image reads formats {FORMAT} and "
             f"{SLICED_FORMAT}: build the image with the kedro-aws-batch version that the service was deployed with."
         )
     return raw
 
 
 def _index(environment: Mapping[str, str]) -> int | None:
-    """Return which child of an array this is; None outside of arrays."""
+    """Return the index of this array child; None outside of arrays."""
     index = environment.get(variables.BATCH_INDEX)
     return None if index is None else _number(index, 0)
 
@@ -165,7 +165,7 @@ def _group(groups: Sequence[Mapping[str, Any]], index: int | None) -> Mapping[st
         )
     if not 0 <= (index or 0) < len(groups):
         raise PayloadError(
-            f"{variables.JOB} holds {len(groups)} groups, and {variables.BATCH_INDEX} asks for index {index}."
+            f"{variables.JOB} holds {len(groups)} groups, but {variables.BATCH_INDEX} asks for index {index}."
         )
     return groups[index or 0]
 

@@ -1,7 +1,7 @@
 """A Kedro session that is one part of a run: its id is the run's, and it loads what the run wrote.
 
-Kedro makes `session_id = save_version = run_id` for each process, so that nodes run in processes of their own
-would save different versions and load whatever is newest: a race between runs (`kedro_aws_batch.world`).
+Kedro makes `session_id = save_version = run_id` for each process. So nodes in processes of their own would save
+different versions and load whatever is newest: a race between runs (`kedro_aws_batch.world`).
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ if TYPE_CHECKING:
 
 
 def run_payload(project: Path, payload: Payload, at: Whereabouts, *more: object) -> None:
-    """Run a payload's nodes in a bootstrapped project, with all hooks, as `kedro run` would, and tell where it is.
+    """Run a payload's nodes in a bootstrapped project, with all hooks, as `kedro run` would; `at` follows its progress.
 
-    `more` are hooks that go before all others.
+    `more` are hooks that run before all others.
     """
     join_run(payload.run_id)
     if payload.again:
@@ -66,13 +66,13 @@ def run_payload(project: Path, payload: Payload, at: Whereabouts, *more: object)
                 **_selected(session, payload),
                 **({} if of_process else {"run_id": payload.run_id, **params}),
             )
-        except (ValueError, KeyError):  # of which before Kedro 1.2 the latter is for pipelines
+        except (ValueError, KeyError):  # before Kedro 1.2, KeyError means an unknown pipeline
             nodes.refuse_absent()
             raise
 
 
 def session_class(base: type[Any], run_id: str) -> type[Any]:
-    """Return a session class whose sessions carry the id of the run."""
+    """Return a session class whose sessions have the run's id."""
 
     class RunSession(base):  # type: ignore[misc]
         def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -83,39 +83,39 @@ def session_class(base: type[Any], run_id: str) -> type[Any]:
 
 @dataclass
 class Following:
-    """The hooks that tell at which node a session is: from the first dataset it loads to the last it saves."""
+    """Hooks that record the node that a session is running: from the first dataset it loads to the last it saves."""
 
     at: Whereabouts
 
     @hook_impl(tryfirst=True)
     def before_dataset_loaded(self, node: Node) -> None:
-        """Tell it before the node's own hooks and its data can fail."""
+        """Record the node before its own hooks and its data can fail."""
         self.at.node = node.name
 
     @hook_impl(tryfirst=True)
     def before_node_run(self, node: Node) -> None:
-        """Tell it of a node that loads nothing."""
+        """Record a node that loads nothing."""
         self.at.node = node.name
 
     @hook_impl(tryfirst=True)
     def after_pipeline_run(self) -> None:
-        """Tell that what fails now is no node."""
+        """Record that a later failure is not a node's."""
         self.at.node = None
 
 
 class Pins:
-    """The hooks that pin what a group loads: what the run wrote before, and what the group itself writes."""
+    """Hooks that pin what a group loads: what the run wrote before, and what the group itself writes."""
 
     def __init__(self, payload: Payload) -> None:
         self._run_id = payload.run_id
         self._all: Mapping[str, str] = dict(payload.load_versions)
-        #: What Kedro's own `load_versions` takes; names known by a catch-all pattern alone, which it refuses, are
-        #: taken out once the catalog's configuration is read.
+        #: The pins for Kedro's own `load_versions`. It refuses names that only a catch-all pattern matches, so those
+        #: are removed once the catalog's configuration is read.
         self.official: dict[str, str] = dict(payload.load_versions)
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
-        """Leave to Kedro the pins that it takes."""
+        """Leave to Kedro the pins that it accepts."""
         names = context.config_loader["catalog"]
         resolver = CatalogConfigResolver({name: {} for name in names}, None, {"{default}": {}})
         for name in list(self.official):
@@ -124,7 +124,7 @@ class Pins:
 
     @hook_impl(tryfirst=True)
     def before_pipeline_run(self, pipeline: Pipeline, catalog: Any) -> None:
-        """Pin the datasets of the nodes, before any of them is made."""
+        """Pin the nodes' datasets, before any of them is made."""
         own = dict.fromkeys(pipeline.all_outputs(), self._run_id)
         by_base = {base_name(name): version for name, version in (own | dict(self._all)).items()}
         for name in pipeline.datasets():
@@ -135,7 +135,7 @@ class Pins:
 
 
 def _pin(catalog: Any, name: str, version: str) -> None:
-    """Make the catalog load this version of a dataset, whether its entry is explicit, a pattern's or an object."""
+    """Make the catalog load this version of a dataset, whether it comes from an entry, a pattern or an object."""
     if isinstance(getattr(catalog, "_load_versions", None), dict):
         catalog._load_versions = {**catalog._load_versions, name: version}  # noqa: SLF001  (that dict is the caller's)
     lazy = getattr(catalog, "_lazy_datasets", {}).get(name)
@@ -148,10 +148,10 @@ def _pin(catalog: Any, name: str, version: str) -> None:
 
 
 def _pin_partitions(catalog: Any, name: str, version: Version) -> None:
-    """Let the partitions of a dataset, if they are versioned, be those of the run's world.
+    """Pin the partitions of a dataset, if they are versioned, to the run's versions.
 
-    A PartitionedDataset hands the versions of its partitions to no catalog. A partition of which there is no version as
-    pinned is loaded at its newest, as Kedro would; one that came after the run began isn't listed.
+    A PartitionedDataset tells no catalog its partitions' versions. A partition without the pinned version is loaded at
+    its newest, as Kedro would; one that came after the run began isn't listed.
     """
     made: Any = getattr(catalog, "_datasets", {}).get(name)
     if made is None and _has_versioned_partitions(entry(catalog, name)):
@@ -175,7 +175,7 @@ def _has_versioned_partitions(config: Mapping[str, Any]) -> bool:
 
 
 def _selected(session: Any, payload: Payload) -> dict[str, Any]:
-    """Return how `session.run` takes the pipelines, of which Kedro imports no others; before 1.2 it takes only one."""
+    """Return the pipelines for `session.run`. Kedro imports only those; before 1.2 it takes only one."""
     names = list(payload.pipelines)
     if "pipeline_names" in inspect.signature(session.run).parameters:
         return {"pipeline_names": names}

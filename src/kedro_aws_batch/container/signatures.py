@@ -1,4 +1,4 @@
-"""Whether the nodes of a job's image are those of the graph that runs: one may have been deployed without the other."""
+"""Whether a job's image has the same nodes as the run's graph: one may have been deployed without the other."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class SameNodes:
-    """The hook that compares a job's nodes with the graph's before any of them runs."""
+    """A hook that compares a job's nodes with the graph's before any of them runs."""
 
     def __init__(self, payload: Payload) -> None:
         self._payload = payload
@@ -29,20 +29,20 @@ class SameNodes:
 
     @hook_impl(tryfirst=True)
     def before_pipeline_run(self, pipeline: Pipeline) -> None:
-        """Raise ImageError for the first node that reads or writes something else than the graph's of its name."""
+        """Raise ImageError for the first node that reads or writes something else than in the graph."""
         self._compared = True
         found = {node.name: node for node in pipeline.nodes}
         wanted = dict(zip(self._payload.nodes, _cut(self._payload.signatures), strict=False))
         others = [found[name] for name, start in wanted.items() if name in found and not _is(found[name], start)]
         if others:
-            more = f" (so with {counted(len(others) - 1, 'more node')})" if len(others) > 1 else ""
+            more = f" (the same holds for {counted(len(others) - 1, 'more node')})" if len(others) > 1 else ""
             raise ImageError(
-                f"Node '{others[0].name}' of this image {_does(others[0])}, and that of its name in {self._graph} does "
+                f"Node '{others[0].name}' of this image {_does(others[0])}, but in {self._graph} it does "
                 f"not{more}: {_REMEDY}"
             )
 
     def refuse_absent(self) -> None:
-        """Raise ImageError where the image lacks a pipeline or a node: Kedro then fails before it calls any hook."""
+        """Raise ImageError if the image lacks a pipeline or a node: Kedro then fails before it calls any hook."""
         if self._compared:
             return
         for name in self._payload.pipelines:
@@ -59,7 +59,7 @@ class SameNodes:
 
 
 _REMEDY = (
-    "the image is older or newer than the graph that is deployed. Push the image and deploy the graph of one state of "
+    "the image is older or newer than the deployed graph. Push the image and deploy the graph from one state of "
     "the project."
 )
 

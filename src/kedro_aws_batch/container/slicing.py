@@ -1,7 +1,7 @@
-"""Gives the nodes of a job their slice of the partitions, and sees that slices keep out of each other's way.
+"""Gives the nodes of a job their slice of the partitions, and keeps slices out of each other's way.
 
-What isn't of the slice is neither loaded nor made into a dataset: the partitioned dataset lists no others. Loading and
-saving stay as lazy as they are.
+The dataset lists only the partitions of the slice, so no others are loaded or made into datasets. Loading and saving
+stay as lazy as they were.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 
 class SliceRunner(SequentialRunner):
-    """Runs each node on its slice; one whose slice is empty has nothing to do, and is not called.
+    """Runs each node on its slice. A node with an empty slice has nothing to do, and is not called.
 
-    Where there is no partition at all, slice 1 does what `kedro run` does, which may be to fail; the others do nothing.
+    If there is no partition at all, slice 1 does what `kedro run` does, which may be to fail; the others do nothing.
     """
 
     def __init__(self, part: Slice) -> None:
@@ -40,7 +40,7 @@ class SliceRunner(SequentialRunner):
                 super()._run(Pipeline([node]), catalog, *args, **kwargs)
 
     def _narrow(self, node: Node, catalog: Any) -> bool:
-        """Let a node's dataset list no partitions but those of the slice, and return whether the node is to run."""
+        """Make a node's dataset list only the slice's partitions, and return whether to run the node."""
         name = self._part.over[node.name]
         mine, total = narrow(catalog.get(name), name, self._part)
         self._handed[node.name] = mine
@@ -51,26 +51,26 @@ class SliceRunner(SequentialRunner):
 
     @hook_impl
     def before_dataset_saved(self, dataset_name: str, data: Any, node: Node) -> None:
-        """Raise SliceError for a partition that another slice might save as well, before any of these is saved."""
+        """Raise SliceError for a partition that another slice might also save, before any of these is saved."""
         if node.name in self._part.new_ids or not isinstance(data, Mapping):
             return
         others = [one for one in data if one not in self._handed[node.name]]
         if others:
             raise SliceError(
                 f"Node '{node.name}' returns the partitions {listed(map(str, others))} for '{dataset_name}', which it "
-                f"was not given in slice {self._part} of '{self._part.over[node.name]}': another slice may save the "
-                "same, and one would be lost. Return partitions of the ids that were read. If all ids that it makes "
-                f"are different in all slices, set its `split: {{into: {self._part.into}, ids: new}}`."
+                f"was not given in slice {self._part} of '{self._part.over[node.name]}'. Another slice may save the "
+                "same, and one would be lost. Return partitions of the ids that were read. If no two slices make the "
+                f"same id, set its `split: {{into: {self._part.into}, ids: new}}`."
             )
 
 
 def narrow(dataset: Any, name: str, part: Slice) -> tuple[frozenset[str], int]:
-    """Let a partitioned dataset list no partitions but those of a slice; return their ids, and how many there are.
+    """Make a partitioned dataset list only a slice's partitions; return their ids, and the total number.
 
-    It is listed once: what a node is given is what was counted. Raises SliceError for a dataset without partitions.
+    It is listed only once, so that a node gets what was counted. Raises SliceError for a dataset without partitions.
     """
     if not hasattr(dataset, "_list_partitions"):
-        raise SliceError(f"Dataset '{name}' ({type(dataset).__name__}) has no partitions that could be shared out.")
+        raise SliceError(f"Dataset '{name}' ({type(dataset).__name__}) has no partitions to split.")
     paths = dataset._list_partitions()  # noqa: SLF001  (there is no public door)
     ids = {path: dataset._path_to_partition(path) for path in paths}  # noqa: SLF001
     mine = [path for path in paths if part.holds(ids[path])]

@@ -1,4 +1,4 @@
-"""What a job has used, said in its log at its end: what it asked for can be compared with it."""
+"""What a job has used, at the end of its log, to compare with what it asked for."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LINE = re.compile(r"Used: (\d{1,9}) MiB of memory at most, (\d{1,9}\.\d) s of C
 
 @dataclass(frozen=True)
 class Used:
-    """What a job has used: MiB of memory at most, seconds of CPU, in so many seconds."""
+    """What a job has used: MiB of memory at most, seconds of CPU, and the seconds that it took."""
 
     memory: int
     cpu: float
@@ -24,21 +24,21 @@ class Used:
 
     @property
     def vcpus(self) -> float | None:
-        """Return how many vCPUs it kept busy on average; None of a job too short to tell."""
+        """Return how many vCPUs it kept busy on average; None if the job was too short to tell."""
         return self.cpu / self.seconds if self.seconds else None
 
 
 def read_used(lines: Iterable[str]) -> Used | None:
-    """Return what a job said at the end of its log, or None: a job that was killed can't say it."""
+    """Return the usage at the end of a job's log, or None: a job that was killed can't write it."""
     said = [match for line in lines if (match := _LINE.fullmatch(line.strip()))]
     return Used(int(said[-1][1]), float(said[-1][2]), float(said[-1][3])) if said else None
 
 
 def used(began: float) -> str:
-    """Return what this process and those it waited for have used since a moment of `time.monotonic`, for people.
+    """Return what this process and its children have used since a moment of `time.monotonic`, as text.
 
-    Memory is the most of this process, or of the largest of the others: not their sum, which nobody counted. Where
-    there is no such account, on Windows, the text is empty.
+    Memory is the most of this process, or of the largest of the others: not their sum, which nobody counted. On
+    Windows, which counts none of it, the text is empty.
     """
     try:
         import resource  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""What a deployment would do to a stack's queue that AWS refuses, or that jobs in it would not survive."""
+"""Changes of a deployment to a stack's queue that AWS refuses, or that jobs in it would not survive."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
     from kedro_aws_batch._service.dag.document import GraphDocument
 
-#: Of Fargate's environments CloudFormation replaces these: its schema of AWS::Batch::ComputeEnvironment calls them
-#: create-only, conditionally on ReplaceComputeEnvironment, which is false for EC2 and can't be for Fargate.
+#: CloudFormation replaces an environment on Fargate when these change: its schema of AWS::Batch::ComputeEnvironment
+#: calls them create-only, unless ReplaceComputeEnvironment is false, which it can be only for EC2.
 _OF_FARGATES_ENVIRONMENT = ("subnets", "security_groups", "spot")
-#: Texts whose order says nothing.
+#: Lists whose order doesn't matter.
 _SETS = ("subnets", "security_groups")
 
 
@@ -31,9 +31,9 @@ def wanted(document: GraphDocument, params: Mapping[str, Any], batch: str) -> St
 
 
 def unwelcome(now: Standing | None, then: Standing | None, used: Callable[[], str | None]) -> list[Problem]:
-    """Return what of a change AWS refuses, or else what jobs would not survive, if any are in the way.
+    """Return the parts of a change that AWS refuses, or else those that running jobs would not survive.
 
-    `used` says what of the queue is in use; it is asked where that matters. A queue that goes is warned of.
+    `used` returns what is in use; it is called only if that matters. There is a warning for a queue that goes.
     """
     if now is None:
         return []
@@ -47,33 +47,33 @@ def unwelcome(now: Standing | None, then: Standing | None, used: Callable[[], st
         )
         return [Problem("the deployment", what, to_do)]
     if then is None:
-        what = "is of this stack, and goes with this deployment, as do its definition and its jobs' logs."
+        what = "belongs to this stack. This deployment removes it, its definition and its jobs' logs."
         return [Problem(f"job queue '{now.queue}'", what, "Runs then need one of your own.", warning=True)]
     return []
 
 
 def _impossible(now: Standing, then: Standing) -> Iterator[Problem]:
-    """Yield what of a change AWS refuses."""
+    """Yield the parts of a change that AWS refuses."""
     if now.queue != then.queue:
         return  # a new queue can be anything
     if now.batch != then.batch:  # of its environments the API reference says: "Amazon EC2 and Fargate … can't be mixed"
         yield Problem(
             f"job queue '{now.queue}'",
             f"runs on {now.batch}, and can't be moved to {then.batch}.",
-            "Name another one in aws_batch.job_queue. Or deploy twice: with --param=batch=own, which takes the queue, "
-            "its definition and its jobs' logs away, and then as now.",
+            "Name another one in aws_batch.job_queue. Or deploy twice: first with --param=batch=own, which removes the "
+            "queue, its definition and its jobs' logs, and then as now.",
         )
     if _differs("fair_share", now, then):
         # "Once a job queue is created, the fair-share scheduling policy can be replaced but not removed", says the API
         # reference of UpdateJobQueue, and a queue that was made without one takes none.
         before = now.made_with["fair_share"]
-        what = "shares fairly, which can't be taken off it" if before == "true" else "can't be made to share fairly"
+        what = "its fair sharing can't be removed" if before == "true" else "can't be made to share fairly"
         to_do = f'Leave fair_share at "{before}", or name another queue in aws_batch.job_queue.'
-        yield Problem(f"job queue '{now.queue}'", f"is there, and {what}.", to_do)
+        yield Problem(f"job queue '{now.queue}'", f"exists, and {what}.", to_do)
 
 
 def _replaced(now: Standing, then: Standing | None) -> list[str]:
-    """Return what a change takes away from under jobs, each with the reason."""
+    """Return what a change would remove while jobs are in it, each with the reason."""
     if then is None:
         return [f"the job queue '{now.queue}' (batch is own)"]
     gone = []
@@ -93,7 +93,7 @@ def _replaced(now: Standing, then: Standing | None) -> list[str]:
 def _differs(name: str, now: Standing, then: Standing) -> bool:
     before, after = now.made_with[name], then.made_with[name]
     if after is None or before is None:
-        return False  # osls is to fill it in
+        return False  # osls will fill it in
     if name in _SETS:
         return sorted(before.split(",")) != sorted(after.split(","))
     return before != after

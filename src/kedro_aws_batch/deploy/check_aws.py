@@ -1,4 +1,4 @@
-"""Whether AWS Batch has what runs are to use, and would take jobs: asked before anything is deployed or started."""
+"""Whether AWS Batch has what runs will use, and would take jobs: asked before anything is deployed or started."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 
 def check_aws(document: GraphDocument, batch: Any, made: Collection[str] = ()) -> list[Problem]:
-    """Return what is wrong with the queues and job definitions that a graph document names. Raises ServiceError.
+    """Return what is wrong with a graph document's queues and job definitions. Raises ServiceError.
 
-    Of those that a deployment makes nothing is asked.
+    It doesn't ask about those that a deployment makes.
     """
     found = asked_in(document)
     shares = {name: titles for name, titles in found.shares.items() if name not in made}
@@ -31,30 +31,30 @@ def check_aws(document: GraphDocument, batch: Any, made: Collection[str] = ()) -
 
 
 def active_definitions(document: GraphDocument, batch: Any) -> list[Mapping[str, Any]]:
-    """Return the newest active revision of each job definition that a graph document names. Raises ServiceError."""
+    """Return the newest active revision of each job definition in a graph document. Raises ServiceError."""
     found = (_active(batch, jobDefinitionName=name) for name in asked_in(document).definitions)
     return [max(revisions, key=lambda each: each["revision"]) for revisions in found if revisions]
 
 
 def taken(queue: str, batch: Any) -> list[Problem]:
-    """Return that a queue which a stack is to make is there already. Raises ServiceError."""
+    """Return a problem if a queue that a stack will make exists already. Raises ServiceError."""
     if not _queues(batch, jobQueues=[queue]):
         return []
-    what = "is there already, and isn't of this stack, which can't make a second one of that name."
+    what = "exists already outside this stack, and a second one of that name can't be made."
     to_do = "Use it as it is, with `batch: own` in the params; or name another in aws_batch.job_queue."
     return [Problem(f"job queue '{queue}'", what, to_do)]
 
 
 def require_credentials(sts: Any) -> None:
-    """Raise ServiceError if there are no credentials, or none that AWS knows."""
+    """Raise ServiceError if there are no credentials that AWS accepts."""
     try:
-        sts.get_caller_identity()  # which everybody may
+        sts.get_caller_identity()  # everybody may call this
     except (ClientError, BotoCoreError) as error:
         raise ServiceError(why_refused(error, Call("deploy", "sts:GetCallerIdentity")), "Refused") from error
 
 
 def asked_in(document: GraphDocument) -> Destinations:
-    """Return where the jobs of all pipelines go, and what the configuration names though no node uses it."""
+    """Return where all pipelines' jobs go, and what the configuration names though no node uses it."""
     found = asked_by(_jobs(document))
     shares = {document.run["job_queue"]: {}, **found.shares}
     return Destinations(shares, sorted({document.run["job_definition"], *found.definitions}))
@@ -65,7 +65,7 @@ def _jobs(document: GraphDocument) -> Iterator[Candidate]:
         try:
             groups = preview(document, {"pipeline": name}).groups if nodes else ()
         except DagError:
-            groups = ()  # `check` tells why it can't run
+            groups = ()  # `check` says why it can't run
         for group in groups:
             yield Candidate(group.nodes[0], group.resources)
 
@@ -82,7 +82,7 @@ def _problem(fault: Fault) -> Problem:
 def _offer(asked: Destinations, batch: Any) -> Offer:
     queues = _queues(batch, jobQueues=asked.queues) if asked.shares else []
     arns = sorted({each["computeEnvironment"] for queue in queues for each in queue["computeEnvironmentOrder"]})
-    environments = (  # for none Batch would describe all that there are
+    environments = (  # for an empty list Batch would describe all
         _ask(batch, "describe_compute_environments", "DescribeComputeEnvironments", computeEnvironments=arns)
         if arns
         else {"computeEnvironments": []}
@@ -105,7 +105,7 @@ def _queues(batch: Any, **which: list[str]) -> list[Mapping[str, Any]]:
 
 
 def _active(batch: Any, **which: str) -> list[dict[str, Any]]:
-    """Return the active revisions of a definition, or of all, as far as one answer tells of them."""
+    """Return the active revisions of a definition, or of all, from one page of answers."""
     answer = _ask(batch, "describe_job_definitions", "DescribeJobDefinitions", status="ACTIVE", **which)
     return list(answer["jobDefinitions"])
 

@@ -1,4 +1,4 @@
-"""Whether jobs may ask the service for a payload that does not fit into their requests."""
+"""Whether jobs may ask the service for a payload that doesn't fit into their requests."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PERMISSION = "lambda:InvokeFunction"
 def check_roles(definitions: Iterable[Mapping[str, Any]], service: str, iam: Any) -> Iterator[Problem]:
     """Yield a warning for each job definition whose role may not invoke the function next_group.
 
-    Small runs go without; wide arrays and large parameters don't. `service` is the prefix of the functions' names.
+    Small runs don't need that; wide arrays and large parameters do. `service` is the prefix of the functions' names.
     """
     for definition in definitions:
         where = f"job definition '{definition['jobDefinitionName']}'"
@@ -27,17 +27,17 @@ def check_roles(definitions: Iterable[Mapping[str, Any]], service: str, iam: Any
         function = _function(definition["jobDefinitionArn"], service)
         if role is None:
             yield Problem(
-                where, "has no job role, so its jobs can ask for no payload.", _remedy(function), warning=True
+                where, "has no job role, so its jobs can't ask for payloads.", _remedy(function), warning=True
             )
             continue
         try:
             allowed = _allowed(iam, role, function)
         except (ClientError, BotoCoreError, ResponseParserError) as error:
-            what = f"whether its role may invoke {function} can't be told: {error}"
-            yield Problem(where, what, "It takes iam:SimulatePrincipalPolicy on the role.", warning=True)
+            what = f"can't tell whether its role may invoke {function}: {error}"
+            yield Problem(where, what, "To check it, you need iam:SimulatePrincipalPolicy on the role.", warning=True)
             continue
         if not allowed:
-            what = f"its role {role} may not invoke {function}, which jobs ask for payloads that don't fit."
+            what = f"its role {role} may not invoke {function}, from which jobs get payloads that don't fit."
             yield Problem(where, what, _remedy(function), warning=True)
 
 

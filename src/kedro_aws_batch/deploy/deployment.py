@@ -1,4 +1,4 @@
-"""The project's own serverless.yml, as far as it has to be known before osls reads it; and calling osls."""
+"""The settings in the project's own serverless.yml that are needed before osls reads it, and calls of osls."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from .parameters import text_of, wrong_params
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-#: Below it, each stage has a directory; serverless.yml says so, too.
+#: Each stage has a directory below it, as serverless.yml also says.
 STAGED = Path("build/aws_batch")
-#: Of serverless.yml's params, what packaging reads and the templates don't.
+#: The params in serverless.yml that packaging reads and the templates don't.
 _OURS = ("buckets", "tags")
 
 
@@ -32,33 +32,35 @@ class DeploymentError(KedroAwsBatchError):
 
 @dataclass(frozen=True)
 class Target:
-    """Which stage of a project is deployed, and with what."""
+    """The stage of a project to deploy, and its settings."""
 
     project: Path
     stage: str
-    #: By --param: they go before those of serverless.yml.
+    #: From --param: they override those of serverless.yml.
     given: Mapping[str, str]
 
     @property
     def directory(self) -> Path:
-        """Return where packaging puts what is deployed."""
+        """Return the directory that packaging fills."""
         return self.project / STAGED / self.stage
 
     def params(self) -> dict[str, Any]:
-        """Return the stage's params over those of all stages, and those given over both. Raises DeploymentError."""
+        """Return the stage's params over those of all stages, with --param over both. Raises DeploymentError."""
         declared = _read(self.project).get("params") or {}
         parts = [declared.get(part) or {} for part in ("default", self.stage)]
         if not all(isinstance(part, dict) for part in parts):
-            raise DeploymentError(f"`params` in {TEMPLATE} holds no mapping for 'default' or '{self.stage}': mend it.")
+            raise DeploymentError(
+                f"`params` in {TEMPLATE} must have a mapping for 'default' and '{self.stage}'. Fix it."
+            )
         return {**parts[0], **parts[1], **self.given}
 
     def region(self) -> str | None:
-        """Return the Region to deploy to, if it is said; else it is that of the AWS credentials."""
+        """Return the Region to deploy to, if it is set; else that of the AWS credentials applies."""
         named = self.params().get("region")
         return None if named is None or "${" in str(named) else str(named)
 
     def buckets(self) -> list[str]:
-        """Return the buckets, or parts of them, that serverless.yml names."""
+        """Return the buckets, or parts of them, in serverless.yml."""
         found = self.params().get("buckets") or []
         names = found.split(",") if isinstance(found, str) else found
         if not isinstance(names, list) or any("${" in str(name) for name in names):
@@ -66,10 +68,10 @@ class Target:
         return [str(name).strip() for name in names if str(name).strip()]
 
     def tags(self) -> dict[str, str]:
-        """Return the tags that serverless.yml gives all of the stack. Raises DeploymentError for what is none."""
+        """Return the stack's tags in serverless.yml. Raises DeploymentError for a wrong one."""
         found = self.params().get("tags") or ""
         if not isinstance(found, str):
-            raise DeploymentError(f"`tags` in {TEMPLATE} is a text: write name=value, with commas between them.")
+            raise DeploymentError(f"`tags` in {TEMPLATE} must be a text: write name=value, separated by commas.")
         return dict(_tag(each) for each in found.split(",") if each.strip())
 
 
@@ -80,16 +82,16 @@ def _tag(text: str) -> tuple[str, str]:
     fits = _TAG.fullmatch(text.strip())
     if fits is None:
         raise DeploymentError(
-            f"`tags` in {TEMPLATE} has {text.strip()!r}, which is no tag: write name=value, with commas between them. "
-            "Names that begin with aws: are AWS's, those with kedro- ours."
+            f"`tags` in {TEMPLATE} has {text.strip()!r}, which is not a tag: write name=value, separated by commas. "
+            "Names that begin with aws: belong to AWS, those with kedro- to us."
         )
     return fits[1], fits[2]
 
 
 def batch_of(target: Target, launch_type: str) -> str:
-    """Return where jobs will run: on fargate, ec2, or own, which is a queue that is there already.
+    """Return where jobs will run: fargate, ec2, or own (a queue that exists already).
 
-    Raises ProblemsFoundError for params that are missing, that nothing reads, or that can't be what they are.
+    Raises ProblemsFoundError for params that are missing, unknown or wrong.
     """
     params = target.params()
     batch = text_of(params.get("batch") or launch_type)
@@ -99,28 +101,28 @@ def batch_of(target: Target, launch_type: str) -> str:
 
 
 def refuse_unchecked(words: Sequence[str]) -> None:
-    """Raise DeploymentError for what would reach osls past all checks."""
+    """Raise DeploymentError for options that would reach osls unchecked."""
     for word in words:
         if (option := word.partition("=")[0]) in ("--param", "--region", "--stage"):
-            raise DeploymentError(f"Give {option} before --, so that what it says is checked, too.")
+            raise DeploymentError(f"Give {option} before --, so that it is checked, too.")
 
 
 def osls(project: Path) -> list[str]:
-    """Return the words that call osls in a project. Raises DeploymentError if it or Node isn't there."""
+    """Return the command that calls osls in a project. Raises DeploymentError if it or Node is missing."""
     if shutil.which("node") is None:
-        raise DeploymentError("Deploying takes Node 20 or newer, which isn't found: install it (https://nodejs.org).")
+        raise DeploymentError("Deploying needs Node 20 or newer, which was not found: install it (https://nodejs.org).")
     for folder in (project, *project.parents):
         found = folder / "node_modules/.bin/osls"
         if found.exists():
             return [str(found)]
     raise DeploymentError(
-        f"osls, which deploys, isn't installed in '{project}': run `npm install` there; `kedro aws-batch init` writes "
-        "the package.json that names it."
+        f"The deployment tool osls isn't installed in '{project}': run `npm install` there. `kedro aws-batch init` "
+        "writes the package.json for it."
     )
 
 
 def require_stage(stage: str | None, prefix: str, of_prefix: str, environment: str) -> None:
-    """Raise DeploymentError if another stage is asked for than the configuration's service belongs to."""
+    """Raise DeploymentError if the stage asked for isn't that of the configuration's service."""
     if stage is not None and stage != of_prefix:
         raise DeploymentError(
             f"aws_batch.service of environment '{environment}' is '{prefix}', so it is deployed as the stage "
@@ -129,7 +131,7 @@ def require_stage(stage: str | None, prefix: str, of_prefix: str, environment: s
 
 
 def require_file(project: Path) -> None:
-    """Raise DeploymentError if the project has no serverless.yml that reads what is packaged."""
+    """Raise DeploymentError if the project has no serverless.yml that reads the package."""
     if str(STAGED.as_posix()) not in _text(project):
         raise DeploymentError(
             f"'{project / TEMPLATE}' takes nothing from {STAGED.as_posix()}: `kedro aws-batch init --force` writes one "
@@ -142,7 +144,7 @@ def _text(project: Path) -> str:
         return (project / TEMPLATE).read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise DeploymentError(
-            f"There is no {TEMPLATE} in '{project}': `kedro aws-batch init` writes it, and what else deploying takes."
+            f"There is no {TEMPLATE} in '{project}': `kedro aws-batch init` writes it, and what else deploying needs."
         ) from error
 
 
@@ -154,14 +156,14 @@ def _read(project: Path) -> Mapping[str, Any]:
     except yaml.YAMLError as error:
         raise DeploymentError(f"'{project / TEMPLATE}' is not YAML: {error}") from error
     if not isinstance(loaded, dict):
-        raise DeploymentError(f"'{project / TEMPLATE}' holds no mapping.")
+        raise DeploymentError(f"'{project / TEMPLATE}' must contain a mapping.")
     return loaded
 
 
 def read_given(given: Sequence[str]) -> dict[str, str]:
-    """Return what `name=value` says, several times. Raises DeploymentError."""
+    """Return the `name=value` pairs. Raises DeploymentError."""
     pairs = [each.partition("=") for each in given]
     wrong = [name for name, equals, value in pairs if not (name and equals and value)]
     if wrong:
-        raise DeploymentError(f"--param takes name=value, which {listed(wrong)} is not.")
+        raise DeploymentError(f"--param takes name=value, not {listed(wrong)}.")
     return {name: value for name, _, value in pairs}

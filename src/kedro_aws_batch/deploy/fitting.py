@@ -1,4 +1,4 @@
-"""Whether a project's jobs would run on the queue that its stack is to make."""
+"""Whether a project's jobs would run on the queue that its stack will make."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ if TYPE_CHECKING:
 
 
 def misfits(document: GraphDocument, params: Mapping[str, Any], batch: str) -> list[Problem]:
-    """Return what of a project doesn't go with the params of its stage, which are right in themselves."""
+    """Return where a project doesn't fit the params of its stage, which are valid by themselves."""
     return (
         [] if batch == OWN else [*_launch_type(document, batch), *_vcpus(document, params), *_shares(document, params)]
     )
 
 
 def _launch_type(document: GraphDocument, batch: str) -> Iterator[Problem]:
-    """Fargate takes certain sizes alone, which compiling looks to: so where jobs run is the configuration's to say."""
+    """Check the launch type. Compiling checks Fargate's sizes, so the configuration decides where jobs run."""
     compiled_for = str(document.run["launch_type"])
     if batch != compiled_for.lower():
         says = f"is {batch}, and aws_batch.launch_type is {compiled_for}, for which the jobs' sizes were checked."
-        to_do = f"Set launch_type to {batch.upper()} in the aws_batch parameters; `batch` then follows, and can go."
+        to_do = f"Set launch_type to {batch.upper()} in the aws_batch parameters; `batch` then follows, so remove it."
         yield Problem("param 'batch'", says, to_do)
 
 
 def _vcpus(document: GraphDocument, params: Mapping[str, Any]) -> Iterator[Problem]:
     most = _said(params, "max_vcpus")
     if not most.isdecimal():
-        return  # osls is to fill it in
+        return  # osls will fill it in
     for node in document.nodes:
         if (wanted := node.resources.get("vcpus") or 0) > int(most):
-            says = f"is {most}, and node '{node.name}' wants {wanted:g} vCPUs: its job would wait for ever."
+            says = f"is {most}, but node '{node.name}' needs {wanted:g} vCPUs: its job would wait for ever."
             yield Problem("param 'max_vcpus'", says, "Raise it, or lower the node's `vcpus`.")
             return
 

@@ -1,4 +1,4 @@
-"""Dead letters of a deployed service: what could not be handled goes back to the queue that it came from."""
+"""Dead letters of a deployed service: failed messages go back to the queue that they came from."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from kedro_aws_batch.errors import ServiceError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: In the stack, by their logical names.
+#: Their logical names in the stack.
 DEAD_LETTERS, EVENTS = "DeadLetterQueue", "EventsQueue"
 
 
 def queues(stack: str, cloudformation: Any) -> tuple[str, str]:
-    """Return the URLs of a stack's dead letters and of its events. Raises ServiceError."""
+    """Return the URLs of a stack's dead-letter queue and of its events queue. Raises ServiceError."""
     try:
         pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
         found = {
@@ -35,9 +35,9 @@ def queues(stack: str, cloudformation: Any) -> tuple[str, str]:
 
 
 def move(dead_letters: str, events: str, sqs: Any) -> int:
-    """Move all messages from one queue to the other, both by URL, and return how many they were. Raises ServiceError.
+    """Move all messages from one queue to the other, both given by URL, and return their number. Raises ServiceError.
 
-    A message is deleted from the one only after the other has it. One that arrives twice, or late, changes nothing.
+    A message is deleted only after the other queue has it. One that arrives twice, or late, changes nothing.
     """
     moved = 0
     try:
@@ -47,7 +47,7 @@ def move(dead_letters: str, events: str, sqs: Any) -> int:
             moved += 1
     except (ClientError, BotoCoreError) as error:
         call = Call(
-            f"move dead letters ({moved} are moved)",
+            f"move dead letters ({moved} were moved)",
             "sqs:ReceiveMessage and DeleteMessage on the dead letters, and sqs:SendMessage on the events",
         )
         raise ServiceError(why_refused(error, call), "Refused") from error

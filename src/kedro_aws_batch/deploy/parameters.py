@@ -1,7 +1,7 @@
-"""All that can be set of a deployment, in one table: what each param may be, checked before anything is called.
+"""All settings of a deployment, in one table: the values that each param may have, checked before any call.
 
-What osls and CloudFormation would take, and fail with or roll back after minutes, is refused here in a sentence.
-`resources/settings.yml` and the templates' own Parameters have to agree with the table: tests/deploy hold them to it.
+Values that osls and CloudFormation would fail with, or roll back after minutes, are refused here in a sentence.
+`resources/settings.yml` and the templates' own Parameters must agree with the table: tests/deploy check that.
 """
 
 from __future__ import annotations
@@ -26,33 +26,33 @@ _FLAG = ("false", "true")
 
 @dataclass(frozen=True)
 class Parameter:
-    """What one param may be. Of `choices`, `lowest` with `highest`, and `pattern` at most one is set."""
+    """The values that a param may have. At most one of `choices`, `lowest` with `highest`, and `pattern` is set."""
 
     help: str  #: continues `<name>, …`
-    #: What holds where nothing is said; None: it follows from something else, as the help says.
+    #: The default; None if it follows from something else, as the help says.
     default: str | None = ""
     choices: tuple[str, ...] = ()
     lowest: int | None = None
     highest: int | None = None
-    #: A number outside the range that has a meaning of its own.
+    #: A number outside the range with a meaning of its own.
     also: int | None = None
-    #: Of the whole value, or with `most` of each of that many values at most, with commas between them.
+    #: For the whole value, or with `most` for each of up to that many values separated by commas.
     pattern: str | None = None
     most: int | None = None
     example: str = ""
-    #: Of which `batch` it is.
+    #: The values of `batch` for which it exists.
     of: tuple[str, ...] = (FARGATE, EC2, OWN)
     required: bool = False
 
     @property
     def wanted(self) -> str:
-        """Return what it may be, in words."""
+        """Return the allowed values, in words."""
         if self.choices:
             return " or ".join(filter(None, [", ".join(self.choices[:-1]), self.choices[-1]]))
         if self.lowest is not None:
             also = "" if self.also is None else f"{self.also}, or "
             return f"{also}a whole number from {self.lowest} to {self.highest}"
-        many = "" if self.most is None else f"1 to {self.most}, with commas and no spaces between them, "
+        many = "" if self.most is None else f"1 to {self.most}, separated by commas without spaces, "
         return f"{many}like {self.example}"
 
     def allows(self, value: str) -> bool:
@@ -68,18 +68,18 @@ class Parameter:
 
 PARAMETERS: Mapping[str, Parameter] = {
     "batch": Parameter(
-        help="where jobs run: on a queue that the stack makes, as aws_batch.launch_type says, or on your own",
+        help="where jobs run: on the stack's queue, by aws_batch.launch_type, or on your own",
         default=None,
         choices=(FARGATE, EC2, OWN),
     ),
     "region": Parameter(
-        help="the Region; without it that of AWS_REGION",
+        help="the Region; else that of AWS_REGION",
         default=None,
         pattern=r"[a-z]{2}(-[a-z]+)+-\d",
         example="eu-west-1",
     ),
     "image": Parameter(
-        help="the image of the jobs, that is pushed to a registry",
+        help="the image of the jobs, in a registry",
         pattern=r"[a-z0-9][\w.-]*(:\d+)?(/[\w.-]+)*(:[\w.-]+)?(@sha256:[0-9a-f]{64})?",
         example="123456789012.dkr.ecr.eu-west-1.amazonaws.com/flights:1",
         of=(FARGATE, EC2),
@@ -102,13 +102,13 @@ PARAMETERS: Mapping[str, Parameter] = {
         required=True,
     ),
     "spot": Parameter(
-        help="whether hosts may be reclaimed, and cost less for it", default="false", choices=_FLAG, of=(FARGATE, EC2)
+        help="whether hosts cost less and may be reclaimed", default="false", choices=_FLAG, of=(FARGATE, EC2)
     ),
     "max_vcpus": Parameter(
         help="the most vCPUs in use at once", default="64", lowest=1, highest=1_000_000, of=(FARGATE, EC2)
     ),
     "assign_public_ip": Parameter(
-        help="whether jobs have a public address, which in public subnets they need",
+        help="whether jobs have a public address, which they need in public subnets",
         default="DISABLED",
         choices=("DISABLED", "ENABLED"),
         of=(FARGATE, EC2),
@@ -122,10 +122,10 @@ PARAMETERS: Mapping[str, Parameter] = {
         of=(FARGATE, EC2),
     ),
     "fair_share": Parameter(
-        help="whether the queue shares fairly; for a new queue only", default="false", choices=_FLAG, of=(FARGATE, EC2)
+        help="whether the queue shares fairly; only for a new queue", default="false", choices=_FLAG, of=(FARGATE, EC2)
     ),
     "runnable_limit_seconds": Parameter(
-        help="after how long a job that finds no place is cancelled; 0 lets it wait",
+        help="after how many seconds a job without a place is cancelled; 0 lets it wait",
         default="0",
         lowest=JOB_STATE_SECONDS.least,
         highest=JOB_STATE_SECONDS.most,
@@ -133,13 +133,13 @@ PARAMETERS: Mapping[str, Parameter] = {
         of=(FARGATE, EC2),
     ),
     "compute_environment_name": Parameter(
-        help="the compute environment's name, on EC2; without it CloudFormation makes one up",
+        help="the compute environment's name, on EC2; else CloudFormation makes one up",
         pattern=r"([A-Za-z0-9_-]{1,128})?",
         example="spaceflights_env",
         of=(EC2,),
     ),
     "job_role_name": Parameter(
-        help="the name of the jobs' role; without it CloudFormation makes one up",
+        help="the name of the jobs' role; else CloudFormation makes one up",
         pattern=r"([\w+=,.@-]{1,64})?",
         example="batchJobRole",
         of=(FARGATE, EC2),
@@ -149,8 +149,8 @@ PARAMETERS: Mapping[str, Parameter] = {
         pattern=r"(arn:aws[a-z-]*:iam::(\d{12}|aws):policy/[\w+=,.@/-]+)?",
         example="arn:aws:iam::123456789012:policy/boundary",
     ),
-    "role_path": Parameter(  # a role's path is never changed: CloudFormation makes another role
-        help="the path of the stack's roles, before the first deployment",
+    "role_path": Parameter(  # a role's path never changes: CloudFormation makes another role
+        help="the path of the stack's roles, set before the first deployment",
         default="/",
         pattern=r"/([\w+=,.@-]{1,100}/)*",
         example="/teams/ml/",
@@ -159,22 +159,24 @@ PARAMETERS: Mapping[str, Parameter] = {
         help="who gets a mail when something is wrong", pattern=r"([^@\s]+@[^@\s]+\.[^@\s]+)?", example="me@example.com"
     ),
     "stalled_hours": Parameter(  # PutMetricAlarm: Period × EvaluationPeriods is seven days at most
-        help="after how many hours in which no job of an open run ended there is an alarm",
+        help="the hours without an ended job, while runs are open, until there is an alarm",
         default="6",
         lowest=1,
         highest=168,
     ),
     "log_retention_days": Parameter(
-        help="how long logs are kept", default="30", choices=tuple(map(str, LOG_RETENTIONS))
+        help="how many days logs are kept", default="30", choices=tuple(map(str, LOG_RETENTIONS))
     ),
     "run_retention_days": Parameter(  # from its start on: a run that takes longer would lose its plan
-        help="how long the table keeps a run, from its start on", default="90", lowest=1, highest=3_650
+        help="how many days the table keeps a run, from its end on", default="90", lowest=1, highest=3_650
     ),
     "table_protected": Parameter(
-        help="whether the run table can't be deleted; in the stage dev it can", default="true", choices=_FLAG
+        help="whether the run table is protected from deletion; in the stage dev it isn't",
+        default="true",
+        choices=_FLAG,
     ),
     "table_deletion_policy": Parameter(
-        help="whether the run table stays (Retain) when the stack goes, or goes with it, as in the stage dev",
+        help="whether the run table stays when the stack is removed (Retain), or goes with it, as in the stage dev",
         default="Retain",
         choices=("Retain", "Delete"),
     ),
@@ -184,25 +186,25 @@ PARAMETERS: Mapping[str, Parameter] = {
 def wrong_params(params: Mapping[str, Any], batch: str, others: Iterable[str] = ()) -> list[Problem]:
     """Return what is wrong with the params of a stage that is deployed to `batch`.
 
-    `others` are names that are read elsewhere. What osls has still to fill in, `${env:…}`, can't be checked.
+    `others` are names that are read elsewhere. Values that osls fills in later, `${env:…}`, can't be checked.
     """
     known = [*PARAMETERS, *others]
     problems = []
     for name, value in params.items():
         if name not in known:
             near = did_you_mean(name, known).strip() or f"There are: {', '.join(sorted(known))}."
-            problems.append(Problem(f"param '{name}'", "is read by nothing.", near))
+            problems.append(Problem(f"param '{name}'", "is not a param.", near))
         elif name in PARAMETERS and value is not None and "${" not in str(value):
             problems += _wrong(name, value, batch)
     return problems + [
-        Problem(f"param '{name}'", f"is missing: {each.help}.", f'Say it in `params`, or by --param="{name}=…".')
+        Problem(f"param '{name}'", f"is missing: {each.help}.", f'Set it in `params`, or by --param="{name}=…".')
         for name, each in PARAMETERS.items()
         if each.required and batch in each.of and not params.get(name)
     ]
 
 
 def text_of(value: Any) -> str:
-    """Return a value of YAML as osls hands it on."""
+    """Return a value of YAML as osls passes it on."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -216,7 +218,5 @@ def _wrong(name: str, value: Any, batch: str) -> list[Problem]:
     if name == "compute_environment_name" and batch == FARGATE and value != "":
         # Every change of its subnets, security groups or spot replaces it, and CloudFormation makes the new one before
         # it deletes the old: "cannot update a stack when a custom-named resource requires replacing".
-        return [
-            Problem(where, "can't be kept on Fargate, whose environments are replaced when changed.", "Take it out.")
-        ]
+        return [Problem(where, "can't be set on Fargate, where a change replaces the environment.", "Remove it.")]
     return []

@@ -1,4 +1,4 @@
-"""What a stack has of Batch now: as CloudFormation knows it, and how much of it is in use."""
+"""A stack's current resources of Batch: as CloudFormation knows them, and whether they are in use."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Standing:
-    """The queue of a stack, and what it was made with; or what a deployment would make it with.
+    """The queue of a stack, and its settings, now or after a deployment.
 
-    A text of what it was made with is as CloudFormation has it; None, where osls has still to fill it in.
+    Settings are texts as CloudFormation has them; None if osls will fill one in.
     """
 
     batch: str  #: `fargate` or `ec2`
     queue: str
     definition: str
-    #: By the names of the params that say it.
+    #: By the names of their params.
     made_with: Mapping[str, str | None]
 
 
-#: The params that can't be changed, or not without replacing something, and the templates' Parameters for them.
+#: The params that can't change, or only by replacing something, and the templates' Parameters for them.
 KEPT = {
     "subnets": "Subnets",
     "security_groups": "SecurityGroups",
@@ -45,7 +45,7 @@ KEPT = {
 
 
 def standing(stack: str, cloudformation: Any) -> Standing | None:
-    """Return what a stack has of Batch; None if there is no such stack, or it has nothing. Raises ServiceError."""
+    """Return a stack's queue; None if there is no such stack, or it has none. Raises ServiceError."""
     try:
         (described,) = cloudformation.describe_stacks(StackName=stack)["Stacks"]
         resources = cloudformation.describe_stack_resources(StackName=stack)["StackResources"]
@@ -65,13 +65,13 @@ def standing(stack: str, cloudformation: Any) -> Standing | None:
 
 
 def in_use(queue: str, service: Service, batch: Any) -> str | None:
-    """Return what of a stack's queue is in use, in words. Raises ServiceError if it can't be told."""
+    """Return what uses a stack's queue, in words. Raises ServiceError if it can't be found out."""
     try:
         runs = [run.run_id for run in service.list_runs(status=RunStatus.RUNNING.value, limit=1)]
     except ServiceError as error:
         if "There is no function" not in str(error):
             raise
-        runs = []  # a stack that was left half made: what it runs is seen in its queue
+        runs = []  # a half-made stack: its queue shows what it runs
     if runs:
         return f"run {runs[0]} is RUNNING"
     return next((f"the job '{name}' is {status}" for name, status in _jobs(queue, batch)), None)

@@ -1,4 +1,4 @@
-"""From a Kedro project to the graph document: what a run is made of, and every reason why it would fail."""
+"""From a Kedro project to the graph document: the parts of a run, and every reason why it would fail."""
 
-#: The Kedro environment that commands use if they aren't told one.
+#: The Kedro environment that commands use by default.
 ENVIRONMENT = "aws_batch"

@@ -39,7 +39,7 @@ SECRET = re.compile(r"SECRET|PASSWORD|PASSWD|TOKEN|PRIVATE_KEY|ACCESS_KEY|CREDEN
 def check(project: Project, compiled: Compiled, given: Mapping[str, Any] | None = None) -> list[Problem]:
     """Return all problems of a project in its environment, errors first.
 
-    By the runtime parameters that are given is known what they can't do; without, any may be given.
+    With the runtime parameters given, these are checked, too; without, any may follow.
     """
     found = [
         *compiled.problems,
@@ -79,7 +79,7 @@ def _unknown_names(project: Project, compiled: Compiled) -> Iterator[Problem]:
 def _what_runs_would_be_refused_for(compiled: Compiled) -> Iterator[Problem]:
     """Yield why the service would refuse to run a pipeline, each reason once, in its words.
 
-    A pipeline may be registered that can only run with others: `_free_inputs_in_memory` tells of those.
+    A registered pipeline may need others to run: `_free_inputs_in_memory` reports those.
     """
     document = read_document(json.dumps(compiled.document))
     refused: dict[str, list[str]] = defaultdict(list)
@@ -106,7 +106,7 @@ def _secrets(compiled: Compiled) -> Iterator[Problem]:
 
 
 def _steering(project: Project, compiled: Compiled) -> Iterator[Problem]:
-    """Warn of variables that lead a job to other code or configuration, in words once for each."""
+    """Warn once of each variable that leads a job to other code or configuration."""
     users: dict[str, list[str]] = defaultdict(list)
     for node in compiled.document["nodes"]:
         for name in filter(steers, node["resources"].get("environment", {})):
@@ -118,14 +118,14 @@ def _steering(project: Project, compiled: Compiled) -> Iterator[Problem]:
     for name in filter(steers, compiled.configuration.run["request_environment"]):
         what = f"whoever starts runs may set '{name}', and so lead jobs to other code or configuration."
         where = f"{place(project.environment)}.request_environment"
-        yield Problem(where, what, "Take it out, unless all of them may run code as the jobs.", warning=True)
+        yield Problem(where, what, "Remove it, unless all of them may run code as the jobs.", warning=True)
 
 
 def _placeholders(project: Project, compiled: Compiled) -> Iterator[Problem]:
-    """Warn of the bucket that `init` writes where it was told none; a local run is content with it."""
+    """Warn of the placeholder bucket that `init` writes without --bucket; a local run accepts it."""
     there = [name for name, dataset in compiled.datasets.items() if _in_placeholder(dataset.path)]
     if there:
-        what = f"the bucket is still called {NO_BUCKET}."
+        what = f"the bucket is still the placeholder {NO_BUCKET}."
         to_do = f"Name yours in conf/{project.environment}/catalog.yml before you deploy."
         yield Problem(f"dataset{'s' if len(there) > 1 else ''} {listed(there, limit=3)}", what, to_do, warning=True)
 
@@ -184,6 +184,6 @@ def _parameters_that_lose_their_neighbours(project: Project, given: Mapping[str,
     nested = [key for key in nested if within is None or key in within]
     if nested and project.parameters.keys() - base.keys():  # else the environment has no parameters of its own
         keys = f"like {listed(nested, limit=3)}"
-        what = f"runtime parameters within others, {keys}, drop what stands beside them in the base environment."
+        what = f"nested runtime parameters, {keys}, drop their neighbours in the base environment."
         to_do = 'Add "merge_strategy": {"parameters": "soft"} to CONFIG_LOADER_ARGS.'
         yield Problem("settings.py", what, to_do, warning=True)

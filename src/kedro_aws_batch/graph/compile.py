@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 
 class Identity(NamedTuple):
-    """What tells nodes apart. Two are one if Kedro says so and their tags agree.
+    """A node's identity: Kedro's, and its tags.
 
-    A pipeline may carry another's nodes with tags of its own, on which filters and resources depend.
+    Another pipeline may have the same node with other tags, and filters and resources depend on those.
     """
 
     node: Node
@@ -41,13 +41,13 @@ class Identity(NamedTuple):
 
 @dataclass(frozen=True)
 class Compiled:
-    """A project's graph document, and what it was made from."""
+    """A project's graph document, and its sources."""
 
     document: Mapping[str, Any]
     nodes: Sequence[Node]
     datasets: Mapping[str, CatalogDataset]
     configuration: ProjectConfiguration
-    #: What is wrong with the `aws_batch` parameters. With such problems the document is not fit for use.
+    #: What is wrong with the `aws_batch` parameters. With such problems the document can't be used.
     problems: Sequence[Problem]
 
 
@@ -100,12 +100,12 @@ def to_json(document: Mapping[str, Any]) -> str:
 
 
 def project_name(package: str) -> str:
-    """Return the package's name as it begins every job name: 32 of `[A-Za-z0-9_]`, the first a letter or a digit."""
+    """Return the prefix of every job name: 32 characters of `[A-Za-z0-9_]`, the first a letter or a digit."""
     return re.sub(r"[^A-Za-z0-9_]", "_", package).lstrip("_")[:32] or "project"
 
 
 def _union(pipelines: Mapping[str, Pipeline]) -> list[Identity]:
-    """Return all pipelines' nodes, each once, topologically: for one pipeline of them all that is Kedro's own order."""
+    """Return all pipelines' nodes, each once, topologically; if one pipeline has them all, in Kedro's own order."""
     parents: dict[Identity, set[Identity]] = {}
     for name in _default_first(pipelines):
         tags = {node: _identity(node) for node in pipelines[name].nodes}

@@ -1,4 +1,4 @@
-"""The `aws_batch` key of a project's parameters: what of it concerns runs (as dag reads it), and what the plugin."""
+"""The `aws_batch` key of a project's parameters: the settings of runs (read by dag), and those of the plugin."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from kedro_aws_batch._service.dag.problems import Problem
     from kedro_aws_batch.prices import Prices
 
-#: What concerns the plugin alone.
+#: The keys for the plugin only.
 PLUGIN: Mapping[str, Setting] = {
     "service": dag.SERVICE,
     "shared_paths": Setting(rule=texts, default=[]),
     "prices": Setting(rule=wrong_prices),
 }
-#: The bucket of a catalog that `init` writes without being told one: no bucket's name has capitals.
+#: The placeholder bucket that `init` writes without --bucket: no real bucket's name has capitals.
 NO_BUCKET = "CHANGE-ME"
 
 
@@ -34,28 +34,28 @@ class ProjectConfiguration:
     run: Mapping[str, Any]
     layers: Layers
     service: str
-    #: Local folders that every job sees: a mounted file system, or what the image carries.
+    #: Local folders that every job sees: a mounted file system, or part of the image.
     shared_paths: tuple[str, ...]
-    #: What jobs are priced at, as it was given.
+    #: The setting of the jobs' prices.
     prices: Any = None
 
     @property
     def price_list(self) -> Prices:
-        """Return what jobs are priced at."""
+        """Return the jobs' prices."""
         return read_prices(self.prices, self.run["launch_type"])
 
 
 def place(environment: str) -> str:
-    """Return where the key is, for people."""
+    """Return the place of the key, for messages."""
     return f"parameters of '{environment}', {KEY}"
 
 
 def read_project_configuration(
     parameters: Mapping[str, Any], environment: str
 ) -> tuple[ProjectConfiguration, list[Problem]]:
-    """Return what the parameters of an environment say under `aws_batch`, and what is wrong with it.
+    """Return the settings of an environment under `aws_batch`, and what is wrong with them.
 
-    What is wrong is left at its default.
+    A wrong setting has its default.
     """
     said, problems = dag.read_configuration(parameters.get(KEY), {**RUN, **PLUGIN}, place(environment))
     whole = {key: setting.default for key, setting in [*RUN.items(), *PLUGIN.items()]} | dict(said.settings)

@@ -1,4 +1,4 @@
-"""What a catalog entry is, read from its configuration: nothing is instantiated, and no secret leaves this module."""
+"""Dataset types and places, read from catalog entries: nothing is instantiated, and no secret leaves this module."""
 
 from __future__ import annotations
 
@@ -22,40 +22,40 @@ if TYPE_CHECKING:
     from .project import Project
 
 MEMORY_TYPES = ("MemoryDataset", "SharedMemoryDataset")
-#: They hold a file, or more, for each id.
+#: These hold one or more files for each id.
 PARTITIONED_TYPES = ("PartitionedDataset", "IncrementalDataset")
-#: Such a dataset writes a file of its own machine, and sends it to the tracking server; only there others find it.
+#: Such a dataset writes a file on its own machine and sends it to the tracking server; other jobs find it only there.
 _SENDS_ITS_FILE = "MlflowArtifactDataset"
 
 
 @dataclass(frozen=True)
 class CatalogDataset:
-    """What the plugin knows of a dataset: its type, where its data lives, whether it keeps versions."""
+    """A dataset's type, where its data lives, and whether it keeps versions."""
 
     type: str
     location: str
     versioned: bool
-    #: Every place that its entry names.
+    #: Every place in its entry.
     places: tuple[DataPlace, ...] = ()
-    #: Whether where its data lives was seen: a type that nobody knows may put it anywhere.
+    #: Whether the place of its data is known: an unknown type may put it anywhere.
     seen: bool = True
-    #: What becomes of its partitions when others are saved: `kept` or `overwritten`; None for what has none.
+    #: What happens to its partitions when others are saved: `kept` or `overwritten`; None if it has none.
     partitions: str | None = None
 
     @property
     def place(self) -> DataPlace | None:
-        """Return the place that says where it lives: one on this machine, if there is any; else its own."""
+        """Return the place that decides where it lives: one on this machine, if there is any; else its own."""
         here = (place for place in self.places if place.location == LOCAL)
         return next(here, self.places[0] if self.places else None)
 
     @property
     def path(self) -> str | None:
-        """Return the path of that place, protocol included; None for what has no path."""
+        """Return the path of that place, protocol included; None if it has no path."""
         return None if self.place is None or self.place.is_secret else self.place.path
 
 
 def dataset_of(project: Project, name: str, shared_paths: tuple[str, ...] = ()) -> CatalogDataset:
-    """Return what the dataset of this name is in the project's catalog; one without an entry lives in memory."""
+    """Return a dataset of the project's catalog by its name; without an entry it lives in memory."""
     ground = Ground(project.path, shared_paths)
     instance = getattr(project.catalog, "_datasets", {}).get(name)
     if instance is not None:  # added by a hook
@@ -64,25 +64,25 @@ def dataset_of(project: Project, name: str, shared_paths: tuple[str, ...] = ()) 
 
 
 def entry(catalog: Any, name: str) -> Mapping[str, Any]:
-    """Return the configuration of a dataset, patterns resolved. It may hold secrets."""
+    """Return the configuration of a dataset, with patterns resolved. It may hold secrets."""
     found: Mapping[str, Any]
     lazy = getattr(catalog, "_lazy_datasets", {}).get(name)
     if lazy is not None:
         found = lazy.config
     else:
-        with silent("kedro.io.catalog_config_resolver"):  # which warns of each name that a catch-all pattern takes
+        with silent("kedro.io.catalog_config_resolver"):  # it warns of each name that a catch-all pattern matches
             found = catalog.config_resolver.resolve_pattern(name)
     return found
 
 
 def buckets_of(dataset: CatalogDataset) -> set[str]:
-    """Return the S3 buckets that the places of a dataset are in."""
+    """Return the S3 buckets of a dataset's places."""
     paths = (place.path.rpartition("::")[2] for place in dataset.places if not place.is_secret)
     return {match[1] for path in paths if (match := re.match(r"s3[an]?://([^/${}<>]+)(?=/|$)", path))}
 
 
 def of_config(config: Mapping[str, Any], ground: Ground | None = None) -> CatalogDataset:
-    """Return what a dataset of this configuration is, whatever it wraps."""
+    """Return the dataset of this configuration, including all that it wraps."""
     ground = ground or Ground()
     type_ = _type_name(config.get("type", "MemoryDataset"))
     if _in_memory(type_, config):
@@ -103,7 +103,7 @@ def of_config(config: Mapping[str, Any], ground: Ground | None = None) -> Catalo
 
 
 def _names(type_: str, class_: type | None) -> set[str]:
-    """Return the names of a type and of those that it is made from, as far as it is known."""
+    """Return the names of a type and of its base classes, as far as known."""
     return {type_.rpartition(".")[2], *(base.__name__ for base in getattr(class_, "__mro__", ()))}
 
 
@@ -116,7 +116,7 @@ def _partitions(names: Collection[str], overwrite: bool) -> str | None:
 def _location(
     type_: str, config: Mapping[str, Any], own: Sequence[DataPlace], inner: Collection[CatalogDataset]
 ) -> str:
-    """Return where a dataset lives: on this machine, if any part of it does; else where its own path leads."""
+    """Return where a dataset lives: on this machine if any part of it does, else where its own path leads."""
     locations = [place.location for place in own] + [each.location for each in inner if each.places or not own]
     if type_.rpartition(".")[2] == _SENDS_ITS_FILE and LOCAL in locations:
         return REMOTE if config.get("run_id") else MEMORY
@@ -126,7 +126,7 @@ def _location(
 
 
 def _of_instance(dataset: Any, ground: Ground) -> CatalogDataset:
-    """Return what a dataset is that a hook made."""
+    """Return a dataset that a hook made."""
     type_ = f"{type(dataset).__module__}.{type(dataset).__qualname__}"
     inner = getattr(dataset, "_dataset", None)
     if type_.rpartition(".")[2] == "CachedDataset" and inner is not None:
@@ -161,7 +161,7 @@ def _in_memory(type_: str, config: Mapping[str, Any]) -> bool:
 
 
 def _own_class(config: Mapping[str, Any]) -> type | None:
-    """Return the class of a dataset type that is a project's own: Kedro's are known, and slow to import."""
+    """Return the class of the project's own dataset type. Kedro's types are known, and slow to import."""
     type_ = config.get("type")
     if isinstance(type_, type):
         return type_

@@ -16,13 +16,13 @@ SECTIONS = {"nodes": "node", "pipelines": "pipeline", "datasets": "dataset", "ru
 
 
 def explain_difference(document: Mapping[str, Any], deployed: Mapping[str, Any] | None) -> str:
-    """Return one or two sentences: what the project has that the deployed graph has not, and what to do."""
+    """Return one or two sentences: how the project differs from the deployed graph, and what to do."""
     to_do = "Deploy again, or check out what was deployed."
     if not deployed:
-        return f"The deployed graph is not this project's. {to_do}"
+        return f"The deployed graph is another project's. {to_do}"
     if deployed["environment"] != document["environment"]:
         return (
-            f"The deployed graph is that of environment '{deployed['environment']}', and this is "
+            f"The deployed graph is of environment '{deployed['environment']}', and this is "
             f"'{document['environment']}'. Run with --env={deployed['environment']}, or deploy this one."
         )
     found = list(_differences(fingerprints(read_document(json.dumps(document))), deployed))
@@ -32,7 +32,7 @@ def explain_difference(document: Mapping[str, Any], deployed: Mapping[str, Any] 
 
 
 def _differences(mine: Mapping[str, Any], deployed: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what differs; datasets and pipelines only where the nodes don't tell already."""
+    """Yield the differences; those of datasets and pipelines only if the nodes don't explain them."""
     nodes = list(_of_section("nodes", mine, deployed))
     yield from nodes
     for section in ("run",) if nodes else ("pipelines", "datasets", "run"):

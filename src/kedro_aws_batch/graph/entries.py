@@ -1,4 +1,4 @@
-"""What is wrong with catalog entries: where their data lies, and what that means for jobs that run apart."""
+"""What is wrong with catalog entries: where their data lies, and what that means for separate jobs."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
     from .project import Project
 
 
-#: Datasets below one folder of which each is a problem of its own.
+#: Up to so many datasets below one folder are a problem each.
 MOST_ONE_BY_ONE = 5
 
 
 def unreachable(project: Project, compiled: Compiled) -> Iterator[Problem]:
-    """Yield the datasets of which a part lies on this machine; many below one folder as one problem."""
+    """Yield the datasets with a part on this machine; many below one folder are one problem."""
     here = {name: dataset for name, dataset in compiled.datasets.items() if dataset.location == LOCAL}
     folders: dict[str, list[str]] = defaultdict(list)
     for name, dataset in here.items():
@@ -44,8 +44,8 @@ def unreachable(project: Project, compiled: Compiled) -> Iterator[Problem]:
             yield Problem(
                 f"{len(names):,} datasets, {listed(names, limit=3)}",
                 f"lie on this machine (below {folder or '/'}), which jobs can't reach.",
-                f"Give them paths on S3 in conf/{project.environment}/catalog.yml; where their paths begin with one of "
-                f"the globals, that one in conf/{project.environment}/globals.yml. `kedro aws-batch init` does both.",
+                f"Give them paths on S3 in conf/{project.environment}/catalog.yml. If their paths begin with a global, "
+                f"set that in conf/{project.environment}/globals.yml. `kedro aws-batch init` does both.",
             )
             continue
         for name, dataset in ((name, here[name]) for name in names):
@@ -66,24 +66,24 @@ def local_credentials(project: Project, compiled: Compiled) -> Iterator[Problem]
         keys = list(files_of_credentials(entry(project.catalog, name).get("credentials"), project.path))
         if keys:
             what = f"its credentials name a file of this machine ({listed(keys)})."
-            to_do = "See that jobs find it at the same place, or give them the secret by the job definition."
+            to_do = "Make sure that jobs find it at the same place, or put the secret into the job definition."
             yield Problem(f"dataset '{name}'", what, to_do, warning=True)
 
 
 def not_looked_into(compiled: Compiled) -> list[str]:
-    """Return the datasets whose entries don't tell where their data lies: types that only their authors know."""
+    """Return the datasets whose place is unknown: types that only their authors know."""
     return [name for name, dataset in compiled.datasets.items() if not dataset.seen]
 
 
 @dataclass(frozen=True)
 class _Shared:
-    """Two datasets that lie in one place, and who does what to them."""
+    """Two datasets in one place, and the nodes that use them."""
 
     names: tuple[str, str]
     path: str
 
     def meetings(self, pipeline: Pipeline) -> Iterator[tuple[str, str, str]]:
-        """Yield the node that writes one of them, and the one that reads or writes the other, and which it does."""
+        """Yield the node that writes one of them, the node that uses the other, and whether that reads or writes it."""
         for mine, others in (self.names, self.names[::-1]):
             for writer in pipeline.nodes:
                 if mine in writer.outputs:
@@ -93,9 +93,9 @@ class _Shared:
 
 
 def one_place_under_two_names(project: Project, compiled: Compiled) -> Iterator[Problem]:
-    """Yield datasets that lie in one place where a job may write it while, before or after another one reads it.
+    """Yield datasets in one place, if a job may write it while, before or after another one reads it.
 
-    Kedro in one process has some order for the two nodes. Jobs have none, unless data leads from one to the other.
+    In one process Kedro has some order for the two nodes. Jobs have none, unless data leads from one to the other.
     """
     told: set[frozenset[str]] = set()
     for name, pipeline in project.pipelines.items():
@@ -115,14 +115,14 @@ def _unordered(project: Project, shared: _Shared, nodes: tuple[str, str], does: 
     return Problem(
         f"datasets '{one}' and '{other}'",
         f"lie in one place ({path}): '{nodes[0]}' writes it, '{nodes[1]}' {does} it, and no data leads from one to the "
-        "other, so that their jobs may run in either order, or at once.",
-        f"Let both name one dataset, as '{base_name(one)}@one' and '{base_name(one)}@two' if it is of two types, or "
+        "other, so their jobs may run in either order, or at once.",
+        f"Let both name one dataset ('{base_name(one)}@one' and '{base_name(one)}@two' if it is of two types), or "
         "keep them in two places.",
     )
 
 
 def _shared(compiled: Compiled, pipeline: Pipeline) -> Iterator[_Shared]:
-    """Yield pairs of a pipeline's datasets that lie in one place; those that differ in transcoding alone are one."""
+    """Yield pairs of a pipeline's datasets in one place; two that differ only in transcoding are one."""
     found: dict[str, list[str]] = defaultdict(list)
     folders: dict[str, str] = {}
     for name in sorted(pipeline.datasets()):
@@ -145,15 +145,15 @@ def _folders_above(path: str) -> Iterator[str]:
 
 
 def plan_of_pipeline(compiled: Compiled, pipeline: str) -> Plan | None:
-    """Return what a run of a pipeline would be; None of one that can't be run."""
+    """Return the plan of a run of a pipeline; None if it can't run."""
     try:
         return plan_of(read_document(json.dumps(compiled.document)), {"pipeline": pipeline})
-    except DagError:  # which is told of elsewhere
+    except DagError:  # another check reports it
         return None
 
 
 def _in_order(plan: Plan, one: str, other: str) -> bool:
-    """Whether two nodes share a job, in which Kedro orders them, or one's job waits for the other's."""
+    """Whether two nodes share a job, which Kedro orders, or one's job waits for the other's."""
     home = {name: index for index, group in enumerate(plan.groups) for name in group.nodes}
     first, last = sorted((home[one], home[other]))
     reached = {last}

@@ -1,4 +1,4 @@
-"""What a project is once it is opened, in a form in which two processes can compare it."""
+"""The facts of an opened project, in a form that two processes can compare."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 
 
 class Fact(NamedTuple):
-    """What a value is of."""
+    """The subject of a value."""
 
-    kind: str  #: `dataset`, of which it is the entry; `parameter`; or `node`
+    kind: str  #: `dataset` (for its entry), `parameter` or `node`
     name: str
-    key: str = ""  #: where in it, with dots
+    key: str = ""  #: the place in it, with dots
 
 
 def facts(project: Project, salt: str) -> list[tuple[Fact, str]]:
-    """Return what there is, with a digest of each value: values may be secret, and two processes may share a salt.
+    """Return the facts, with a digest of each value: values may be secret, and two processes may share a salt.
 
-    Credentials are left out: each process may have its own.
+    It leaves out credentials, since each process may have its own.
     """
     nodes = {node for pipeline in project.pipelines.values() for node in pipeline.nodes}
     found = {Fact("node", node.name): signature(node.name, node.inputs, node.outputs) for node in nodes}
@@ -40,7 +40,7 @@ def facts(project: Project, salt: str) -> list[tuple[Fact, str]]:
 
 
 def _leaves(config: Any, key: str = "") -> Iterator[tuple[str, str]]:
-    """Yield each value of a configuration as text, with where it stands."""
+    """Yield each value of a configuration as text, with its place."""
     if isinstance(config, (Mapping, list, tuple)):
         for name, value in config.items() if isinstance(config, Mapping) else enumerate(config):
             if name != "credentials":
@@ -50,7 +50,7 @@ def _leaves(config: Any, key: str = "") -> Iterator[tuple[str, str]]:
 
 
 def _text(value: Any) -> str:
-    """Return a text that two processes agree on: of objects only the type, since their texts may hold addresses."""
+    """Return a text that two processes agree on; for objects only the type, since their texts may hold addresses."""
     if value is None or isinstance(value, (str, int, float)):
         return json.dumps(value)
     if isinstance(value, date):

@@ -1,4 +1,4 @@
-"""Finds the folder of a project; of Kedro it takes what is quick to import."""
+"""Finds a project's folder, importing only the quick parts of Kedro."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kedro_aws_batch.errors import ProjectError
 
 
 def find_project(start: Path | None = None) -> Path:
-    """Return the folder of the Kedro project that holds this folder."""
+    """Return the Kedro project that contains this folder."""
     here = start or Path.cwd()
     found = find_kedro_project(here)
     if found is None:

@@ -1,4 +1,4 @@
-"""How a project is opened: what the command line says of it."""
+"""How to open a project, by the command line."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class Opening:
     path: Path | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
     conf_source: str | None = None
-    #: Of which run its configuration is to be: of one that begins now, or, if None, of none.
+    #: The run that its configuration is for: one that begins now, or None for no run.
     run_id: str | None = field(default_factory=lambda: Moment.of_now().run_id, compare=False)
 
 
 def as_deployed(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a run's parameters without those of the plugin: the service applies these to what is deployed."""
+    """Return a run's parameters without the plugin's: the service applies those to what is deployed."""
     return {key: value for key, value in params.items() if key != KEY}

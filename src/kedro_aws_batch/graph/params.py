@@ -1,4 +1,4 @@
-"""Runtime parameters that nothing reads: most often a name that was mistyped."""
+"""Runtime parameters that nothing reads: most often a typing mistake."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 
 def unread(project: Project, compiled: Compiled, given: Mapping[str, Any]) -> Iterator[Problem]:
-    """Warn of each parameter of a run that the project doesn't have and that nothing of it reads.
+    """Warn of each parameter of a run that the project doesn't have and that nothing reads.
 
-    Where a node reads all parameters at once it may be meant; then it is told of only if a name is near.
+    If a node reads all parameters at once, it may be meant for that; then only one with a near name gets a warning.
     """
     ours = {key: value for key, value in given.items() if key != KEY}
     if not ours:
@@ -39,7 +39,7 @@ def unread(project: Project, compiled: Compiled, given: Mapping[str, Any]) -> It
 
 
 def _own(project: Project) -> dict[str, Any]:
-    """Return the parameters that the project has without those of a run."""
+    """Return the project's parameters without a run's."""
     opening = Opening(project.environment, project.path, conf_source=project.opening.conf_source)
     return read_part(project.path, opening, "parameters")
 

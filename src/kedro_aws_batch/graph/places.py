@@ -1,4 +1,4 @@
-"""Where a catalog entry's data lies: every place that it names, be it its own or that of a dataset within it."""
+"""Where a catalog entry's data lies: every place in it, including those of datasets within it."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 REMOTE, LOCAL, MEMORY = "remote", "local", "memory"
 LOCAL_PROTOCOLS = ("file", "local")
-#: The keys under which datasets take a path: those of Kedro's context, which makes paths absolute.
+#: The keys with a dataset's path: those that Kedro's context makes absolute.
 PATH_KEYS = ("filepath", "path", "filename")
 EMBEDDED_DATABASE = re.compile(r"^(?:sqlite|duckdb)(?:\+\w+)?:///([^?]+)")
-#: Of one letter it is a drive.
+#: A protocol of one letter is a drive.
 _PROTOCOL = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+):/")
-#: Their file holds a query, which is code: the image has it.
+#: Their file holds a query, which is code and so part of the image.
 _READS_CODE = re.compile(r"QueryDataset$")
 
 
@@ -31,21 +31,21 @@ def without_local_protocol(path: str) -> str:
 
 @dataclass(frozen=True)
 class DataPlace:
-    """One place that an entry names."""
+    """A place in an entry."""
 
-    #: Where in the entry, with dots: `filepath`, `dataset.filepath`, `checkpoint.filepath`, `credentials.con`.
+    #: The key in the entry, with dots: `filepath`, `dataset.filepath`, `checkpoint.filepath`, `credentials.con`.
     key: str
     path: str
     location: str
 
     @property
     def is_secret(self) -> bool:
-        """Whether it came from credentials, of which nothing is shown."""
+        """Whether it came from credentials, which are never shown."""
         return self.key.rpartition(".")[0].endswith("credentials")
 
     @property
     def normal(self) -> str:
-        """Return the path as it is for two that are the same: one protocol for S3, no slashes too many."""
+        """Return the path in a form that is equal for the same place: one protocol for S3, no superfluous slashes."""
         path = self.path.rpartition("::")[2]
         protocol, separator, rest = path.rpartition("://")
         protocol = re.sub(r"^s3[an]$", "s3", protocol)
@@ -55,7 +55,7 @@ class DataPlace:
 
 @dataclass(frozen=True)
 class Ground:
-    """What paths are seen from: the project, and the folders that every job sees."""
+    """What paths are relative to: the project, and the folders that every job sees."""
 
     project: Path = Path()
     shared_paths: tuple[str, ...] = ()
@@ -63,8 +63,8 @@ class Ground:
     def place(self, key: str, path: str) -> DataPlace:
         """Return the place that a path leads to.
 
-        In a folder that every job sees it counts as remote. So does a path that begins with a runtime parameter that
-        nobody has given: it may lead anywhere, and Kedro took the parameter's name for a folder of the project.
+        A folder that every job sees counts as remote. So does a path that begins with a runtime parameter that nobody
+        has given: it may lead anywhere, though Kedro took the parameter's name for a folder of the project.
         """
         location = where_it_leads(path)
         if location != LOCAL:
@@ -81,7 +81,7 @@ class Ground:
 def where_it_leads(path: str) -> str:
     """Return where a path leads: `dbfs:/…` and `s3://…` elsewhere, `C:/…` and `/mnt/…` to this machine.
 
-    Of a chain, `simplecache::s3://…`, the last link says where the data lies.
+    In a chain, `simplecache::s3://…`, the last link says where the data lies.
     """
     protocol = _PROTOCOL.match(path.rpartition("::")[2])
     if protocol is None or protocol[1] in LOCAL_PROTOCOLS:
@@ -90,7 +90,7 @@ def where_it_leads(path: str) -> str:
 
 
 def own_places(type_: str, config: Mapping[str, Any], ground: Ground) -> Iterator[DataPlace]:
-    """Yield the places that an entry names itself."""
+    """Yield the entry's own places."""
     for key in PATH_KEYS:
         if isinstance(config.get(key), str) and not (key == "filepath" and _READS_CODE.search(type_)):
             yield ground.place(key, config[key])
@@ -107,7 +107,7 @@ def own_places(type_: str, config: Mapping[str, Any], ground: Ground) -> Iterato
 
 
 def inner_entries(config: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield the datasets that an entry defines within itself, with their keys: what it wraps, and its checkpoint."""
+    """Yield the datasets within an entry, with their keys: the one that it wraps, and its checkpoint."""
     for key, value in config.items():
         if isinstance(value, dict) and ("type" in value or key == "checkpoint"):
             yield key, value
@@ -116,7 +116,7 @@ def inner_entries(config: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str,
 
 
 def files_of_credentials(config: Any, project: Path, key: str = "") -> Iterator[str]:
-    """Yield the keys of those credentials that name a file of this machine."""
+    """Yield the keys of credentials that name a file of this machine."""
     if isinstance(config, dict):
         for name, value in config.items():
             yield from files_of_credentials(value, project, f"{key}.{name}" if key else str(name))
@@ -127,5 +127,5 @@ def files_of_credentials(config: Any, project: Path, key: str = "") -> Iterator[
 def _is_file(text: str, project: Path) -> bool:
     try:
         return "/" in text and (project / text).is_file()
-    except (OSError, ValueError):  # longer than a path may be, or not of its characters
+    except (OSError, ValueError):  # too long for a path, or with characters that it can't have
         return False

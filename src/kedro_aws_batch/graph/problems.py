@@ -1,4 +1,4 @@
-"""What is done about problems: they are listed, and raised."""
+"""Lists problems, and raises them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kedro_aws_batch.wording import counted
 
 
 def errors(problems: list[Problem]) -> list[Problem]:
-    """Return those that are no mere warnings."""
+    """Return the problems that are not just warnings."""
     return [problem for problem in problems if not problem.warning]
 
 
@@ -29,7 +29,7 @@ class ProblemsFoundError(KedroAwsBatchError):
 
 
 def require_none(problems: Sequence[Problem]) -> None:
-    """Raise what is wrong in one list, warnings left out."""
+    """Raise all errors in one list, without warnings."""
     wrong = errors(list(problems))
     if wrong:
         raise ProblemsFoundError(wrong)

@@ -1,4 +1,4 @@
-"""Opens a Kedro project as `kedro run --env=…` would, short of running anything."""
+"""Opens a Kedro project as `kedro run --env=…` would, without running anything."""
 
 from __future__ import annotations
 
@@ -31,26 +31,26 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Project:
-    """A Kedro project in one environment: everything that compiling it needs."""
+    """A Kedro project in one environment, with everything that the compiler needs."""
 
     path: Path
     package: str
     environment: str
     pipelines: Mapping[str, Pipeline]
-    #: The catalog of the environment, its datasets not instantiated.
+    #: The environment's catalog, without instances of its datasets.
     catalog: Any
     parameters: Mapping[str, Any]
     opening: Opening = field(default_factory=Opening)
-    #: Which runtime parameters its configuration asks for, and whether it does so without a default.
+    #: The runtime parameters that its configuration asks for, and whether without a default.
     asked: Mapping[str, bool] = field(default_factory=dict)
-    #: The defaults of those that have any.
+    #: Their defaults, if they have any.
     defaults: Mapping[str, Any] = field(default_factory=dict)
 
 
 def open_project(opening: Opening) -> Project:
-    """Return the project in an environment; what Kedro can't read is raised as one sentence.
+    """Return the project in an environment. Raises Kedro's errors as one sentence.
 
-    A text stands in for a runtime parameter that the configuration needs and that nobody has given.
+    A placeholder text replaces a runtime parameter that the configuration needs and nobody has given.
     """
     path = find_project(opening.path)
     package = bootstrap(path)
@@ -68,7 +68,7 @@ def open_project(opening: Opening) -> Project:
 
 
 def require_params(project: Project) -> None:
-    """Raise a ProjectError for runtime parameters that the project's configuration needs and that were not given."""
+    """Raise a ProjectError for runtime parameters that the project's configuration needs and nobody has given."""
     missing = RuntimeParameters(dict(project.asked)).missing(project.opening.params)
     if missing:
         raise ProjectError(f"The project can't run like this.{_needs(missing)}")
@@ -83,9 +83,9 @@ def read_parameters(opening: Opening) -> dict[str, Any]:
 
 
 def read_part(path: Path, opening: Opening, key: str) -> dict[str, Any]:
-    """Return a part of the configuration of a bootstrapped project, such as `catalog`; nothing if there is none of it.
+    """Return a part of a bootstrapped project's configuration, such as `catalog`; empty if it has none.
 
-    A text stands in for a runtime parameter that it needs and that nobody has given.
+    A placeholder text replaces a runtime parameter that it needs and nobody has given.
     """
     with warnings.catch_warnings(), stand_ins(), settled(opening.run_id):
         ignore_known_warnings()
@@ -110,7 +110,7 @@ def environments(path: Path, conf_source: str | None = None) -> list[str] | None
 
 
 def require_environment(path: Path, opening: Opening) -> None:
-    """Raise a ProjectError that lists the environments there are if this one is not among them."""
+    """Raise a ProjectError that lists the existing environments if this one is not among them."""
     known = environments(path, opening.conf_source)
     if known is not None and opening.environment not in known:
         raise ProjectError(
@@ -120,7 +120,7 @@ def require_environment(path: Path, opening: Opening) -> None:
 
 
 def ignore_known_warnings() -> None:
-    """Keep back what Kedro's own use of OmegaConf makes it warn of, which users can do nothing about."""
+    """Suppress warnings about Kedro's own use of OmegaConf, which users can't change."""
     warnings.filterwarnings("ignore", message="register_new_resolver", category=UserWarning)
 
 
@@ -156,7 +156,7 @@ def _read(path: Path, package: str, opening: Opening) -> Project:
 
 
 def _pipelines() -> dict[str, Pipeline]:
-    """Return the registered pipelines; one that can't be imported is an error, where Kedro only warns and drops it."""
+    """Return the registered pipelines. Raises if one can't be imported; Kedro only warns and drops it."""
     if hasattr(pipelines, "set_requested"):  # since Kedro 1.5 a run imports no more than it was asked for
         pipelines.set_requested(None)
     with warnings.catch_warnings(record=True) as caught:
@@ -172,12 +172,12 @@ def _pipelines() -> dict[str, Pipeline]:
 
 
 def _catalog(context: KedroContext) -> Any:
-    """Return the catalog of the class that a run uses: `context.catalog` always takes Kedro's own."""
+    """Return the catalog, of the class that a run uses: `context.catalog` always takes Kedro's own."""
     return context._get_catalog(catalog_class=settings.DATA_CATALOG_CLASS)  # noqa: SLF001
 
 
 def _part(loader: Any, key: str) -> dict[str, Any]:
-    """Return what a config loader has by a key; nothing if no file is about it."""
+    """Return a config loader's value for a key; empty if no file has it."""
     try:
         return dict(loader[key])
     except MissingConfigException:
@@ -187,7 +187,7 @@ def _part(loader: Any, key: str) -> dict[str, Any]:
 def catalog_of_plain_run(project: Project) -> dict[str, Any]:
     """Return the catalog's configuration in the environment of a plain `kedro run` with the same parameters.
 
-    That environment may be missing: where configuration is packed, `local` is left out. Then it is the base's.
+    Packed configuration has no `local`, so that environment may be missing. Then it is the base's.
     """
     usual = str(settings.CONFIG_LOADER_ARGS.get("default_run_env") or "local")
     plain = replace(project.opening, environment=usual)
@@ -197,16 +197,16 @@ def catalog_of_plain_run(project: Project) -> dict[str, Any]:
 
 
 def base_environment() -> str:
-    """Return the name of the environment that lies beneath all others."""
+    """Return the name of the base environment."""
     return str(settings.CONFIG_LOADER_ARGS.get("base_env") or "base")
 
 
 def base_parameters(project: Project) -> dict[str, Any]:
-    """Return the parameters of the base environment alone; none if they can't be read."""
+    """Return the parameters of only the base environment; none if they can't be read."""
     base = Opening(environment=base_environment(), conf_source=project.opening.conf_source)
     try:
         return read_part(project.path, base, "parameters")
-    except ProjectError:  # whatever is wrong with it has been said when the environment was read
+    except ProjectError:  # reading the environment has already reported it
         return {}
 
 
@@ -215,7 +215,7 @@ def _needs(missing: list[str]) -> str:
         return ""
     example = ",".join(f"{name}=…" for name in missing)
     parameters = f"runtime parameter{'s' * (len(missing) > 1)} {listed(missing)}"
-    return f" Its configuration asks for the {parameters}, without a default: give it with --params={example}."
+    return f" Its configuration needs the {parameters} and has no default: give it with --params={example}."
 
 
 def _sentence(error: Exception, environment: str) -> str:
@@ -225,7 +225,7 @@ def _sentence(error: Exception, environment: str) -> str:
 
 
 def _because(error: BaseException, said: str) -> str:
-    """Return what an error came of in the end, `No module named 'pyspark'`, unless that has been said."""
+    """Return an error's root cause, `No module named 'pyspark'`, unless the message has it already."""
     while error.__cause__ is not None:
         error = error.__cause__
     return "" if str(error) in said else f" {type(error).__name__}: {error}"

@@ -1,4 +1,4 @@
-"""Which runtime parameters a configuration asks for, and what stands in for those that nobody has given."""
+"""The runtime parameters that a configuration asks for, and placeholders for those that nobody has given."""
 
 from __future__ import annotations
 
@@ -20,35 +20,35 @@ if TYPE_CHECKING:
 class RuntimeParameters:
     """The runtime parameters that a configuration asks for, by their dotted names."""
 
-    #: Whether a parameter has no default wherever it is asked for.
+    #: Whether a parameter never has a default where it is asked for.
     required: dict[str, bool] = field(default_factory=dict)
-    #: The defaults, one of each that has any.
+    #: One default of each that has any.
     defaults: dict[str, Any] = field(default_factory=dict)
 
     def note(self, name: str, default: tuple[Any, ...]) -> None:
-        """Note that a parameter is asked for, but for those of `aws_batch`, which aren't the project's."""
+        """Note that a parameter is asked for, unless it is one of `aws_batch`, which aren't the project's."""
         if name.partition(".")[0] != KEY:
             self.required[name] = not default or self.required.get(name, False)
             if default and isinstance(default[0], (str, int, float)):
                 self.defaults[name] = default[0]
 
     def missing(self, params: Mapping[str, Any]) -> list[str]:
-        """Return those without a default that these parameters lack."""
+        """Return the parameters without a default that are missing here."""
         return sorted(name for name, required in self.required.items() if required and given(params, name) is None)
 
 
 def stand_in(name: str) -> str:
-    """Return the text that stands in for a parameter that nobody has given."""
+    """Return the placeholder of a parameter that nobody has given."""
     return f"<{name}>"
 
 
 def begins_with_stand_in(text: str) -> bool:
-    """Whether a text begins with a parameter that nobody has given, so that it may be anything."""
+    """Whether a text begins with a placeholder, so that it may be anything."""
     return text.startswith("<")
 
 
 def with_param(params: Mapping[str, Any], name: str, value: Any) -> dict[str, Any]:
-    """Return parameters with one more, or with another value of one, at its dotted name."""
+    """Return parameters with the value of one set at its dotted name."""
     first, _, rest = name.partition(".")
     below = params.get(first)
     return {**params, first: with_param(below if isinstance(below, dict) else {}, rest, value) if rest else value}
@@ -56,7 +56,7 @@ def with_param(params: Mapping[str, Any], name: str, value: Any) -> dict[str, An
 
 @contextmanager
 def stand_ins() -> Iterator[RuntimeParameters]:
-    """Note what the configurations that are read meanwhile ask for; a text stands in for what they don't get."""
+    """Record what configurations read in this context ask for, and give placeholders for missing parameters."""
 
     asked = RuntimeParameters()
     before = OmegaConfigLoader._get_runtime_value  # noqa: SLF001  (there is no public door)

@@ -1,6 +1,6 @@
 """Opens a project a second time, in a process of its own, on another day: `python -m kedro_aws_batch.graph.second`.
 
-It reads from its standard input what to open, as JSON, and writes what it made of it to the file that is named there.
+It reads from stdin, as JSON, what to open, and writes the project's facts to the file named there.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from kedro_aws_batch.world.shifted import FAR, resolvers_elsewhen
 
 
 def main() -> None:
-    """Open it and write what it is."""
+    """Open the project and write its facts."""
     told = json.load(sys.stdin)
     opening = Opening(**{**told["opening"], "path": Path(told["opening"]["path"])})
     with redirect_stdout(sys.stderr), resolvers_elsewhen(FAR):

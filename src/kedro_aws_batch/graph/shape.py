@@ -1,4 +1,4 @@
-"""Which runtime parameters change more than paths and values: found by giving each of them another value."""
+"""Finds runtime parameters that change more than paths and values, by giving each another value."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 
 def shaped_by(project: Project, names: Collection[str]) -> dict[str, list[str | None]]:
-    """Return the runtime parameters that change what these datasets are, or what jobs ask for, and the values held.
+    """Return the parameters that change these datasets' kinds or what jobs ask for, with the values that keep them.
 
-    One whose other value the configuration can't take at all counts as none: of it nothing is known.
+    If the configuration can't take another value at all, nothing is known of a parameter, and it is left out.
     """
     usual = _shape(project, project.opening, names) if project.asked else None
     return {
@@ -37,14 +37,14 @@ def shaped_by(project: Project, names: Collection[str]) -> dict[str, list[str | 
 
 
 def _held(project: Project, name: str) -> list[str | None]:
-    """Return the fingerprints of the values that are as good as the one that the project was opened with."""
+    """Return the fingerprints of the values equivalent to the one that the project was opened with."""
     value, default = given(project.opening.params, name), project.defaults.get(name)
     held = {fingerprint(value)} | ({fingerprint(default), None} if value in (None, default) else set())
     return sorted(held, key=str)
 
 
 def _with_another(project: Project, name: str) -> Opening:
-    """Return the opening with another value of a parameter, of the same type."""
+    """Return the opening with another value, of the same type, for a parameter."""
     value = given(project.opening.params, name)
     value = project.defaults.get(name) if value is None else value
     other: Any = f"{stand_in(name)} or another"
@@ -56,7 +56,7 @@ def _with_another(project: Project, name: str) -> Opening:
 
 
 def _shape(project: Project, opening: Opening, names: Collection[str]) -> Any:
-    """Return what a graph document would tell of a project opened like this; None if it can't be."""
+    """Return a graph document's account of a project opened like this; None if it can't be opened."""
     try:
         catalog = read_part(project.path, opening, "catalog")
         settings = read_part(project.path, opening, "parameters").get(KEY)

@@ -1,4 +1,4 @@
-"""What differs between two openings of a project, and so between the jobs of a run, each of which opens it anew."""
+"""Differences between two openings of a project, and so between a run's jobs, since each opens it again."""
 
 from __future__ import annotations
 
@@ -35,19 +35,19 @@ if TYPE_CHECKING:
     from .opening import Opening
     from .project import Project
 
-#: What a module names that may be another in each process, or at each time.
+#: Names in a module that may have another value in each process, or at each time.
 _VARIES = re.compile(r"\b(datetime|time|uuid\d?|random|secrets|getpid|environ|getenv|gethostname|tempfile)\b")
-#: Variables that are another's in each container.
+#: Variables that differ in each container.
 _OF_A_CONTAINER = ("HOSTNAME", variables.BATCH_JOB, variables.BATCH_ATTEMPT, "ECS_CONTAINER_METADATA_URI_V4")
-#: Seconds beyond which a second opening isn't waited for.
+#: Seconds to wait for a second opening.
 _PATIENCE = 600
 
 
 def varies(opening: Opening, *, thorough: bool) -> bool:
-    """Return whether anything in a project could be another in another process, or at another time.
+    """Return whether anything in a project may differ in another process, or at another time.
 
-    That are functions of its settings by which its configuration is resolved, and to be thorough any of its modules
-    that names a clock, a process or chance.
+    These are resolver functions in its settings. With `thorough` they are also any of its modules that name a clock, a
+    process or a random number.
     """
     path = find_project(opening.path)
     package = bootstrap(path)
@@ -62,7 +62,7 @@ def varies(opening: Opening, *, thorough: bool) -> bool:
 
 @dataclass
 class Second:
-    """An opening of a project in a process of its own, in another environment and on another day."""
+    """An opening of a project in a process of its own, with other environment variables and on another day."""
 
     opening: Opening
     folder: Path
@@ -71,9 +71,9 @@ class Second:
 
     @classmethod
     def start(cls, opening: Opening, folder: Path, *, settled: bool = True) -> Second:
-        """Start it; it goes on beside whatever else is done.
+        """Start it, beside whatever else is done.
 
-        Jobs that run plain `kedro run` don't settle on the run's world: then it doesn't, either.
+        Jobs that run plain `kedro run` don't have the run's clock and id: with `settled` false it doesn't, either.
         """
         path, salt = str(find_project(opening.path)), secrets.token_hex(8)
         with (folder / "stderr").open("w") as errors:
@@ -95,14 +95,14 @@ class Second:
         return cls(opening, folder, process, salt)
 
     def problems(self, project: Project, compiled: Compiled) -> Iterator[Problem]:
-        """Yield what differs from this opening, and what to do."""
+        """Yield the differences from this opening, and what to do."""
         if compiled.configuration.run["job_command"] != "job":
             self.stop()
             plain = Second.start(self.opening, self.folder, settled=False)
             self.process, self.salt = plain.process, plain.salt
         if self.process.wait(_PATIENCE):
             last = (self.folder / "stderr").read_text(errors="replace").strip().splitlines()[-1:] or ["no word"]
-            what = f"could be opened here, and not in a second process: {last[0].strip()}"
+            what = f"opens here, but not in a second process: {last[0].strip()}"
             yield Problem("the project", what, "Each job is such a process.", warning=True)
             return
         answer = json.loads((self.folder / "answer").read_text(encoding="utf-8"))
@@ -110,14 +110,14 @@ class Second:
         yield from _told(_differing(dict(facts(project, self.salt)), there), compiled)
 
     def stop(self) -> None:
-        """End it, whether it is done or not."""
+        """End it, whether or not it is done."""
         self.process.kill()
         self.process.wait()
 
 
 @contextmanager
 def second_opening(opening: Opening) -> Iterator[Second]:
-    """Open a project a second time meanwhile."""
+    """Open a project a second time in the background."""
     with TemporaryDirectory() as folder:
         second = Second.start(opening, Path(folder))
         try:
@@ -127,7 +127,7 @@ def second_opening(opening: Opening) -> Iterator[Second]:
 
 
 def _differing(here: Mapping[Fact, str], there: Mapping[Fact, str]) -> dict[tuple[str, str], list[str]]:
-    """Return what isn't the same in both, and where in it."""
+    """Return what differs between the two, and where."""
     found: dict[tuple[str, str], list[str]] = defaultdict(list)
     for fact in sorted(here.keys() | there.keys()):
         if here.get(fact) != there.get(fact):
@@ -138,30 +138,30 @@ def _differing(here: Mapping[Fact, str], there: Mapping[Fact, str]) -> dict[tupl
 def _told(differing: Mapping[tuple[str, str], list[str]], compiled: Compiled) -> Iterator[Problem]:
     for (kind, name), keys in differing.items():
         if kind == "node":
-            what = "is not the same in another process, or at another time, and jobs find their nodes by name."
-            yield Problem(f"node '{name}'", what, "Let its name, inputs and outputs depend on neither.")
+            what = "differs in another process, or at another time, but jobs find their nodes by name."
+            yield Problem(f"node '{name}'", what, "Make its name, inputs and outputs independent of both.")
             continue
         if kind == "parameter" and name.partition(".")[0] == KEY:
-            what = "is another in another process, or at another time."
-            yield Problem(f"parameter '{name}'", what, "Jobs are submitted as it was when the graph was compiled.")
+            what = "differs in another process, or at another time."
+            yield Problem(f"parameter '{name}'", what, "Jobs get the value from when the graph was compiled.")
             continue
         users = _in_several_jobs(compiled, kind, name)
         if users:
             what = (
-                f"{'is' if kind == 'parameter' else f'its {listed(keys)} is'} another in each process, or at another "
+                f"{'differs' if kind == 'parameter' else f'its {listed(keys)} differs'} in each process, or at another "
                 f"time, and {listed(users)} run in several."
             )
             yield Problem(f"{kind} '{name}'", what, _REMEDY)
 
 
 _REMEDY = (
-    "Take it from the run, as ${runtime_params:aws_batch.run_id} or, of its day, "
+    "Take it from the run, as ${runtime_params:aws_batch.run_id} or, for its day, "
     "${runtime_params:aws_batch.run_date}; or let the nodes share a job."
 )
 
 
 def _in_several_jobs(compiled: Compiled, kind: str, name: str) -> list[str]:
-    """Return the nodes that use a dataset or parameter, if in some pipeline they run in several jobs."""
+    """Return the nodes that use a dataset or parameter, if some pipeline runs them in several jobs."""
     users = {node.name for node in compiled.nodes if _uses({*node.inputs, *node.outputs}, kind, name)}
     for pipeline in compiled.document["pipelines"]:
         plan = plan_of_pipeline(compiled, pipeline) if len(users) > 1 else None
@@ -172,7 +172,7 @@ def _in_several_jobs(compiled: Compiled, kind: str, name: str) -> list[str]:
 
 
 def _uses(names: set[Any], kind: str, name: str) -> bool:
-    """Whether datasets of these names are the one meant, or hold the parameter meant, or a part of it."""
+    """Whether one of these names is the dataset or parameter, contains it, or is a part of it."""
     if kind == "dataset":
         return name in names
     parts = {taken.removeprefix("params:") for taken in names if taken.startswith("params:")}

@@ -1,1 +1,1 @@
-"""What local runs leave: the state for the next one, the runs themselves and their jobs' logs."""
+"""The saved state of local runs: the data for the next one, the runs themselves and their jobs' logs."""

@@ -1,7 +1,7 @@
-"""The commands that have a local run in progress: how others reach their embedded AWS, and how they notice its end.
+"""The commands with a local run in progress: how others reach their embedded AWS, and notice their end.
 
-Each has a file that it holds a lock on for as long as it lives. However it ends, the kernel frees that, so no file that
-was left behind is taken for a command.
+Each command holds a lock on a file while it lives. However it ends, the kernel frees the lock, so a file that is left
+behind never counts as a command.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Live:
-    """Where the embedded AWS of a command is, and the key that it wants."""
+    """Where a command's embedded AWS is, and its key."""
 
     endpoint_url: str
     region: str
@@ -37,32 +37,32 @@ class Live:
 
 
 class Command:
-    """A command of ours, in progress."""
+    """A plugin command in progress."""
 
     def __init__(self, place: Path, file: BinaryIO) -> None:
         self._place = place
         self._file = file
-        #: By this the runs that are kept name the command that they belong to.
+        #: Saved runs name the command that they belong to by this.
         self.name = place.stem
         #: Where the command's graph document is.
         self.graph = place.with_suffix(".graph")
 
     def reached_at(self, live: Live) -> None:
-        """Let other commands of the same user find the embedded AWS, once it is there."""
+        """Let the same user's other commands find the embedded AWS, once it has started."""
         self._file.write(json.dumps(asdict(live)).encode())
         self._file.flush()
 
 
 @contextmanager
 def in_progress(project: Path) -> Iterator[Command]:
-    """Let other commands know of this one while it lasts."""
+    """Make this command known to others while it lasts."""
     place = folder(project) / "commands" / f"{uuid.uuid4().hex}.json"
     place.parent.mkdir(parents=True, exist_ok=True)
     _clear(place.parent)
     new = place.with_suffix(".new")
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE), "wb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        new.rename(place)  # locked from the moment on from which others see it
+        new.rename(place)  # it is already locked when others first see it
         command = Command(place, file)
         try:
             yield command
@@ -72,7 +72,7 @@ def in_progress(project: Path) -> Iterator[Command]:
 
 
 def in_progress_now(project: Path) -> dict[str, Live | None]:
-    """Return the commands that live, and where their embedded AWS is, if it has begun."""
+    """Return the living commands, and where their embedded AWS is, if it has started."""
     found = {}
     for place in (folder(project) / "commands").glob("*.json"):
         with suppress(FileNotFoundError):  # it has just ended
@@ -100,7 +100,7 @@ def _read(place: Path) -> Live | None:
 
 
 def _clear(place: Path) -> None:
-    """Remove the files of commands that were ended before they could."""
+    """Remove the files of commands that were killed."""
     for each in place.glob("*.json"):
         with suppress(FileNotFoundError):
             if not _lives(each):

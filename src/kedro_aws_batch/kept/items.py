@@ -1,6 +1,6 @@
-"""The items of the run table, as local runs keep them: a line for each time, of an item the last line holds.
+"""The items of the run table as local runs save them: a line for each save, and an item's last line counts.
 
-A line is whole or counts for nothing, so what is kept at a time is kept together.
+A line counts only if it is whole, so the items of one save are kept together.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
     from pathlib import Path
 
-#: Bytes from which on it is worth while to leave out what has been overwritten.
+#: Bytes from which on it pays to drop overwritten items.
 WORTHWHILE = 4_000_000
 
 
 def read_items(file: Path, oldest: str = "") -> dict[str, StoredItem]:
-    """Return the items that are kept, by table and key, without those of runs before the oldest that is kept."""
+    """Return the saved items, by table and key, without those of runs before the oldest saved one."""
     found: dict[str, StoredItem] = {}
     for line in file.read_bytes().split(b"\n") if file.is_file() else ():
         for table, key, attributes in _read_line(line):
@@ -45,7 +45,7 @@ def _is_of_a_run_before(name: str, run_id: str) -> bool:
 
 
 def _read_line(line: bytes) -> Iterable[tuple[str, dict[str, Any], dict[str, Any] | None]]:
-    """Return the items of a line; none of one that is not whole, since its command was ended as it wrote it."""
+    """Return the items of a line; none if its command was killed while it wrote it."""
     try:
         return list(json.loads(line)) if line else ()
     except ValueError:
@@ -57,13 +57,13 @@ def _line(items: Iterable[StoredItem]) -> bytes:
 
 
 def append_items(file: Path, items: Collection[StoredItem]) -> None:
-    """Add a line of items; a file that there is no room for stays as it was."""
+    """Add a line of items; if there is no room for it, the file stays as it was."""
     if not items:
         return
     with file.open("ab") as lines:
         before = lines.tell()
         try:
-            lines.write((b"\n" if before else b"") + _line(items))  # what is before may be half a line
+            lines.write((b"\n" if before else b"") + _line(items))  # the file may end in half a line
             lines.flush()
             os.fsync(lines.fileno())
         except OSError:

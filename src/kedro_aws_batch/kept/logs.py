@@ -1,4 +1,4 @@
-"""The logs that a local run leaves: a file for each job, each line with its time, and read back as CloudWatch's are."""
+"""The logs of a local run: a file for each job, each line with its time, read back like CloudWatch's."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 #: Runs whose logs are kept.
 KEPT_LOGS = 20
-#: A line's time, and where there were several attempts, which of them printed it.
+#: A line's time and, if there were several attempts, the attempt.
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3})Z ")
 _ATTEMPT = re.compile(r"#(\d+) ")
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -38,12 +38,12 @@ def log_name(group: GroupState) -> str:
 
 
 def log_file(project: Path, run_id: str, group: GroupState) -> Path:
-    """Return where a local run leaves the log of a group's jobs."""
+    """Return a local run's log file of a group's jobs."""
     return folder(project) / "logs" / run_id / log_name(group)
 
 
 def local_causes(project: Path, read: Read) -> Causes:
-    """Return what reads why the jobs of a project's local runs failed, and where their logs are."""
+    """Return a reader of why the jobs of a project's local runs failed, and of where their logs are."""
 
     def link(run_id: str, group: GroupState) -> str | None:
         return log_file(project.resolve(), run_id, group).as_uri() if group.log_stream else None
@@ -52,23 +52,23 @@ def local_causes(project: Path, read: Read) -> Causes:
 
 
 def kept_causes(project: Path, run_id: str) -> Causes:
-    """Return the same of a local run that has ended, from the files that it left."""
+    """Return the same for an ended local run, from the files that it left."""
     place = folder(project) / "logs" / run_id
     return local_causes(project, lambda group: [line.text for line in read_log(place, group)[-LAST_WORDS:]])
 
 
 @dataclass
 class KeptLogs:
-    """The logs of a run's jobs, added to as the jobs print, and written whole when a job has ended."""
+    """The logs of a run's jobs: lines are added as jobs print, and a log is rewritten whole when its job has ended."""
 
-    #: Where each run has its folder.
+    #: The folder of all runs' log folders.
     place: Path
     logs: Any
     _written: dict[str, str] = field(default_factory=dict)
     _tokens: dict[str, str] = field(default_factory=dict)
 
     def keep(self, run: RunState) -> None:
-        """Write what is new."""
+        """Write new lines."""
         for group in run.groups:
             if group.log_stream and self._written.get(log_name(group)) != group.log_stream:
                 self._keep(self.place / run.run_id, group)
@@ -95,13 +95,13 @@ def _forget_oldest(place: Path) -> None:
 
 
 def save_log(folder: Path, logs: Any, group: GroupState) -> None:
-    """Write the logs of all attempts of a group, as CloudWatch has them, into its file."""
+    """Write the CloudWatch logs of all attempts of a group into its file."""
     text = "".join(f"{_stamp(line)}{line.text}\n" for line in _lines(logs, group, {}))
     write_atomically(folder / log_name(group), text.encode())
 
 
 def read_log(folder: Path, group: GroupState) -> list[LogLine]:
-    """Return what a group's jobs have printed, in order; nothing where there is no file."""
+    """Return the output of a group's jobs, in order; nothing if there is no file."""
     file = folder / log_name(group)
     text = file.read_text(encoding="utf-8") if file.is_file() else ""
     several = len(streams_of(group)) > 1
@@ -109,7 +109,7 @@ def read_log(folder: Path, group: GroupState) -> list[LogLine]:
     for number, line in enumerate(text.split("\n")[:-1]):
         at, said = _read(line)
         attempt = 0
-        if at is None and found:  # what was printed as one line had an end of line in it
+        if at is None and found:  # a printed line contained a line break
             at, attempt = found[-1].timestamp, found[-1].attempt
         elif at is not None and several and (match := _ATTEMPT.match(said)):
             attempt, said = int(match[1]), said[match.end() :]
@@ -125,7 +125,7 @@ def _stamp(line: LogLine) -> str:
 
 
 def _read(line: str) -> tuple[int | None, str]:
-    """Return a line's time, if it has one, and the rest of it."""
+    """Return a line's time, if it has one, and its text."""
     match = _TIME.match(line)
     if match is None:
         return None, line
@@ -134,7 +134,7 @@ def _read(line: str) -> tuple[int | None, str]:
 
 
 def _lines(logs: Any, group: GroupState, tokens: dict[str, str]) -> Iterator[LogLine]:
-    """Return what a group's jobs have printed since the tokens were handed out, which are renewed."""
+    """Return the output of a group's jobs since these tokens, and renew the tokens."""
     streams = streams_of(group)
     for number, stream in enumerate(streams, start=1):
         attempt = number if len(streams) > 1 else 0

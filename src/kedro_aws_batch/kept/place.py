@@ -1,4 +1,4 @@
-"""Where a project's local runs leave what they leave, and who may change it."""
+"""Where a project's local runs save their state, and who may change it."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ FOLDER = f"{OWN_FOLDER}/local"
 
 
 def folder(project: Path) -> Path:
-    """Return where the state of a project's local runs lies."""
+    """Return the folder of a project's saved local state."""
     return project / FOLDER
 
 
 @contextmanager
 def locked(project: Path) -> Iterator[Path]:
-    """Hand out the folder to one at a time; the kernel frees what a command held that was ended."""
+    """Give the folder to one command at a time; the kernel frees the lock of a killed one."""
     place = folder(project)
     if not (place / ".gitignore").is_file():
         write_atomically(place / ".gitignore", b"*\n")

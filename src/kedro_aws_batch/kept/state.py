@@ -1,10 +1,9 @@
-"""What local runs leave for the next: the objects on S3 and the items of the run table.
+"""The state that local runs save for the next: the objects on S3 and the items of the run table.
 
-It lies in `<project>/.kedro_aws_batch/local/`: each object once, by its ETag, under `objects/`; which there are in
-`index.json`; and the items, as they were written, in `items.jsonl`. Runs that go on at the same time have each an
-embedded AWS of their own, so what one has changed is added to what others have kept meanwhile, never written over it.
-Whatever ends a command, what it kept last is whole: the items that tell that a job has succeeded are written after the
-objects that the job made.
+It lies in `<project>/.kedro_aws_batch/local/`: each object once, by its ETag, under `objects/`; the list of objects in
+`index.json`; and the items, as they were written, in `items.jsonl`. Runs at the same time have an embedded AWS each,
+so one's changes are added to what others have saved meanwhile, and never overwrite it. However a command ends, its
+last save is whole: items that say that a job has succeeded are written after the objects that the job made.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ INDEX, ITEMS, OBJECTS = "index.json", "items.jsonl", "objects"
 
 @dataclass
 class State:
-    """What a command holds in its embedded AWS, and what of it is kept."""
+    """What a command holds in its embedded AWS, and what of that is saved."""
 
     project: Path
     storage: Storage
@@ -43,7 +42,7 @@ class State:
     _kept: Objects = field(default_factory=dict)
 
     def load(self) -> None:
-        """Put back what earlier runs left, but for the runs of other commands that go on: those are theirs."""
+        """Restore the state of earlier runs, without the runs that other commands still have in progress."""
         with locked(self.project) as place:
             for bucket, keys in (_read_index(place) or {}).items():
                 self.storage.create_bucket(bucket)
@@ -55,11 +54,11 @@ class State:
         self.storage.put_items([item for name, item in items.items() if not any(run in name for run in foreign)])
 
     def save(self, run: RunState | None = None) -> None:
-        """Keep what was changed since it was last kept, and how the run is, if one is given.
+        """Save what has changed since the last save, and a run's state if one is given.
 
-        Raises OSError, with what was kept before unharmed, when the disk is full, say.
+        Raises OSError, for example if the disk is full; what was saved before stays intact.
         """
-        written = self.storage.written()  # first: whatever these items tell of is among the objects that follow
+        written = self.storage.written()  # first: the objects read next include all that these refer to
         objects = self.storage.objects()
         with locked(self.project) as place:
             self._save_objects(place, objects)
@@ -69,7 +68,7 @@ class State:
         self.storage.kept(written)
 
     def close(self) -> None:
-        """Drop the objects that nothing refers to any more."""
+        """Drop objects that nothing refers to any more."""
         with locked(self.project) as place:
             index = _read_index(place) or {}
             kept = {etag for keys in index.values() for etag in keys.values()}
@@ -78,9 +77,9 @@ class State:
                     file.unlink()
 
     def _save_objects(self, place: Path, objects: Objects) -> None:
-        """Write the objects that are new, then add what was changed to the index."""
+        """Write new objects, then add the changes to the index."""
         index = _read_index(place)
-        if index is None:  # whatever it was, it isn't there any more
+        if index is None:  # the object is gone
             index, self._kept = {}, {}
         elif objects == self._kept:
             return
@@ -94,14 +93,14 @@ class State:
                 if self._save_object(place / OBJECTS / etag, (bucket, key)):
                     others[key] = etag
                 else:
-                    del keys[key]  # it is another by now, and told of as that the next time
+                    del keys[key]  # it has changed since, and the next save has the new one
         for bucket in self._kept.keys() - objects.keys():
             index.pop(bucket, None)
         write_atomically(place / INDEX, json.dumps({"format": FORMAT, "objects": index}).encode())
         self._kept = objects
 
     def _save_object(self, file: Path, where: tuple[str, str]) -> bool:
-        """Write an object's content, unless it is there; return whether that was still to be had."""
+        """Write an object's content, unless it is saved; return whether it was still available."""
         if file.exists():
             return True
         content = self.storage.read(*where, file.name)
@@ -110,7 +109,7 @@ class State:
         return content is not None
 
     def _oldest_run(self) -> str:
-        """Return the id of the oldest run that is kept; an empty one while none has had to go."""
+        """Return the id of the oldest saved run; empty if none had to go yet."""
         kept = [run.state.run_id for run in raw_runs(self.project)]
         return kept[-1] if len(kept) >= KEPT_RUNS else ""
 
@@ -120,7 +119,7 @@ class State:
 
 
 def _read_index(place: Path) -> Objects | None:
-    """Return which objects are kept; None if nothing says so that can be read: then a run starts from nothing."""
+    """Return the saved objects; None if the index can't be read: then a run starts from nothing."""
     try:
         index = json.loads((place / INDEX).read_bytes())
     except (FileNotFoundError, ValueError):

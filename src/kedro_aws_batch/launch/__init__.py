@@ -1,1 +1,1 @@
-"""Starting a run and following it to its end, on AWS or on this machine; and finding one that was started before."""
+"""Starting runs and following them to their end, on AWS or on this machine, and finding earlier ones."""

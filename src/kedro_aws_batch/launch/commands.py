@@ -1,4 +1,4 @@
-"""The commands that lead back to a run, as they are to be typed."""
+"""The commands for a run, as a user types them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kedro_aws_batch.graph import ENVIRONMENT
 
 @dataclass(frozen=True)
 class Commands:
-    """What a command needs besides the run to reach the same service."""
+    """The options by which a command reaches the same service."""
 
     environment: str = ENVIRONMENT
     local: bool = False
@@ -22,7 +22,7 @@ class Commands:
         return shlex.join(["kedro", "aws-batch", verb, *words, *where, *other])
 
     def way_back(self, run_id: str) -> str:
-        """Return how to return to a run that goes on, and how to cancel it."""
+        """Return how to return to a running run, and how to cancel it."""
         return (
             f"  to return to it:  {self.to('status', run_id, '--watch')}\n"
             f"  to cancel it:     {self.to('cancel', run_id)}"

@@ -1,6 +1,6 @@
 """Starts a run, and shows it until it has ended: the same locally, on AWS, and from Kedro's runner.
 
-A run on AWS goes on without whoever started it, so an interruption only stops showing it. A local run can't, and is
+A run on AWS goes on without its starter, so an interruption only stops showing it. A local run can't, and is
 cancelled.
 """
 
@@ -33,7 +33,7 @@ INTERRUPTED = 130
 
 
 class Starting(Runs, Protocol):
-    """What starts runs, and tells of them."""
+    """A service that starts and describes runs."""
 
     def start_run(self, request: Mapping[str, Any]) -> Started:
         """Start a run. An ambiguous failure may have started it: give an idempotency_key to be sure."""
@@ -42,14 +42,14 @@ class Starting(Runs, Protocol):
 
 @dataclass(frozen=True)
 class Execution:
-    """What running something takes."""
+    """What running something needs."""
 
     service: Starting
     display: Display
     pace: Pace
-    #: Told how a run ended, returns where its logs are and how to resume it.
+    #: Takes how a run ended, returns where its logs are and how to resume it.
     ending: Callable[[RunState], Ending]
-    #: How to return to a run that goes on by itself; None for one that ends with this process.
+    #: How to return to a run that goes on without this process; None if it ends with it.
     commands: Commands | None = None
 
 
@@ -58,12 +58,12 @@ class Watched:
     """How watching a run ended."""
 
     exit_code: int
-    #: The state in which the run ended; None if it was left before.
+    #: The state in which the run ended; None if the user left it before.
     state: RunState | None = None
 
 
 def start(execution: Execution, request: Mapping[str, Any]) -> Started:
-    """Start a run, once, whatever is retried, and say what it is."""
+    """Start a run once, despite retries, and print what it is."""
     started = _persistently(execution, {"idempotency_key": uuid.uuid4().hex, **request})
     size = f"{counted(started.nodes, 'node')} in {counted(started.groups, 'job')}"
     execution.display.note(f"Run {started.run_id}: {size}")
@@ -73,7 +73,7 @@ def start(execution: Execution, request: Mapping[str, Any]) -> Started:
 
 
 def watch(execution: Execution, started: Started) -> Watched:
-    """Show a run until it has ended, or is left or cancelled by an interruption."""
+    """Show a run until it has ended, or until an interruption leaves or cancels it."""
     try:
         with execution.display.live():
             state = follow(execution.service, started.run_id, execution.display, execution.pace)
@@ -91,7 +91,7 @@ def watch(execution: Execution, started: Started) -> Watched:
 
 
 def _persistently(execution: Execution, request: Mapping[str, Any]) -> Started:
-    """Start a run however often that takes: the key in the request makes it one run."""
+    """Start a run with as many tries as that takes: the key in the request makes it one run."""
     deadline = time.monotonic() + execution.pace.patience
     while True:
         try:
@@ -104,7 +104,7 @@ def _persistently(execution: Execution, request: Mapping[str, Any]) -> Started:
 
 
 def _cancel(execution: Execution, run_id: str) -> Watched:
-    """Cancel a run and wait until its jobs have ended, for as long as those may take."""
+    """Cancel a run and wait until its jobs have ended."""
     execution.display.note("Interrupted: cancelling the run…", "yellow")
     execution.service.cancel_run(run_id, "interrupted at the command line")
     deadline = time.monotonic() + SETTLING

@@ -1,4 +1,4 @@
-"""Asks how a run is, again and again, until it is as wanted."""
+"""Asks for a run's state again and again, until it is as wanted."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Describing(Protocol):
-    """What tells the state of a run."""
+    """A service that describes runs."""
 
     def describe_run(self, run_id: str) -> RunState:
         """Return the state of a run."""
@@ -26,7 +26,7 @@ class Describing(Protocol):
 
 @dataclass(frozen=True)
 class Pace:
-    """How often to ask, and for how long to put up with no answer. Seconds."""
+    """How often to ask, and how long to go on without an answer. Seconds."""
 
     interval: float
     #: A laptop's network comes and goes, and the run goes on without it.
@@ -39,7 +39,7 @@ REMOTE = Pace(interval=2, patience=15 * 60)
 
 
 def is_over(state: RunState) -> bool:
-    """Whether nothing of a run will change any more."""
+    """Whether the run will not change any more."""
     return state.over
 
 
@@ -50,9 +50,9 @@ def follow(
     pace: Pace,
     until: Callable[[RunState], bool] = is_over,
 ) -> RunState:
-    """Show a run until it is as wanted, asking once in an interval, or more rarely if answers take long.
+    """Show a run until it is as wanted, asking once in an interval, or less often if answers take long.
 
-    Raises ServiceError for what will not pass, and when there was no answer for longer than the pace's patience.
+    Raises ServiceError for an error that will not pass, and after longer without an answer than the pace allows.
     """
     lost: float | None = None
     pause = pace.interval

@@ -51,7 +51,7 @@ class Upload:
 
 @dataclass(frozen=True)
 class Uploaded:
-    """What was put on S3, and what was there already."""
+    """What was put on S3, and what was already there."""
 
     files: int = 0
     size: int = 0
@@ -59,7 +59,7 @@ class Uploaded:
 
 
 def buckets(compiled: Compiled) -> list[str]:
-    """Return the buckets that the datasets of the graph are in."""
+    """Return the buckets of the graph's datasets."""
     return sorted({bucket for dataset in compiled.datasets.values() for bucket in buckets_of(dataset)})
 
 
@@ -76,17 +76,15 @@ def free_inputs(compiled: Compiled, sources: Mapping[str, Path]) -> list[Input]:
 
 
 def upload(s3: S3Client, inputs: Collection[Input], needed: Collection[str], exists: Callable[[str], bool]) -> Uploaded:
-    """Put inputs in their buckets where they are not there already, as they are now.
+    """Put the current inputs into their buckets, unless they are there already.
 
-    Raises a ProjectError, before anything is put, that lists the needed inputs which are nowhere: neither here, nor
-    in their buckets, nor there as the datasets themselves see it.
+    Raises a ProjectError, before anything is put, that lists the needed inputs which exist neither here nor in their
+    buckets, nor in the eyes of the datasets themselves.
     """
     asked = (one for one in inputs if one.dataset in needed)
     missing = [one for one in asked if not _is_somewhere(s3, one) and not exists(one.dataset)]
     if missing:
-        raise ProjectError(
-            "\n".join(["There are inputs that no node makes and that are nowhere:", *map(_nowhere, missing)])
-        )
+        raise ProjectError("\n".join(["No node makes these inputs, and they don't exist:", *map(_nowhere, missing)]))
     files = size = unchanged = 0
     for one in inputs:
         for file in _files(one):
@@ -107,26 +105,26 @@ def _is_somewhere(s3: S3Client, one: Input) -> bool:
 
 
 def _first(s3: S3Client, bucket: str, prefix: str) -> str | None:
-    """Return the first key with a prefix: what has no more than the prefix comes before all others."""
+    """Return the first key with a prefix; a key that is just the prefix comes before all others."""
     found = s3.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1).get("Contents", [])
     return found[0]["Key"] if found else None
 
 
 def exists(project: Project, name: str) -> bool:
-    """Whether a dataset says that it is there; one that can't tell is thought to be."""
+    """Whether a dataset says that it exists; one that can't tell counts as existing."""
     dataset = project.catalog.get(name)
     if getattr(type(dataset), "_exists", None) is AbstractDataset._exists:  # noqa: SLF001  (which says no, and warns)
         return True
     try:
         return bool(dataset.exists())
     except Exception as error:
-        raise ProjectError(f"Whether '{name}' is there can't be told: {type(error).__name__}: {error}") from error
+        raise ProjectError(f"Can't tell whether '{name}' exists: {type(error).__name__}: {error}") from error
 
 
 def _nowhere(one: Input) -> str:
     place = f"s3://{one.bucket}/{one.key}"
     if one.source is None:
-        return f"  '{one.dataset}' at {place}: name a local file for it in conf/base/catalog.yml, and it is uploaded."
+        return f"  '{one.dataset}' at {place}: name a local file for it in conf/base/catalog.yml to have it uploaded."
     return f"  '{one.dataset}' at {place}: its local file '{one.source}' does not exist."
 
 

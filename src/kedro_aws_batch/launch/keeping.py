@@ -1,4 +1,4 @@
-"""Keeps a local run as it goes, so that whatever ends its command, little is lost."""
+"""Saves a local run as it goes, so that little is lost however its command ends."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from kedro_aws_batch.kept.state import State
     from kedro_aws_batch.show.display import Display
 
-#: Keeping takes at most one part in so many of the time.
+#: Saving takes at most one part in this many of the time.
 SHARE = 10
 
 
 @dataclass
 class Keeping:
-    """The service of a local run: whenever it tells of a run in which something has changed, that is kept."""
+    """The service of a local run. It saves the state whenever it describes a run that has changed."""
 
     service: Service
     state: State
@@ -59,14 +59,14 @@ class Keeping:
         return self.service.cancel_run(run_id, reason)
 
     def finish(self) -> None:
-        """Keep what there is at the end of the command. Raises ProjectError if that can't be."""
+        """Save the state at the end of the command. Raises ProjectError if that fails."""
         try:
             self.state.save(self._last)
             self.state.close()
         except OSError as error:
             raise ProjectError(
-                f"What the run has made could not be kept in '{folder(self.state.project)}': {error.strerror}. "
-                "What was kept before is there: make room, then resume the run."
+                f"The state of the run could not be saved in '{folder(self.state.project)}': {error.strerror}. "
+                "What was saved before is intact: make room, then resume the run."
             ) from error
 
     def _keep(self, run: RunState) -> None:
@@ -78,11 +78,11 @@ class Keeping:
             self._told, self._next = told, began + SHARE * (self.clock() - began)
 
     def _warn(self, error: OSError) -> None:
-        """Say once that nothing more can be kept: the run itself goes on, and there may be room again later."""
+        """Say once that nothing more can be saved. The run goes on, and there may be room again later."""
         if self._trouble != error.strerror:
             self._trouble = str(error.strerror)
             place = folder(self.state.project)
             self.display.note(
-                f"The run goes on, but can't be kept in '{place}': {error.strerror}. Make room before it ends.",
+                f"The run goes on, but can't be saved in '{place}': {error.strerror}. Make room before it ends.",
                 "yellow",
             )

@@ -1,4 +1,4 @@
-"""A run on this machine: the embedded AWS, with what the last run left, around the same service and the same jobs."""
+"""A run on this machine: the embedded AWS, with the last run's state, around the same service and the same jobs."""
 
 from __future__ import annotations
 
@@ -46,32 +46,32 @@ if TYPE_CHECKING:
 
     from .selection import RunOptions, Selection
 
-#: As elsewhere no more than one question a second, though here nobody would be throttled for it.
+#: Seconds: at most one request a second, as elsewhere, though nobody would be throttled here.
 PACE = Pace(interval=1)
 
 
 @dataclass(frozen=True)
 class LocalRun:
-    """A run to do on this machine."""
+    """A run to make on this machine."""
 
     project: Project
     compiled: Compiled
     selection: Selection
     asked: RunOptions
-    #: What narrows the selection, once datasets can be looked at: None where that leaves nothing to run.
+    #: Narrows the selection, once datasets can be read; returns None if nothing is left to run.
     narrow: Callable[[Selection], Selection | None]
-    #: What the run's pipelines read; other inputs may be missing.
+    #: The datasets that the run's pipelines read; other inputs may be missing.
     needed: Collection[str]
     commands: Commands
     fresh: bool = False
-    #: The access keys, id → secret, that datasets name for themselves: the embedded S3 takes them.
+    #: The datasets' own access keys, id → secret: the embedded S3 takes them.
     s3_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
     #: How long each job takes to start.
     start_seconds: float = 0
 
 
 def run_locally(run: LocalRun, display: Display) -> int:
-    """Run on the embedded AWS and return the exit code. What it leaves on S3 and in the run table is kept."""
+    """Run on the embedded AWS and return the exit code. Its objects on S3 and its run table are saved."""
     try:
         from kedro_aws_batch.local import EmbeddedAwsError  # noqa: PLC0415
     except ImportError as error:
@@ -91,7 +91,7 @@ def run_locally(run: LocalRun, display: Display) -> int:
 
 def _forget(project: Path) -> None:
     if in_progress_now(project):
-        raise ProjectError("A local run is in progress, whose objects --fresh would take away. Wait for its end.")
+        raise ProjectError("A local run is in progress, and --fresh would delete its objects. Wait for its end.")
     forget(project)
 
 
@@ -99,11 +99,11 @@ def _run(run: LocalRun, aws: EmbeddedAws, command: Command, display: Display) ->
     state = State(run.project.path, aws.storage, command.name)
     state.load()
     for run_id in settle(run.project.path, aws):
-        display.note(f"Run {run_id} was cut off before its end; what its jobs did is kept.", "dim")
+        display.note(f"Run {run_id} was cut off before its end; the work of its jobs is kept.", "dim")
     for bucket in buckets(run.compiled):
         aws.storage.create_bucket(bucket)
     _say(display, _upload_inputs(run, aws))
-    state.save()  # before anything is started: what can't be kept is known then
+    state.save()  # first, to find out whether the state can be saved
     command.reached_at(_live(aws))
     service = Service(aws.service_prefix, aws.client("lambda"), _causes(run.project.path, aws.client("logs")))
     keeping = Keeping(
@@ -124,7 +124,7 @@ def _causes(project: Path, logs: Any) -> Causes:
 
 @contextmanager
 def kept_data(run: LocalRun) -> Iterator[None]:
-    """Let datasets of this process be those that local runs have left. What is changed of them meanwhile isn't kept."""
+    """Let datasets of this process use the data of earlier local runs. Changes to it meanwhile are not saved."""
     with in_progress(run.project.path) as command, _embedded_aws(run, command) as aws:
         State(run.project.path, aws.storage, command.name).load()
         with _environment(aws.environment):
@@ -152,7 +152,7 @@ def _execute(run: LocalRun, aws: EmbeddedAws, keeping: Keeping) -> int:
     with _environment(aws.environment):
         narrowed = run.narrow(run.selection)
     if narrowed is None:
-        display.note("All outputs are there: nothing to run.")
+        display.note("All outputs exist: nothing to run.")
         return 0
     return watch(execution, start(execution, {**narrowed.request(), **run.asked.request()})).exit_code
 
@@ -191,13 +191,13 @@ def _conf_source(project: Project) -> dict[str, str]:
 
 
 def _asked(run: LocalRun, key: str) -> set[Any]:
-    """Return all that jobs may ask for by a key: what the project says, and what this run's parameters do."""
+    """Return all values of a key that jobs may ask for, from the project and from this run's parameters."""
     of_nodes = {node["resources"][key] for node in run.compiled.document["nodes"] if key in node["resources"]}
     return of_nodes | read_overrides(run.selection.params)[0].named(key)
 
 
 def _fair_queues(run: LocalRun) -> set[str]:
-    """Return the queues that share fairly: those whose jobs name a share."""
+    """Return the queues with fair-share scheduling: those whose jobs name a share."""
     usual, nodes = run.compiled.document["run"]["job_queue"], run.compiled.document["nodes"]
     if read_overrides(run.selection.params)[0].named("share_identifier"):
         return {usual, *_asked(run, "job_queue")}
@@ -206,14 +206,14 @@ def _fair_queues(run: LocalRun) -> set[str]:
 
 
 def _platform(definition: str, nodes: Sequence[Mapping[str, Any]], usual: str) -> str:
-    """Return on what a further definition's jobs run: on what has all the sizes that are asked for with it."""
+    """Return the platform for another definition's jobs: the one that has all the sizes that they ask for."""
     asked = [node["resources"] for node in nodes if node["resources"].get("job_definition") == definition]
     kinds = sorted(("EC2", "FARGATE"), key=lambda kind: kind != usual)
     return next((kind for kind in kinds if not any(impossible(one, [kind]) for one in asked)), usual)
 
 
 def _vcpus(asked: Collection[float]) -> int:
-    """Return the vCPUs that jobs share: this machine's, or what the largest job asks for if that is more."""
+    """Return the vCPUs that jobs share: this machine's, or the largest job's if that needs more."""
     return max(os.cpu_count() or 1, *(ceil(vcpus) for vcpus in asked), 1)
 
 
@@ -235,7 +235,7 @@ def _say(display: Display, uploaded: Uploaded) -> None:
 
 @contextmanager
 def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Set environment variables for a while, so that datasets made here are those of the embedded S3."""
+    """Set environment variables for a while, so that datasets made here use the embedded S3."""
     before = dict(os.environ)
     os.environ.update(variables)
     try:
@@ -247,7 +247,7 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
 
 @contextmanager
 def _terminated_like_interrupted() -> Iterator[None]:
-    """Let SIGTERM do what Ctrl-C does, so that the run is cancelled and its state kept."""
+    """Make SIGTERM act like Ctrl-C, so that the run is cancelled and its state saved."""
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt

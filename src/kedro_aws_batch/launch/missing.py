@@ -1,4 +1,4 @@
-"""`--only-missing-outputs`: evaluated once, in the project, by Kedro, and never by the jobs."""
+"""`--only-missing-outputs`: Kedro evaluates it once, in the project; the jobs never do."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def only_missing(selection: Selection, project: Project) -> Selection | None:
     try:
         found = runner._filter_pipeline_for_missing_outputs(filtered(selection, project), project.catalog)  # noqa: SLF001
     except Exception as error:
-        raise ProjectError(f"Whether outputs exist can't be told: {type(error).__name__}: {error}") from error
+        raise ProjectError(f"Can't tell whether outputs exist: {type(error).__name__}: {error}") from error
     if not found.nodes:
         return None
     return Selection(
@@ -39,7 +39,7 @@ def only_missing(selection: Selection, project: Project) -> Selection | None:
 
 
 def filtered(selection: Selection, project: Project) -> Pipeline:
-    """Return what of the project is selected, by Kedro's own filter."""
+    """Return the selected part of the project, by Kedro's own filter."""
     together = Pipeline([])
     for name in selection.pipelines or ("__default__",):
         together += project.pipelines[name]

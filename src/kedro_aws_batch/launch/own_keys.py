@@ -1,4 +1,4 @@
-"""The access keys that datasets name for themselves, rather than take those of their surroundings."""
+"""Datasets' own access keys, which they use instead of the environment's."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _IDS, _SECRETS = ("key", "access_key", "access_key_id"), ("secret", "secret_key"
 
 
 def own_keys(catalog: Any, datasets: Iterable[str]) -> dict[str, str]:
-    """Return the access keys of these datasets, id → secret, as the credentials of the catalog have them.
+    """Return these datasets' access keys, id → secret, from the credentials of the catalog.
 
-    Blank ones are none, as `${oc.env:KEY,""}` leaves them: clients take those of their surroundings instead.
+    Blank ones, as `${oc.env:KEY,""}` leaves them, don't count: clients take those of their environment instead.
     """
     return dict(pair for name in datasets for pair in _within(entry(catalog, name)))
 

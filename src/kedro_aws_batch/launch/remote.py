@@ -31,14 +31,14 @@ class RemoteRun:
 
     #: The prefix of the functions' names.
     service: str
-    #: The graph document of the project as it is here: the deployed one must be the same.
+    #: The graph document of the project here: the deployed one must be the same.
     document: Mapping[str, Any]
     request: Mapping[str, Any]
     commands: Commands
 
 
 def run_on_aws(run: RemoteRun, display: Display, wait: bool) -> Watched:
-    """Start a run and, if wanted, show it until it has ended. Raises ServiceError if another graph is deployed."""
+    """Start a run and, if wanted, show it until it has ended. Raises ServiceError if the deployed graph differs."""
 
     def ending(state: RunState) -> Ending:
         return Ending(client("logs"), run.commands.to("logs", state.run_id), run.commands.to("resume", state.run_id))

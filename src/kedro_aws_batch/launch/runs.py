@@ -1,4 +1,4 @@
-"""Where runs are told of: by the deployed service, by local runs in progress, or by what local runs have left."""
+"""The sources of runs: the deployed service, local runs in progress, and the state of ended local runs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class NoSuchRunError(KedroAwsBatchError):
 
 @dataclass(frozen=True)
 class LocalRuns:
-    """The local runs of a project: those that go on, told of by their commands, and those that have ended, by files."""
+    """The local runs of a project: running ones from their commands, and ended ones from files."""
 
     project: Path
 
@@ -60,7 +60,7 @@ class LocalRuns:
         return found
 
     def cancel_run(self, run_id: str, reason: str | None = None) -> str:
-        """Cancel a run and return its status: that of a run that has ended stays what it is."""
+        """Cancel a run and return its status; a run that has ended keeps its own."""
         kept = self._kept(run_id)
         service = None if kept.state.over else _service(self.project, kept.command)
         return kept.state.status if service is None else service.cancel_run(run_id, reason)
@@ -83,7 +83,7 @@ def live_client(project: Path, run_id: str, name: str) -> Any | None:
 
 
 def _service(project: Path, command: str) -> Service | None:
-    """Return the service of a command that is in progress."""
+    """Return the service of a command in progress."""
     live = in_progress_now(project).get(command)
     if live is None:
         return None
@@ -92,7 +92,7 @@ def _service(project: Path, command: str) -> Service | None:
 
 
 def find_run(runs: Runs, wanted: str | None, status: Sequence[str] = ()) -> str:
-    """Return the id of a run: the only one whose id begins so, or the latest, of these statuses if any are given."""
+    """Return the id of a run: the only one that begins so, or else the latest, with one of these statuses if given."""
     if wanted is not None and is_run_id(wanted):
         return wanted
     found = runs.list_runs(limit=MOST_LISTED if wanted or status else 1)

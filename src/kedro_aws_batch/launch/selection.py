@@ -29,7 +29,7 @@ class Selection:
     load_versions: Mapping[str, str] = field(default_factory=dict)
 
     def request(self) -> dict[str, Any]:
-        """Return what of this goes into a request to start_run."""
+        """Return the fields of a request to start_run."""
         return {
             name: list(value) if isinstance(value, tuple) else dict(value)
             for name, value in vars(self).items()
@@ -39,7 +39,7 @@ class Selection:
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What is asked of a run besides its nodes; None leaves it to the configuration."""
+    """A run's options besides its nodes; None leaves one to the configuration."""
 
     max_workers: int | None = None
     on_failure: str | None = None
@@ -47,7 +47,7 @@ class RunOptions:
     description: str | None = None
 
     def request(self) -> dict[str, Any]:
-        """Return what of this goes into a request to start_run."""
+        """Return the fields of a request to start_run."""
         return {name: value for name, value in vars(self).items() if value is not None}
 
 

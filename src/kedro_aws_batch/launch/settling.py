@@ -1,4 +1,4 @@
-"""Brings local runs to their end whose commands were ended before them, so that they can be resumed."""
+"""Ends local runs whose commands were killed before they ended, so that they can be resumed."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from kedro_aws_batch.client import GroupState, RunState
     from kedro_aws_batch.local import EmbeddedAws
 
-#: Passes of reconcile after which a run is left to the next command: two are enough.
+#: After this many passes of reconcile a run is left to the next command: two are enough.
 MOST_PASSES = 10
 
 
 def settle(project: Path, aws: EmbeddedAws) -> list[str]:
-    """End the runs that were cut off, and return their ids. Before anything is started on this embedded AWS.
+    """End the runs that were cut off, and return their ids. Call it before anything starts on this embedded AWS.
 
-    Their jobs have ended with the AWS that ran them, which nobody has told the service.
+    Their jobs ended with the AWS that ran them, and nobody has told the service.
     """
     service = Service(aws.service_prefix, aws.client("lambda"))
     living = in_progress_now(project)
@@ -39,7 +39,7 @@ def settle(project: Path, aws: EmbeddedAws) -> list[str]:
         except ServiceError as error:
             if error.type != "UnknownRun":
                 raise
-            state = cut_off(kept.state)  # the table knows nothing of it: its first moments were lost
+            state = cut_off(kept.state)  # not in the table: its first moments were lost
         save_run(project, state)
         settled.append(state.run_id)
     return settled
@@ -64,7 +64,7 @@ def _settle(run: RunState, aws: EmbeddedAws, service: Service) -> RunState:
 
 
 def _end(known: GroupState, group: GroupState, at: int | None) -> dict[str, Any]:
-    """Return what Batch would have said of the end of a job, with what is known of its beginning."""
+    """Return the event that Batch would have sent for a job's end, with what is known of its start."""
     index = (group.job_id or "").partition(":")[2]
     log = {"logConfiguration": {"options": {"awslogs-group": known.log_group}}} if known.log_group else {}
     return {
@@ -82,7 +82,7 @@ def _end(known: GroupState, group: GroupState, at: int | None) -> dict[str, Any]
 
 @contextmanager
 def _nobody_else_alive(aws: EmbeddedAws) -> Iterator[None]:
-    """Let reconcile know that no invocation can be alive that claimed a job, so that it needn't wait for one."""
+    """Tell reconcile that no invocation with a claim can be alive, so that it needn't wait for one."""
     client, name = aws.client("lambda"), aws.function_name("reconcile")
     given = client.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
     alone = {**given, variables.LONGEST_INVOCATION: "0"}

@@ -1,4 +1,4 @@
-"""What Kedro suggests when a run fails: the nearest nodes from which to run again."""
+"""Kedro's suggestion when a run fails: the nearest nodes from which to run again."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 def nodes_to_resume_from(
     pipeline: Pipeline, done: Collection[str], datasets: Mapping[str, CatalogDataset]
 ) -> list[str]:
-    """Return the nodes for `--from-nodes` with which all that is not done runs, and what they need from memory.
+    """Return the nodes for `--from-nodes` that run everything not done, and what that needs from memory.
 
-    As Kedro's own suggestion does, but without making the datasets, which this machine may not be able to.
+    It agrees with Kedro's own suggestion, but makes no datasets, which may be impossible on this machine.
     """
     makers = {base_name(name): node for node in pipeline.nodes for name in node.outputs}
     again = {node for node in pipeline.nodes if node.name not in done}

@@ -1,10 +1,10 @@
-"""The embedded AWS: what is deployed to AWS runs on this machine, with no account.
+"""The embedded AWS: it runs on this machine what is deployed to AWS, with no account.
 
     with EmbeddedAws(service=service_root(), graph_document=path, jobs_cwd=project) as aws:
         aws.client("lambda").invoke(FunctionName=aws.function_name("start_run"))
 
-moto's server in this process, on loopback; Batch's jobs and Lambda's functions as
-processes of their own; events by way of the real rules and queues. Needs the extra
+moto's server runs in this process, on loopback. Batch's jobs and Lambda's functions are
+processes of their own. Events go through the real rules and queues. Needs the extra
 `kedro-aws-batch[local]`.
 """
 

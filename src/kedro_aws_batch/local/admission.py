@@ -1,4 +1,4 @@
-"""Who may ask the embedded AWS for what."""
+"""Who may request what from the embedded AWS."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ _OF_SIGNERS = frozenset({"awsaccesskeyid", "expires", "signature", "x-id"})
 
 @dataclass(frozen=True)
 class Admission:
-    """Lets in what the owner signed, and to S3 alone what the owners of some other keys did."""
+    """Admits requests that the owner signed and, for S3 only, those signed with some other keys."""
 
     owner: AccessKey
     #: Access key id → secret.
     s3_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def service(self, request: Request) -> str:
-        """Return the service that a request is for, if whoever sent it may ask that; ApiError says why not."""
+        """Return the service of a request, if its sender may use that; ApiError says why not."""
         signature = read_signature(request)
         if signature is None:
-            raise ApiError("MissingAuthenticationToken", "The embedded AWS answers none but signed requests.", 403)
+            raise ApiError("MissingAuthenticationToken", "The embedded AWS answers only signed requests.", 403)
         for_s3 = signature.service == "s3"
         known = {**(self.s3_keys if for_s3 else {}), self.owner.id: self.owner.secret}
         secret = known.get(signature.key_id)
@@ -74,7 +74,7 @@ def _is_about_objects(request: Request) -> bool:
 
 def _unknown_key(for_s3: bool) -> tuple[str, str]:
     if for_s3:
-        known = "Its S3 takes the one that jobs have in their environment, and those in the credentials of the catalog."
+        known = "Its S3 takes the one in the jobs' environment, and those in the catalog's credentials."
         return "InvalidAccessKeyId", f"The embedded AWS doesn't know this access key. {known}"
-    known = "It takes the one that jobs have in their environment."
+    known = "It takes the one in the jobs' environment."
     return "UnrecognizedClientException", f"The embedded AWS doesn't know this access key. {known}"

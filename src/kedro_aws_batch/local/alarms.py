@@ -10,13 +10,13 @@ from collections.abc import Callable
 
 
 class Alarm:
-    """A call that is due; `cancel` is idempotent, and too late once the call has begun."""
+    """A scheduled call; `cancel` is idempotent, and too late once the call has begun."""
 
     def __init__(self, call: Callable[[], None]) -> None:
         self._call: Callable[[], None] | None = call
 
     def cancel(self) -> None:
-        """Let the call not be made."""
+        """Don't make the call."""
         self._call = None
 
     def ring(self) -> None:
@@ -26,7 +26,7 @@ class Alarm:
 
 
 class Alarms:
-    """Makes calls when they are due; a call must be short, for the next one waits for it."""
+    """Makes calls when they are due; a call must be short, since the next one waits for it."""
 
     def __init__(self) -> None:
         self._order = itertools.count()

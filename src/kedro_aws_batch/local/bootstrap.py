@@ -1,8 +1,8 @@
-"""The runtime of a function: what runs in its process and calls its handler.
+"""The runtime of a function, which calls its handler in its own process.
 
-Run by path with nothing but the standard library. It speaks Lambda's Runtime API,
+It runs by path with only the standard library. It speaks Lambda's Runtime API,
 as AWS's `awslambdaric` does, and puts the code's directory first on `sys.path`
-by itself: an environment variable would be passed on to whatever the function starts.
+itself: processes that the function starts would inherit an environment variable.
 """
 
 import http.client
@@ -34,7 +34,7 @@ class Context:
         self._deadline_ms = deadline_ms
 
     def get_remaining_time_in_millis(self) -> int:
-        """Return what is left until the invocation is timed out."""
+        """Return the time left until the invocation's time-out."""
         return max(0, self._deadline_ms - int(time.time() * 1000))
 
 
@@ -45,7 +45,7 @@ def _describe(error: BaseException) -> bytes:
 
 
 class RuntimeApi:
-    """The Runtime API, on one connection; its address is a host and a port, and what all paths begin with."""
+    """The Runtime API, on one connection; its address is a host, a port, and the prefix of all paths."""
 
     def __init__(self, address: str) -> None:
         host, slash, prefix = address.partition("/")
@@ -53,7 +53,7 @@ class RuntimeApi:
         self._root = slash + prefix + _API
 
     def get(self, path: str) -> http.client.HTTPResponse:
-        """Return an answer, which is to be read before anything else is asked."""
+        """Return an answer; read it before the next request."""
         self._connection.request("GET", self._root + path)
         return self._connection.getresponse()
 

@@ -1,4 +1,4 @@
-"""Creates compute environments, job queues and job definitions, by Batch's own API."""
+"""Creates compute environments, job queues and job definitions, through Batch's own API."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from kedro_aws_batch.local.place import Place
 
 
-#: Of the definitions in resources/batch, by their platform.
+#: The memory of the definitions in resources/batch, by platform.
 USUAL_MEMORY = {"EC2": 2000, "FARGATE": 2048}
 
 
@@ -26,7 +26,7 @@ class JobDefinitionSettings:
 
     command: tuple[str, ...] = COMMAND
     vcpus: float = 1
-    #: In MiB, not enforced; None for what the definitions that `deploy` makes have.
+    #: In MiB, not enforced; None for that of `deploy`'s definitions.
     memory: int | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     attempts: int = 1
@@ -35,12 +35,12 @@ class JobDefinitionSettings:
     platform: str = "EC2"
     #: Seconds per attempt.
     timeout: int | None = None
-    #: Where what jobs print goes; else to Batch's own group.
+    #: The log group of jobs; None for Batch's own.
     log_group: str | None = None
 
 
 class Compute:
-    """Creates what jobs run on."""
+    """Creates the resources that jobs run on."""
 
     def __init__(self, place: Place, client: Any) -> None:
         self._place = place
@@ -97,7 +97,7 @@ class Compute:
         return str(created["jobDefinitionArn"])
 
     def _profile(self) -> dict[str, str]:
-        """Return what EC2 hosts would have as their role; there are no hosts."""
+        """Return the role that EC2 hosts would have; there are no hosts."""
         backend = iam_backends[self._place.account]["aws"]
         found = next(iter(backend.get_instance_profiles()), None)
         return {"instanceRole": (found or backend.create_instance_profile("embedded", "/", [])).arn}

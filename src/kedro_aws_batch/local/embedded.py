@@ -1,4 +1,4 @@
-"""The embedded AWS as a whole: what it is made of, and how it begins and ends."""
+"""The embedded AWS as a whole: its parts, its start and its end."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from kedro_aws_batch.local.jsons import Json
     from kedro_aws_batch.local.place import AccessKey
 
-#: moto's state is the process's, so there can be one embedded AWS in it.
+#: moto's state belongs to the process, so there can be one embedded AWS in it.
 _only = threading.Lock()
 
 
@@ -64,10 +64,10 @@ _only = threading.Lock()
 class EmbeddedAws:
     """An AWS in this process, from `with` to its end; one at a time.
 
-    Jobs run as processes, each on a copy of its own of what an image of
-    `jobs_cwd` would hold; functions of the service's serverless.yml in processes
+    Jobs run as processes, each on its own copy of what an image of
+    `jobs_cwd` would have. Functions of the service's serverless.yml run in processes
     of their own. Without a service there are no functions. Nothing that it starts
-    outlives it, nor the process, however that ends.
+    outlives it or the process, however that ends.
     """
 
     #: The tree with serverless.yml, as `service_root()` finds it; None for no functions.
@@ -76,11 +76,11 @@ class EmbeddedAws:
     jobs_cwd: Path = field(default_factory=Path.cwd)
     job_queue: str = "embedded_queue"
     job_definition: str = "embedded_definition"
-    #: `EC2` or `FARGATE`: what the queues' compute environments are, and the definition that is there by itself.
+    #: `EC2` or `FARGATE`: the platform of the queues and of the default definition.
     platform: str = "EC2"
-    #: Of `job_queue`: how many vCPUs its jobs share.
+    #: The vCPUs that the jobs of `job_queue` share.
     max_vcpus: int = 8
-    #: The queues that share fairly among `shareIdentifier`s.
+    #: The queues with fair-share scheduling.
     fair_share: Collection[str] = ()
     #: Folders that all jobs see, within `jobs_cwd` or elsewhere.
     shared_paths: Sequence[str] = ()
@@ -88,17 +88,17 @@ class EmbeddedAws:
     start_seconds: float = 0
     #: Further queues, name → max vCPUs.
     job_queues: Mapping[str, int] = field(default_factory=dict)
-    #: Further definitions; one by the name of `job_definition` replaces what that is otherwise.
+    #: Further definitions; one named like `job_definition` replaces that.
     job_definitions: Mapping[str, JobDefinitionSettings] = field(default_factory=dict)
-    #: Added to every job's environment, as an image's would be.
+    #: Added to every job's environment, as an image's variables would be.
     job_environment: Mapping[str, str] = field(default_factory=dict)
-    #: What every job's command is handed to, as to an image's ENTRYPOINT; it may ignore it.
+    #: A program that gets every job's command, like an image's ENTRYPOINT; it may ignore it.
     job_entrypoint: Sequence[str] = ()
     #: Added to every function's environment.
     function_environment: Mapping[str, str] = field(default_factory=dict)
-    #: Values for the template's parameters, over those that follow from the queues and definitions.
+    #: Values for the template's parameters; they override those from the queues and definitions.
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    #: What packaged.json would tell serverless.yml, over what follows from the queues, the definitions and the graph.
+    #: Values of packaged.json for serverless.yml; they override those from the queues, the definitions and the graph.
     packaged: Mapping[str, Any] = field(default_factory=dict)
     service_prefix: str = "kedro-aws-batch-local"
     region: str = "us-east-1"
@@ -106,22 +106,22 @@ class EmbeddedAws:
     max_instances: int = 10
     #: Seconds that replace every queue's visibility timeout.
     visibility_timeout: int | None = None
-    #: Seconds between the attempts of an asynchronous invocation: Lambda's own.
+    #: Seconds between the attempts of an asynchronous invocation, by default Lambda's.
     async_retry_delays: tuple[float, ...] = (60, 120)
-    #: Seconds from a job's SIGTERM to its SIGKILL: ECS's default.
+    #: Seconds from a job's SIGTERM to its SIGKILL, by default ECS's.
     stop_timeout: float = 30
     #: The same when the embedded AWS ends.
     exit_grace: float = 2
-    #: Seconds that a job's timeout must be at least.
+    #: The least number of seconds for a job's timeout.
     minimum_job_timeout: int = limits.TIMEOUT_SECONDS.least
 
-    #: Further access keys, id → secret, that its S3 takes and nothing else of it does: a catalog may name its own.
+    #: Further access keys, id → secret, only for its S3: a catalog may name its own.
     s3_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     _running: _Running | None = field(default=None, init=False, repr=False)
 
     def __enter__(self) -> EmbeddedAws:
-        """Start, and create what was asked for."""
+        """Start, and create the requested resources."""
         if not _only.acquire(blocking=False):
             raise EmbeddedAwsError("There is an embedded AWS in this process already; end that one first.")
         try:
@@ -150,21 +150,21 @@ class EmbeddedAws:
 
     @property
     def access_key(self) -> AccessKey:
-        """What requests must be signed with: made anew each time, so keep it where only you can read it."""
+        """The key that signs requests. It is new each time, so keep it where only you can read it."""
         return self._started.place.key
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a process needs in its environment to use it, the access key included."""
+        """The environment variables of a process that uses it, access key included."""
         return self._started.place.environment
 
     @property
     def storage(self) -> Storage:
-        """What it holds that may outlive it."""
+        """Its contents that may outlive it."""
         return Storage(self._started.place)
 
     if TYPE_CHECKING:
-        # The stubs are there in development only.
+        # The stubs exist only in development.
         @overload
         def client(self, service: Literal["batch"]) -> BatchClient: ...
         @overload
@@ -189,7 +189,7 @@ class EmbeddedAws:
         return f"{self.service_prefix}-{key}"
 
     def fire(self, rule: str) -> None:
-        """Let a rule that has a schedule fire now, and again by its schedule."""
+        """Fire a scheduled rule now; it also goes on by its schedule."""
         self._started.bus.fire(rule)
 
     @property
@@ -224,28 +224,28 @@ class EmbeddedAws:
         if self.graph_document is not None:
             environment[variables.GRAPH_DOCUMENT] = str(self.graph_document.resolve())
         deployment = Deployment(self.service_prefix, {**follows, **self.parameters}, environment)
-        # Queues and definitions are there already, so the template is to make none.
+        # Queues and definitions exist already, so the template must make none.
         service = read_service(self.service, {"batch": "own"}, {**self._names(queues, definitions), **self.packaged})
         provisioner = Provisioner(service, deployment, running.place, running.client)
         for name in provisioner.provision():
             running.functions.code_locations[name] = self.service
 
     def _names(self, queues: Iterable[str], definitions: Iterable[str]) -> dict[str, Any]:
-        """Return what `kedro aws-batch package` would find out; without a graph, every job counts as ours."""
+        """Return what `kedro aws-batch package` would find; without a graph, every job counts as ours."""
         project = _project(self.graph_document)
         told = {**names(project, queues, definitions), "schedules": [], "zonedSchedules": {"Resources": {}}}
         return told if project else {**told, "jobNamePrefix": ""}
 
 
 class _Running:
-    """What an embedded AWS consists of while it runs."""
+    """The parts of a running embedded AWS."""
 
     def __init__(self, settings: EmbeddedAws) -> None:
         BackendDict.reset()
         self._settings = settings
         self._clients: dict[str, Any] = {}
         key = new_access_key()
-        # One for all: each reads botocore's list of endpoints anew. Whatever profile AWS_PROFILE names isn't for it.
+        # One for all, since each reads botocore's list of endpoints again. It ignores the profile in AWS_PROFILE.
         self._session = boto3.Session(
             aws_access_key_id=key.id,
             aws_secret_access_key=key.secret,
@@ -317,7 +317,7 @@ class _Running:
 
 
 def _project(graph: Path | None) -> str:
-    """Return the project of a graph document, if there is one that can be read: it is the service that refuses it."""
+    """Return the project of a graph document, if it can be read: the service refuses a bad one."""
     try:
         return str(json.loads(graph.read_bytes())["project"]) if graph is not None else ""
     except (OSError, ValueError, KeyError, TypeError):

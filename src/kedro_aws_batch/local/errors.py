@@ -1,18 +1,18 @@
-"""What can go wrong in the embedded AWS: mistakes of its user, and errors that an AWS API answers."""
+"""Errors of the embedded AWS: mistakes of its user, and errors that an AWS API answers."""
 
 from __future__ import annotations
 
 
 class EmbeddedAwsError(Exception):
-    """The embedded AWS can't do what it was asked to."""
+    """The embedded AWS can't do what was asked."""
 
 
 class TemplateError(EmbeddedAwsError):
-    """serverless.yml or one of its resources says something that isn't understood here."""
+    """serverless.yml or one of its resources has something that isn't understood here."""
 
 
 class ApiError(Exception):
-    """An error that a client of the API gets, as AWS words it."""
+    """An error for a client of the API, in AWS's words."""
 
     def __init__(self, code: str, message: str, status: int = 400) -> None:
         super().__init__(message)

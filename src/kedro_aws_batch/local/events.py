@@ -1,8 +1,8 @@
-"""EventBridge: events are delivered to the targets of the rules that match them, one by one, by one thread.
+"""EventBridge: one thread delivers events, one by one, to the targets of matching rules.
 
-Rules, buses and patterns are moto's; which rule an event reaches, and what its
-target gets, is decided here: moto ignores a rule's state and lets a rule that
-has only a schedule match everything.
+Rules, buses and patterns are moto's. This module decides which rules an event
+reaches, and what their targets get: moto ignores a rule's state and lets a rule
+with only a schedule match everything.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Event:
 
 
 def new_event(source: str, detail_type: str, detail: Json, resources: tuple[str, ...] = ()) -> Event:
-    """Return an event of now on the default bus."""
+    """Return an event on the default bus with the current time."""
     return Event(
         source=source,
         detail_type=detail_type,
@@ -87,16 +87,16 @@ class EventBus:
         self._thread.start()
 
     def publish(self, event: Event) -> None:
-        """Deliver an event, soon."""
+        """Deliver an event soon."""
         self._events.put(event)
 
     def stop(self) -> None:
-        """Deliver what was published before, and nothing more."""
+        """Deliver what was published before, then nothing more."""
         self._events.put(None)
         self._thread.join()
 
     def schedule(self, rule: Rule) -> None:
-        """Let a rule fire by its schedule, if it has one, from now on."""
+        """Let a rule fire by its schedule from now on, if it has one."""
         if (alarm := self._schedules.pop(rule.arn, None)) is not None:
             alarm.cancel()
         if rule.scheduled_expression:
@@ -104,12 +104,12 @@ class EventBus:
             self._schedules[rule.arn] = self._alarms.after(max(0.0, due - time.time()), lambda: self._fire(rule))
 
     def fire(self, name: str) -> None:
-        """Let a rule of the default bus that has a schedule fire now."""
+        """Fire a scheduled rule of the default bus now."""
         self._fire(self._rules("default")[name])
 
     def _fire(self, rule: Rule) -> None:
         if self._rules("default").get(rule.name) is not rule:
-            return  # deleted, or replaced by another that has an alarm of its own
+            return  # deleted, or replaced by a rule with its own alarm
         self.schedule(rule)
         if rule.state == "ENABLED":
             event = new_event("aws.events", "Scheduled Event", {}, (rule.arn,))
@@ -153,7 +153,7 @@ def _matches(rule: Rule, flat: Json) -> bool:
 
 
 def target_input(target: Json, message: Json) -> str:
-    """Return what a target gets of an event: its own Input, a part by InputPath, a transformation, or all of it."""
+    """Return the input of a target: its own Input, a part by InputPath, a transformation, or the whole event."""
     if target.get("Input"):
         return str(target["Input"])
     if transformer := target.get("InputTransformer"):
@@ -169,7 +169,7 @@ def _part(message: Json, path: str) -> Any:
 
 
 def _transform(transformer: Json, message: Json) -> str:
-    """Fill in a template: raw text within a string, JSON elsewhere (moto takes it for text everywhere)."""
+    """Fill in a template: raw text within a string, JSON elsewhere (moto takes all of it for text)."""
     template = str(transformer["InputTemplate"])
     values = {name: _part(message, path) for name, path in transformer.get("InputPathsMap", {}).items()}
     values["aws.events.event.json"] = message
@@ -183,13 +183,13 @@ def _transform(transformer: Json, message: Json) -> str:
 
 
 class DeliveringEventsBackend(EventsBackend):
-    """moto's EventBridge, whose events are delivered by the bus of the running embedded AWS."""
+    """moto's EventBridge, with events delivered by the running embedded AWS's bus."""
 
-    __module__ = EventsBackend.__module__  # by which moto finds a backend's URLs
+    __module__ = EventsBackend.__module__  # moto finds a backend's URLs by this
     bus: ClassVar[EventBus | None] = None
 
     def put_rule(self, *args: Any, **kwargs: Any) -> Rule:
-        """Create or change a rule, whose schedule begins now; refuses a schedule that can't be kept."""
+        """Create or change a rule, and start its schedule; refuse a schedule that can't be kept."""
         expression = kwargs.get("scheduled_expression")
         if expression:
             next_time(expression, 0)
@@ -199,7 +199,7 @@ class DeliveringEventsBackend(EventsBackend):
         return rule
 
     def put_events(self, events: list[Json]) -> list[Json]:
-        """Deliver those that are well formed, and say what is wrong with the others."""
+        """Deliver the well-formed events, and report what is wrong with the others."""
         if len(events) > 10:
             return super().put_events(events)  # which refuses them
         return [self._put_event(each) for each in events]

@@ -1,4 +1,4 @@
-"""A function of Lambda, as the stack configures it."""
+"""A Lambda function with its configuration."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FunctionSettings:
-    """A function as it is configured now."""
+    """A function's present configuration."""
 
     name: str
     arn: str
@@ -26,5 +26,5 @@ class FunctionSettings:
 
     @property
     def log_group(self) -> str:
-        """Where its instances' output goes."""
+        """The log group of its instances."""
         return f"/aws/lambda/{self.name}"

@@ -1,4 +1,4 @@
-"""Lambda: functions are moto's, what runs them is ours."""
+"""Lambda: functions are moto's; the code that runs them is ours."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Functions:
         self._stopping = False
         self._extracted: dict[str, Path] = {}
         self._directory: tempfile.TemporaryDirectory[str] | None = None
-        #: Directories that hold functions' code, by the functions' names, in place of the zips that they were made of.
+        #: Directories with functions' code, by the functions' names; they replace the functions' zips.
         self.code_locations: dict[str, Path] = {}
 
     def find(self, name: str) -> FunctionSettings:
@@ -70,7 +70,7 @@ class Functions:
         )
 
     def invoke(self, name: str, payload: bytes, request_id: str | None = None) -> Invocation:
-        """Invoke a function, and wait for the outcome and, before that, for a free instance."""
+        """Wait for a free instance, invoke a function, and wait for the outcome."""
         function = self.find(name)
         invocation = Invocation(request_id or str(uuid.uuid4()), payload)
         instance = self._take(function)
@@ -81,7 +81,7 @@ class Functions:
         return invocation
 
     def stop(self) -> None:
-        """Start nothing more, and end all idle instances; busy ones are the business of `Processes`."""
+        """Start nothing more, and end all idle instances; `Processes` ends busy ones."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
@@ -111,7 +111,7 @@ class Functions:
             raise
 
     def _pop_idle(self, function: FunctionSettings) -> Instance | None:
-        """Return an instance that lives and has the function's present settings; end those that have not."""
+        """Return a live instance with the function's present settings; end the others."""
         while idle := self._idle[function.name]:
             instance = idle.pop()
             if instance.alive and instance.function == function:
@@ -135,7 +135,7 @@ class Functions:
             self._changed.notify()
 
     def _code(self, name: str, function: LambdaFunction) -> Path:
-        """Return where the code lies: where it was said to, or extracted from the function's zip."""
+        """Return the directory of the code: the given one, or the function's extracted zip."""
         if (location := self.code_locations.get(name)) is not None:
             return location
         digest = function.code_sha_256
@@ -151,7 +151,7 @@ class Functions:
 
 
 class AsyncInvoker:
-    """Invokes functions as InvocationType=Event does: what fails is tried again, with its request id."""
+    """Invokes functions as InvocationType=Event does: a failed request is tried again, with its id."""
 
     def __init__(self, functions: Functions, alarms: Alarms, retry_delays: Sequence[float]) -> None:
         self._functions = functions
@@ -162,18 +162,18 @@ class AsyncInvoker:
         self._stopping = False
 
     def invoke(self, name: str, payload: bytes) -> str:
-        """Let a function be invoked soon, and return the request id."""
+        """Invoke a function soon, and return the request id."""
         request_id = str(uuid.uuid4())
         self._start(name, payload, request_id, self._retry_delays)
         return request_id
 
     def stop(self) -> None:
-        """Invoke nothing more. What is under way ends with its instance."""
+        """Invoke nothing more. Invocations under way end with their instance."""
         with self._lock:
             self._stopping = True
 
     def join(self) -> None:
-        """Wait for what was under way."""
+        """Wait for invocations under way."""
         with self._lock:
             threads = list(self._threads)
         for thread in threads:
@@ -201,5 +201,5 @@ class AsyncInvoker:
 
 
 def invocation_error(invocation: Invocation) -> Mapping[str, str]:
-    """Return the headers by which Lambda tells that a function failed."""
+    """Return Lambda's headers for a failed function."""
     return {"X-Amz-Function-Error": "Unhandled"} if invocation.failed else {}

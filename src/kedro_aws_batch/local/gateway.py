@@ -1,4 +1,4 @@
-"""The endpoint: each request goes to what answers it, ours or moto's."""
+"""The endpoint: it passes each request to our code or moto's."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ logger = logging.getLogger(__name__)
 
 _INVOKE = re.compile(r"/2015-03-31/functions/([^/]+)/invocations/?")
 
-#: Where a request's WSGI environment has the service that it is for.
+#: The key of the request's service in its WSGI environment.
 _SERVICE = "kedro_aws_batch.service"
-#: What of moto's answers no AWS has: by the one its state is wiped, and its recorder reads and writes files.
+#: moto's addresses that AWS lacks: one wipes its state, and its recorder reads and writes files.
 _NOT_AWS = frozenset({"moto_api", "instance_metadata"})
 
 
 class Gateway:
-    """Answers all requests of all services, if whoever sends them may."""
+    """Answers all requests of all services from senders who may make them."""
 
     def __init__(self, admission: Admission, batch: BatchApi, functions: Functions, asynchronous: AsyncInvoker) -> None:
         self._admission = admission
@@ -52,7 +52,7 @@ class Gateway:
         self._moto = _Dispatcher(create_backend_app)
 
     def __call__(self, request: Request) -> Response:
-        """Return the answer, an error's too."""
+        """Return the answer, or an error as an answer."""
         service, path = "", request.path
         try:
             service = self._admission.service(request)
@@ -108,7 +108,7 @@ class Gateway:
 
         def start(status: str, headers: list[tuple[str, str]], _: Any = None) -> None:
             response.status = int(status[:3])
-            # moto lets the pages of all sites read its answers.
+            # moto lets all sites' pages read its answers.
             response.headers = [each for each in headers if not each[0].lower().startswith("access-control-")]
 
         chunks = self._moto({**_environ(request), _SERVICE: service}, start)
@@ -121,7 +121,7 @@ class Gateway:
 
 
 class _Dispatcher(DomainDispatcherApplication):
-    """moto's choice of what answers, as far as that is AWS; what is signed for S3 is answered by S3 alone."""
+    """moto's choice of a service, limited to AWS; only S3 answers what is signed for S3."""
 
     def get_application(self, environ: dict[str, Any]) -> Flask:
         if environ[_SERVICE] != "s3":
@@ -146,7 +146,7 @@ def _error(error: ApiError) -> Response:
 
 
 def _refusal(request: Request, error: ApiError) -> Response:
-    """Return an error in the language that is spoken: S3's and that of forms are XML."""
+    """Return an error in the protocol of the request: XML for S3 and forms."""
     header = request.header("Authorization")
     bare = not header and not request.header("X-Amz-Target") and request.method in {"GET", "HEAD", "PUT", "DELETE"}
     s3 = bare or "/s3/aws4_request" in header or header.startswith("AWS ")
@@ -158,7 +158,7 @@ def _refusal(request: Request, error: ApiError) -> Response:
 
 
 def _check_batch_write(request: Request) -> None:
-    """Refuse what DynamoDB refuses and moto takes."""
+    """Refuse requests that DynamoDB refuses and moto accepts."""
     if not request.header("X-Amz-Target").endswith(".BatchWriteItem"):
         return
     count = sum(len(requests) for requests in json.loads(request.body).get("RequestItems", {}).values())
@@ -171,13 +171,13 @@ def _check_batch_write(request: Request) -> None:
 
 
 def _environ(request: Request) -> dict[str, Any]:
-    """Return a request as WSGI has it."""
+    """Return a request in WSGI's form."""
     path, _, query = request.target.partition("?")
     host, _, port = request.header("Host", "127.0.0.1:80").partition(":")
     environ: dict[str, Any] = {
         "REQUEST_METHOD": request.method,
         "SCRIPT_NAME": "",
-        # WSGI's own encoding dance: text is latin-1 that holds the bytes of UTF-8.
+        # WSGI's own encoding: text is latin-1 with the bytes of UTF-8.
         "PATH_INFO": unquote(path).encode().decode("latin-1"),
         "QUERY_STRING": query,
         "REQUEST_URI": request.target,

@@ -1,4 +1,4 @@
-"""An instance of a function: a process that handles one invocation at a time, and is used again while it lives."""
+"""An instance of a function: a process that handles one invocation at a time, and is reused while it lives."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from kedro_aws_batch.local.processes import Processes
     from kedro_aws_batch.local.runtime_api import Invocation
 
-#: Lambda allows 10 s; a machine that runs the jobs too is slower.
+#: Seconds. Lambda allows 10; a machine that also runs the jobs is slower.
 INIT_TIMEOUT = 60.0
 
 
@@ -46,7 +46,7 @@ class Instance:
         self._watcher.start()
 
     def invoke(self, invocation: Invocation) -> None:
-        """Handle an invocation, to whatever end; when this returns, the invocation is done."""
+        """Handle an invocation; when this returns, the invocation is done, well or not."""
         if not self._api.ready.wait(INIT_TIMEOUT):
             invocation.fail("Sandbox.Timedout", f"Init timed out after {INIT_TIMEOUT:.0f} seconds")
             self.kill()
@@ -69,7 +69,7 @@ class Instance:
 
     def _run(self, invocation: Invocation) -> None:
         self._api.offer(invocation)
-        if not self.alive:  # it died between the look and the offer, and may have missed it
+        if not self.alive:  # it died between the check and the offer, and may have missed it
             invocation.fail("Runtime.ExitError", self._exit_message)
         if not invocation.done.wait(self.function.timeout):
             self.alive = False
@@ -94,7 +94,7 @@ class Instance:
             "PYTHONUNBUFFERED": "1",
             "TZ": ":UTC",
             **place.environment,
-            **function.environment,  # may have calls go elsewhere by AWS_ENDPOINT_URL, as on Lambda
+            **function.environment,  # may redirect calls by AWS_ENDPOINT_URL, as on Lambda
             "AWS_EXECUTION_ENV": f"AWS_Lambda_python{sys.version_info.major}.{sys.version_info.minor}",
             "AWS_LAMBDA_FUNCTION_NAME": function.name,
             "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",

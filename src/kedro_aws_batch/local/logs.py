@@ -1,4 +1,4 @@
-"""CloudWatch Logs, as seen by whatever writes to it from inside the process."""
+"""CloudWatch Logs, for writers inside the process."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ class Logs:
         self._lock = threading.Lock()
 
     def open(self, group: str, stream: str) -> None:
-        """Create a stream, and its group where there is none."""
+        """Create a stream, and its group if there is none."""
         with self._lock:
             if group not in self._backend.groups:
                 self._backend.create_log_group(group, {})
             self._backend.create_log_stream(group, stream)
 
     def write(self, group: str, stream: str, lines: Iterable[str]) -> None:
-        """Append lines, stamped now. Empty ones are kept as a blank, for Logs takes no empty message."""
+        """Append lines, stamped now. Empty ones become a blank, since Logs takes no empty message."""
         now = int(time.time() * 1000)
         events = [{"timestamp": now, "message": line or " "} for line in lines]
         if events:
-            # Who deletes the group of something that runs loses what it says, and nothing more.
+            # If somebody deletes the group of a running job, only its output is lost.
             with self._lock, contextlib.suppress(ResourceNotFoundException):
                 self._backend.put_log_events(group, stream, events)
 
     def pump(self, source: BinaryIO, group: str, stream: str) -> None:
-        """Write what comes out of a pipe, until it ends."""
+        """Write a pipe's output until it ends."""
         rest = b""
         with source:
             while chunk := os.read(source.fileno(), 65536):

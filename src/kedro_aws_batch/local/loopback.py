@@ -3,8 +3,8 @@
 werkzeug's closes the connection after each answer, which would cost every call
 of every client a connection and a thread.
 
-Loopback is not private: each page that a browser has open can send requests here, and so can whoever else is logged
-in. What a page sends is refused by the server itself; who else may ask is for the application to find out.
+Loopback is not private: each page open in a browser can send requests here, and so can everybody else logged
+in. The server itself refuses requests of pages; the application decides about all others.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import BinaryIO
 
-#: More than any AWS API takes in one line or header.
+#: A line or header longer than any of an AWS API.
 _LINE_LIMIT = 65536
-#: Bytes of a body: as many as S3 takes at once, and no other API of AWS takes more.
+#: The most bytes of a body: what S3 takes at once; no other API of AWS takes more.
 _BODY_LIMIT = 5 * 2**30
-#: Seconds for which what a refused client still sends is thrown away, so that it reads its answer.
+#: Seconds during which a refused client's further bytes are dropped, so that it reads its answer.
 _LINGER = 1.0
-#: What the name of a header is made of: https://www.rfc-editor.org/rfc/rfc9110#name-tokens
+#: The form of a header's name: https://www.rfc-editor.org/rfc/rfc9110#name-tokens
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-#: How clients of this machine address it. Any other name leads here by another's name server.
+#: The names that clients of this machine use. Any other name leads here through somebody else's name server.
 _OWN_NAMES = frozenset({"127.0.0.1", "localhost", "[::1]"})
-#: What browsers say of the page that a request comes from, and no client of AWS says.
+#: Headers that browsers send for a page's request, and no client of AWS sends.
 _OF_PAGES = frozenset({"origin", "referer", "sec-fetch-site", "sec-fetch-mode", "sec-fetch-dest", "sec-fetch-user"})
 
 
@@ -44,16 +44,16 @@ class Request:
 
     @property
     def path(self) -> str:
-        """The path as it was sent, encoded."""
+        """The path as sent, encoded."""
         return self.target.partition("?")[0]
 
     @property
     def query(self) -> str:
-        """The parameters as they were sent, encoded."""
+        """The parameters as sent, encoded."""
         return self.target.partition("?")[2]
 
     def header(self, name: str, default: str = "") -> str:
-        """Return the first header of this name, in whatever case it came."""
+        """Return the first header of this name, in any case."""
         wanted = name.lower()
         return next((value for key, value in self.headers if key.lower() == wanted), default)
 
@@ -139,7 +139,7 @@ class LoopbackServer:
 
 
 def _of_a_page(request: Request) -> bool:
-    """Return whether a web page may have sent a request, by its own name or by one that was made to lead here."""
+    """Return whether a web page may have sent a request, by its own name or one that was made to lead here."""
     names = [re.sub(r":\d*$", "", value.lower()) for name, value in request.headers if name.lower() == "host"]
     return (
         len(names) != 1 or names[0] not in _OWN_NAMES or any(name.lower() in _OF_PAGES for name, _ in request.headers)
@@ -207,7 +207,7 @@ def _read_whole(reader: BinaryIO, size: int) -> bytes:
 
 
 def _cut_short() -> ConnectionError:
-    """Return an error that ends the connection: of a client that was killed, half a request must have no effect."""
+    """Return an error that ends the connection: half a request of a killed client must have no effect."""
     return ConnectionResetError("the client went away before its request was whole")
 
 

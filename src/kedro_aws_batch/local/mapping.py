@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-#: Lambda begins with five pollers of a queue where nothing is said.
+#: Lambda begins with five pollers of a queue by default.
 _DEFAULT_CONCURRENCY = 5
-#: Of functions that share this machine, more than it has CPUs only start cold and wait for each other.
+#: Functions share this machine: more than its CPUs only start cold and wait for each other.
 _AT_ONCE = max(2, os.cpu_count() or 2)
 
 
@@ -63,7 +63,7 @@ class Mapping:
             thread.join(timeout=5)
 
     def _run(self) -> None:
-        with contextlib.suppress(QueueDoesNotExist):  # whoever deletes the queue ends the mapping
+        with contextlib.suppress(QueueDoesNotExist):  # deleting the queue ends the mapping
             self._read()
 
     def _read(self) -> None:
@@ -74,7 +74,7 @@ class Mapping:
             thread.start()
 
     def _next_batch(self) -> list[Message] | None:
-        """Wait for messages and a free slot; then for more messages, as long as the window is."""
+        """Wait for messages and a free slot; then for more messages, for the length of the window."""
         window = float(self._settings.max_batch_window or 0)
         size = self._settings.batch_size
         batch: list[Message] = []
@@ -119,7 +119,7 @@ class Mapping:
                 for message in batch:
                     if message.id in failed:
                         continue
-                    # SQS takes no offence at one that came again meanwhile and went to the dead letters.
+                    # SQS ignores a message that came again meanwhile and went to the dead letters.
                     with contextlib.suppress(ReceiptHandleIsInvalid):
                         backend.delete_message(self._queue_name, str(message.receipt_handle))
         except (ApiError, EmbeddedAwsError, OSError) as error:
@@ -130,7 +130,7 @@ class Mapping:
                 arrivals.notify_all()
 
     def _invoke(self, batch: list[Message]) -> set[str]:
-        """Return the ids of the messages that are to come again."""
+        """Return the ids of the messages to deliver again."""
         records = [_record(message, self._settings.event_source_arn, self._place.region) for message in batch]
         invocation = self._functions.invoke(self._settings.function_arn, json.dumps({"Records": records}).encode())
         sent = {message.id for message in batch}
@@ -142,7 +142,7 @@ class Mapping:
 
 
 def reported_failures(answer: bytes, sent: set[str]) -> set[str]:
-    """Return what a function reported as failed: all that was sent, if its answer makes no sense.
+    """Return the messages that a function reported as failed: all of them, if its answer makes no sense.
 
     https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
     """
@@ -201,7 +201,7 @@ class Mappings:
             mapping.stop()
 
     def stop(self) -> None:
-        """Receive nothing more, from no queue."""
+        """Receive nothing more, from any queue."""
         for mapping in self._mappings.values():
             mapping.stop()
 
@@ -212,9 +212,9 @@ class Mappings:
 
 
 class MappedLambdaBackend(LambdaBackend):
-    """moto's Lambda, whose mappings are read by `Mappings`: moto's own run inside SendMessage, a message at a time."""
+    """moto's Lambda, with mappings read by `Mappings`: moto's own run inside SendMessage, a message at a time."""
 
-    __module__ = LambdaBackend.__module__  # by which moto finds a backend's URLs
+    __module__ = LambdaBackend.__module__  # moto finds a backend's URLs by this
     mappings: ClassVar[Mappings | None] = None
 
     def create_event_source_mapping(self, spec: dict[str, Any]) -> EventSourceMapping:
@@ -236,7 +236,7 @@ class MappedLambdaBackend(LambdaBackend):
         return updated
 
     def delete_event_source_mapping(self, uuid: str) -> EventSourceMapping | None:
-        """Delete a mapping, and read its queue no more."""
+        """Delete a mapping, and stop reading its queue."""
         if self.mappings is not None:
             self.mappings.end(uuid)
         return super().delete_event_source_mapping(uuid)

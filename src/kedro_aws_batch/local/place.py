@@ -1,4 +1,4 @@
-"""Where the embedded AWS is, as its clients see it."""
+"""The embedded AWS's place, as its clients see it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ACCOUNT = "123456789012"
 
 @dataclass(frozen=True)
 class AccessKey:
-    """By which an embedded AWS knows whom it belongs to."""
+    """The key by which an embedded AWS recognises its owner."""
 
     id: str
     secret: str = field(repr=False)
@@ -37,7 +37,7 @@ class Place:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What makes an AWS client use the embedded AWS and nothing of the user's own account."""
+        """The variables that make an AWS client use only the embedded AWS, not the user's own account."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint_url,
             "AWS_ACCESS_KEY_ID": self.key.id,

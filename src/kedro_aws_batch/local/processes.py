@@ -1,4 +1,4 @@
-"""Child processes, each the leader of a group of its own, none of which outlives the embedded AWS."""
+"""Child processes, each the leader of its own group. None of them outlives the embedded AWS."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Launch:
-    """What to start: a command, its whole environment, and where."""
+    """What to start: a command, its whole environment, and a directory."""
 
     command: Sequence[str]
     environment: Mapping[str, str]
@@ -24,7 +24,7 @@ class Launch:
 
 
 class Child:
-    """A process that was started, its output (standard error included) in one pipe."""
+    """A started process, with its output (standard error included) in one pipe."""
 
     def __init__(self, process: subprocess.Popen[bytes], processes: Processes) -> None:
         self._process = process
@@ -46,9 +46,9 @@ class Child:
                 _signal_group(self.group, number)
 
     def wait(self) -> int:
-        """Wait for the leader, kill what is left of its group, and return the exit code, 128 + n for signal n."""
+        """Wait for the leader, kill the rest of its group, and return the exit code, 128 + n for signal n."""
         if hasattr(os, "waitid"):
-            # Leaves a zombie, so that the group's number can't be another's when what is left of it is killed.
+            # Leaves a zombie, so that the group's number can't be another's when the rest of it is killed.
             os.waitid(os.P_PID, self.group, os.WEXITED | os.WNOWAIT)
         else:  # macOS before Python 3.13
             self._process.wait()
@@ -61,7 +61,7 @@ class Child:
 
 
 class Processes:
-    """Starts children, and tells the reaper of them; `folder` is to be removed when all have ended."""
+    """Starts children, and tells the reaper of them; the reaper removes `folder` when all have ended."""
 
     def __init__(self, folder: Path) -> None:
         self._lock = threading.Lock()
@@ -78,7 +78,7 @@ class Processes:
         )
 
     def start(self, launch: Launch) -> Child:
-        """Start a child; OSError says why one can't be."""
+        """Start a child; OSError says why it can't start."""
         with self._lock:
             if self._stopping:
                 raise OSError("the embedded AWS is stopping")
@@ -102,13 +102,13 @@ class Processes:
         return child
 
     def forget(self, child: Child) -> None:
-        """Take a child that has ended off the reaper's list."""
+        """Remove an ended child from the reaper's list."""
         with self._lock:
             self._children.discard(child)
             self._tell(f"-{child.group}\n")
 
     def stop(self, grace: float) -> None:
-        """End every child, by SIGKILL after so many seconds of grace, and the reaper."""
+        """End every child, by SIGKILL after `grace` seconds, and the reaper."""
         with self._lock:
             self._stopping = True
         self._signal_all(signal.SIGTERM)
@@ -134,6 +134,6 @@ class Processes:
 
 
 def _signal_group(group: int, number: int) -> None:
-    # It may have ended; macOS says EPERM where only a zombie is left.
+    # It may have ended; macOS says EPERM if only a zombie is left.
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(group, number)

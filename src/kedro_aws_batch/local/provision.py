@@ -1,6 +1,6 @@
-"""Creates what serverless.yml declares, by the APIs that CloudFormation would call.
+"""Creates what serverless.yml declares, with the API calls that CloudFormation would make.
 
-What is not known here is an error rather than left out, so that a local run
+Unknown resources are errors and not left out, so that a local run
 tests what is deployed.
 """
 
@@ -21,7 +21,7 @@ from kedro_aws_batch.local.template import FunctionDeclaration, Made, Resolver, 
 if TYPE_CHECKING:
     from kedro_aws_batch.local.place import Place
 
-#: Resource types that the embedded AWS needs not act on, and why.
+#: Resource types that the embedded AWS needn't make, and why.
 IGNORED = {
     "AWS::CloudWatch::Alarm": "there are no metrics here",
     "AWS::CloudWatch::Dashboard": "there are no metrics here",
@@ -40,7 +40,7 @@ IGNORED = {
 
 @dataclass(frozen=True)
 class Deployment:
-    """What a service becomes here."""
+    """The settings of a service's deployment here."""
 
     prefix: str
     parameters: Mapping[str, Any]
@@ -215,7 +215,7 @@ class Provisioner:
 
 
 def _target_input(settings: Json) -> Json:
-    """Take what a schedule says of its input out of its settings, and return it as EventBridge takes it."""
+    """Remove a schedule's input from its settings, and return it in EventBridge's form."""
     target: Json = {}
     if (payload := settings.pop("input", None)) is not None:
         target["Input"] = json.dumps(payload)
@@ -228,14 +228,14 @@ def _target_input(settings: Json) -> Json:
 
 
 def _attribute(value: Any) -> str:
-    """Return an attribute of a queue as its API takes it."""
+    """Return an attribute of a queue in its API's form."""
     if isinstance(value, dict):
         return json.dumps(value)
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _empty_zip() -> bytes:
-    """Return a zip without files: the code is run from where it lies."""
+    """Return an empty zip: the code runs from its directory."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w"):
         pass

@@ -1,4 +1,4 @@
-"""SQS, made atomic under threads, and telling of a message's arrival."""
+"""SQS, made safe for threads, with a notice when a message arrives."""
 
 from __future__ import annotations
 
@@ -29,31 +29,31 @@ def _atomic(method: Callable[P, R]) -> Callable[P, R]:
 
 
 class QuickQueue(Queue):
-    """moto's queue, which asks for the time once for all messages and not for each: it counts them with every call."""
+    """moto's queue, but it asks for the time once for all messages, since it counts them at every call."""
 
     @property
     def messages(self) -> list[Message]:
-        """Return those that can be received now."""
+        """Return the messages that can be received now."""
         now = time.time() * 1000
         return [each for each in self._messages if each.visible_at < now and each.delayed_until <= now]
 
     @property
     def approximate_number_of_messages_delayed(self) -> int:
-        """Return how many are yet to become visible for the first time."""
+        """Return how many have yet to become visible for the first time."""
         now = time.time() * 1000
         return sum(each.delayed_until > now for each in self._messages)
 
     @property
     def approximate_number_of_messages_not_visible(self) -> int:
-        """Return how many were received and not deleted."""
+        """Return how many were received but not deleted."""
         now = time.time() * 1000
         return sum(each.visible_at >= now for each in self._messages)
 
 
 class AtomicSqsBackend(SQSBackend):
-    """moto's SQS; a message is received by one of two who ask at the same time."""
+    """moto's SQS; of two receivers at the same time only one gets a message."""
 
-    __module__ = SQSBackend.__module__  # by which moto finds a backend's URLs
+    __module__ = SQSBackend.__module__  # moto finds a backend's URLs by this
 
     #: Seconds that replace every queue's own visibility timeout, or None.
     visibility_timeout: ClassVar[int | None] = None
@@ -66,7 +66,7 @@ class AtomicSqsBackend(SQSBackend):
     purge_queue = _atomic(SQSBackend.purge_queue)
 
     def create_queue(self, name: str, tags: dict[str, str] | None = None, **kwargs: Any) -> Queue:
-        """Create a queue, with the visibility timeout that was chosen for this embedded AWS, if any was."""
+        """Create a queue, with this embedded AWS's visibility timeout if it has one."""
         if self.visibility_timeout is not None:
             kwargs["VisibilityTimeout"] = self.visibility_timeout
         queue = super().create_queue(name, tags, **kwargs)
@@ -74,7 +74,7 @@ class AtomicSqsBackend(SQSBackend):
         return queue
 
     def is_message_valid_based_on_retention_period(self, queue_name: str, message: Message) -> bool:
-        """Return whether a message is not too old; moto works all attributes of the queue out for each message."""
+        """Return whether a message is not too old; moto computes all attributes of the queue for each message."""
         kept: int = self.get_queue(queue_name).message_retention_period  # type: ignore[attr-defined]  # by moto's setattr
         return kept + float(message.sent_timestamp or 0) / 1000 > time.time()
 
@@ -86,7 +86,7 @@ class AtomicSqsBackend(SQSBackend):
         visibility_timeout: int,
         message_attribute_names: list[str] | None = None,
     ) -> list[Message]:
-        """Receive what is visible, or wait for it; the lock is not held while waiting."""
+        """Receive visible messages, or wait for them; the lock is free while waiting."""
         deadline = time.monotonic() + int(wait_seconds_timeout or 0)
         with arrivals:
             while True:
@@ -107,7 +107,7 @@ class AtomicSqsBackend(SQSBackend):
 
 
 def seconds_until_visible(queue: Queue) -> float | None:
-    """Return how long until the next message can be received: 0 where there is one, None where none is to come."""
+    """Return how long until the next message can be received: 0 if one can be now, None if none will come."""
     now = time.time() * 1000
     due = [max(each.visible_at, each.delayed_until) for each in queue._messages]  # noqa: SLF001 - moto has no name for it
     return max(0.0, (min(due) - now) / 1000 + 0.001) if due else None

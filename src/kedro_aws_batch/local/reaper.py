@@ -1,9 +1,9 @@
-"""The reaper: a process that ends what the embedded AWS started, should the embedded AWS die.
+"""The reaper: a process that ends what the embedded AWS started, if the embedded AWS dies.
 
-Run by path with nothing but the standard library. It reads process groups from
-its standard input, `+<group>` for one that was started and `-<group>` for one
-that ended; when the input ends, so has its parent, and it kills what is left,
-and removes the folder that it was told of.
+It runs by path with only the standard library. It reads process groups from
+stdin: `+<group>` for a started one and `-<group>` for an ended one.
+When the input ends, its parent has ended, too. Then it kills the remaining groups
+and removes the folder that it was given.
 """
 
 import os

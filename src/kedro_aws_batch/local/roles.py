@@ -1,4 +1,4 @@
-"""The one IAM role of the embedded AWS: moto wants a role that exists where nothing is checked otherwise."""
+"""The one IAM role of the embedded AWS: moto requires an existing role, but checks nothing else."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NAME = "embedded"
 
 
 def role_arn(place: Place) -> str:
-    """Return the ARN of a role that Batch and Lambda can assume, making it if need be."""
+    """Return the ARN of a role for Batch and Lambda, and make it if necessary."""
     backend = iam_backends[place.account]["aws"]
     try:
         return str(backend.get_role(_NAME).arn)

@@ -1,10 +1,10 @@
-"""Lambda's Runtime API, by which an instance of a function gets its invocations.
+"""Lambda's Runtime API, which gives an instance of a function its invocations.
 
 https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html, one port for each
-instance, so that AWS's own runtime clients can be run against it too.
+instance, so that AWS's own runtime clients can run against it, too.
 
-All paths begin with a secret that only the instance is told, as a part of the address. AWS's client for Python finds
-invocations and answers them so; an error of initialisation it can't tell, and ends with an exit status instead.
+All paths begin with a secret, a part of the address that only the instance gets. AWS's client for Python can receive
+and answer invocations with it. It can't report an error of initialisation, and ends with an exit status instead.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _VERSION = "/2018-06-01/runtime"
 
 @dataclass
 class Invocation:
-    """One attempt at a request, and, once `done`, what came of it."""
+    """One attempt at a request, and, once `done`, its outcome."""
 
     request_id: str
     payload: bytes
@@ -42,12 +42,12 @@ class Invocation:
             self.done.set()
 
     def fail(self, kind: str, message: str) -> None:
-        """Set an outcome that is Lambda's own, not the function's."""
+        """Set an outcome of Lambda's own, not of the function."""
         self.finish(json.dumps({"errorType": kind, "errorMessage": message}).encode(), failed=True)
 
 
 class RuntimeApi:
-    """What one instance talks to."""
+    """The server of one instance."""
 
     def __init__(self, function: FunctionSettings) -> None:
         self._function = function
@@ -57,21 +57,21 @@ class RuntimeApi:
         self._closed = False
         #: Set once the instance has asked for its first invocation.
         self.ready = threading.Event()
-        #: What it says has kept it from starting.
+        #: The error that kept it from starting, in its words.
         self.init_error: bytes | None = None
         self._prefix = f"/{secrets.token_urlsafe()}"
         self._server = LoopbackServer(self._answer, f"runtime-api {function.name}")
-        #: What AWS_LAMBDA_RUNTIME_API is to be.
+        #: The value of AWS_LAMBDA_RUNTIME_API.
         self.address = f"127.0.0.1:{self._server.port}{self._prefix}"
 
     def offer(self, invocation: Invocation) -> None:
-        """Hand an invocation to the instance, which must be waiting for one."""
+        """Give an invocation to the instance, which must be waiting for one."""
         with self._changed:
             self._next = invocation
             self._changed.notify_all()
 
     def close(self, message: str) -> None:
-        """Fail what is under way with this message, and close the port."""
+        """Fail the current invocation with this message, and close the port."""
         with self._changed:
             self._closed = True
             invocation = self._current or self._next

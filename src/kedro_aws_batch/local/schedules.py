@@ -14,7 +14,7 @@ _SECONDS = {"minute": 60, "hour": 3600, "day": 86400}
 
 
 def next_time(expression: str, now: float) -> float:
-    """Return when, after `now`, a schedule fires next, both in seconds since the epoch."""
+    """Return when a schedule next fires after `now`, both in seconds since the epoch."""
     if why := wrong_expression(expression):
         raise _invalid(expression, why)
     if match := _RATE.fullmatch(expression):

@@ -1,7 +1,7 @@
-"""Who signed a request, and whether that is so: AWS's signature version 4, and version 2 of S3.
+"""Checks who signed a request: AWS's signature version 4, and version 2 for S3.
 
-https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html. A signature stands in a
-header or, of a presigned address, among its parameters; boto3 presigns S3's with version 2 in the oldest Regions.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html. A signature is in a
+header or, for a presigned address, among its parameters; boto3 presigns S3's with version 2 in the oldest Regions.
 """
 
 from __future__ import annotations
@@ -37,21 +37,21 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class Signature:
-    """What a request says of who signed it; `fits` tells whether it is true."""
+    """A request's claim about its signer; `fits` checks it."""
 
     key_id: str
     service: str
     value: str
     request: Request
-    #: Of version 4: `<day>/<region>/<service>/aws4_request`, when it was signed, and the headers that were.
+    #: For version 4: `<day>/<region>/<service>/aws4_request`, the time of signing, and the signed headers.
     scope: str = ""
     moment: str = ""
     headers: tuple[str, ...] = ()
-    #: Of a presigned address, the second until which it holds.
+    #: For a presigned address, the second until which it is valid.
     until: float | None = None
 
     def fits(self, secret: str) -> bool:
-        """Return whether the owner of this secret signed the request as it is, and it still holds."""
+        """Return whether the owner of this secret signed exactly this request, and it is still valid."""
         if self.until is not None and time.time() > self.until:
             return False
         expected = _expected_of_v4(self, secret) if self.scope else _expected_of_v2(self, secret)
@@ -59,7 +59,7 @@ class Signature:
 
 
 def read_signature(request: Request) -> Signature | None:
-    """Return what a request is signed with; None for one that is not signed, or in a way that is not known here."""
+    """Return a request's signature; None if it has none, or of an unknown kind."""
     header = request.header("Authorization")
     if match := _HEADER.fullmatch(header):
         return _of_v4(request, match[1], match[2], match[3], request.header("X-Amz-Date"))
@@ -112,7 +112,7 @@ def _end(given: Mapping[str, str]) -> float | None:
 
 
 def _expected_of_v4(signature: Signature, secret: str) -> Iterator[str]:
-    """Return the signatures that are right: one, and of S3 one for each way in which clients spell paths."""
+    """Return the right signatures: one, or for S3 one for each way in which clients spell paths."""
     request = signature.request
     digest = _payload(signature)
     if digest is None:
@@ -135,14 +135,14 @@ def _signing_key(secret: str, scope: str) -> bytes:
 
 
 def _paths(service: str, path: str) -> list[str]:
-    """Return a path as it is signed: of S3 as it was sent, or encoded anew; of all others encoded twice."""
+    """Return the signed forms of a path: for S3 as sent, or encoded again; for all others encoded twice."""
     if service != "s3":
         return [quote(normalize_url_path(path), safe="/~")]
     return list(dict.fromkeys([path, quote(unquote_to_bytes(path), safe="/~")]))
 
 
 def _query(query: str) -> str:
-    """Return the parameters as they are signed: in order, encoded in the one way, without the signature."""
+    """Return the signed form of the parameters: in order, encoded in the one way, without the signature."""
     pairs = sorted((_anew(name), _anew(value)) for name, _, value in (each.partition("=") for each in query.split("&")))
     return "&".join(f"{name}={value}" for name, value in pairs if name not in {"", "X-Amz-Signature"})
 
@@ -156,7 +156,7 @@ def _header(request: Request, name: str) -> str:
 
 
 def _payload(signature: Signature) -> str | None:
-    """Return the digest of the body as it is signed, which may be a word in its place; None where it is another's."""
+    """Return the signed digest of the body, which may be a word instead; None if it is of another body."""
     request = signature.request
     if signature.service == "s3" and signature.until is not None:
         return "UNSIGNED-PAYLOAD"
@@ -168,7 +168,7 @@ def _payload(signature: Signature) -> str | None:
 
 
 def _expected_of_v2(signature: Signature, secret: str) -> Iterator[str]:
-    """Return the signatures that are right, as botocore makes them: the path of a bucket may end with a slash in it."""
+    """Return the right signatures, as botocore makes them: a bucket's path may be signed with a slash at its end."""
     request = signature.request
     given = parse_qsl(request.query, keep_blank_values=True) if signature.until is not None else []
     headers = HTTPMessage()
@@ -182,7 +182,7 @@ def _expected_of_v2(signature: Signature, secret: str) -> Iterator[str]:
 
 
 class _SignedAt(HmacV1Auth):
-    """Signs as of a given moment, which an address has as the second in which it expires."""
+    """Signs as of a given moment; an address has it as the second of its expiry."""
 
     def __init__(self, credentials: Credentials, moment: str) -> None:
         super().__init__(credentials)

@@ -1,4 +1,4 @@
-"""What the embedded AWS holds that may outlive it: objects and items, read and put back without a request for each."""
+"""The embedded AWS's lasting contents, objects and items, read and restored without a request for each."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Written:
-    """The items that were written since they were last kept, all as of one moment."""
+    """The items written since the last save, all as of one moment."""
 
     items: tuple[StoredItem, ...]
     writes: Mapping[ItemKey, int]
 
 
 class Storage:
-    """Objects and items of an embedded AWS that runs."""
+    """Objects and items of a running embedded AWS."""
 
     def __init__(self, place: Place) -> None:
         self._place = place
 
     def objects(self) -> Objects:
-        """Return what is there, buckets without objects, too; of an object's versions the newest."""
+        """Return the objects, and buckets without objects; for an object with versions, the newest."""
         buckets = list(self._s3.buckets.items())
         return {
             name: {key: one.etag.strip('"') for key in list(dict.keys(bucket.keys)) if (one := bucket.keys.get(key))}
@@ -45,7 +45,7 @@ class Storage:
         }
 
     def read(self, bucket: str, key: str, etag: str) -> bytes | None:
-        """Return an object's content; None if there is another by now, or none."""
+        """Return an object's content; None if it has changed or is gone."""
         found = self._s3.buckets[bucket].keys.get(key)
         if found is None or found.etag.strip('"') != etag:
             return None
@@ -57,11 +57,11 @@ class Storage:
             self._s3.create_bucket(bucket, self._place.region)
 
     def put_object(self, bucket: str, key: str, content: bytes, etag: str) -> None:
-        """Put an object with the ETag that it had."""
+        """Put an object with its former ETag."""
         self._s3.put_object(bucket, key, content, etag=etag)
 
     def put_items(self, items: Iterable[StoredItem]) -> None:
-        """Put items into those of their tables that there are; they count as kept."""
+        """Put items into their tables, if those exist; they count as saved."""
         with ONE_AT_A_TIME:
             before = dict(self._dynamodb.written)
             for item in items:
@@ -70,13 +70,13 @@ class Storage:
             self._dynamodb.written = before
 
     def written(self) -> Written:
-        """Return the items that were written since they were last kept."""
+        """Return the items written since the last save."""
         with ONE_AT_A_TIME:
             writes = dict(self._dynamodb.written)
             return Written(tuple(self._item(key) for key in writes), writes)
 
     def kept(self, written: Written) -> None:
-        """Take items for kept, but for those that were written again meanwhile."""
+        """Mark items as saved, except those written again meanwhile."""
         with ONE_AT_A_TIME:
             for key, number in written.writes.items():
                 if self._dynamodb.written.get(key) == number:
@@ -105,7 +105,7 @@ class Storage:
 
 
 def _json(value: Any) -> Any:
-    """Return a value of moto's as DynamoDB's JSON has it; a copy, since moto changes sets in place."""
+    """Return a moto value as DynamoDB's JSON; a copy, since moto changes sets in place."""
     if isinstance(value, DynamoType):
         return {value.type: _json(value.value)}
     if isinstance(value, dict):

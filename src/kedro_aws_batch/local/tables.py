@@ -1,8 +1,8 @@
-"""DynamoDB: moto's, without two costs that grow with what has been stored.
+"""moto's DynamoDB, without two costs that grow with its contents.
 
-moto sorts the whole table for each Query of one partition, and puts answers into JSON by the service's model, each
-number of each set wrapped by itself. With some runs in the table, and shards that are little else than sets, that was
-most of what a call took.
+moto sorts the whole table for each Query of one partition. It also converts answers to JSON by the service's model, and
+wraps each number of each set by itself. With some runs in the table, whose shards are little else than sets, that took
+most of a call's time.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from moto.core.model import StructureShape
     from moto.dynamodb.models.dynamo_type import DynamoType, Item
 
-#: Types whose values moto keeps as JSON has them.
+#: Types whose values moto keeps in JSON's form.
 _PLAIN = {"S", "N", "BOOL", "NULL", "SS", "NS"}
 
 
-#: moto's UpdateItem reads and writes without a lock, so that claims were won twice: one request is answered at a time.
+#: moto's UpdateItem reads and writes without a lock, and claims were won twice. So requests are answered one at a time.
 ONE_AT_A_TIME = threading.Lock()
 
 
 class ItemKey(NamedTuple):
-    """Where an item lies, as moto has it."""
+    """The place of an item, in moto's terms."""
 
     table: str
     hash_key: DynamoType
@@ -36,12 +36,12 @@ class ItemKey(NamedTuple):
 
 
 class PartitionedTable(Table):
-    """A table whose Query looks at one partition. The gateway asks one thing at a time, so that may be noted here."""
+    """A table whose Query looks at one partition. Requests come one at a time, so the table may note that partition."""
 
     _partition: DynamoType | None = None
 
     def query(self, hash_key: DynamoType | None, *args: Any, **kwargs: Any) -> Any:
-        """Return what the items of a partition are, filtered and in order; an index is moto's business."""
+        """Return the items of a partition, filtered and in order; moto handles an index."""
         indexed = kwargs.get("index_name") or (len(args) > 6 and args[6])
         self._partition = None if indexed else hash_key
         try:
@@ -50,21 +50,21 @@ class PartitionedTable(Table):
             self._partition = None
 
     def all_items(self) -> list[Item]:
-        """Return the items that a Query chooses from, or those of the table."""
+        """Return a Query's candidates, or all items of the table."""
         if self._partition is None or not self.range_key_attr:
             return super().all_items()
         return list(self.items.get(self._partition, {}).values())
 
 
 class PartitionedDynamoDBBackend(DynamoDBBackend):
-    """moto's DynamoDB, of such tables; it notes which items are written."""
+    """moto's DynamoDB with such tables; it notes which items are written."""
 
-    __module__ = DynamoDBBackend.__module__  # by which moto finds a backend's URLs
+    __module__ = DynamoDBBackend.__module__  # moto finds a backend's URLs by this
 
     def __init__(self, region_name: str, account_id: str) -> None:
         super().__init__(region_name=region_name, account_id=account_id)
         self._writes = itertools.count(1)
-        #: The items that were written, each with the number of its last write.
+        #: The written items, each with the number of its last write.
         self.written: dict[ItemKey, int] = {}
 
     def put_item(self, table_name: str, *args: Any, **kwargs: Any) -> Item:

@@ -1,4 +1,4 @@
-"""The service as serverless.yml declares it, and what it uses of CloudFormation's language and of osls' variables."""
+"""The service in serverless.yml, with the parts of CloudFormation's language and of osls' variables that it uses."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SUB = re.compile(r"\$\{(!?)([A-Za-z0-9_.:]+)\}")
 
 @dataclass(frozen=True)
 class FunctionDeclaration:
-    """A function, with what the provider's defaults add."""
+    """A function, with the provider's defaults."""
 
     key: str
     handler: str
@@ -44,9 +44,9 @@ class ServiceTemplate:
 def read_service(
     root: Path, params: Mapping[str, Any] | None = None, packaged: Mapping[str, Any] | None = None
 ) -> ServiceTemplate:
-    """Read `serverless.yml` and what its `resources` include, as for the stage `dev`.
+    """Read `serverless.yml` and the files that its `resources` include, as for the stage `dev`.
 
-    `params` go over those of serverless.yml itself; `packaged` is what packaged.json would hold.
+    `params` override those of serverless.yml itself; `packaged` replaces packaged.json.
     """
     document = read_yaml(root / TEMPLATE)
     provider = document.get("provider") or {}
@@ -82,7 +82,7 @@ def _included(part: object, variables: Variables) -> Json:
 
 
 def _function(key: str, declared: Json, provider: Json, variables: Variables) -> FunctionDeclaration:
-    # What is said nowhere else is the Serverless Framework's default.
+    # Defaults of the Serverless Framework.
     merged = {"timeout": 6, "memorySize": 1024, **provider, **declared}
     events = declared.get("events") or []
     return FunctionDeclaration(
@@ -96,7 +96,7 @@ def _function(key: str, declared: Json, provider: Json, variables: Variables) ->
     )
 
 
-#: What `AWS::NoValue` gives: the property, or the element of a list, is not there.
+#: The value of `AWS::NoValue`: the property, or the element of a list, is left out.
 NO_VALUE = object()
 
 
@@ -110,9 +110,9 @@ class Made:
 
 @dataclass
 class Resolver:
-    """Evaluates intrinsic functions; resources are made when something first refers to them."""
+    """Evaluates intrinsic functions; a resource is made when something first refers to it."""
 
-    #: What `Ref` of a parameter or pseudo parameter gives.
+    #: The values of `Ref` for parameters and pseudo parameters.
     parameters: Mapping[str, Any]
     #: Makes a resource.
     make: Callable[[str], Made]
@@ -121,7 +121,7 @@ class Resolver:
     _under_way: list[str] = field(default_factory=list)
 
     def resolve(self, value: Any) -> Any:
-        """Return a value with every intrinsic function in it evaluated."""
+        """Return a value with all its intrinsic functions evaluated."""
         if isinstance(value, list):
             return [each for each in map(self.resolve, value) if each is not NO_VALUE]
         if isinstance(value, str):

@@ -1,4 +1,4 @@
-"""What `${…}` of osls stands for in serverless.yml and in the files that it takes parts from."""
+"""The values of osls' `${…}` in serverless.yml and its included files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import yaml
 from kedro_aws_batch.local.errors import TemplateError
 from kedro_aws_batch.service_root import PACKAGED
 
-#: The innermost variable: one that holds no other. What Fn::Sub has between braces begins with none of these words.
+#: An innermost variable, with no other in it. The braces of Fn::Sub never begin with these words.
 _INNERMOST = re.compile(r"\$\{((?:param|opt|env|file)[:(][^${}]*)\}")
 _FILE = re.compile(r"file\(([^)]+)\)(?::([\w.]+))?")
 _PARAM = re.compile(r"param:([\w-]+)")
@@ -24,16 +24,16 @@ _NOTHING = object()
 
 @dataclass(frozen=True)
 class Variables:
-    """Fills in `${param:…}`, `${file(…):…}`, `${opt:…}` and `${env:…}`, with what holds where they have no value."""
+    """Fills in `${param:…}`, `${file(…):…}`, `${opt:…}` and `${env:…}`, with their defaults if they have no value."""
 
     params: Mapping[str, Any] = field(default_factory=dict)
     packaged: Mapping[str, Any] = field(default_factory=dict)
-    #: Below which files are read.
+    #: The folder below which files are read.
     root: Path = Path()
     _read: dict[str, Any] = field(default_factory=dict)
 
     def fill(self, text: str) -> Any:
-        """Return a text with its variables filled in, or the value of the one variable that it consists of."""
+        """Return a text with its variables filled in, or the value of its only variable."""
         while match := _INNERMOST.search(text):
             value = self._value(match)
             if match.span() == (0, len(text)):
@@ -55,7 +55,7 @@ class Variables:
         if match := _FILE.fullmatch(source):
             return self._within(match[1], (match[2] or "").split("."))
         if source.startswith("opt:"):
-            return _NOTHING  # nobody gives osls' options here
+            return _NOTHING  # osls' options don't exist here
         if source.startswith("env:"):
             return os.environ.get(source[4:], _NOTHING)
         if _LITERAL.fullmatch(source):

@@ -1,4 +1,4 @@
-"""Builds what is deployed: the functions' zip, and the directory that `osls deploy` takes."""
+"""Builds the deployment: the functions' zip, and the directory that `osls deploy` takes."""
 
 from kedro_aws_batch.package.archive import LARGEST, RUNTIMES, Packaged, build_zip, this_runtime
 from kedro_aws_batch.package.errors import PackageError

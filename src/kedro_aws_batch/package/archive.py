@@ -1,4 +1,4 @@
-"""The Lambda zip: the same bytes whenever and wherever the same is packaged by the same Python."""
+"""The Lambda zip: the same input and the same Python give the same bytes, whenever and wherever."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from kedro_aws_batch.package.requirements import install
 from kedro_aws_batch.package.zips import write_zip
 from kedro_aws_batch.service_root import service_root
 
-#: The Pythons that Lambda has, which our bytecode has to fit. Not 3.10: it is deprecated since 31 October 2026, and no
-#: function can be created with it from 1 February 2027, none updated from 3 March (developer guide, Lambda runtimes).
+#: Lambda's Pythons, which our bytecode must fit. Not 3.10: it is deprecated since 31 October 2026; no function can be
+#: created with it from 1 February 2027, and none updated from 3 March (developer guide, Lambda runtimes).
 RUNTIMES = ("python3.11", "python3.12", "python3.13", "python3.14")
-#: The service's packages; their JSON schemas go along.
+#: The service's packages, with their JSON schemas.
 PACKAGES = ("adapters", "dag", "handlers", "runs")
-#: Lambda's limit on a zip. Ours has two million bytes, and what the graph takes.
+#: Lambda's limit on a zip, in bytes. Ours has two million bytes plus the graph.
 LARGEST = 50 * 1024 * 1024
 
 
 @dataclass(frozen=True)
 class Packaged:
-    """A zip that can be deployed."""
+    """A zip to deploy."""
 
     path: Path
     size: int  #: bytes
@@ -51,22 +51,22 @@ def build_zip(graph_document: Path, target: Path) -> Packaged:
     content = target.read_bytes()
     if len(content) > LARGEST:
         raise PackageError(
-            f"{target} has {len(content):,} bytes, and Lambda accepts {LARGEST:,}: "
+            f"{target} has {len(content):,} bytes, but Lambda accepts {LARGEST:,}: "
             f"most of them are the graph document {graph_document}."
         )
     return Packaged(target, len(content), hashlib.sha256(content).hexdigest(), runtime)
 
 
 def this_runtime() -> str:
-    """Return Lambda's name of the running Python. Raises PackageError when Lambda has no such Python."""
+    """Return Lambda's name of the running Python. Raises PackageError if Lambda has no such Python."""
     runtime = f"python{sys.version_info.major}.{sys.version_info.minor}"
     if runtime in RUNTIMES and sys.implementation.name == "cpython":
         return runtime
     offered = ", ".join(name.removeprefix("python") for name in RUNTIMES)
     raise PackageError(
-        f"Lambda takes no functions for {sys.implementation.name} {sys.version.split()[0]}, and they run on the Python "
-        f"that packages them: package and deploy from an environment of this project with one of {offered}. Jobs run "
-        "on the Python of their image, whichever that is."
+        f"Lambda takes no functions for {sys.implementation.name} {sys.version.split()[0]}, and functions run on the "
+        f"Python that packages them. Package and deploy from an environment of this project with one of {offered}. "
+        "Jobs run on the Python of their image, which may be another."
     )
 
 

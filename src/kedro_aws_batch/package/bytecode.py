@@ -1,7 +1,7 @@
-"""Compiles a tree, for Lambda: /var/task is read-only, so without bytecode every cold start would compile anew.
+"""Compiles a tree for Lambda: /var/task is read-only, so without bytecode every cold start would compile again.
 
-Run by path, in a process of its own with nothing but the standard library: what a process has loaded and the seed of
-its hashes would otherwise show in the bytecode.
+It runs by path, in a process of its own with only the standard library: the bytecode would otherwise depend on what a
+process has loaded and on the seed of its hashes.
 """
 
 import py_compile
@@ -13,7 +13,7 @@ _TASK_ROOT = "/var/task"
 
 
 def main(root: Path) -> None:
-    """Write a .pyc that is never checked against its source for each module below a directory."""
+    """Write a .pyc for each module below a directory that is never checked against its source."""
     for path in sorted(root.rglob("*.py")):
         py_compile.compile(
             str(path),

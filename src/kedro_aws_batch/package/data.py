@@ -1,4 +1,4 @@
-"""The data that jobs may read and write: buckets, or parts of them, and the policies of the role that jobs run as."""
+"""The data that jobs may read and write: buckets, or parts of them, and the policies of the jobs' role."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from typing import Any
 
 from kedro_aws_batch.package.errors import PackageError
 
-#: As the S3 user guide has it, "General purpose bucket naming rules", but for what only buckets of other kinds end in.
+#: From the S3 user guide, "General purpose bucket naming rules", without the endings that only other buckets have.
 _BUCKET = re.compile(
     r"(?!xn--|sthree-|(\d+\.){3}\d+(/|$))(?![^/]*\.\.)(?=[^/]{3,63}(/|$))[a-z0-9]([a-z0-9.-]*[a-z0-9])?(/[^*?${}]+)?"
 )
 
 
 def wrong_bucket(name: str) -> str | None:
-    """Return why a name is that of no bucket, nor `name/prefix` of a part of one, or None."""
+    """Return why a name is not a bucket, nor `name/prefix` of a part of one, or None."""
     if _BUCKET.fullmatch(name):
         return None
     return (
-        f"'{name}' is no bucket: write its name, or name/prefix for a part of it, without s3://. A name has 3 to 63 "
+        f"'{name}' is not a bucket: write its name, or name/prefix for a part of it, without s3://. A name has 3 to 63 "
         "lower-case letters, digits, hyphens and single dots."
     )
 
 
-#: What a job's role needs to ask for a payload that does not fit into the job's request.
+#: The permission that a job's role needs to ask for a payload that doesn't fit into the job's request.
 ASK: Mapping[str, Any] = {
     "Sid": "AskWhatToRun",
     "Effect": "Allow",
@@ -36,7 +36,7 @@ ASK: Mapping[str, Any] = {
 
 
 def job_policies(buckets: Sequence[str]) -> list[dict[str, Any]]:
-    """Return the policies of the role that jobs run as: the named buckets, or parts of them, and their own payload."""
+    """Return the policies of the jobs' role: for the named buckets, or parts of them, and for their own payload."""
     for name in buckets:
         if wrong := wrong_bucket(name):
             raise PackageError(wrong)

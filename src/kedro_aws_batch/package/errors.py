@@ -1,4 +1,4 @@
-"""What can go wrong when packaging."""
+"""Errors of packaging."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from kedro_aws_batch.errors import KedroAwsBatchError
 
 
 class PackageError(KedroAwsBatchError):
-    """What is to be deployed can't be built."""
+    """The deployment can't be built."""

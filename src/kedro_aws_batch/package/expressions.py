@@ -1,7 +1,7 @@
-"""EventBridge's schedule expressions, as the rules of an event bus take them: what is wrong with one, if anything.
+"""Checks EventBridge's schedule expressions, as the rules of an event bus take them.
 
-By the EventBridge user guide, "Setting a schedule pattern": cron(minutes hours day-of-month month day-of-week year), of
-whose two fields of days one, and only one, is `?`; or rate(value unit), the unit in the singular for 1. Both in UTC.
+From the EventBridge user guide, "Setting a schedule pattern": cron(minutes hours day-of-month month day-of-week year),
+with `?` in exactly one of the two fields of days; or rate(value unit), the unit in the singular for 1. Both in UTC.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class Field:
     name: str
     lowest: int
     highest: int
-    #: Of the numbers from `lowest` on.
+    #: Names of the numbers from `lowest` on.
     names: tuple[str, ...] = ()
     #: What else it may be, once.
     also: str = r"(?!)"
@@ -51,7 +51,7 @@ def _wrong_cron(texts: list[str]) -> str | None:
     if len(texts) != len(FIELDS):
         return f"cron takes six fields with one space between them, {' '.join(each.name for each in FIELDS)}"
     if [texts[index] for index in _DAY_FIELDS].count("?") != 1:
-        return "of day-of-month and day-of-week one has to be ?, and only one, as in cron(0 3 * * ? *)"
+        return "exactly one of day-of-month and day-of-week must be ?, as in cron(0 3 * * ? *)"
     for index, (field, text) in enumerate(zip(FIELDS, texts, strict=True)):
         if not (text == "?" and index in _DAY_FIELDS) and not _fits(field, text):
             names = f", or {field.names[0]} to {field.names[-1]}" if field.names else ""
@@ -64,7 +64,7 @@ def _fits(field: Field, text: str) -> bool:
 
 
 def _part(field: Field, part: str) -> bool:
-    """Whether a part of a list is `*`, a value, or a range, and what steps it may take."""
+    """Whether a part of a list is `*`, a value, or a range, with steps where they are allowed."""
     span, slash, step = part.partition("/")
     if slash and not re.fullmatch(r"[1-9]\d{0,3}", step):
         return False

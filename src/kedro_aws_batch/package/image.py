@@ -1,4 +1,4 @@
-"""What the image of the jobs installs kedro-aws-batch from: always the version that packages the functions."""
+"""Where the jobs' image installs kedro-aws-batch from: always the version that packages the functions."""
 
 from __future__ import annotations
 
@@ -11,27 +11,25 @@ from kedro_aws_batch.package.errors import PackageError
 from kedro_aws_batch.package.wheel import WHEELS, write_wheel
 
 DOCKERFILE = "Dockerfile"
-#: Where a Dockerfile finds the wheel. The stages' directories lie beside it.
+#: The folder of the wheel for a Dockerfile. The stages' directories lie beside it.
 PLACE = "build/aws_batch"
-#: What `init --plugin-from` takes besides a git URL.
+#: The values of `init --plugin-from` besides a git URL.
 WHEEL, INDEX = "wheel", "index"
 _PINNED = re.compile(r"\bkedro-aws-batch(?:\[[^]]*\])?\s*==\s*([\w.!+-]+)")
 
 
 @dataclass(frozen=True)
 class Plugin:
-    """What installs kedro-aws-batch in an image."""
+    """How an image installs kedro-aws-batch."""
 
-    before: str  #: instructions that have to come first, each with its line's end
-    requirement: str  #: what pip is given, as a shell reads it
+    before: str  #: instructions that must come first, each with its line's end
+    requirement: str  #: the argument of pip, as a shell reads it
 
 
 def plugin(source: str) -> Plugin:
-    """Return what installs this version from a wheel beside the Dockerfile, an index, or git. Raises PackageError."""
+    """Return how to install this version from a wheel beside the Dockerfile, an index, or git. Raises PackageError."""
     if source == WHEEL:
-        note = (
-            "# `kedro aws-batch package` and `deploy` put the wheel of the version there that packages the functions.\n"
-        )
+        note = "# `kedro aws-batch package` and `deploy` put the wheel of their own version there.\n"
         return Plugin(f"{note}COPY {PLACE}/{WHEELS} /wheels/\n", f'"$(echo /wheels/{WHEELS})[s3]"')
     if source == INDEX:
         return Plugin("", f'"kedro-aws-batch[s3]=={__version__}"')
@@ -39,7 +37,7 @@ def plugin(source: str) -> Plugin:
         raise PackageError(f"--plugin-from takes {WHEEL}, {INDEX} or a URL that begins with git+, not '{source}'.")
     if not re.search(r"[^/]+/.*@[\w./-]+$", source.split("://", 1)[-1]):
         raise PackageError(
-            f"'{source}' says not which kedro-aws-batch: end it with @ and the commit, or the tag, of {__version__}."
+            f"'{source}' doesn't say which kedro-aws-batch: end it with @ and the commit, or the tag, of {__version__}."
         )
     git = "RUN apt-get update && apt-get install --yes --no-install-recommends git && rm -r /var/lib/apt/lists/*\n"
     return Plugin(git, f'"kedro-aws-batch[s3] @ {source}" "kedro-aws-batch=={__version__}"')
@@ -48,14 +46,14 @@ def plugin(source: str) -> Plugin:
 def provide(project: Path) -> Path | None:
     """Put the wheel where the project's Dockerfile copies it from, if it does, and return it.
 
-    Raises PackageError for a Dockerfile that installs another version than this.
+    Raises PackageError if the Dockerfile installs another version.
     """
     file = project / DOCKERFILE
     text = file.read_text(encoding="utf-8") if file.is_file() else ""
     other = next((version for version in _PINNED.findall(text) if version != __version__), None)
     if other is not None:
         raise PackageError(
-            f"The {DOCKERFILE} installs kedro-aws-batch {other}, and this is {__version__}: jobs and functions have to "
-            f"be of one version. Write {__version__} there, and build and push the image under a new tag."
+            f"The {DOCKERFILE} installs kedro-aws-batch {other}, but this is {__version__}: jobs and functions must "
+            f"have the same version. Write {__version__} there, and build and push the image under a new tag."
         )
     return write_wheel(project / PLACE) if f"{PLACE}/{WHEELS}" in text else None

@@ -1,4 +1,4 @@
-"""What the templates need to know of Batch's queues and job definitions: a template can't make a list out of a list."""
+"""The names of Batch's queues and job definitions for the templates, which can't make a list out of a list."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def names(project: str, queues: Iterable[str], definitions: Iterable[str]) -> dict[str, Any]:
-    """Return a project and what of Batch its runs may use, the usual ones first, as the templates want it."""
+    """Return a project and the queues and definitions that its runs may use, default ones first, for the templates."""
     queues, definitions = list(queues), list(definitions)
     return {
         "project": project,
@@ -17,7 +17,7 @@ def names(project: str, queues: Iterable[str], definitions: Iterable[str]) -> di
         "jobQueueArns": [_arn(f"job-queue/{name}") for name in queues],
         "jobDefinition": definitions[0],
         "jobDefinitions": ",".join(definitions),
-        # SubmitJob is authorised for the name alone where no revision is asked for, else for name and revision.
+        # SubmitJob is authorised for the name alone if no revision is asked for, else for name and revision.
         "jobDefinitionArns": [_arn(f"job-definition/{name}{end}") for name in definitions for end in ("", ":*")],
     }
 

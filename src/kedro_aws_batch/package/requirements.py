@@ -1,4 +1,4 @@
-"""Installs what the functions need besides our own code: pinned, and pure Python, so one zip fits every machine."""
+"""Installs the functions' other requirements: pinned, and pure Python, so one zip fits every machine."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from pathlib import Path
 from kedro_aws_batch.package.errors import PackageError
 
 _COMPILED = frozenset({".so", ".pyd", ".dylib", ".dll"})
-#: Powertools carries a web page.
+#: Folders to leave out: Powertools carries a web page.
 _FOR_BROWSERS = frozenset({".js", ".css"})
-#: Of a dist-info, what says whose the code is. The rest tells of the installation, and differs between installers.
+#: The files of a dist-info that name the code's owner. The rest describes the installation, and differs by installer.
 _KEPT = ("METADATA", "LICENSE", "LICENCE", "COPYING", "NOTICE", "AUTHORS")
 
 
 def install(requirements: Path, target: Path) -> None:
-    """Install exactly the requirements, by their hashes, nothing that they need besides. Raises PackageError."""
+    """Install exactly the requirements, by their hashes, without their own dependencies. Raises PackageError."""
     exactly = ["--no-deps", "--only-binary=:all:", "--require-hashes"]
     command = [*_installer(), "--target", str(target), *exactly, "-r", str(requirements)]
     try:
-        # Nothing of it needs a person, so nothing may ask one.
+        # Nothing here needs a person, so the installer must not ask one.
         done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
     except OSError as error:
         raise PackageError(
@@ -32,7 +32,7 @@ def install(requirements: Path, target: Path) -> None:
     if done.returncode:
         raise PackageError(
             f"The functions' requirements ({requirements}) can't be installed: {_why(done.stderr)}. "
-            "They come from the package index that pip is set up for: is it within reach?"
+            "They come from pip's package index: can you reach it?"
         )
     shutil.rmtree(target / "bin", ignore_errors=True)
     _refuse_compiled(target)
@@ -46,7 +46,7 @@ def _installer() -> Sequence[str]:
     if (uv := shutil.which("uv")) is not None:
         return [uv, "pip", "install", "--quiet", "--python", sys.executable]
     raise PackageError(
-        f"Neither pip nor uv is there to install the functions' requirements: run `{sys.executable} -m ensurepip`."
+        f"There is neither pip nor uv to install the functions' requirements: run `{sys.executable} -m ensurepip`."
     )
 
 
@@ -56,7 +56,7 @@ def _why(output: str) -> str:
 
 
 def _refuse_compiled(target: Path) -> None:
-    """Raise PackageError for what runs on this kind of machine only: the functions run on arm64 Linux."""
+    """Raise PackageError for files that run only on this kind of machine: the functions run on arm64 Linux."""
     found = sorted(path for path in target.rglob("*") if path.suffix in _COMPILED)
     found += [
         path
@@ -65,7 +65,7 @@ def _refuse_compiled(target: Path) -> None:
     ]
     if found:
         raise PackageError(
-            f"{found[0].relative_to(target)} is not pure Python, and so does not run on every Lambda: "
+            f"{found[0].relative_to(target)} is not pure Python, so it doesn't run on every Lambda: "
             "leave its distribution out of requirements.txt, or choose one without compiled parts."
         )
 

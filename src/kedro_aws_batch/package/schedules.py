@@ -1,4 +1,4 @@
-"""Runs that start by the clock: from the user's list to what serverless.yml declares as events of start_run."""
+"""Runs that start by the clock: from the user's list to the events of start_run in serverless.yml."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ ScheduleEvent = dict[str, Any]
 #: In the folder of an environment, next to its parameters.
 SCHEDULES_FILE = "schedules.yml"
 
-#: Set by us for each event, or at odds with a schedule that outlives deployments.
+#: Fields that we set for each event, or that don't fit a schedule that outlives deployments.
 _NOT_YOURS = ("idempotency_key", "graph_digest", "resume_from")
-#: What a request's schema says of a value, and how to say it.
+#: The types in a request's schema, and their words.
 _TYPES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "string": (lambda value: isinstance(value, str) and bool(value), "a text"),
     "array": (
@@ -41,7 +41,7 @@ _TYPES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
 
 @dataclass(frozen=True)
 class _Entry:
-    """One schedule, and where it stands."""
+    """A schedule, and its place in the list."""
 
     where: str
     content: Mapping[str, Any]
@@ -52,7 +52,7 @@ class _Entry:
 
 @dataclass(frozen=True)
 class Schedules:
-    """What starts runs by the clock."""
+    """Runs that start by the clock."""
 
     #: In UTC, as events of start_run: rules of the event bus.
     events: Sequence[ScheduleEvent] = ()
@@ -65,16 +65,16 @@ class Schedules:
         return bool(self.events or self.zoned)
 
     def packaged(self) -> dict[str, Any]:
-        """Return what packaged.json tells the templates of them."""
+        """Return their part of packaged.json, for the templates."""
         return {"schedules": list(self.events), "zonedSchedules": zoned_template(list(self.zoned))}
 
 
 def read_schedules(path: Path, graph: GraphDocument, mark: str) -> Schedules:
-    """Return what a YAML list of schedules declares. Raises PackageError.
+    """Return the schedules in a YAML list. Raises PackageError.
 
-    Each entry has `schedule`, `cron(…)` or `rate(…)`, in UTC or in its `timezone`, and fields of a start_run request,
-    which the graph has to be able to run: nobody reads what start_run answers to a schedule. By `mark` start_run knows
-    what they send.
+    Each entry has `schedule`, `cron(…)` or `rate(…)`, in UTC or in its `timezone`, and fields of a start_run request.
+    The graph must be able to run it, since nobody reads start_run's answer to a schedule. start_run recognises
+    schedules by `mark`.
     """
     try:
         entries = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -97,7 +97,7 @@ def read_schedules(path: Path, graph: GraphDocument, mark: str) -> Schedules:
 
 
 def _event(entry: _Entry, fields: Mapping[str, str], graph: GraphDocument, mark: str) -> ScheduleEvent:
-    # An event that is delivered twice has one id, and so starts one run.
+    # An event that is delivered twice has one id, so it starts one run.
     when, said, request = _read(entry, fields, graph, f"{mark}:<id>")
     transformer = {"inputPathsMap": {"id": "$.id"}, "inputTemplate": request}
     return {"schedule": {"rate": [when], "description": said, "inputTransformer": transformer}}
@@ -119,7 +119,7 @@ def _read(entry: _Entry, fields: Mapping[str, str], graph: GraphDocument, key: s
     """Return when an entry is due, what it says of itself, and the request; `key` is filled in for each time."""
     when = entry.content.get("schedule")
     if wrong := wrong_expression(when if isinstance(when, str) else ""):
-        raise entry.refuse(f"is to start {when!r}: {wrong}.")
+        raise entry.refuse(f"can't start at {when!r}: {wrong}.")
     request = _request(entry, fields)
     sent = _template(entry, {**request, "idempotency_key": f"schedule:{key}"}, key)
     try:
@@ -138,24 +138,24 @@ def _request(entry: _Entry, fields: Mapping[str, str]) -> dict[str, Any]:
             raise entry.refuse(f"has a field '{name}'.{near} It may have: schedule, timezone, {', '.join(fields)}.")
         fits, wanted = _TYPES[fields[name]]
         if not fits(value):
-            raise entry.refuse(f"has {value!r} as '{name}', which has to be {wanted}.")
+            raise entry.refuse(f"has {value!r} as '{name}', which must be {wanted}.")
     return request
 
 
 def _template(entry: _Entry, request: Mapping[str, Any], key: str) -> str:
-    """Return what EventBridge makes the request of, once it has filled in what the key has of its own."""
+    """Return the template of the request, into which EventBridge fills its part of the key."""
     try:
         sent = json.dumps(request)
-    except (TypeError, ValueError) as error:  # a date, say: YAML has types that JSON hasn't
+    except (TypeError, ValueError) as error:  # YAML has types that JSON lacks, for example dates
         raise entry.refuse(
             f"can't be sent to start_run, whose requests are JSON: {error}. Put it in quotes."
         ) from error
     for sign, why in (("<", "EventBridge"), (">", "EventBridge"), ("${", "osls")):
         if sign in sent.replace(key, "", 1):
-            raise entry.refuse(f"has '{sign}' in a value, which {why} would take for a variable of its own.")
+            raise entry.refuse(f"has '{sign}' in a value, which {why} would take for a variable.")
     if not RULE_INPUT.allows(len(sent)):
         raise entry.refuse(
-            f"comes to {len(sent):,} characters of JSON, and EventBridge takes {RULE_INPUT.most:,}. Move some of "
+            f"has {len(sent):,} characters of JSON, but EventBridge takes {RULE_INPUT.most:,}. Move some of "
             "its params to the project's parameters."
         )
     return sent

@@ -1,4 +1,4 @@
-"""What is deployed: the zip, and beside it the templates and what they need to know of it."""
+"""A stage's directory: the zip, and beside it the templates and their input."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from kedro_aws_batch.package.names import names
 from kedro_aws_batch.package.schedules import Schedules, read_schedules
 from kedro_aws_batch.service_root import PACKAGED, TEMPLATE, service_root
 
-#: In a staged directory, besides the templates and PACKAGED: what they read.
+#: The functions' zip in a stage's directory, besides the templates and PACKAGED.
 ZIP = "service.zip"
-#: What the service's own serverless.yml is called where a project has one that takes parts from it.
+#: The name of the service's own serverless.yml beside a project's, which takes parts from it.
 SERVICE = "service.yml"
 
 _SERVICE = re.compile(r"[A-Za-z][A-Za-z0-9]*(-[A-Za-z0-9]+)*")
@@ -30,26 +30,26 @@ _SERVICE = re.compile(r"[A-Za-z][A-Za-z0-9]*(-[A-Za-z0-9]+)*")
 
 @dataclass(frozen=True)
 class StageSettings:
-    """What the templates need to know besides the graph, and can't be told by `--param`."""
+    """The templates' input that comes neither from the graph nor from `--param`."""
 
     service: str = (
-        "kedro-aws-batch"  #: with the stage, `-dev` say, the prefix of the functions' names and the stack's name
+        "kedro-aws-batch"  #: with the stage, such as `-dev`, the prefix of the functions' names and the stack's name
     )
-    buckets: Sequence[str] = ()  #: that jobs may read and write: names, or `name/prefix` for a part of one
-    tags: Mapping[str, str] = field(default_factory=dict)  #: of your own, for all of the stack
+    buckets: Sequence[str] = ()  #: for jobs to read and write: names, or `name/prefix` for a part of one
+    tags: Mapping[str, str] = field(default_factory=dict)  #: the user's, for the whole stack
     schedules: Path | None = None  #: a YAML file, see `read_schedules`
-    project: Path | None = None  #: whose serverless.yml reads the directory; None if it stands alone
+    project: Path | None = None  #: its serverless.yml reads the directory; None if that stands alone
 
 
 def stage(graph_document: Path, directory: Path, settings: StageSettings = StageSettings()) -> Packaged:
     """Fill a directory with what `osls deploy` deploys: the templates, the zip, packaged.json.
 
-    It is deployed by the serverless.yml of `settings.project`, or else by one in itself. What lies there of an earlier
-    time is replaced. Raises PackageError.
+    The serverless.yml of `settings.project` deploys it, or else one in the directory. Earlier contents are
+    replaced. Raises PackageError.
     """
     graph = _read(graph_document)
     if not _SERVICE.fullmatch(settings.service):
-        raise PackageError(f"'{settings.service}' is no name of a service: letters, digits and single hyphens, please.")
+        raise PackageError(f"'{settings.service}' can't be a service's name: use letters, digits and single hyphens.")
     place = _place(directory, settings.project)
     mark = _schedule_mark(directory)
     schedules = read_schedules(settings.schedules, graph, mark) if settings.schedules else Schedules()
@@ -70,7 +70,7 @@ def stage(graph_document: Path, directory: Path, settings: StageSettings = Stage
 
 
 def _schedule_mark(directory: Path) -> str:
-    """Return what start_run is to know its schedules by: what it was, where that is known, so that nothing changes."""
+    """Return the mark by which start_run knows its schedules: the earlier one if known, so that nothing changes."""
     try:
         before = json.loads((directory / PACKAGED).read_text(encoding="utf-8"))["scheduleMark"]
     except (OSError, ValueError, KeyError):
@@ -79,19 +79,19 @@ def _schedule_mark(directory: Path) -> str:
 
 
 def _place(directory: Path, project: Path | None) -> str:
-    """Return where osls, which reads all paths from the folder of its serverless.yml, finds the directory."""
+    """Return the directory's path for osls, which reads paths from the folder of its serverless.yml."""
     if project is None:
         return ""
     try:
         return f"{directory.resolve().relative_to(project.resolve()).as_posix()}/"
     except ValueError as error:
-        raise PackageError(f"{directory} is not within the project, whose serverless.yml is to read it.") from error
+        raise PackageError(f"{directory} is not within the project, so its serverless.yml can't read it.") from error
 
 
 def _copy_templates(directory: Path, place: str) -> None:
     root = service_root()
     shutil.rmtree(directory / "resources", ignore_errors=True)
-    for source in (root / "resources").rglob("*.yml"):  # not copytree: the umask holds, not the modes of the installed
+    for source in (root / "resources").rglob("*.yml"):  # not copytree, to set modes by the umask
         target = directory / source.relative_to(root)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
@@ -102,21 +102,21 @@ def _copy_templates(directory: Path, place: str) -> None:
 
 
 def service_and_stage(prefix: str) -> tuple[str, str]:
-    """Return what a prefix of functions' names is made of, `a-b-dev` of the service `a-b` and the stage `dev`.
+    """Return the parts of a prefix of functions' names: `a-b-dev` is the service `a-b` and the stage `dev`.
 
     Raises PackageError.
     """
     service, hyphen, stage_name = prefix.rpartition("-")
     if not hyphen or not stage_name:
         raise PackageError(
-            f"The functions' names can't begin with '{prefix}': it has to end in a hyphen and a stage, as in "
+            f"The functions' names can't begin with '{prefix}': it must end in a hyphen and a stage, as in "
             f"'{prefix.strip('-')}-dev'. Change `service` in the aws_batch parameters."
         )
     return service, stage_name
 
 
 def contents_of(graph: GraphDocument, packaged: Packaged) -> dict[str, Any]:
-    """Return what the templates need to know of a zip and the graph in it."""
+    """Return the templates' input about a zip and its graph."""
     return {
         "runtime": packaged.runtime,
         "zip": {"sha256": packaged.digest, "size": packaged.size},
@@ -128,14 +128,12 @@ def contents_of(graph: GraphDocument, packaged: Packaged) -> dict[str, Any]:
 
 
 def _used(graph: GraphDocument, key: str) -> list[str]:
-    """Return the run's own queue or definition, then those that some nodes ask for."""
+    """Return the run's own queue or definition, then those of single nodes."""
     usual = graph.run.get(key)
     asked = {node.resources[key] for node in graph.nodes if node.resources.get(key)}
     found = ([usual] if usual else []) + sorted(asked - {usual})
     if not found:
-        raise PackageError(
-            f"The graph names no {key}: say which one in the aws_batch parameters, then compile it again."
-        )
+        raise PackageError(f"The graph names no {key}: set one in the aws_batch parameters, then compile it again.")
     return found
 
 
@@ -144,5 +142,5 @@ def _read(path: Path) -> GraphDocument:
         return read_document(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeError, DagError) as error:
         raise PackageError(
-            f"The graph document {path} can't be packaged, `kedro aws-batch compile` writes one: {error}"
+            f"The graph document {path} can't be packaged: {error} `kedro aws-batch compile` writes one."
         ) from error

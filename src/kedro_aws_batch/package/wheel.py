@@ -1,4 +1,4 @@
-"""The wheel of the kedro-aws-batch that runs here, for the image of the jobs: it and the functions have one version."""
+"""The wheel of the running kedro-aws-batch, for the jobs' image: it and the functions have the same version."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from kedro_aws_batch.package.zips import write_zip
 from kedro_aws_batch.service_root import service_root
 
 DISTRIBUTION, PACKAGE = "kedro-aws-batch", "kedro_aws_batch"
-#: What a wheel of ours is called, whatever its version.
+#: The names of our wheels, of any version.
 WHEELS = f"{PACKAGE}-*.whl"
-#: Of a dist-info, what a wheel holds. The rest tells of the installation; RECORD is made anew.
+#: The files of a dist-info that a wheel has. The rest describes the installation; RECORD is made again.
 _METADATA = ("METADATA", "WHEEL", "entry_points.txt", "licenses")
 _AGAIN = f"Install {DISTRIBUTION} again, from a wheel or from its checkout."
 
 
 def write_wheel(directory: Path) -> Path:
-    """Write the wheel into a directory, where none of another version stays, and return it. Raises PackageError.
+    """Write the wheel into a directory, remove other versions there, and return it. Raises PackageError.
 
-    Of an installed distribution the same gives the same bytes, also on another machine. A checkout is built.
+    The same installed distribution gives the same bytes, also on another machine. A checkout is built.
     """
     directory.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".wheel-", dir=directory) as temporary:
@@ -54,7 +54,7 @@ def _build(checkout: Path, target: Path) -> Path:
 
 
 def _builder(checkout: Path, target: Path) -> Sequence[str]:
-    """Return the command that builds a checkout: with hatchling, or with what fetches it."""
+    """Return the command that builds a checkout: with hatchling, or with a tool that fetches it."""
     if importlib.util.find_spec("hatchling") is not None:
         return [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(target)]
     if importlib.util.find_spec("pip") is not None:
@@ -63,13 +63,13 @@ def _builder(checkout: Path, target: Path) -> Sequence[str]:
     if (uv := shutil.which("uv")) is not None:
         return [uv, "build", "--quiet", "--wheel", "--out-dir", str(target), str(checkout)]
     raise PackageError(
-        f"Nothing is there to build the wheel for the image, neither hatchling nor pip nor uv: "
+        f"The wheel for the image can't be built, since there is neither hatchling nor pip nor uv: "
         f"run `{sys.executable} -m ensurepip`."
     )
 
 
 def _rebuild(_: Path, target: Path) -> Path:
-    """Make the wheel out of what was installed from one."""
+    """Make the wheel from the installed files of one."""
     ours = distribution(DISTRIBUTION)
     members = _installed(ours)
     (described,) = {name.partition("/")[0] for name in members if PurePosixPath(name).parts[0].endswith(".dist-info")}
@@ -81,7 +81,7 @@ def _rebuild(_: Path, target: Path) -> Path:
 
 
 def _installed(ours: Distribution) -> Mapping[str, Path]:
-    """Return the files that came in the wheel, by their names in it. Raises PackageError if some aren't there."""
+    """Return the files that came in the wheel, by their names there. Raises PackageError if some are missing."""
     files = {file.as_posix(): Path(str(ours.locate_file(file))) for file in ours.files or () if _carried(file)}
     if not files:
         raise PackageError(f"The installation of {DISTRIBUTION} has no list of its files. {_AGAIN}")

@@ -1,4 +1,4 @@
-"""Zip files of the same bytes for the same members, whenever and wherever they are written."""
+"""Zip files with the same bytes for the same members, whenever and wherever they are written."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _UNIX = 3
 
 
 def write_zip(target: Path, members: Mapping[str, Path | bytes]) -> None:
-    """Write a zip of files and of bytes, by their names in it and in the order of these, all of it or nothing."""
+    """Write a zip of files and bytes, sorted by their names in it, wholly or not at all."""
     target.parent.mkdir(parents=True, exist_ok=True)
     unfinished = target.with_name(f".{target.name}.part")
     with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:

@@ -1,1 +1,1 @@
-"""The report of a run: one HTML file that needs nothing else, made of what `describe_run` answers and nothing more."""
+"""The report of a run: one self-contained HTML file, made only of the answer of `describe_run` and the ends of logs."""

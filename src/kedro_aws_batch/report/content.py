@@ -1,4 +1,4 @@
-"""What the report says: every figure and every sentence, before any HTML."""
+"""The content of the report: every figure and every sentence, before any HTML."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     LogLink = Callable[[GroupState], "str | None"]
 
 STATUSES = ("RUNNING", "SUBMITTED", "WAITING", "FAILED", "SUCCEEDED", "CANCELLED", "SKIPPED", "REUSED")
-#: What the timeline's colours mean.
+#: The meaning of the timeline's colours.
 LEGEND = (
     ("waiting", "waiting"),
     ("starting", "starting"),
@@ -43,21 +43,21 @@ LEGEND = (
 
 @dataclass(frozen=True)
 class Content:
-    """A run as the report shows it."""
+    """A run, as the report shows it."""
 
     state: RunState
     rows: tuple[Row, ...]
     prices: Prices
-    #: Said below the title: that this is a local run, for instance.
+    #: A note below the title, for example that this is a local run.
     remark: str = ""
-    #: Whether the page that shows it keeps up with the run.
+    #: Whether the page around it updates during the run.
     live: bool = False
-    #: What the jobs have used; None if nobody looked.
+    #: What the jobs have used; None if nobody read it.
     measured: Measured | None = None
 
     @cached_property
     def columns(self) -> list[FigureColumn]:
-        """Return the columns of figures, without those that may be left out and say nothing."""
+        """Return the columns of figures, without optional ones that are empty."""
         return [one for one in COLUMNS if not one.optional or any(one.cell(row).by for row in self.rows)]
 
     def cells(self, row: Row) -> list[Cell]:
@@ -66,7 +66,7 @@ class Content:
 
     @property
     def failed(self) -> list[Row]:
-        """Return what failed, first to last."""
+        """Return the failed groups, first to last."""
         failed = [row for row in self.rows if row.group.status == "FAILED"]
         return sorted(failed, key=lambda row: (row.group.ended_at or 0, row.group.index))
 
@@ -77,12 +77,12 @@ class Content:
 
     @property
     def counts(self) -> list[tuple[str, int]]:
-        """Return how many groups have which status, those that none has left out."""
+        """Return how many groups have which status, without statuses that none has."""
         return [(status, self.state.counts[status]) for status in STATUSES if self.state.counts.get(status)]
 
     @property
     def figures(self) -> list[tuple[str, str, str]]:
-        """Return the figures at the top: what, how much, and a word about it."""
+        """Return the figures at the top: a name, a value, and a remark."""
         took = "took" if self.state.ended else "has taken"
         size = f"{counted(self.state.nodes_total, 'node')} in {counted(self.state.groups_total, 'job')}"
         return [
@@ -96,7 +96,7 @@ class Content:
 
     @property
     def facts(self) -> list[tuple[str, str]]:
-        """Return what the run is and was asked to be."""
+        """Return what the run is, and its request."""
         state, request = self.state, self.state.request
         facts = [
             ("Pipelines", ", ".join(state.pipelines)),
@@ -120,47 +120,44 @@ class Content:
         found = []
         if unknown:
             found.append(
-                f"{counted(unknown, 'job')} could not be priced: the size is left to the job definition, or no price "
+                f"{counted(unknown, 'job')} could not be priced: the job definition sets the size, or no price "
                 "of a GPU is configured."
             )
         if again:
             found.append(
-                f"{counted(again, 'job')} of which Batch made more attempts than it has told the times of: those are "
-                "not counted."
+                f"{counted(again, 'job')} had attempts whose times Batch has not told: those attempts are not counted."
             )
         return found
 
     @property
     def unmeasured(self) -> str:
-        """Return of which jobs it is not known what they used, and why."""
+        """Return for which jobs the usage is unknown, and why."""
         measured = self.measured
         if measured is None:
             return ""
         silent = measured.looked_at - len(measured.used)
         if measured.unread:
-            return f"What the jobs used is not known: {measured.unread}"
+            return f"Usage is not known: {measured.unread}"
         parts = []
         if silent:
-            parts.append(
-                f"{counted(silent, 'job')} did not say it: a job that was killed can't, nor one that failed to begin."
-            )
+            parts.append(f"{counted(silent, 'job')} did not report it. Jobs that were killed or failed to start can't.")
         if measured.left_out:
-            parts.append(f"Of so many jobs, the logs of the {measured.looked_at:,} that ran longest were read.")
-        return plain(f"What the jobs used is not known of all. {' '.join(parts)}" if parts else "")
+            parts.append(f"Only the logs of the {measured.looked_at:,} longest jobs were read.")
+        return plain(f"Usage is not known for all jobs. {' '.join(parts)}" if parts else "")
 
     @property
     def as_of(self) -> str:
-        """Return when the state was read, if anything may still have changed since."""
+        """Return when the state was read, if it may have changed since."""
         moving = not self.state.ended or any(row.group.status in IN_FLIGHT for row in self.rows)
         return moment(self.state.now) if moving else ""
 
     @property
     def zone(self) -> str:
-        """Return the time zone in which times are told."""
+        """Return the time zone of the times."""
         return zone(self.state.created_at)[0]
 
     def chart(self) -> dict[str, Any]:
-        """Return what the timeline draws. Plotly reads its texts as HTML: they are escaped here, and only here."""
+        """Return the data of the timeline. Plotly reads its texts as HTML: they are escaped here, and only here."""
         ends = [row.line.end for row in self.rows if row.line.end is not None]
         start = min([row.line.spans[0].start for row in self.rows if row.line.spans], default=None)
         begin = self.state.created_at if self.state.created_at is not None else start
@@ -172,7 +169,7 @@ class Content:
         }
 
     def _bars(self) -> Iterator[dict[str, Any]]:
-        """Yield the bars; before the slices of a node that is split a band, which stands for them until it unfolds."""
+        """Yield the bars. Before the slices of a split node comes a band, which replaces them until it unfolds."""
         slices: dict[tuple[str, ...], list[Row]] = {}
         for row in self.rows:
             if row.group.slice:
@@ -231,17 +228,17 @@ class Content:
         return f"{vcpus:,.3g} vCPU-hours", f"{memory:,.3g} GiB-hours of memory"
 
     def _used(self) -> tuple[str, str]:
-        """Return the parts of what was asked for that were used, by those that said it, each for as long as it ran."""
+        """Return the used share of what was asked for, over the jobs that reported it, weighted by their run time."""
         known = [(row.used, row.group.resources) for row in self.rows if row.used is not None]
         vcpus = _part((used.cpu, asked.get("vcpus", 0) * used.seconds) for used, asked in known)
         memory = _part((used.memory * used.seconds, asked.get("memory", 0) * used.seconds) for used, asked in known)
-        said = "" if len(known) == len(self.rows) else f", of the {counted(len(known), 'job')} that said it"
+        said = "" if len(known) == len(self.rows) else f", for the {counted(len(known), 'job')} that reported it"
         return f"{vcpus} of the vCPUs", f"{memory} of the memory at its peak{said}"
 
 
 @dataclass(frozen=True)
 class About:
-    """What a report says besides what the run's state does."""
+    """What a report needs besides the run's state."""
 
     remark: str = ""
     live: bool = False
@@ -249,7 +246,7 @@ class About:
 
 
 def content(state: RunState, prices: Prices, log_link: LogLink, about: About | None = None) -> Content:
-    """Return what the report of a run says."""
+    """Return the content of a run's report."""
     about = about or About()
     used = about.measured.used if about.measured is not None else {}
 
@@ -269,7 +266,7 @@ def content(state: RunState, prices: Prices, log_link: LogLink, about: About | N
 
 
 def _band(index: int, rows: Sequence[Row]) -> dict[str, Any]:
-    """Return the bar of a node that is split: from its first slice that began to the last that ended."""
+    """Return the bar of a split node: from its first slice that began to the last that ended."""
     spans = [span for row in rows for span in (row.line.running,) if span is not None]
     groups = [row.group for row in rows]
     ran = [min(span.start for span in spans), max(span.end for span in spans)] if spans else None
@@ -288,14 +285,14 @@ def _band(index: int, rows: Sequence[Row]) -> dict[str, Any]:
 
 
 def _unpriced(group: GroupState) -> bool:
-    """Whether Batch made attempts that have a log, so that their containers ran, and no times."""
+    """Whether Batch made attempts without times that have a log, so that their containers ran."""
     jobs = [(group.log_streams, group.batch_attempts)]
     jobs += [(job.get("log_streams") or (), job.get("batch_attempts") or ()) for job in group.earlier]
     return any(len(streams) - 1 > len(before) for streams, before in jobs)
 
 
 def _part(pairs: Iterable[tuple[float, float]]) -> str:
-    """Return which part the first of some pairs are of the second, of those of which the second is known."""
+    """Return the sum of the first numbers as a share of the sum of the second, over pairs whose second is known."""
     known = [(used, asked) for used, asked in pairs if asked]
     return f"{sum(used for used, _ in known) / sum(asked for _, asked in known):.0%}" if known else "?"
 
@@ -324,7 +321,7 @@ def _stuck(blocked: Mapping[str, Any]) -> str:
 
 
 def _for_plotly(text: str) -> str:
-    """Return text that Plotly shows as it is: it knows some tags and entities."""
+    """Return text that Plotly shows as it is, since it reads some tags and entities."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 

@@ -1,4 +1,4 @@
-"""What the jobs of a run have used, as far as their logs say it and can be read."""
+"""What the jobs of a run have used, from their logs, as far as those can be read."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from kedro_aws_batch.client import GroupState
     from kedro_aws_batch.container.usage import Used
 
-#: Logs that are read at the same time. GetLogEvents: 10 to 25 a second per account and Region.
+#: Logs to read at the same time. GetLogEvents: 10 to 25 a second per account and Region.
 AT_ONCE = 8
-#: Of larger runs the jobs that ran longest are looked at.
+#: In larger runs, only the jobs that ran longest are read.
 MOST = 400
 
 
@@ -31,7 +31,7 @@ class Measured:
     """What jobs have used, by the index of their group."""
 
     used: Mapping[int, Used] = field(default_factory=dict)
-    #: Jobs whose logs were to be looked at, and of which there were too many for that.
+    #: The number of jobs whose logs were read, if there were too many to read all.
     looked_at: int = 0
     left_out: int = 0
     #: Why logs could not be read; empty if they could.
@@ -39,7 +39,7 @@ class Measured:
 
 
 def read_streams(logs: Any, groups: Sequence[GroupState]) -> Measured:
-    """Return what the ends of jobs' logs in CloudWatch say: one call of GetLogEvents for each job that has run."""
+    """Return the usage in jobs' logs in CloudWatch: one call of GetLogEvents for each job that has run."""
     ran = _ran(groups)
     refused: list[str] = []
     stop = threading.Event()
@@ -49,7 +49,7 @@ def read_streams(logs: Any, groups: Sequence[GroupState]) -> Measured:
             return group.index, None
         found, error = end_of_log(logs, group, LAST_WORDS)
         if error is not None and not _missing(error):
-            stop.set()  # what is refused of one is refused of all
+            stop.set()  # a refusal of one holds for all
             place = group.log_group or OWN_LOG_GROUP
             refused.append(why_refused(error, Call(f"read the logs in '{place}'", "logs:GetLogEvents on it")))
         return group.index, read_used(found)
@@ -60,16 +60,16 @@ def read_streams(logs: Any, groups: Sequence[GroupState]) -> Measured:
 
 
 def read_files(folder: Path, groups: Sequence[GroupState]) -> Measured:
-    """Return what a local run's logs say, which lie in a folder."""
+    """Return the usage in a local run's logs, which lie in a folder."""
     if not folder.is_dir():
-        return Measured(unread="The logs of this run are no longer kept.")
+        return Measured(unread="The logs of this run are gone.")
     ran = _ran(groups)
     found = {group.index: read_used(line.text for line in read_log(folder, group)) for group in ran[:MOST]}
     return _measured(found, ran)
 
 
 def _ran(groups: Sequence[GroupState]) -> list[GroupState]:
-    """Return the groups whose jobs have ended by themselves, longest first: only those can have said anything."""
+    """Return the groups whose jobs ended by themselves, longest first: others can't have reported anything."""
     ended = [group for group in groups if group.log_stream and group.status in ("SUCCEEDED", "FAILED")]
     return sorted(ended, key=lambda group: -(group.seconds or 0))
 
@@ -80,5 +80,5 @@ def _measured(found: Mapping[int, Used | None], ran: Sequence[GroupState], unrea
 
 
 def _missing(error: Any) -> bool:
-    """Whether a log is not there (any more), which says nothing of the others."""
+    """Whether a log doesn't exist (any more), which doesn't matter for the others."""
     return bool(getattr(error, "response", {}).get("Error", {}).get("Code") == "ResourceNotFoundException")

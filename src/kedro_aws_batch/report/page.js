@@ -1,7 +1,7 @@
 "use strict";
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
-  // Plotly tells times in UTC: they are put ahead by as much as the zone in which they are to be told.
+  // Plotly tells times in UTC: they are shifted by the offset of the zone to show.
   const ahead = (span) => span && span.map((at) => at + data.ahead);
   for (const one of data.rows) {
     for (const part of ["waiting", "starting", "running"]) one[part] = ahead(one[part]);
@@ -14,7 +14,7 @@
   const row = new Map(rows.map((one) => [Number(one.dataset.i), one]));
   const text = new Map(rows.map((one) => [one, one.textContent.toLowerCase()]));
   const HEIGHT = 24, TOP = 58, BOTTOM = 8;
-  // A node that is split is a band: one bar for all of its slices, until it is unfolded.
+  // A split node is a band: one bar for all of its slices, until it is unfolded.
   const bands = new Set(data.rows.filter((one) => one.slices).map((one) => one.i));
   const unfolded = new Set();
   const inSight = () => data.rows.filter((one) => (one.slices
@@ -41,7 +41,7 @@
       hovertext: found.map(([, , one]) => one.hover), hoverinfo: "text",
       marker: {
         color: fill,
-        line: { // A rim of its own colour keeps the shortest job in sight.
+        line: { // An outline in its own colour keeps the shortest job visible.
           color: found.map(([, , one]) => (one.critical ? colour("critical") : fill)),
           width: found.map(([, , one]) => (one.critical ? 2 : 1)),
         },
@@ -60,7 +60,7 @@
       bars("repeated", colour("again"), seen.flatMap(([y, one]) => one.tries.map((span) => [y, span, one]))),
       ...Object.entries(KINDS).map(([status, name]) =>
         bars(name, colour(name), part("running").filter(([, , one]) => one.status === status))),
-      { // A failure shows even where no container ever ran.
+      { // A failure shows even if no container ever ran.
         type: "scatter", mode: "markers", name: "failure", showlegend: false, cliponaxis: false,
         x: failed.map(([, one]) => end(one)), y: failed.map(([y]) => y),
         customdata: failed.map(([, one]) => one.i),
@@ -102,7 +102,7 @@
 
   const config = {
     displaylogo: false, doubleClick: "reset",
-    modeBarButtons: [["zoomIn2d", "zoomOut2d", "resetScale2d", "toImage"]], // none that sends anything anywhere
+    modeBarButtons: [["zoomIn2d", "zoomOut2d", "resetScale2d", "toImage"]], // no button that sends anything anywhere
   };
   const scroller = $("scroller");
   const chart = $("chart");

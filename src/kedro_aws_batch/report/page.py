@@ -1,7 +1,7 @@
 """The report as one HTML file: styles, script and Plotly are in it, and it may load nothing else.
 
-Two things keep the text of others from being run: the template escapes whatever is put into it, and the page's
-own security policy lets the two scripts run whose hashes it names, and no other.
+Two things keep other people's text from running: the template escapes all values, and the page's security policy
+allows only the two scripts whose hashes it names.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def render(content: Content, plotly: str | None = None) -> str:
-    """Return the report: the same for the same content. It draws with this script, or with the installed Plotly's."""
+    """Return the report, the same for the same content. It draws with this script, by default the installed Plotly."""
     environment, installed = _libraries()
     scripts = [_as_parsed(plotly or installed), _as_parsed(_own("page.js"))]
     return str(
@@ -38,7 +38,7 @@ def render(content: Content, plotly: str | None = None) -> str:
 
 
 def _libraries() -> tuple[Any, str]:
-    """Return the template environment and Plotly's script, which the extra `report` installs."""
+    """Return the template environment and Plotly's script, from the extra `report`."""
     try:
         from jinja2 import Environment, StrictUndefined  # noqa: PLC0415
         from plotly.offline import get_plotlyjs  # type: ignore[import-untyped]  # noqa: PLC0415
@@ -53,7 +53,7 @@ def _own(name: str) -> str:
 
 
 def _as_parsed(script: str) -> str:
-    """Return a script as browsers read it, which is what they take the hash of."""
+    """Return a script as browsers parse it, since they hash that."""
     return script.replace("\r\n", "\n").replace("\r", "\n").replace("</script", "<\\/script")
 
 
@@ -67,6 +67,6 @@ def _policy(scripts: list[str]) -> str:
 
 
 def _json(value: Any) -> str:
-    """Return JSON that can't end the element that it stands in."""
+    """Return JSON that can't end its HTML element."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")

@@ -1,4 +1,4 @@
-"""A row of the report's table, which is a bar of its timeline: what is said of one job."""
+"""A job in the report: a row of its table and a bar of its timeline."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HOVER_WIDTH = 70
 
 @dataclass(frozen=True)
 class Cell:
-    """What a table shows, and the number or text that it is sorted by."""
+    """A cell of a table, and the number or text to sort it by."""
 
     text: str
     by: float | str | None = None
@@ -35,7 +35,7 @@ class Row:
     cost: float | None
     currency: str
     log_link: str | None
-    #: None: its log doesn't say it, or wasn't read.
+    #: None if its log doesn't say it, or wasn't read.
     used: Used | None = None
 
     @property
@@ -45,7 +45,7 @@ class Row:
 
     @property
     def reason(self) -> str:
-        """Return why it ended as it did."""
+        """Return why it ended so."""
         return plain(self.group.why)
 
 
@@ -56,7 +56,7 @@ class FigureColumn:
     head: str
     means: str
     cell: Callable[[Row], Cell]
-    #: Whether it is left out where no row has anything in it: with fewer of them the reasons are in sight.
+    #: Whether it is left out if it is empty: with fewer columns the reasons are in sight.
     optional: bool = False
 
 
@@ -99,14 +99,14 @@ COLUMNS = (
     FigureColumn("vCPUs", "What its job asks for", lambda row: _number(row.group.resources.get("vcpus"))),
     FigureColumn(
         "Busy",
-        "How many vCPUs it kept busy on average, as its log says, and what part of those it asks for",
+        "How many vCPUs it kept busy on average, from its log, and the share of what it asks for",
         _busy,
         optional=True,
     ),
     FigureColumn("MiB", "The memory that its job asks for", lambda row: _number(row.group.resources.get("memory"))),
     FigureColumn(
         "Used",
-        "How many MiB of memory it used at most, as its log says, and what part of those it asks for",
+        "How many MiB of memory it used at most, from its log, and the share of what it asks for",
         _memory,
         optional=True,
     ),
@@ -116,7 +116,7 @@ COLUMNS = (
 
 
 def hover(row: Row) -> Iterable[str]:
-    """Yield what is said of a job where one points at its bar."""
+    """Yield the lines that appear when one points at a job's bar."""
     group, line = row.group, row.line
     yield from textwrap.wrap(plain(", ".join(group.labels)), HOVER_WIDTH, max_lines=6) or ["–"]
     attempt = f", attempt {group.attempt + 1}" if group.attempt else ""
@@ -143,7 +143,7 @@ def _number(value: Any) -> Cell:
 
 
 def _share(used: float | None, asked: float | None, digits: int) -> Cell:
-    """Return what was used and which part of what was asked for that is."""
+    """Return what was used, and its share of what was asked for."""
     if used is None:
         return Cell("", None)
     part = f" ({used / asked:.0%})" if asked else ""
@@ -151,7 +151,7 @@ def _share(used: float | None, asked: float | None, digits: int) -> Cell:
 
 
 def _use(row: Row) -> str:
-    """Return what a job used of what it asked for, or an empty text."""
+    """Return how much a job used of what it asked for, or an empty text."""
     asked = row.group.resources
     if row.used is None:
         return ""

@@ -1,4 +1,4 @@
-"""When each group waited, started and ran, and which of them the run's end hung on."""
+"""When each group waited, started and ran, and which groups decided when the run ended."""
 
 from __future__ import annotations
 
@@ -28,39 +28,39 @@ class Span:
 
 @dataclass(frozen=True)
 class Line:
-    """A group on the timeline. What has not ended lasts until the state was asked for."""
+    """A group on the timeline. One that has not ended lasts until the state was read."""
 
     group: GroupState
-    #: From when its parents had succeeded until its job was submitted: it waited for a place, or for us.
+    #: From its parents' success until its job was submitted: it waited for a place, or for us.
     waiting: Span | None = None
     #: From the submission until the container ran: it waited for a machine and an image.
     starting: Span | None = None
-    #: Of that, what attempts ran that Batch repeated.
+    #: The part of that in which attempts ran that Batch repeated.
     tries: tuple[Span, ...] = ()
     running: Span | None = None
-    #: Whether the run's end hung on it.
+    #: Whether it decided when the run ended.
     critical: bool = False
 
     @property
     def started_in(self) -> float | None:
-        """Return for how many seconds it waited for machines and images."""
+        """Return how many seconds it waited for machines and images."""
         if self.starting is None:
             return None
         return max(0.0, self.starting.seconds - sum(one.seconds for one in self.tries))
 
     @property
     def spans(self) -> tuple[Span, ...]:
-        """Return what is known of it, in order."""
+        """Return its known spans, in order."""
         return tuple(span for span in (self.waiting, self.starting, self.running) if span is not None)
 
     @property
     def end(self) -> int | None:
-        """Return when the last of it ended, or would end if it ended now."""
+        """Return the end of its last span, or the time when the state was read."""
         return max((span.end for span in self.spans), default=None)
 
 
 def lines(state: RunState) -> list[Line]:
-    """Return a run's groups in the order in which they came up; those that did not, last."""
+    """Return a run's groups in the order in which they became ready; the others come last."""
     until = _until(state)
     by_index = {group.index: group for group in state.groups}
     on_path = set(critical_path(state))
@@ -75,10 +75,10 @@ def lines(state: RunState) -> list[Line]:
 
 
 def critical_path(state: RunState) -> list[int]:
-    """Return the groups that the end hung on, first to last: from the last to end, always the parent that ended last.
+    """Return the groups that decided the end: from the last one to end, always the parent that ended last.
 
-    In a run that goes on, the last is the one expected to end last of those in flight. A run that failed hung on no job
-    that was cancelled because of it; one that was aborted, on its first failure.
+    In a run in progress, the last is the group in flight expected to end last. In a failed run it is no job that was
+    cancelled because of the failure; in an aborted one it is the first failure.
     """
     by_index = {group.index: group for group in state.groups}
     ends = {group.index: end for group in state.groups if (end := _expected_end(group, state)) is not None}
@@ -92,7 +92,7 @@ def critical_path(state: RunState) -> list[int]:
 
 
 def _last(state: RunState, ends: Mapping[int, int]) -> int | None:
-    """Return the group with which a run ended, or is expected to; None where nothing has begun."""
+    """Return the group that ended a run, or is expected to; None if nothing has begun."""
     status = {group.index: group.status for group in state.groups}
     failed = [index for index in ends if status[index] == "FAILED"]
     if state.status == "FAILED" and failed:
@@ -110,7 +110,7 @@ def _expected_end(group: GroupState, state: RunState) -> int | None:
 
 
 def _until(state: RunState) -> int | None:
-    """Return up to when the state speaks: a run that has ended may still have jobs that wind down."""
+    """Return the time that the state describes: an ended run may still have jobs that are stopping."""
     times = [group.ended_at for group in state.groups if group.ended_at is not None]
     winding_down = any(group.status in IN_FLIGHT for group in state.groups)
     ended = None if winding_down else state.ended_at
@@ -118,7 +118,7 @@ def _until(state: RunState) -> int | None:
 
 
 def _ready(group: GroupState, by_index: Mapping[int, GroupState], state: RunState) -> int | None:
-    """Return when nothing but a place was missing: None while a parent has not succeeded."""
+    """Return when only a place was missing: None while a parent has not succeeded."""
     parents = [by_index[index] for index in group.parents if index in by_index]
     if any(parent.status != "SUCCEEDED" for parent in parents):
         return None
@@ -141,5 +141,5 @@ def _line(group: GroupState, ready: int | None, until: int | None, critical: boo
 
 
 def _span(start: int | None, end: int | None) -> Span | None:
-    """Return a span; clocks differ, so that what would end before it began is empty."""
+    """Return a span; since clocks differ, one that would end before it began is empty."""
     return None if start is None or end is None else Span(start, max(start, end))

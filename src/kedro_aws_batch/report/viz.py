@@ -1,8 +1,8 @@
-"""A run's state in the form in which Kedro-Viz keeps that of a plain `kedro run`, so that its flowchart shows it.
+"""A run's state in Kedro-Viz's own format for a plain `kedro run`, so that its flowchart shows it.
 
-Kedro-Viz reads `.viz/kedro_pipeline_events.json` anew on every question for the status. It knows nodes by the first
-eight hex digits of the SHA-1 of `str(node)`, datasets by those of their name, and of what has not ended it knows
-nothing. What a node of several in one job took by itself is not known: each gets the time of its job.
+Kedro-Viz reads `.viz/kedro_pipeline_events.json` again for every request of the status. It knows nodes by the first
+eight hex digits of the SHA-1 of `str(node)`, and datasets by those of their name. It knows nothing of what has not
+ended. The time of one of several nodes in a job is not known: each gets the time of its job.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ VizEvent = dict[str, Any]
 
 
 def nodes_of(state: RunState, pipelines: Mapping[str, Pipeline]) -> dict[str, Node]:
-    """Return the nodes of a run by name, as the project has them now; those that it no longer has are left out."""
+    """Return the nodes of a run by name, as the project has them now; nodes that it no longer has are left out."""
     ran = [pipelines[name] for name in state.pipelines if name in pipelines]
     known = {node.name: node for pipeline in [*pipelines.values(), *ran] for node in pipeline.nodes}
     names = (name for group in state.groups for name in group.nodes)
@@ -38,7 +38,7 @@ def nodes_of(state: RunState, pipelines: Mapping[str, Pipeline]) -> dict[str, No
 
 
 def events(state: RunState, nodes: Mapping[str, Node]) -> list[VizEvent]:
-    """Return what Kedro-Viz reads: one event after the other, in the order in which jobs ended."""
+    """Return Kedro-Viz's events, in the order in which jobs ended."""
     ended = [group for group in _whole(state.groups) if group.status in ("SUCCEEDED", "FAILED")]
     ended.sort(key=lambda group: (group.ended_at or 0, group.index))
     found = [{"event": "before_pipeline_run", "timestamp": _timestamp(state.created_at)}]
@@ -50,13 +50,13 @@ def events(state: RunState, nodes: Mapping[str, Node]) -> list[VizEvent]:
 
 
 def _whole(groups: Sequence[GroupState]) -> list[GroupState]:
-    """Return the groups, those of a node that is split as one: failed as its first slice that failed has."""
+    """Return the groups, with the slices of a split node as one: failed with its first failed slice's reason."""
     alone, split = split_nodes(groups)
     return alone + [_one(slices) for slices in split]
 
 
 def _one(slices: Sequence[GroupState]) -> GroupState:
-    """Return the slices of a node as one group, from the first that began to the last that ended."""
+    """Return a node's slices as one group, from the first that began to the last that ended."""
     begun = [one.started_at for one in slices if one.started_at is not None]
     ended = [one.ended_at for one in slices if one.ended_at is not None]
     one = first_failed(slices) or slices[0]
@@ -84,7 +84,7 @@ def _of_dataset(event: str, dataset: str) -> Iterator[VizEvent]:
 
 
 def _of_end(state: RunState, nodes: Mapping[str, Node]) -> list[VizEvent]:
-    """Return the event by which a run ended, if it has."""
+    """Return the event of a run's end, if it has ended."""
     if not state.ended:
         return []
     moment = {"timestamp": _timestamp(state.ended_at)}
@@ -106,13 +106,13 @@ def _of_end(state: RunState, nodes: Mapping[str, Node]) -> list[VizEvent]:
 
 
 def _why(group: GroupState) -> dict[str, str]:
-    """Return what Kedro-Viz shows of a failure; in the place of a traceback, where the job's log is."""
+    """Return a failure for Kedro-Viz, with the place of the job's log instead of a traceback."""
     log = f"The log stream of its job: {group.log_stream}" if group.log_stream else "Its job never had a log."
     return {"error": _for_viz(group.why or "no reason given"), "traceback": plain(log)}
 
 
 def _for_viz(text: str) -> str:
-    """Return text that Kedro-Viz shows as it is: it takes errors, not tracebacks, for HTML, and runs it."""
+    """Return text that Kedro-Viz shows as it is: it takes errors, though not tracebacks, for HTML, and runs it."""
     return html.escape(plain(text), quote=False)
 
 

@@ -1,1 +1,1 @@
-"""Showing runs: one as it goes, how it ended, what its jobs print, and many in a list."""
+"""Showing runs: their progress, their end, their jobs' logs, and lists of them."""

@@ -1,7 +1,7 @@
-"""Why jobs failed: what the ends of their logs say, added to what the service tells of a run.
+"""Why jobs failed: adds the ends of their logs to the service's description of a run.
 
-Batch says no more than "Essential container in task exited". The job has said why in its log, whose end is read of the
-first jobs that failed, each once.
+Batch says only "Essential container in task exited". The job has written the reason into its log. The ends of the logs
+of the first jobs that failed are read, each once.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ if TYPE_CHECKING:
     from kedro_aws_batch.client import GroupState, RunState
     from kedro_aws_batch.container.failing import Failure
 
-    #: Returns the last lines of a failed job's log: none if there are none, or they can't be read.
+    #: Returns the last lines of a failed job's log; none if there are none, or they can't be read.
     Read = Callable[[GroupState], list[str]]
-    #: Returns where a browser shows the log of a run's job.
+    #: Returns where a browser shows a job's log.
     Link = Callable[[str, GroupState], str | None]
 
-#: Failed jobs whose logs are read whenever a run is told of. GetLogEvents: 10 to 25 a second per account and Region.
+#: Failed jobs whose logs are read for each description. GetLogEvents: 10 to 25 a second per account and Region.
 MOST = 10
 
 
 @dataclass
 class Causes:
-    """Reads why jobs failed, each job's log once it says so; made anew for whatever looks at a run."""
+    """Reads why jobs failed, each job's log until it has the reason. Make a new one for each viewer of a run."""
 
     read: Read
     link: Link = lambda _run_id, _group: None
     _known: dict[str, Failure] = field(default_factory=dict)
 
     def __call__(self, state: RunState) -> RunState:
-        """Return a run with what its failed jobs' logs say."""
+        """Return a run with the reasons from its failed jobs' logs."""
         failed = [group for group in state.groups if group.status == "FAILED"]
         if not failed:
             return state
@@ -62,7 +62,7 @@ class Causes:
 
 
 def with_reasons(state: RunState, told: Mapping[int, GroupState]) -> RunState:
-    """Return a run with these groups for its own, and with the first cause for its reason if it was one of them."""
+    """Return a run with these groups; if the run's first cause was one of them, with that one's reason."""
     groups = tuple(told.get(group.index, group) for group in state.groups)
     reason = state.reason or ""
     for group in told.values():
@@ -73,7 +73,7 @@ def with_reasons(state: RunState, told: Mapping[int, GroupState]) -> RunState:
 
 
 def in_cloudwatch(logs: Callable[[], Any]) -> Causes:
-    """Return what reads the logs of jobs on AWS, by a client that is made once there is something to read."""
+    """Return a reader of jobs' logs on AWS, whose client is made on first use."""
 
     def read(group: GroupState) -> list[str]:
         return end_of_log(logs(), group, LAST_WORDS)[0]
@@ -93,7 +93,7 @@ def in_console(region: str, group: GroupState) -> str | None:
 
 
 def _unexplained(group: GroupState) -> bool:
-    """Whether its job ran and failed by itself: of what Batch ended, Batch tells the reason."""
+    """Whether its job ran and failed by itself. If Batch ended a job, Batch gives the reason."""
     return group.error is None and bool(group.log_stream) and (group.reason or EXITED) == EXITED
 
 

@@ -1,4 +1,4 @@
-"""The colours of what jobs and runs are."""
+"""The colours of jobs' and runs' statuses."""
 
 from __future__ import annotations
 

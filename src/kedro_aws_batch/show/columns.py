@@ -1,4 +1,4 @@
-"""Tables whose columns are data: what is in one, how wide it is, and which terminals do without it."""
+"""Tables whose columns are data: a column's content, its width, and the terminals that leave it out."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from rich.text import Text
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-#: Terminals narrower than this get no column that only explains.
+#: Terminals narrower than this leave out columns that only explain.
 NARROW = 72
-#: Narrower than this, they get what a row is about and how that is, and no more.
+#: Terminals narrower than this show only a row's subject and its status.
 MEDIUM = 55
 #: Between two columns.
 _GAP = 2
@@ -27,24 +27,24 @@ class Column(Generic[RowT]):
     """A column of a table."""
 
     head: str
-    #: Returns what is in it for a row, in one line.
+    #: Returns its content for a row, in one line.
     text: Callable[[RowT], str]
     style: Callable[[RowT], str] = lambda _: ""
     justify: Literal["left", "right"] = "left"
-    #: Terminals narrower than this do without it.
+    #: Terminals narrower than this leave it out.
     least: int = 0
-    #: Whether it is left out where no row has anything in it.
+    #: Whether it is left out if it is empty in all rows.
     optional: bool = False
-    #: Its share of what the others leave, if it may be cut; 0 for a column that is never cut.
+    #: Its share of the width that the others leave, if it may be cut; 0 if it is never cut.
     share: int = 0
-    #: A column that may be cut is left out where it would have less room than this; None for one that never is.
+    #: If a column that may be cut would have less room than this, it is left out; None if it never is.
     least_room: int | None = None
     #: How wide it is in a pipe, where nothing is cut.
     piped: int = 0
 
 
 def table_of(columns: Sequence[Column[RowT]], rows: Sequence[RowT], width: int) -> Table:
-    """Return rows as a table that is no wider than a terminal."""
+    """Return rows as a table that fits a terminal."""
     texts = {column.head: [column.text(row) for row in rows] for column in columns}
     there = [column for column in columns if width >= column.least and (not column.optional or any(texts[column.head]))]
     needed = {head: max(map(cell_len, (head, *found))) for head, found in texts.items()}
@@ -53,7 +53,7 @@ def table_of(columns: Sequence[Column[RowT]], rows: Sequence[RowT], width: int) 
     table = Table(box=None, padding=(0, _GAP, 0, 0), show_edge=False, pad_edge=False, header_style="dim")
     shown = [column for column in there if not column.share or column.head in widths]
     for column in shown:
-        # Too wide a table would lose whole columns: one that may be cut gets no more than is left.
+        # Too wide a table would lose whole columns, so a column that may be cut gets only what is left.
         most, head = widths.get(column.head), column.head
         least = needed[head] if most is None else None
         table.add_column(
@@ -72,7 +72,7 @@ def piped(columns: Sequence[Column[RowT]], row: RowT) -> str:
 
 
 def _widths(columns: Sequence[Column[RowT]], needed: Mapping[str, int], room: int) -> dict[str, int]:
-    """Return how wide columns are that may be cut, without those for which there is no room: the last go first."""
+    """Return the widths of columns that may be cut. Columns without room are left out, the last ones first."""
     while columns:
         heads = [column.head for column in columns]
         left = room - _GAP * (len(columns) - 1)
@@ -85,7 +85,7 @@ def _widths(columns: Sequence[Column[RowT]], needed: Mapping[str, int], room: in
 
 
 def sharing(needed: Sequence[int], shares: Sequence[int], room: int) -> list[int]:
-    """Return how much each gets: what it needs if that is no more than its share of what the others leave."""
+    """Return each one's width: what it needs, if that is at most its share of what the others leave."""
     found = [0] * len(needed)
     waiting = list(range(len(needed)))
     while waiting:

@@ -1,4 +1,4 @@
-"""A run as it goes: in a terminal its table, drawn anew, and elsewhere a line for each job that ends."""
+"""A run's progress: a live table on a terminal, and elsewhere a line for each job that ends."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ if TYPE_CHECKING:
 
 @dataclass
 class Display:
-    """Shows a run as it goes: on a terminal the table of `status`; elsewhere a line for each job that ends."""
+    """Shows a run's progress: on a terminal the table of `status`; elsewhere a line for each job that ends."""
 
     console: Console
-    #: What the costs so far are counted by; None to leave them out.
+    #: The prices for the costs so far; None to leave them out.
     prices: Prices | None = None
-    #: Whether each job has its line, also where they are more than a terminal has.
+    #: Whether each job has its line, even if the terminal has fewer lines.
     everything: bool = False
     _shown: set[int] = field(default_factory=set)
     _screen: Screen | None = None
 
     @contextmanager
     def live(self) -> Iterator[Display]:
-        """Draw the table while this lasts, if there is a terminal that can; it stays as it was drawn last."""
+        """Keep the table drawn during this context, if the terminal can; the last drawing stays."""
         if not can_draw(self.console):
             yield self
             return
@@ -50,7 +50,7 @@ class Display:
                 self._screen = None
 
     def show(self, state: RunState) -> None:
-        """Show what is, or add what has ended since the last time."""
+        """Show the state, or add what has ended since the last time."""
         if self._screen is not None:
             self._screen.draw(lambda height: jobs_table(state, None if self.everything else height, self.prices))
             return
@@ -75,7 +75,7 @@ class Display:
 
 
 def can_draw(console: Console) -> bool:
-    """Whether a console is a terminal whose lines can be drawn over."""
+    """Whether a console is a terminal that can redraw lines."""
     return console.is_terminal and not console.is_dumb_terminal and not console.legacy_windows
 
 

@@ -1,4 +1,4 @@
-"""What stands above a run's jobs: what it is, how far it is, how long still, what it has cost, and what holds it up."""
+"""The lines above a run's jobs: what it is, its progress, time left, cost, and what holds it up."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def header(state: RunState, prices: Prices | None, width: int) -> list[Renderabl
 
 
 def figures(state: RunState, prices: Prices | None) -> list[str]:
-    """Return how long a run has taken, how long it will go on, and what it has cost."""
+    """Return how long a run has taken, the time left, and its cost."""
     took = lasting(state.seconds)
     found = [f"took {took}" if state.ended else f"running for {took}"] if took else []
     found += [words_left(state)]

@@ -1,4 +1,4 @@
-"""A run as a table: what is on top matters most, and what is done folds away when there is too much to show."""
+"""A run as a table: what matters most comes first, and finished jobs fold when there are too many."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from kedro_aws_batch.prices import Prices
 
 ORDER = ("RUNNING", "FAILED", "SUBMITTED", "WAITING", "CANCELLED", "SKIPPED", "SUCCEEDED")
-#: Which states fold first: of those that are over, no job remains shown; of the others, as many as there is room for.
+#: States in the order in which they fold: ended ones fold wholly; the others keep as many lines as there is room for.
 FOLDING = TELLING[::-1]
 OVER = ("SUCCEEDED", "SKIPPED", "CANCELLED")
-#: What Batch's words for a job that has not begun mean.
+#: The meaning of Batch's words for a job that has not begun.
 STARTING = {
     "SUBMITTED": "Batch has it",
     "PENDING": "Batch has it",
@@ -38,19 +38,19 @@ STARTING = {
 
 @dataclass(frozen=True)
 class JobRow:
-    """A line of the table: one job, or what is said of several that share the line."""
+    """A line of the table: one job, or several that share it."""
 
     status: str
     job: GroupState | None = None
-    #: What time it is, in milliseconds.
+    #: The current time, in milliseconds.
     now: int | None = None
     folded: str = ""
-    #: The slices of a node that is split, which share the line.
+    #: The slices of a split node, which share the line.
     slices: Sequence[GroupState] = ()
 
 
 def _took(row: JobRow) -> str:
-    """Return how long a job has run, of about how long it does, or has waited to start."""
+    """Return how long a job has run, of about how long it usually does, or has waited to start."""
     job, now = row.job, row.now
     if job is None:
         return lasting(lasted(row.slices, now))
@@ -80,11 +80,11 @@ def _why(row: JobRow) -> str:
 
 
 def _why_style(row: JobRow) -> str:
-    """Return how a reason looks: where it has a log, terminals that can lead there."""
+    """Return the style of a reason: a link if it has a log, for terminals with links."""
     return f"dim link {row.job.log_url}" if row.job is not None and row.job.log_url else "dim"
 
 
-#: What is shown of each job. Narrow terminals get no reasons: what failed first is said above the table.
+#: The columns for each job. Narrow terminals get no reasons: the first failure stands above the table.
 COLUMNS: tuple[Column[JobRow], ...] = (
     Column("job", lambda row: row.status, style=lambda row: COLOURS.get(row.status, ""), piped=9),
     Column("took", _took, justify="right", piped=10),
@@ -94,13 +94,13 @@ COLUMNS: tuple[Column[JobRow], ...] = (
 
 
 def jobs_table(state: RunState, room: int | None, prices: Prices | None = None) -> RenderableType:
-    """Return a run for a terminal, in at most so many lines as far as that can be; None for a line for each job."""
+    """Return a run for a terminal, in at most `room` lines if possible; None means a line for each job."""
     return _Whole(state, room, prices)
 
 
 @dataclass(frozen=True)
 class _Whole:
-    """A run, laid out once the width is known."""
+    """A run, laid out when the width is known."""
 
     state: RunState
     room: int | None
@@ -114,7 +114,7 @@ class _Whole:
 
 
 def plain_lines(state: RunState, prices: Prices | None = None) -> list[str]:
-    """Return a run for a file or a pipe: a line for the run and one for each job, all of them."""
+    """Return a run for a file or a pipe: a line for the run and one for each job."""
     counts = Counter(group.status for group in state.groups)
     parts = [f"{counts[status]} {status.lower()}" for status in reversed(ORDER) if counts[status]]
     size = f"{counted(state.nodes_total, 'node')} in {counted(state.groups_total, 'job')}"
@@ -130,7 +130,7 @@ def plain_lines(state: RunState, prices: Prices | None = None) -> list[str]:
 
 
 def lines_shown(groups: Sequence[GroupState], room: int | None) -> dict[str, int]:
-    """Return of each state that there is, in order, how many jobs get a line; the rest of it shares some."""
+    """Return for each state, in order, how many jobs get a line of their own; the rest share some."""
     sizes = Counter(group.status for group in groups)
     lines = {status: sizes[status] for status in ORDER if sizes[status]}
     excess = 0 if room is None else len(groups) - room
@@ -145,14 +145,14 @@ def lines_shown(groups: Sequence[GroupState], room: int | None) -> dict[str, int
 
 
 def _whole(groups: Sequence[GroupState], status: str) -> bool:
-    """Whether none of these jobs is shown where not all can be: of those to come, their namespaces say more."""
+    """Whether these jobs fold wholly if not all fit: for waiting ones, their namespaces say more."""
     if status == "WAITING":
         return len({_namespace(group) for group in groups if group.status == status}) > 1
     return status in OVER
 
 
 def _rows(state: RunState, room: int | None) -> Iterator[JobRow]:
-    """Yield each line: of a node that is split one, among those of its status."""
+    """Yield each line. A split node has one, among those of its status."""
     alone, split = split_nodes(state.groups)
     lines = [
         JobRow(status=status_of(slices), job=None, now=state.now, folded=told(slices), slices=slices)
@@ -163,7 +163,7 @@ def _rows(state: RunState, room: int | None) -> Iterator[JobRow]:
 
 
 def _lines(state: RunState, groups: Sequence[GroupState], room: int | None) -> Iterator[JobRow]:
-    """Yield each line of jobs that are no slices."""
+    """Yield each line of jobs that are not slices."""
     lines = lines_shown(groups, room)
     by_status = {status: [group for group in groups if group.status == status] for status in lines}
     folded = [status for status, number in lines.items() if number < len(by_status[status])]
@@ -179,7 +179,7 @@ def _lines(state: RunState, groups: Sequence[GroupState], room: int | None) -> I
 
 
 def _folded(groups: Sequence[GroupState], lines: int, more: bool) -> list[str]:
-    """Return what is folded in so many lines: the commonest namespaces, each in a line of its own if there is room."""
+    """Return the texts of so many folded lines: the commonest namespaces, each in its own line if there is room."""
     word = "more jobs" if more else "jobs"
     names = Counter(_namespace(group) for group in groups)
     if len(names) < 2 or lines < min(3, len(names)):

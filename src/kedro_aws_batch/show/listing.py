@@ -1,4 +1,4 @@
-"""Runs in a list. What `list_runs` doesn't know, time left and cost, `describe_run` does: of one run at a time."""
+"""Lists of runs. `list_runs` doesn't know time left and cost; `describe_run` does, for one run at a time."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
     from kedro_aws_batch.client import Runs, RunState
 
-#: Seconds between two calls of describe_run, whichever runs they ask for.
+#: Seconds between two calls of describe_run, for any runs.
 BETWEEN = 1.0
-#: In a list that is watched, the list itself is read once in so many turns.
+#: A watched list is itself read again once in so many turns.
 TURNS = 5
 
 
 @dataclass(frozen=True)
 class Listed:
-    """A run in a list, and its state if that was asked for."""
+    """A run in a list, and its state if it was described."""
 
     run: RunSummary
     state: RunState | None = None
@@ -32,12 +32,12 @@ class Listed:
 
 @dataclass
 class Listing:
-    """The newest runs, and the states of those that go on or failed; states of what has ended are asked for once."""
+    """The newest runs, and the states of running or failed ones. The state of an ended run is asked for once."""
 
     runs: Runs
     status: str | None
     limit: int
-    #: Whether the states of runs are wanted, too, that had ended before anybody looked.
+    #: Whether to describe also runs that had ended before the list was first read.
     everything: bool = False
     _runs: list[RunSummary] = field(default_factory=list)
     _states: dict[str, RunState] = field(default_factory=dict)
@@ -49,17 +49,17 @@ class Listing:
 
     @property
     def rows(self) -> list[Listed]:
-        """Return the runs, newest first, each as it was told of last."""
+        """Return the runs, newest first, with their last known states."""
         return [_newer(run, self._states.get(run.run_id)) for run in self._runs]
 
     @property
     def wanted(self) -> list[str]:
-        """Return the runs whose state is not known or may have changed: first who was asked for longest ago."""
+        """Return the runs whose state is unknown or may have changed, the longest unasked first."""
         found = sorted((run for run in self._runs if self._wants(run)), key=lambda run: run.status != "RUNNING")
         return sorted((run.run_id for run in found), key=lambda run_id: self._turns.get(run_id, 0))
 
     def describe(self, run_id: str) -> None:
-        """Ask for a run's state. One that the table has forgotten meanwhile stays as it was."""
+        """Describe a run. If the table no longer has it, it stays as it was."""
         self._turns[run_id] = 1 + max(self._turns.values(), default=0)
         try:
             self._states[run_id] = self.runs.describe_run(run_id)
@@ -76,12 +76,12 @@ class Listing:
 
     @staticmethod
     def _says_little(run: RunSummary) -> bool:
-        """Whether only the logs of a run's jobs know why it failed, which are read with its state."""
+        """Whether only the logs of a run's jobs say why it failed; they are read with its state."""
         return EXITED in (run.reason or "")
 
 
 def _newer(run: RunSummary, state: RunState | None) -> Listed:
-    """Return a run as its state has it, unless only the list has heard of its end."""
+    """Return a run by its state, unless only the list has its end."""
     if state is None or (run.ended_at is not None and not state.ended):
         return Listed(run, state)
     return Listed(RunSummary(**{one.name: getattr(state, one.name) for one in fields(RunSummary)}), state)
@@ -89,14 +89,14 @@ def _newer(run: RunSummary, state: RunState | None) -> Listed:
 
 @dataclass(frozen=True)
 class Timer:
-    """What time it is, and how to let it pass."""
+    """The time, and how to wait."""
 
     now: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
 
 
 def look(listing: Listing, most: int | None, clock: Timer | None = None) -> None:
-    """Read a list once, and then the states that are wanted, at most so many, one a second."""
+    """Read a list once, and then at most so many wanted states, one a second."""
     clock = clock or Timer()
     listing.read()
     for number, run_id in enumerate(listing.wanted[:most]):
@@ -108,9 +108,9 @@ def look(listing: Listing, most: int | None, clock: Timer | None = None) -> None
 def keep_showing(
     listing: Listing, show: Callable[[], None], note: Callable[[str], None], patience: float, clock: Timer | None = None
 ) -> None:
-    """Show a list again and again, for as long as there are answers; a second and a state at a time.
+    """Show a list again and again, one state a second, for as long as there are answers.
 
-    Raises ServiceError for what will not pass, and when there was no answer for longer than the patience (seconds).
+    Raises ServiceError for an error that will not pass, and after longer without an answer than `patience` (seconds).
     """
     clock = clock or Timer()
     turn, lost = 0, None

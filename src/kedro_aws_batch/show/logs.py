@@ -1,4 +1,4 @@
-"""What jobs print, from CloudWatch Logs: of each attempt, of each child of an array, in the order in which it came."""
+"""Jobs' logs from CloudWatch Logs: of each attempt and each child of an array, in order of time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from kedro_aws_batch.client import GroupState
 
-#: FilterLogEvents takes no more streams.
+#: The most streams of a FilterLogEvents call.
 AT_ONCE = 100
 
 
@@ -30,7 +30,7 @@ class LogLine:
     index: int
     text: str = field(compare=False)
     id: str = field(compare=False)
-    #: Which of Batch's attempts printed it, from 1; 0 where there was but one.
+    #: Batch's attempt that printed it, from 1; 0 if there was only one.
     attempt: int = field(default=0, compare=False)
 
 
@@ -41,7 +41,7 @@ class _Owner(NamedTuple):
     attempt: int
 
     def printed(self, timestamp: int) -> bool:
-        """Return whether a line of that moment is the group's: a container that carries on runs others, too."""
+        """Return whether a line of that moment is the group's: a container that carries on also runs others."""
         group = self.group
         if not group.shares_container:
             return True
@@ -49,7 +49,7 @@ class _Owner(NamedTuple):
 
 
 def _owner(owners: Sequence[_Owner], timestamp: int) -> _Owner | None:
-    """Return whose line it is, if it is anybody's."""
+    """Return the owner of a line, if it has one."""
     return next((owner for owner in owners if owner.printed(timestamp)), None)
 
 
@@ -66,13 +66,13 @@ class LogReader:
 
     logs: Any
     batch: Any
-    #: How many lines were read of each group.
+    #: How many lines of each group were read.
     read: Counter[int] = field(default_factory=Counter)
     _seen: dict[str, int] = field(default_factory=dict)
     _groups_of_definitions: dict[str, str] = field(default_factory=dict)
 
     def lines(self, groups: Sequence[GroupState], since: int = 0) -> list[LogLine]:
-        """Return what is new, from a moment on (milliseconds), in order."""
+        """Return new lines, from a moment on (milliseconds), in order."""
         places: dict[str, dict[str, list[_Owner]]] = {}
         for group in groups:
             streams = streams_of(group)
@@ -117,7 +117,7 @@ class LogReader:
                     yield from self._events(log_group, [stream], since)
 
     def _log_group(self, group: GroupState) -> str:
-        """Return where a job writes: as Batch told, else as its definition says if we may ask, else Batch's own."""
+        """Return where a job writes: from Batch, else from its definition if we may ask, else Batch's own group."""
         definition = group.job_definition
         if group.log_group or definition is None or self.batch is None:
             return group.log_group or OWN_LOG_GROUP

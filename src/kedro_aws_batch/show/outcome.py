@@ -1,4 +1,4 @@
-"""How a run ended: totals, and for each failed job why, and what its log says last."""
+"""How a run ended: totals, and for each failed job the reason and the end of its log."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
     from .display import Display
 
 TAIL = 20
-#: Lines of a log's end in which a job says why it failed and what it used: those are its last, or nearly.
+#: Lines to read at a log's end: a job writes last why it failed and what it used, and little can follow.
 LAST_WORDS = 20
-#: Lines that are read, for where a traceback begins in them nothing before it needs to be shown.
+#: Lines to read: if a traceback begins in them, earlier ones need not be shown.
 READ = 60
-#: What Python says in an image that this package isn't installed in.
+#: Python's error in an image without this package.
 WITHOUT_PACKAGE = re.compile(r"No module named '?kedro_aws_batch")
-#: Failed jobs whose logs are shown; of the others, the names.
+#: Failed jobs whose logs are shown; for the others, only their names.
 SHOWN = 3
 
 
 @dataclass(frozen=True)
 class Ending:
-    """Where the logs of a run's jobs are, and how to take it up again."""
+    """Where the logs of a run's jobs are, and how to resume it."""
 
     logs: Any
     place: str
@@ -80,14 +80,14 @@ def _report_failures(display: Display, state: RunState, ending: Ending) -> None:
 
 def _remedy(group: GroupState) -> str:
     return (
-        f"The image of the job definition '{group.job_definition}' has no kedro-aws-batch in it. Install it there (the "
-        "Dockerfile that `kedro aws-batch init` writes does), push the image under a new tag, name that as `image` in "
+        f"The image of the job definition '{group.job_definition}' has no kedro-aws-batch. Install it there (the "
+        "Dockerfile that `kedro aws-batch init` writes does), push the image under a new tag, set that as `image` in "
         "serverless.yml, and deploy. For an image that can't have it: aws_batch.job_command: kedro-run."
     )
 
 
 def tail(logs: Any, group: GroupState) -> list[str]:
-    """Return the last lines of a job's log; what keeps them from being read is said in their place."""
+    """Return the last lines of a job's log, or why they can't be read."""
     if not group.log_stream:
         return ["(no log: the job's container never started)"]
     lines, error = end_of_log(logs, group, READ)
@@ -98,9 +98,9 @@ def tail(logs: Any, group: GroupState) -> list[str]:
 
 
 def whole_traceback(lines: Sequence[str]) -> list[str]:
-    """Return the end of a log from where its last traceback begins, without what the job says besides; else its end.
+    """Return a log from its last traceback on, without the job's own remarks; without a traceback, its end.
 
-    A traceback of more lines has its middle left out.
+    A long traceback loses its middle.
     """
     said = [line for line in lines if not line.startswith(("Used: ", "Failed in ", "Failed: "))]
     begins = [number for number, line in enumerate(said) if line.startswith("Traceback (most recent call last):")]
@@ -111,7 +111,7 @@ def whole_traceback(lines: Sequence[str]) -> list[str]:
 
 
 def end_of_log(logs: Any, group: GroupState, lines: int) -> tuple[list[str], ClientError | BotoCoreError | None]:
-    """Return the last lines of a job's log, or what keeps them from being read."""
+    """Return the last lines of a job's log, or the error that prevents reading them."""
     place = {"logGroupName": group.log_group or OWN_LOG_GROUP, "logStreamName": group.log_stream}
     try:
         page = logs.get_log_events(**place, limit=lines, startFromHead=False)

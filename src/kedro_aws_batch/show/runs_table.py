@@ -27,13 +27,13 @@ class RunRow:
     """A line of the table."""
 
     listed: Listed
-    #: What time it is, in milliseconds.
+    #: The current time, in milliseconds.
     now: int
     prices: Prices | None
 
 
 def _left(row: RunRow) -> str:
-    """Return `~8 min`; `>8 min` where some jobs never ran before, and `?` where none did."""
+    """Return `~8 min`; `>8 min` if some jobs never ran before, and `?` if none did."""
     state = row.listed.state
     if state is None or row.listed.run.status != "RUNNING":
         return ""
@@ -61,7 +61,7 @@ def _what(row: RunRow) -> str:
     return one_line(" · ".join(filter(None, (", ".join(run.pipelines), run.description, run.reason))))
 
 
-#: What is shown of each run. A narrow terminal does without what matters least.
+#: The columns for each run. A narrow terminal leaves out the least important.
 COLUMNS: tuple[Column[RunRow], ...] = (
     Column("run", lambda row: row.listed.run.run_id),
     Column("status", lambda row: row.listed.run.status, style=lambda row: COLOURS.get(row.listed.run.status, "")),
@@ -79,7 +79,7 @@ def runs_table(rows: Sequence[Listed], now: int, width: int, prices: Prices | No
 
 
 def as_data(row: Listed, prices: Prices | None) -> dict[str, Any]:
-    """Return a run for programs. What only its state tells is null where that was not asked for."""
+    """Return a run as JSON data. Values from its state are null if it was not described."""
     left = None if row.state is None or row.run.status != "RUNNING" else time_left(row.state)
     spent = None if row.state is None or prices is None else prices.spent(row.state)
     return {

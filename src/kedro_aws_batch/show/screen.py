@@ -1,4 +1,4 @@
-"""The lower part of a terminal, drawn again and again: only what changed is written, so that nothing flickers."""
+"""The lower part of a terminal, redrawn again and again: only changes are written, so that nothing flickers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _HIDE, _SHOW, _CLEAR = "\x1b[?25l", "\x1b[?25h", "\x1b[2J\x1b[H"
 
 
 class Screen:
-    """Lines at the end of what a terminal shows. The cursor rests below them; what is typed is not shown."""
+    """Lines at the end of a terminal. The cursor rests below them, and the user's input is not shown."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -24,7 +24,7 @@ class Screen:
 
     @contextlib.contextmanager
     def open(self) -> Iterator[Screen]:
-        """Draw for as long as this lasts; what was drawn last stays."""
+        """Draw during this context; the last drawing stays."""
         with _no_echo():
             self._write(_HIDE)
             try:
@@ -38,8 +38,8 @@ class Screen:
         return max(1, self._console.height - 1)
 
     def draw(self, render: Callable[[int], RenderableType]) -> None:
-        """Show what is returned for so many lines, in the place of what was shown before."""
-        if self._console.size != self._size:  # lines may have been wrapped or cut: nobody knows where they are now
+        """Replace the drawing by what `render` returns for so many lines."""
+        if self._console.size != self._size:  # the terminal may have wrapped or cut lines: their places are unknown now
             self._size, self._lines = self._console.size, []
             self._write(_CLEAR)
         lines = self._rendered(render(self.height))[: self.height]
@@ -53,7 +53,7 @@ class Screen:
         self._write(f"{_up(len(self._lines))}\r\x1b[J{captured.get()}{_difference([], self._lines)}")
 
     def _rendered(self, what: RenderableType) -> list[str]:
-        """Return the lines as a terminal takes them, none as wide as it: a cursor at its edge may be on either line."""
+        """Return lines for a terminal, all narrower than it: a cursor at its edge may be on either of two lines."""
         width = max(1, self._console.width - 1)
         with self._console.capture() as captured:
             self._console.print(what, width=width, crop=True, no_wrap=False)
@@ -66,7 +66,7 @@ class Screen:
 
 
 def _difference(before: list[str], after: list[str]) -> str:
-    """Return what turns lines into others, the cursor below the one and then below the other."""
+    """Return the codes that turn some lines into others, with the cursor below them before and after."""
     text = []
     for index, line in enumerate(after[: len(before)]):
         if line != before[index]:
@@ -84,7 +84,7 @@ def _up(lines: int) -> str:
 
 @contextlib.contextmanager
 def _no_echo() -> Iterator[None]:
-    """Keep a terminal from showing what is typed, which would move what is drawn."""
+    """Keep a terminal from echoing input, which would move the drawing."""
     try:
         import termios  # noqa: PLC0415
     except ImportError:  # Windows

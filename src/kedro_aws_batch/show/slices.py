@@ -1,4 +1,4 @@
-"""A node that is split, as one row: how many of its slices are how far."""
+"""A split node as one row: how many of its slices have which status."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ if TYPE_CHECKING:
 
     from kedro_aws_batch.client import GroupState
 
-#: What says most of how a node is, or a run: of several slices that differ, the first of these.
+#: Statuses, the most telling first: the status of a split node is the first of these that one of its slices has.
 TELLING = ("FAILED", "RUNNING", "SUBMITTED", "WAITING", "CANCELLED", "SKIPPED", "SUCCEEDED")
-#: In which order they are told: what is done first.
+#: The order of statuses in texts: finished ones first.
 _TOLD = ("SUCCEEDED", "RUNNING", "SUBMITTED", "WAITING", "FAILED", "CANCELLED", "SKIPPED")
 
 
 def split_nodes(groups: Sequence[GroupState]) -> tuple[list[GroupState], list[list[GroupState]]]:
-    """Return the groups that are no slices, and those of each node that is split."""
+    """Return the groups that are not slices, and the slices of each split node."""
     by_nodes: dict[tuple[str, ...], list[GroupState]] = {}
     for group in groups:
         if group.slice:
@@ -26,12 +26,12 @@ def split_nodes(groups: Sequence[GroupState]) -> tuple[list[GroupState], list[li
 
 
 def status_of(slices: Sequence[GroupState]) -> str:
-    """Return the status that a node's row has."""
+    """Return the status of a node's row."""
     return min((one.status for one in slices), key=TELLING.index)
 
 
 def told(slices: Sequence[GroupState]) -> str:
-    """Return how far a node's slices are: `clean split 50: 47 succeeded, 2 running, 1 failed`."""
+    """Return the progress of a node's slices: `clean split 50: 47 succeeded, 2 running, 1 failed`."""
     first = slices[0]
     into = first.slice["into"] if first.slice else len(slices)
     counts = Counter(one.status for one in slices)

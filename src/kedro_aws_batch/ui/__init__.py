@@ -1,8 +1,8 @@
-"""A page on this machine: the runs, the live report of one, and the buttons that cancel and resume it.
+"""A page on this machine: the runs, a live report for each, and buttons to cancel and resume it.
 
-It listens on the loopback interface alone, and answers only whoever has the key that the command printed: the first
-address carries it, a cookie stands for it. Whatever changes something must also come from a form of this page.
+It listens only on the loopback interface, and answers only requests with the key that the command printed: the first
+address has it, then a cookie replaces it. Whatever changes something must also come from a form of this page.
 
-The command line of a browser can be read by all users of the machine. So a browser that the command opens is given a
-file which only its user can read; it leads to the page by a key that works once.
+All users of the machine can read a browser's command line. So the command opens a browser with a file that only its
+user can read; the file leads to the page with a key that works once.
 """

@@ -1,4 +1,4 @@
-"""The page's addresses, and who may ask for them."""
+"""The page's addresses, and who may request them."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from kedro_aws_batch.client import Runs, RunState
     from kedro_aws_batch.launch.commands import Commands
 
-#: Seconds for which an answer of describe_run will do, however many windows are open.
+#: Seconds for which an answer of describe_run is reused, however many windows are open.
 FRESH = 1.0
 SHOWN = 50
 
 
 @dataclass(frozen=True)
 class _KnownRun:
-    """A run's state, and when it was asked for, by the clock of `time.monotonic`."""
+    """A run's state, and when it was read, by `time.monotonic`."""
 
     asked: float
     state: RunState
@@ -39,14 +39,14 @@ class _KnownRun:
 
 @dataclass
 class PageRuns:
-    """Where the page has its runs from; asks for one at most once a second."""
+    """The page's source of runs; asks about one at most once a second."""
 
-    #: Returns what tells of runs now: a local run in progress comes and goes.
+    #: Returns the current source of runs: a local run in progress comes and goes.
     runs: Callable[[], Runs]
     #: Returns a run's report.
     render: Callable[[RunState], str]
     commands: Commands
-    #: Returns what a job of a run has printed, as far as it is kept here; None where it isn't.
+    #: Returns a job's output, as far as it is kept here; None if it isn't.
     log: Callable[[RunState, int], str | None] = lambda _state, _index: None
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _known: dict[str, _KnownRun] = field(default_factory=dict)
@@ -62,32 +62,32 @@ class PageRuns:
             return known.state
 
     def forget(self) -> None:
-        """Ask again, after something was changed."""
+        """Ask again, after something has changed."""
         with self._lock:
             self._known = {}
 
 
 @dataclass(frozen=True)
 class Entrance:
-    """By what a page knows who may see it: made anew for each, and each part of it for one purpose.
+    """The secrets that let somebody see a page: new for each page, and each for one purpose.
 
-    Cookies know no ports: what else listens on this machine is sent those of its own paths. So the page lies below a
-    path that nobody else has, and its cookie holds nothing that opens anything else.
+    Cookies know no ports: other servers on this machine get those of their own paths. So the page lies below a
+    path that nobody else has, and its cookie opens nothing else.
     """
 
-    #: In the address that the command prints.
+    #: In the printed address.
     key: str = field(default_factory=secrets.token_urlsafe, repr=False)
-    #: Keys that open the page once, for an address that others may come to see.
+    #: Keys that open the page once, for addresses that others may see.
     once: set[str] = field(default_factory=set, repr=False)
     root: str = field(default_factory=lambda: f"/{secrets.token_urlsafe(16)}")
     cookie: str = field(default_factory=lambda: f"kedro-aws-batch-{secrets.token_hex(4)}")
     #: The cookie's value.
     ticket: str = field(default_factory=secrets.token_urlsafe, repr=False)
-    #: What forms of the page carry.
+    #: The key in the page's forms.
     form: str = field(default_factory=secrets.token_urlsafe, repr=False)
 
     def opens(self, key: str | None) -> bool:
-        """Return whether a key opens the page; one that opens it once no longer does."""
+        """Return whether a key opens the page; a key for one time is then used up."""
         if key is None:
             return False
         if _same(key, self.key):
@@ -105,12 +105,12 @@ class Entrance:
         return f"{origin}{self.root}/?key={key}"
 
     def address(self, origin: str) -> str:
-        """Return the address that opens the page for as long as it is there."""
+        """Return the address that opens the page as long as it exists."""
         return f"{origin}{self.root}/?key={self.key}"
 
 
 def create_app(source: PageRuns, entrance: Entrance) -> Flask:
-    """Return the page, for whoever has the key."""
+    """Return the page, which only the key opens."""
     app = Flask("kedro_aws_batch.ui", static_folder=None, template_folder=None)
     root = entrance.root
     app.before_request(lambda: _admit(entrance))
@@ -170,12 +170,12 @@ def _pages(source: PageRuns, entrance: Entrance) -> Blueprint:
 
 
 def _admit(entrance: Entrance) -> AnyResponse | None:
-    """Let in who has the key and asked for this machine by its own name: other names may be another site's."""
+    """Admit requests with the key and with this machine's own name: other names may be another site's."""
     name = request.host.rsplit(":", 1)[0]
     if name not in ("127.0.0.1", "localhost"):
         abort(421)
     if request.path == f"{entrance.root}/" and entrance.opens(request.args.get("key")):
-        # Not a redirect: whoever comes from a file must be sent on by this page for a strict cookie to count.
+        # Not a redirect: a strict cookie counts only if this page itself sends a visitor from a file on.
         answer = Response(_page("enter.html", entrance.root))
         answer.set_cookie(entrance.cookie, entrance.ticket, path=f"{entrance.root}/", httponly=True, samesite="Strict")
         return answer
@@ -185,7 +185,7 @@ def _admit(entrance: Entrance) -> AnyResponse | None:
 
 
 def _require_form(entrance: Entrance) -> None:
-    """Refuse what no form of this page sent."""
+    """Refuse requests that don't come from a form of this page."""
     origin = request.headers.get("Origin")
     if not _same(request.form.get("form"), entrance.form) or origin not in (None, request.host_url.rstrip("/")):
         abort(403)
@@ -196,7 +196,7 @@ def _same(given: str | None, wanted: str) -> bool:
 
 
 def _close(response: Response) -> Response:
-    """Let browsers keep nothing, guess nothing, and show the page in no other site's frame."""
+    """Keep browsers from caching, from guessing types, and from showing the page in another site's frame."""
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["X-Frame-Options"] = "SAMEORIGIN"
@@ -205,7 +205,7 @@ def _close(response: Response) -> Response:
 
 
 def _told(state: RunState) -> dict[str, Any]:
-    """Return what the page asks for again and again. The mark changes when anything has."""
+    """Return the state for the page's polling. The mark changes when anything has."""
     moved = [(group.status, group.attempt, group.started_at, group.ended_at) for group in state.groups]
     counts = ", ".join(f"{count:,} {status.lower()}" for status, count in state.counts.items() if count)
     return {
@@ -220,7 +220,7 @@ def _told(state: RunState) -> dict[str, Any]:
 def _page(template: str, root: str, **values: Any) -> str:
     """Return a page whose links begin with `root`.
 
-    Jinja escapes whatever is put into it, and its one script has a number that is used once.
+    Jinja escapes all values, and its one script has a number that is used once.
     """
     nonce = secrets.token_urlsafe()
     text = files(__package__).joinpath(template).read_text(encoding="utf-8")
@@ -229,6 +229,6 @@ def _page(template: str, root: str, **values: Any) -> str:
         f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'unsafe-inline'; connect-src 'self'; "
         "frame-src 'self'; form-action 'self'; base-uri 'none'"
     )
-    # Of a text, not of a file, Flask escapes too.
+    # Flask also escapes in templates given as text.
     own = {"style": style, "policy": policy, "nonce": nonce, "once": secrets.token_hex(), "root": root}
     return render_template_string(text, **own, **values)

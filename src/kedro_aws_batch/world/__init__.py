@@ -1,7 +1,7 @@
-"""The world of a run: what a Kedro run in one process resolves once, as each of the run's processes is to see it.
+"""The world of a run: values that a Kedro run in one process resolves once, the same in each of the run's processes.
 
-`settled(run_id)` is the door for whatever opens a project's configuration, `settle(run_id)` that for a process which
-runs nodes as well. Both need the run's id and nothing else, so that all jobs of a run settle on the same.
+Code that opens a project's configuration calls `settled(run_id)`; a process that also runs nodes calls
+`settle(run_id)`. Both need only the run's id, so all jobs of a run get the same world.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from .clock import clock_stands_at
 from .offered import offering
 from .versions import load_as_of, save_as
 
-#: What stays as it was settled until the process ends.
+#: Patches that last until the process ends.
 _for_good = ExitStack()
 
 
 @contextmanager
 def settled(run_id: str | None) -> Iterator[None]:
-    """Let configuration resolved meanwhile be that of a run, if of any: its clock, and what is offered to it."""
+    """Give configuration resolved in this context a run's clock and parameters, if there is a run."""
     if run_id is None:
         yield
         return
@@ -31,7 +31,7 @@ def settled(run_id: str | None) -> Iterator[None]:
 
 
 def join_run(run_id: str) -> None:
-    """Let this process be one of a run, until it ends: its configuration, what it saves, and what is newest to it."""
+    """Make this process one of a run until it ends: its configuration, its save version, and its newest versions."""
     _for_good.enter_context(settled(run_id))
     save_as(run_id)
     load_as_of(run_id)

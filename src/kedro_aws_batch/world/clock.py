@@ -1,8 +1,8 @@
-"""A clock that stands still while a configuration's resolvers read it, at the moment at which the run began.
+"""A clock that stands still, at the run's beginning, while a configuration's resolvers read it.
 
-A resolver such as `lambda form: datetime.now().strftime(form)` finds `datetime` in its module. There, and in all of the
-project's modules, stands one whose now is that moment while it is called. What gets to the clock in another way is not
-held: it imports within the function, or asks another library. `check` opens a project twice, and names what differs.
+A resolver such as `lambda form: datetime.now().strftime(form)` finds `datetime` in its module. While it is called, a
+replacement with a fixed now stands there and in all of the project's modules. Other ways to the clock are not held:
+imports within the function, or other libraries. `check` opens a project twice, and names what differs.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from kedro_aws_batch.moment import Moment
 
 @contextmanager
 def clock_stands_at(moment: Moment) -> Iterator[None]:
-    """Let resolvers that are called meanwhile find that it is this moment, in whatever time zone they ask."""
+    """Give resolvers called in this context this moment as now, in any time zone."""
     before, still = OmegaConf._get_resolver, Still(moment)  # noqa: SLF001  (there is no public door)
 
     def _get_resolver(name: str) -> Any:
@@ -41,7 +41,7 @@ def clock_stands_at(moment: Moment) -> Iterator[None]:
 
 
 class Still:
-    """What stands in for a module's `datetime`, `date` and `time`, whichever of them it has."""
+    """Replacements for a module's `datetime`, `date` and `time`."""
 
     def __init__(self, moment: Moment) -> None:
         seconds = moment.utc.timestamp()
@@ -55,7 +55,7 @@ class Still:
         self._classes = classes
 
     def instead_of(self, value: Any) -> Any:
-        """Return what stands in for a value of a module; None for what doesn't read the clock."""
+        """Return the replacement of a module's value; None if it doesn't read the clock."""
         if isinstance(value, ModuleType):
             return self._modules.get(value.__name__)
         if value is date or value is datetime:
@@ -67,7 +67,7 @@ class Still:
 
     @contextmanager
     def within(self, names: dict[str, Any]) -> Iterator[None]:
-        """Let a module's names be those that stand in, for a while."""
+        """Replace a module's names for a while."""
         changed = {name: stands_in for name in names if (stands_in := self.instead_of(names[name])) is not None}
         before = {name: names[name] for name in changed}
         names.update(changed)
@@ -78,7 +78,7 @@ class Still:
 
 
 def _called(kept: Callable[..., Any], still: Still, *args: Any) -> Any:
-    """Call a resolver as OmegaConf keeps it: within a function of its own."""
+    """Call a resolver as OmegaConf stores it: within a function of its own."""
     innermost = kept
     while isinstance(innermost, functools.partial):
         innermost = innermost.args[0]
@@ -90,25 +90,25 @@ def _called(kept: Callable[..., Any], still: Still, *args: Any) -> Any:
 
 
 def _names_of_the_project() -> list[dict[str, Any]]:
-    """Return the names of each module of the project that has been imported: a resolver may call any of them."""
+    """Return the names of each imported module of the project, since a resolver may call any of them."""
     package = str(project.PACKAGE_NAME or "")
     modules = list(sys.modules.items())
     return [vars(module) for name, module in modules if package and name.partition(".")[0] == package]
 
 
 def _names(resolver: Any) -> dict[str, Any]:
-    """Return the names of the module where a resolver was written; none where there is no such module."""
+    """Return the names of a resolver's module; none if there is no such module."""
     while isinstance(resolver, functools.partial):
         resolver = resolver.func
     function = inspect.unwrap(resolver)
-    if not hasattr(function, "__globals__"):  # an object that can be called, whose class says how
+    if not hasattr(function, "__globals__"):  # a callable object: its class has the function
         function = vars(type(function)).get("__call__")
     found: dict[str, Any] = getattr(function, "__globals__", {})
     return found
 
 
 def _dates(seconds: float) -> tuple[type, type]:
-    """Return classes that make the dates and times of Python, whose now is a moment."""
+    """Return classes for Python's dates and times with a fixed now."""
 
     class Kind(type):
         def __instancecheck__(cls, instance: Any) -> bool:
@@ -136,7 +136,7 @@ def _dates(seconds: float) -> tuple[type, type]:
 
 
 def _functions(seconds: float) -> Mapping[str, Callable[..., Any]]:
-    """Return those functions of `time` that tell what time it is."""
+    """Return the functions of `time` that tell the time."""
     return {
         "time": lambda: seconds,
         "time_ns": lambda: int(seconds * 1_000) * 1_000_000,

@@ -1,4 +1,4 @@
-"""The runtime parameters that every run has without being given them: `${runtime_params:aws_batch.run_id}`."""
+"""The runtime parameters that every run has by itself: `${runtime_params:aws_batch.run_id}`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kedro.config import OmegaConfigLoader
 
 from kedro_aws_batch.moment import Moment
 
-#: What is offered, by name. A configuration that plain `kedro run` reads as well gives it a default.
+#: The parameters by name. A configuration that plain `kedro run` also reads gives them a default.
 OFFERED: Mapping[str, Callable[[Moment], str]] = {
     "aws_batch.run_id": lambda moment: moment.run_id,
     "aws_batch.run_date": lambda moment: moment.date,
@@ -19,9 +19,9 @@ OFFERED: Mapping[str, Callable[[Moment], str]] = {
 
 @contextmanager
 def offering(moment: Moment) -> Iterator[None]:
-    """Let the configurations that are read meanwhile find what is offered to a run.
+    """Offer a run's parameters to configurations read in this context.
 
-    They aren't among its parameters: a node that takes all of those finds what its project wrote.
+    They aren't among the run's own parameters: a node that takes all of those gets only what its project wrote.
     """
     before = OmegaConfigLoader._get_runtime_value  # noqa: SLF001  (there is no public door)
 

@@ -1,4 +1,4 @@
-"""A clock that goes wrong, by as much as it is told: so one sees what a configuration is at another time."""
+"""A clock that is wrong by a given time, to see what a configuration is at another time."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-#: Another year, month, day of the month, weekday, hour, minute and second, whatever the time is now.
+#: Leads to another year, month, day of the month, weekday, hour, minute and second, whatever the time is now.
 FAR = timedelta(days=401, hours=13, minutes=29, seconds=17)
 
 
 @contextmanager
 def resolvers_elsewhen(by: timedelta) -> Iterator[None]:
-    """Let what resolvers import while they are called, of Python's `datetime` and `time`, be that much ahead.
+    """Shift the clock of `datetime` and `time` that resolvers import while they are called.
 
-    For no longer: compiled modules that are imported meanwhile may not bear it.
+    Not longer than that: compiled modules imported meanwhile may not bear it.
     """
     before = OmegaConf._get_resolver  # noqa: SLF001  (there is no public door)
 

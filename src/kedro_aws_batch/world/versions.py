@@ -1,6 +1,6 @@
-"""Which versions a job saves and loads: those of its run, and what there was when the run began.
+"""The versions that a job saves and loads: its run's, and those that existed when the run began.
 
-Kedro decides once a process what is newest, and makes up a version for whatever is given none. A run in many processes
+Kedro decides once per process what is newest, and makes up a version if it is given none. A run in many processes
 has to decide the same in each of them, whoever saves what meanwhile.
 """
 
@@ -19,13 +19,13 @@ from kedro.io.core import VersionNotFoundError
 from kedro_aws_batch._service.dag.jobs import is_run_id
 from kedro_aws_batch.moment import Moment
 
-#: When something was last written, in what file systems tell of it: of this machine, S3, Azure, and Google.
+#: The keys for the last write in file systems' information: this machine's, S3's, Azure's and Google's.
 _WRITTEN_AT = ("mtime", "LastModified", "last_modified", "updated")
 
 
 @dataclass(frozen=True)
 class AsOf:
-    """What had been saved when a run began."""
+    """The versions that existed when a run began."""
 
     run_id: str
 
@@ -35,24 +35,24 @@ class AsOf:
         return Moment(self.run_id).utc
 
     def names(self, version: str) -> bool:
-        """Whether a version may be of before, by its name; the run's own counts, and names that are no timestamps."""
+        """Whether a version's name may be from before; the run's own and names that are not timestamps count."""
         return not is_run_id(version) or version <= self.run_id
 
     def holds(self, version: str, written: datetime | None) -> bool:
-        """Whether a version last written at this moment, if anybody knows, is the run's own or of before.
+        """Whether a version, last written at this moment if known, is the run's own or from before.
 
-        The name alone doesn't tell: a run that began earlier may save its version while this one goes on.
+        The name alone isn't enough: a run that began earlier may save its version during this one.
         """
         return version == self.run_id or (self.names(version) and (written is None or written <= self.began))
 
 
 def save_as(run_id: str) -> None:
-    """Let whatever Kedro saves in this process without being told a version be the run's: wrapped datasets, say."""
+    """Make this process save as the run's version if Kedro is told none, for example in wrapped datasets."""
     core.generate_timestamp = lambda: run_id
 
 
 def load_as_of(run_id: str) -> None:
-    """Let the newest version of a dataset be, in this process, the newest that there was when the run began."""
+    """Make this process load, as the newest version of a dataset, the newest that existed when the run began."""
     as_of = AsOf(run_id)
     before = AbstractVersionedDataset._fetch_latest_load_version  # noqa: SLF001  (there is no public door)
 
@@ -70,7 +70,7 @@ def load_as_of(run_id: str) -> None:
 
 
 def overwrite_own_version(run_id: str) -> None:
-    """Let datasets save over this run's version, in this process: an earlier attempt may have written some of it."""
+    """Let datasets of this process overwrite this run's version: an earlier attempt may have written some of it."""
     before = AbstractVersionedDataset._get_save_path  # noqa: SLF001
 
     def _get_save_path(self: Any) -> Any:
@@ -84,7 +84,7 @@ def overwrite_own_version(run_id: str) -> None:
 
 
 def list_as_of(partitioned: Any, run_id: str) -> None:
-    """Let a PartitionedDataset of versioned partitions list no partition that has only versions of after."""
+    """Make a PartitionedDataset of versioned partitions leave out partitions that have only later versions."""
     as_of, listed = AsOf(run_id), partitioned._list_partitions  # noqa: SLF001
 
     def _list_partitions() -> list[str]:
@@ -102,7 +102,7 @@ def _replace(method: str, function: Any) -> None:
 
 
 def _newest(dataset: Any, paths: Iterable[str], as_of: AsOf) -> Iterator[str]:
-    """Yield the path of the newest version of before, if there is one; asks no more of the file system than it must."""
+    """Yield the path of the newest earlier version, if there is one, with as few requests as possible."""
     exists = dataset._exists_function  # noqa: SLF001
     for path in sorted(paths, reverse=True):
         version = _version(path)
@@ -121,7 +121,7 @@ def _folder_of_versions(path: str) -> str:
 
 
 def _last_written(dataset: Any, path: str) -> datetime | None:
-    """Return when a version was last written: of a folder, the last of its files."""
+    """Return when a version was last written; for a folder, the last of its files."""
     filesystem = getattr(dataset, "_fs", None)
     if filesystem is None:
         return _written({"mtime": Path(path).stat().st_mtime}) if Path(path).is_file() else None
@@ -133,7 +133,7 @@ def _last_written(dataset: Any, path: str) -> datetime | None:
 
 
 def _written(info: Mapping[str, Any]) -> datetime | None:
-    """Return when a file was last written, if its file system tells; S3 does in whole seconds, rounded down."""
+    """Return when a file was last written, if its file system says so; S3 does in whole seconds, rounded down."""
     found = next((info[key] for key in _WRITTEN_AT if info.get(key)), None)
     if isinstance(found, (int, float)):
         return datetime.fromtimestamp(found, timezone.utc)
@@ -145,7 +145,7 @@ def _written(info: Mapping[str, Any]) -> datetime | None:
 
 
 def _remove_folder(dataset: Any, path: str) -> None:
-    """Remove what an earlier attempt left of a dataset that is a folder; a file is simply written over."""
+    """Remove an earlier attempt's dataset if it is a folder; a file is simply overwritten."""
     filesystem = getattr(dataset, "_fs", None)
     if filesystem is not None and filesystem.isdir(path) and PurePath(path).name:
         filesystem.rm(path, recursive=True)

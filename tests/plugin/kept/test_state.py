@@ -33,7 +33,7 @@ RUN = RunState("2026-11-21T10.00.00.000Z", "RUNNING", 1, 1, (GroupState(0, ("a",
 
 
 class World:
-    """What an embedded AWS holds, with a table, and its state."""
+    """The contents of an embedded AWS, with a table, and its state."""
 
     def __init__(self, project: Path, command: str) -> None:
         self.place = Place("us-east-1", "", new_access_key(), account=next(ACCOUNTS))
@@ -80,7 +80,7 @@ ACCOUNTS = map(str, itertools.count(400_000_000_000))
 
 @pytest.fixture
 def begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Begin:
-    """Return what begins a world that has what the ones before it left."""
+    """Return a function that begins a world with the state of the earlier ones."""
     monkeypatch.setattr(dynamodb_backends, "backend", PartitionedDynamoDBBackend)
 
     @contextmanager
@@ -97,7 +97,7 @@ def begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Begin:
 
 
 def kept_objects(project: Path) -> dict[str, bytes]:
-    """Return what the index says there is."""
+    """Return the objects in the index."""
     place = folder(project)
     index = json.loads((place / "index.json").read_bytes())["objects"]
     return {
@@ -189,7 +189,7 @@ def test_of_two_at_once_both_are_kept(tmp_path: Path, begin: Begin) -> None:
         world.put("bucket", first=b"1", both=b"1")
         world.s3.delete_object("bucket", "folder/goes")
         world.put_item("first")
-        # Meanwhile another, which began as this one did, keeps what it has done.
+        # Meanwhile another, which began as this one did, saves its own changes.
         second = State(tmp_path, _Fixed({"bucket": {"folder/second": "s", "folder/old": "o"}}, b"2"))  # type: ignore[arg-type]
         second._kept = {"bucket": {"folder/old": "o"}}
         second.save()
@@ -221,7 +221,7 @@ class _Fixed:
         return type("Written", (), {"items": ()})
 
     def kept(self, _: Any) -> None:
-        """Take what was kept."""
+        """Record what was saved."""
 
 
 def test_a_run_of_another_command_that_goes_on_is_left_to_it(tmp_path: Path, begin: Begin) -> None:
@@ -269,7 +269,7 @@ def _pks(project: Path) -> set[str]:
 
 @contextmanager
 def full_disk(monkeypatch: pytest.MonkeyPatch, room: int) -> Iterator[None]:
-    """Let fsync fail after so many times, as the disk does that has no room for what was written."""
+    """Make fsync fail after so many calls, like a disk without room for what was written."""
     left = iter(range(room))
 
     def fsync(_: int) -> None:

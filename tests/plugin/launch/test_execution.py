@@ -39,7 +39,7 @@ STARTED = Started("r", "RUNNING", 3, 4)
 
 @dataclass
 class ScriptedService:
-    """Answers one state after the other, the last one for ever; an exception is raised instead."""
+    """Answers one state after the other, and repeats the last; raises exceptions among them."""
 
     states: list[RunState | BaseException]
     calls: list[Any] = field(default_factory=list)
@@ -144,7 +144,7 @@ def test_an_image_without_the_package_is_told_of_with_the_remedy(logs: Any) -> N
     running, _, output = execution(replace(RUNNING, status="FAILED", groups=(group,), settled=True), logs=logs)
     assert watch(running, STARTED).exit_code == 1
     told = " ".join(output.getvalue().split())
-    assert "The image of the job definition 'kedro_run' has no kedro-aws-batch in it. Install it there" in told
+    assert "The image of the job definition 'kedro_run' has no kedro-aws-batch. Install it there" in told
 
 
 def test_a_run_whose_jobs_still_wind_down_is_waited_for() -> None:

@@ -94,7 +94,7 @@ def test_a_missing_input_is_refused_if_it_is_needed_and_nothing_is_uploaded(tmp_
         upload(s3, inputs, {"there", "gone", "unknown"}, nowhere)
     assert str(raised.value).splitlines()[1:] == [
         f"  'gone' at s3://inbox/gone: its local file '{tmp_path / 'gone'}' does not exist.",
-        "  'unknown' at s3://inbox/unknown: name a local file for it in conf/base/catalog.yml, and it is uploaded.",
+        "  'unknown' at s3://inbox/unknown: name a local file for it in conf/base/catalog.yml to have it uploaded.",
     ]
     assert keys(s3) == {}
     assert upload(s3, inputs, {"there"}, nowhere) == Uploaded(1, 1, 0)
@@ -146,7 +146,7 @@ def test_an_input_that_is_at_no_path_is_there_if_its_dataset_says_so(make_projec
     sources = Sources(REGISTRY, catalog, modules={"types.py": TYPES}, parameters={"x": 1}, package=package)
     project = open_project(Opening(path=make_project(sources)))
     assert [exists(project, name) for name in ("far", "raw", "web")] == [True, False, True]
-    with pytest.raises(ProjectError, match=r"(?s)Whether 'folder' is there can't be told: .*no way"):
+    with pytest.raises(ProjectError, match=r"(?s)Can't tell whether 'folder' exists: .*no way"):
         exists(project, "folder")
     inputs = [Input(name, "inbox", "x", None) for name in ("far", "raw")]
     with pytest.raises(ProjectError) as raised:

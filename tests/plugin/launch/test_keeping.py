@@ -1,4 +1,4 @@
-"""A local run is kept whenever something in it has changed, and goes on when it can't be."""
+"""A local run is saved whenever it has changed, and goes on if it can't be saved."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FULL = OSError(28, "No space left on device")
 
 @dataclass
 class Told:
-    """A service that tells of what the test says."""
+    """A service that describes what the test says."""
 
     run: RunState = BEGUN
 
@@ -42,7 +42,7 @@ class Told:
 
 @dataclass
 class Kept:
-    """A state that takes a second to keep, by a clock that the test reads."""
+    """A state that takes a second to save, by a clock that the test reads."""
 
     clock: list[float]
     project: Path = Path("project")
@@ -62,7 +62,7 @@ class Kept:
 
 @dataclass
 class Scene:
-    """A run that is being kept."""
+    """A run that is being saved."""
 
     told: Told
     kept: Kept
@@ -113,7 +113,7 @@ def test_a_run_goes_on_when_the_disk_is_full_which_is_said_once(scene: Scene) ->
     scene.look(HALF, seconds=60)
     scene.look(HALF, seconds=60)
     assert scene.said.getvalue() == (
-        "The run goes on, but can't be kept in 'project/.kedro_aws_batch/local': No space left on device. Make room "
+        "The run goes on, but can't be saved in 'project/.kedro_aws_batch/local': No space left on device. Make room "
         "before it ends.\n"
     )
     scene.kept.trouble = None
@@ -124,5 +124,7 @@ def test_a_run_goes_on_when_the_disk_is_full_which_is_said_once(scene: Scene) ->
 def test_what_could_not_be_kept_at_the_end_is_no_success(scene: Scene) -> None:
     scene.kept.trouble = FULL
     scene.look(OVER)
-    with pytest.raises(ProjectError, match=r"could not be kept in '.*': No space left on device. What was kept before"):
+    with pytest.raises(
+        ProjectError, match=r"could not be saved in '.*': No space left on device. What was saved before"
+    ):
         scene.keeping.finish()

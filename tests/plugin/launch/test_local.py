@@ -1,4 +1,4 @@
-"""What the embedded AWS of a local run is made of."""
+"""The settings of a local run's embedded AWS."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which access keys the embedded S3 must take because datasets name them for themselves."""
+"""The access keys of datasets that the embedded S3 must take."""
 
 from __future__ import annotations
 

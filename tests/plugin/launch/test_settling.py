@@ -1,4 +1,4 @@
-"""Runs that were cut off are brought to their end by the service itself, at once, so that they can be resumed."""
+"""The service itself ends cut-off runs at once, so that they can be resumed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DOCUMENT = Path(__file__).parents[2] / "golden/graph_document.json"
 
 @contextmanager
 def begun(project: Path) -> Iterator[tuple[EmbeddedAws, Service, State]]:
-    """An embedded AWS, whose queue has no room for any job, with what was kept, as a local run has it."""
+    """An embedded AWS like a local run's, with the saved state and a queue without room for any job."""
     run = json.loads(DOCUMENT.read_bytes())["run"]
     with (
         in_progress(project) as command,
@@ -65,7 +65,7 @@ def test_a_run_that_was_cut_off_is_settled_at_once(tmp_path: Path, lost: bool) -
 
 
 def forget_job(aws: EmbeddedAws, run_id: str) -> None:
-    """Leave of a job's submission no more than an invocation has written that died before it."""
+    """Leave only those records of a job's submission that an invocation writes before it dies."""
     (table,) = aws.client("dynamodb").list_tables()["TableNames"]
     items = aws.client("dynamodb").scan(TableName=table, ConsistentRead=True)["Items"]
     keys = [{"pk": item["pk"], "sk": item["sk"]} for item in items if run_id in item["pk"].get("S", "")]

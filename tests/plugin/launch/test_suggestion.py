@@ -26,7 +26,7 @@ def nothing(*_: Any) -> int:
 
 @st.composite
 def pipelines(draw: st.DrawFn) -> tuple[Pipeline, set[str], set[str]]:
-    """Return a pipeline, what is done of it, and which of its datasets persist."""
+    """Return a pipeline, its finished nodes, and its persistent datasets."""
     size = draw(st.integers(1, 9))
     nodes, done = [], set()
     for index in range(size):

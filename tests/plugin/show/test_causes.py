@@ -1,4 +1,4 @@
-"""What the logs of failed jobs say of why, added to what the service tells."""
+"""Reasons from the logs of failed jobs, added to the service's description."""
 
 from __future__ import annotations
 

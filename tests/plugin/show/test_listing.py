@@ -1,4 +1,4 @@
-"""Runs in a list: what is asked for, how often, and what of it a terminal, a pipe and a program are shown."""
+"""Lists of runs: the requests, how often they are made, and the output for a terminal, a pipe and a program."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ASKED = {"vcpus": 1, "memory": 1024}
 
 
 def state(run_id: str, status: str = "RUNNING", usually: int | None = 90_000) -> RunState:
-    """Half a minute of a job that is done, and one of which half a minute has passed."""
+    """A finished job of half a minute, and one that has run for half a minute."""
     groups = (
         GroupState(0, ("a",), "SUCCEEDED", started_at=1_000, ended_at=31_000, expected_ms=usually, resources=ASKED),
         GroupState(1, ("b",), status, (0,), started_at=31_000, ended_at=61_000, expected_ms=usually, resources=ASKED),
@@ -41,14 +41,14 @@ def summary(told: RunState) -> RunSummary:
 
 @dataclass
 class Fake:
-    """Runs, and what was asked of them at which second."""
+    """Runs, and the requests about them with their seconds."""
 
     states: dict[str, RunState]
     time: float = 0
     asked: list[tuple[float, str]] = field(default_factory=list)
     lists: list[float] = field(default_factory=list)
     away: bool = False
-    #: What happens at which second, just before it.
+    #: Events just before a second.
     later: dict[int, RunState] = field(default_factory=dict)
     ends: float = 30
 

@@ -1,4 +1,4 @@
-"""What jobs printed, read from where describe_run says that they print."""
+"""Jobs' output, read from where describe_run says."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STACK = "/aws/batch/spaceflights-dev"
 
 
 class Logs:
-    """CloudWatch Logs, whose requests are counted."""
+    """CloudWatch Logs, with its requests counted."""
 
     def __init__(self) -> None:
         self.client: Any = boto3.client("logs", region_name="us-east-1")

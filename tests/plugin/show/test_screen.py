@@ -1,4 +1,4 @@
-"""What is written to a terminal in order to draw over what it shows."""
+"""What is written to a terminal to draw over its contents."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kedro_aws_batch.show.screen import Screen
 
 
 class Drawn:
-    """A terminal of so many columns and lines, and what was written to it since anybody looked."""
+    """A terminal of so many columns and lines, and what was written to it since the last look."""
 
     def __init__(self, width: int, height: int) -> None:
         self.file = io.StringIO()

@@ -11,7 +11,7 @@ Counts = dict[str, int]
 
 
 def count_words(texts: Mapping[str, Callable[[], str]]) -> dict[str, Callable[[], Counts]]:
-    """Return for each text how often which word is in it; loaded and counted as it is saved."""
+    """Return each text's words with their numbers; a text is loaded and counted only when its result is saved."""
     return {name: partial(_count, load) for name, load in texts.items()}
 
 
@@ -20,7 +20,7 @@ def _count(load: Callable[[], str]) -> Counts:
 
 
 def summarize(counts: Mapping[str, Callable[[], Counts]]) -> dict[str, object]:
-    """Return the sum of all counts: how many texts and words, and the ten commonest."""
+    """Return the sum of all counts: the numbers of texts and words, and the ten commonest words."""
     total: Counter[str] = Counter()
     for load in counts.values():
         total.update(load())

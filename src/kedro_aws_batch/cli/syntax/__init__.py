@@ -1,4 +1,4 @@
-"""What is typed: the options, arguments and help of each command, for which click alone is imported.
+"""The options, arguments and help of each command. This needs only click.
 
-What a command does stands in the module of the same name one folder up, and is imported when it is called.
+The code of a command is in the module of the same name one folder up, imported when the command is called.
 """

@@ -16,8 +16,8 @@ from kedro_aws_batch.cli.options import Where, json_option, run_argument, where_
 def command(where: Where, run: str | None, reason: str | None, as_json: bool) -> None:
     """Cancel a run: nothing more is submitted, and its jobs are terminated.
 
-    RUN is a run's id, or as much of its beginning as only one has; left out, the latest run that is RUNNING. A run
-    that has ended stays what it is.
+    RUN is a run's id or a unique beginning of it. Default: the latest run that is RUNNING. A run that has ended
+    keeps its status.
 
     \b
     Examples:

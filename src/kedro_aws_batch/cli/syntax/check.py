@@ -15,8 +15,8 @@ from kedro_aws_batch.graph.opening import Opening
 @click.option(
     "--aws",
     is_flag=True,
-    help="Ask AWS, too, in the `region` of serverless.yml or else yours: are the job queues and job definitions there, "
-    "and would they take jobs?",
+    help="Also ask AWS, in the `region` of serverless.yml or else yours, whether the job queues and job definitions "
+    "exist and would take jobs.",
 )
 @json_option()
 def command(opening: Opening, aws: bool, as_json: bool) -> None:

@@ -14,7 +14,7 @@ from kedro_aws_batch.graph.opening import Opening
 @click.command("compile", cls=LateCommand)
 @opening_options
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="The file to write; else stdout.")
-@click.option("--explain", is_flag=True, help="Say instead which nodes share a job, and why, for each pipeline.")
+@click.option("--explain", is_flag=True, help="Print instead, for each pipeline, which nodes share a job, and why.")
 def command(opening: Opening, output: Path | None, explain: bool) -> None:
     """Write the graph document that the service runs: nodes, pipelines, datasets and what each job asks for.
 

@@ -11,14 +11,14 @@ from kedro_aws_batch.graph.opening import Opening
 
 @click.command("deploy", cls=LateCommand)
 @opening_options
-@click.option("--stage", help="The stage to deploy: to be sure, since aws_batch.service has it in its name.")
+@click.option("--stage", help="The stage to deploy, as a safeguard: it must be the one in aws_batch.service.")
 @click.option("--region", help="The AWS Region; else `region` in the params of serverless.yml.")
 @click.option(
     "--param",
     "given",
     multiple=True,
     metavar="NAME=VALUE",
-    help="Goes before what `params` in serverless.yml says; may be given several times.",
+    help="Overrides `params` in serverless.yml; may be given several times.",
 )
 @click.argument("osls_arguments", nargs=-1, type=click.UNPROCESSED)
 def command(
@@ -30,9 +30,8 @@ def command(
 ) -> None:
     """Deploy the project: check it, package it, and have osls make or change its stack on AWS.
 
-    What the stack is made with is in the project's serverless.yml, which `kedro aws-batch init` writes. Nothing is
-    deployed if the check finds anything wrong, or if a queue of your own isn't there. Arguments after -- are for
-    `osls deploy`.
+    The stack's settings are in the project's serverless.yml, which `kedro aws-batch init` writes. Nothing is deployed
+    if the check finds anything wrong, or if a queue of your own doesn't exist. Arguments after -- go to `osls deploy`.
 
     \b
     Examples:

@@ -11,20 +11,20 @@ from kedro_aws_batch.graph.config import NO_BUCKET
 @click.command("init", cls=LateCommand)
 @click.option("-e", "--env", "environment", default="aws_batch", show_default=True, help="The environment to make.")
 @click.option("--bucket", default=NO_BUCKET, show_default=True, help="The S3 bucket for the catalog's datasets.")
-@click.option("--force", is_flag=True, help="Overwrite files that are there.")
+@click.option("--force", is_flag=True, help="Overwrite existing files.")
 @click.option(
     "--plugin-from",
     default="wheel",
     show_default=True,
     metavar="SOURCE",
-    help="Where the image gets kedro-aws-batch: wheel, which packaging puts beside the Dockerfile; index, the package "
-    "index that pip uses there; or git+URL@COMMIT. Always in the version that packages.",
+    help="Where the image gets kedro-aws-batch: wheel (packaging puts it beside the Dockerfile), index (the image's "
+    "package index), or git+URL@COMMIT. Always in the version that packages.",
 )
 def command(environment: str, bucket: str, force: bool, plugin_from: str) -> None:
-    """Add to a project what running it on AWS Batch takes: an environment, a Dockerfile, a serverless.yml.
+    """Add to a project what it needs to run on AWS Batch: an environment, a Dockerfile, a serverless.yml.
 
-    The catalog of the new environment is that of the base with the local files on S3. Files that are there stay as
-    they are without --force. A further environment is a stage of its own.
+    The catalog of the new environment is that of the base, with the local files on S3. Without --force, existing files
+    are kept. Each further environment is a stage of its own.
 
     \b
     Examples:

@@ -17,16 +17,16 @@ from kedro_aws_batch.cli.options import Where, json_option, where_options
     help="Only runs of this status.",
 )
 @click.option("--limit", type=click.IntRange(1, MOST_LISTED), default=LISTED, show_default=True, help="How many.")
-@click.option("-w", "--watch", is_flag=True, help="Show them until Ctrl-C; in a pipe, a line for each that changes.")
-@click.option("--costs", is_flag=True, help="What each has cost, also of those that have ended.")
+@click.option("-w", "--watch", is_flag=True, help="Show runs until Ctrl-C; in a pipe, a line for each change.")
+@click.option("--costs", is_flag=True, help="Also show what ended runs have cost.")
 @json_option()
 @where_options
 def command(where: Where, status: str | None, limit: int, watch: bool, costs: bool, as_json: bool) -> None:
     """List runs, newest first.
 
-    Of runs that go on, the list says how many jobs are done, how long still (~ about, > at least, ? not known) and what
-    they have cost. The service has to be asked for each, one a second: of the newest three, unless it is watched, which
-    shows all of them in turn, or the costs are asked for.
+    For running runs, the list shows how many jobs are done, the time left (~ about, > at least, ? not known) and the
+    cost so far. That takes a request to the service for each, one a second. Without --watch or --costs it asks about
+    the newest three only; --watch updates all of them in turn.
 
     \b
     Examples:

@@ -15,7 +15,7 @@ UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def _since(ctx: click.Context, param: click.Parameter, value: str | None) -> int:
-    """Return the moment that was `90s`, `10m`, `2h` or `1d` ago, in milliseconds since the epoch; 0 for all time."""
+    """Return the moment `90s`, `10m`, `2h` or `1d` ago, in milliseconds since the epoch; 0 for all time."""
     if value is None:
         return 0
     match = re.fullmatch(r"(\d+)([smhd])", value)
@@ -29,16 +29,16 @@ def _since(ctx: click.Context, param: click.Parameter, value: str | None) -> int
 @click.argument("run", required=False)
 @click.argument("node", required=False)
 @click.option("-f", "--follow", is_flag=True, help="Go on until the run has ended.")
-@click.option("--slice", "part", type=click.IntRange(1), help="Only this slice of a node that is split, from 1.")
-@click.option("--since", callback=_since, metavar="TIME", help="Only what is newer than, say, 90s, 10m, 2h or 1d.")
+@click.option("--slice", "part", type=click.IntRange(1), help="Only this slice of a split node, from 1.")
+@click.option("--since", callback=_since, metavar="TIME", help="Only lines newer than, e.g., 90s, 10m, 2h or 1d.")
 @json_option()
 @where_options
 def command(
     where: Where, run: str | None, node: str | None, part: int | None, follow: bool, since: int, as_json: bool
 ) -> None:
-    """Show what the jobs of a run, or of one node, have printed: all attempts, in order, each line with its node.
+    """Show the output of the jobs of a run, or of one node: all attempts, in order, each line with its node.
 
-    RUN is a run's id, or as much of its beginning as only one has; left out, the latest run. NODE is a node's name.
+    RUN is a run's id or a unique beginning of it. Default: the latest run. NODE is a node's name.
 
     \b
     Examples:

@@ -17,15 +17,15 @@ from kedro_aws_batch.graph.opening import Opening
     "-o",
     "--output",
     type=click.Path(file_okay=False, path_type=Path),
-    help="A directory to fill that can be deployed without the project; else build/aws_batch/<stage> in the project.",
+    help="Make a directory that can be deployed without the project; else build/aws_batch/<stage> in the project.",
 )
 @click.option(
     "--bucket",
     "buckets",
     multiple=True,
     metavar="NAME[/PREFIX]",
-    help="A bucket, or a part of one, that jobs read and write; may be given several times. Else `buckets` in the "
-    "params of serverless.yml, or else those that the catalog names.",
+    help="A bucket, or a part of one, that jobs may read and write; may be given several times. Else `buckets` in the "
+    "params of serverless.yml, or else the catalog's buckets.",
 )
 @click.option(
     "--schedules",
@@ -33,10 +33,10 @@ from kedro_aws_batch.graph.opening import Opening
     help="A YAML list of runs that start by the clock; else schedules.yml in the environment's folder.",
 )
 def command(opening: Opening, output: Path | None, buckets: tuple[str, ...], schedules: Path | None) -> None:
-    """Make what is deployed: the functions with the project's graph in them, and the templates of the stack.
+    """Package the functions with the project's graph, and the templates of the stack, for deployment.
 
-    Checks the project first. The same project gives the same bytes. The project's serverless.yml takes from there what
-    it doesn't say itself. `kedro aws-batch deploy` does this, and deploys it.
+    Checks the project first. The same project gives the same bytes. The project's serverless.yml takes from the
+    package what it doesn't set itself. `kedro aws-batch deploy` packages and deploys.
 
     \b
     Examples:

@@ -13,8 +13,8 @@ from kedro_aws_batch.cli.options import Where, where_options
 def command(where: Where) -> None:
     """Move the dead letters of the deployed service back to the queue of its events.
 
-    What could not be handled five times lies there for two weeks, and an alarm tells of it. Each message may be handled
-    twice, late and in any order, so this is always safe. Mend first what kept them from being handled.
+    Messages that failed five times stay there for two weeks, and an alarm reports them. First fix what made them fail.
+    Redriving is always safe, since each message may be handled twice, late and in any order.
 
     \b
     Examples:
@@ -24,5 +24,5 @@ def command(where: Where) -> None:
     from kedro_aws_batch.cli.redrive import redrive
 
     if where.local:
-        raise click.UsageError("Dead letters are those of a deployed service: local runs leave none.")
+        raise click.UsageError("Only a deployed service has dead letters: local runs leave none.")
     redrive(where)

@@ -14,22 +14,22 @@ from kedro_aws_batch.cli.options import Where, where_options
 @click.command("replay", cls=LateCommand)
 @click.argument("run", required=False)
 @click.argument("node", required=False)
-@click.option("--pdb", "debug", is_flag=True, help="Where it fails, open Python's debugger.")
+@click.option("--pdb", "debug", is_flag=True, help="Open Python's debugger where it fails.")
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="FOLDER",
-    help="Where what it saves goes. [default: .kedro_aws_batch/replay/<run>/<node>]",
+    help="Where it saves its outputs. [default: .kedro_aws_batch/replay/<run>/<node>]",
 )
 @where_options
 def command(where: Where, run: str | None, node: str | None, output: Path | None, debug: bool) -> None:
-    """Run one node of a run here, on what that run loaded, to see why it failed or whether it would now.
+    """Run one node of a run here, on the same data, to see why it failed or whether it works now.
 
-    RUN is a run's id, or as much of its beginning as only one has; left out, the latest run. NODE is a node's name.
-    The code is the one here. It gets the parameters of that run, and the versions of datasets that its job had; what
-    has no versions is loaded as it is now. What it saves goes into a folder, and changes nothing of the run. Nodes
-    that passed it data in memory run before it.
+    RUN is a run's id or a unique beginning of it. Default: the latest run. NODE is a node's name. It runs the code
+    here, with that run's parameters, on the versions of datasets that its job had. Data without versions is loaded as
+    it is now. Its outputs go into a folder, and nothing of the run changes. Nodes that pass it data in memory run
+    before it.
 
     \b
     Examples:

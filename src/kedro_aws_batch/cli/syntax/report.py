@@ -23,15 +23,15 @@ from kedro_aws_batch.cli.options import Where, run_argument, utc_option, where_o
     "--usage/--no-usage",
     default=True,
     show_default=True,
-    help="Whether to read at the end of each job's log what it used: a call of GetLogEvents for each.",
+    help="Whether to read what each job used from the end of its log, with a call of GetLogEvents for each.",
 )
 @utc_option()
 @where_options
 def command(where: Where, run: str | None, output: Path | None, price_file: Path | None, usage: bool) -> None:
     """Write a run's report: one HTML file with its timeline, its jobs, why they failed and what they cost.
 
-    It opens without network, for a run that goes on too. RUN is a run's id, or as much of its beginning as only one
-    has; left out, the latest run.
+    It opens without network, and may show a run in progress. RUN is a run's id or a unique beginning of it. Default:
+    the latest run.
 
     \b
     Examples:

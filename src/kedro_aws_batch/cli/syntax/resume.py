@@ -41,10 +41,10 @@ def command(
     asked: RunOptions,
     detach: bool,
 ) -> None:
-    """Run again what a run did not finish, on what it did.
+    """Run the rest of a run that did not finish, on what it has made.
 
-    RUN is a run's id, or as much of its beginning as only one has; left out, the latest that FAILED or was CANCELLED.
-    It keeps that run's filters and parameters; nodes whose inputs, outputs or parameters are others now run again.
+    RUN is a run's id or a unique beginning of it. Default: the latest that FAILED or was CANCELLED. It keeps that run's
+    filters and parameters. Nodes whose inputs, outputs or parameters have changed run again.
 
     \b
     Examples:

@@ -33,7 +33,7 @@ from kedro_aws_batch.launch.selection import RunOptions, Selection
     type=click.FloatRange(min=0),
     default=0,
     metavar="N",
-    help="With --local: let each job take so long to start, as on AWS; 45 is usual on Fargate.",
+    help="With --local: let each job take N seconds to start, as on AWS; 45 is usual on Fargate.",
 )
 @filter_options
 @parameter_options
@@ -42,10 +42,10 @@ from kedro_aws_batch.launch.selection import RunOptions, Selection
 @service_option()
 @max_workers_option()
 @on_failure_option()
-@click.option("--resume-from", metavar="RUN_ID", help="Run what that run did not finish, on what it did.")
+@click.option("--resume-from", metavar="RUN_ID", help="Run the rest of that run, on what it has made.")
 @description_option()
 @detach_option()
-@click.option("--dry-run", is_flag=True, help="Say what would run, in which jobs and order, and submit nothing.")
+@click.option("--dry-run", is_flag=True, help="Print what would run, in which jobs and order, and submit nothing.")
 @json_option("With --dry-run: as JSON.")
 @gathered("where", Where)
 @gathered("selection", Selection)
@@ -64,8 +64,8 @@ def command(
 ) -> None:
     """Run pipelines, one job for each node or group of nodes.
 
-    Checks the project first. Exits with 0 if all jobs succeeded, 1 if not, 130 if interrupted: Ctrl-C cancels a local
-    run, and leaves one on AWS, which goes on.
+    Checks the project first. Exits with 0 if all jobs succeeded, 1 if not, 130 if interrupted. Ctrl-C cancels a local
+    run; a run on AWS goes on.
 
     \b
     Examples:
@@ -91,12 +91,12 @@ def _refuse_contradictions(way: Way, resume_from: str | None, dry_run: bool, as_
     if way.fresh and (not way.where.local or resume_from):
         raise click.UsageError("--fresh forgets earlier local runs: it goes with --local, and not with --resume-from.")
     if way.start_seconds and not way.where.local:
-        raise click.UsageError("--start-seconds goes with --local: on AWS jobs take the time that they take.")
+        raise click.UsageError("--start-seconds goes with --local: on AWS it can't be set.")
     if way.where.local and not way.wait:
         raise click.UsageError("--detach is for runs on AWS: a local run ends with the command that runs it.")
     if dry_run and (resume_from or way.only_missing):
         raise click.UsageError(
-            "--dry-run asks nobody what is done: it goes without --resume-from and --only-missing-outputs."
+            "--dry-run doesn't ask what is done: it goes without --resume-from and --only-missing-outputs."
         )
     if as_json and not dry_run:
         raise click.UsageError("--json goes with --dry-run; `kedro aws-batch status --json` reports a run.")

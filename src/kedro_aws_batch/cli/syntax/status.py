@@ -10,15 +10,15 @@ from kedro_aws_batch.cli.options import Where, json_option, run_argument, where_
 
 @click.command("status", cls=LateCommand)
 @run_argument()
-@click.option("-w", "--watch", is_flag=True, help="Show it until it has ended; then exit as `run` does.")
-@click.option("--all", "everything", is_flag=True, help="A line for each job, however many there are.")
+@click.option("-w", "--watch", is_flag=True, help="Show the run until it has ended; then exit as `run` does.")
+@click.option("--all", "everything", is_flag=True, help="Show a line for each job, however many there are.")
 @json_option()
 @where_options
 def command(where: Where, run: str | None, watch: bool, everything: bool, as_json: bool) -> None:
-    """Show a run: its jobs, what they do, and why they failed.
+    """Show a run: its jobs, what they are doing, and why they failed.
 
-    RUN is a run's id, or as much of its beginning as only one has; left out, the latest run. On a terminal, jobs that
-    are over fold into a line when there are too many to show; in a pipe each job has its line.
+    RUN is a run's id or a unique beginning of it. Default: the latest run. On a terminal, ended jobs fold into one line
+    when there are too many to show; in a pipe each job has its line.
 
     \b
     Examples:

@@ -20,8 +20,8 @@ from kedro_aws_batch.cli.options import Where, run_argument, where_options
 def command(where: Where, run: str | None, open_: bool, static: Path | None) -> None:
     """Show a run in Kedro-Viz: each node's status, duration and error in the flowchart.
 
-    Writes .viz/kedro_pipeline_events.json, which Kedro-Viz reads whenever it asks for the status: again, to see how the
-    run went on. RUN is a run's id, or as much of its beginning as only one has; left out, the latest run.
+    Writes .viz/kedro_pipeline_events.json, which Kedro-Viz reads. Call it again to see the run's progress. RUN is a
+    run's id or a unique beginning of it. Default: the latest run.
 
     \b
     Examples:

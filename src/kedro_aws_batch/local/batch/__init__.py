@@ -1,4 +1,4 @@
-"""AWS Batch, whose jobs are processes of this machine.
+"""AWS Batch with jobs as processes of this machine.
 
 Compute environments, queues and definitions are moto's; jobs are ours.
 """

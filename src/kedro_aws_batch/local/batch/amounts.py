@@ -1,4 +1,4 @@
-"""How much a job asks for, which EC2 and Fargate are particular about in different ways."""
+"""The amounts that jobs ask for. EC2 and Fargate check them in different ways."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _FARGATE_VCPUS = {amount(vcpus): sizes for vcpus, sizes in FARGATE.items()}
 
 
 def requirements(platforms: Collection[str], *layers: Json) -> list[dict[str, str]]:
-    """Return what a job asks for, later layers over earlier ones; ClientException for what isn't Batch's."""
+    """Return what a job asks for, later layers over earlier ones; ClientException for what Batch refuses."""
     wanted: dict[str, str] = {}
     for layer in layers:
         if layer.get("vcpus"):

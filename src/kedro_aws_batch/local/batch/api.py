@@ -1,4 +1,4 @@
-"""Batch's HTTP API, as far as it is about jobs; the rest is moto's."""
+"""The part of Batch's HTTP API about jobs; the rest is moto's."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class BatchApi:
         return path in self._operations
 
     def answer(self, path: str, body: bytes) -> Json:
-        """Return the answer to a request; ApiError carries what else is to be said."""
+        """Return the answer to a request, or raise ApiError."""
         if path == "/v1/submitjob" and not limits.SUBMIT_BYTES.allows(len(body)):
             raise ClientException(limits.SUBMIT_BYTES.answer(len(body)))
         return self._operations[path](json.loads(body or b"{}"))
@@ -78,7 +78,7 @@ class BatchApi:
         if filters:
             jobs = [job for job in jobs if _passes(job, filters)]
         else:
-            # Batch ignores jobStatus where there are filters, and lists RUNNING where there is neither.
+            # Batch ignores jobStatus if there are filters, and lists RUNNING if there is neither.
             status = request.get("jobStatus") or JobStatus.RUNNING.value
             if status not in {each.value for each in JobStatus}:
                 raise ClientException(

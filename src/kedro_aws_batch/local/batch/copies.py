@@ -1,4 +1,4 @@
-"""A copy of a folder that is brought up to date again and again, at the price of a look at each file."""
+"""A copy of a folder that is updated again and again, at the price of a look at each file."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-#: Bytes from which a file is linked to rather than copied, which takes some ms.
+#: From so many bytes on a file is linked, since copying it takes some ms.
 LINKED_FROM = 8 * 1024 * 1024
 
-#: What tells whether a path was changed: nothing where there is nothing.
+#: A mark that changes when a path does; empty if there is nothing.
 _Look = tuple[int, ...]
 
 
 @dataclass
 class Copy:
-    """A copy, and for each path in it what the source was when it was copied, and the copy right after.
+    """A copy, and for each path in it the mark of the source when it was copied, and of the copy right after.
 
-    Between two `fill`s, whoever uses it may do with it what they like; then comes `clear`.
+    Between two `fill`s its user may change it freely; then comes `clear`.
     """
 
     root: Path
     _known: dict[str, tuple[_Look, _Look]] = field(default_factory=dict)
 
     def fill(self, project: Path, paths: Iterable[str]) -> None:
-        """Hold these paths of a project, as they are there, and nothing else."""
+        """Make the copy hold exactly these paths of a project, as they are now."""
         self.root.mkdir(exist_ok=True)
         wanted = dict.fromkeys(_with_folders(paths))
         if gone := self._known.keys() - wanted.keys():
@@ -39,7 +39,7 @@ class Copy:
                 self._bring(project / path, path, now)
 
     def link(self, path: str, target: Path) -> None:
-        """Have a path lead to a folder elsewhere, until the next `fill`."""
+        """Make a path lead to a folder elsewhere, until the next `fill`."""
         place = self.root / path
         place.parent.mkdir(parents=True, exist_ok=True)
         place.symlink_to(target)
@@ -58,13 +58,13 @@ class Copy:
         self._known[path] = now, _look(place)
 
     def _as_they_were(self) -> Iterator[str]:
-        """Yield the paths that nobody changed, and remove all others."""
+        """Yield the unchanged paths, and remove all others."""
         waiting = [""]
         while waiting:
             folder = waiting.pop()
             try:
                 entries = list(os.scandir(self.root / folder))
-            except FileNotFoundError:  # the job, or whoever cleans up after it, removed it meanwhile
+            except FileNotFoundError:  # the job, or its cleanup, removed it meanwhile
                 continue
             for entry in entries:
                 path = f"{folder}/{entry.name}" if folder else entry.name
@@ -77,7 +77,7 @@ class Copy:
 
 
 def _with_folders(paths: Iterable[str]) -> Iterator[str]:
-    """Yield the paths, each after the folders that it is in."""
+    """Yield the paths, each after its folders."""
     for path in paths:
         parts = path.split("/")
         yield from ("/".join(parts[: count + 1]) for count in range(len(parts)))
@@ -88,7 +88,7 @@ def _look(path: Path) -> _Look:
         seen = path.lstat()
     except OSError:
         return ()
-    if stat.S_ISDIR(seen.st_mode):  # whose times say no more than that something is in it
+    if stat.S_ISDIR(seen.st_mode):  # its times only say that something is in it
         return (seen.st_mode,)
     return seen.st_mode, seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns
 
@@ -100,7 +100,7 @@ def _copy(source: Path, place: Path) -> None:
         place.mkdir()
     elif source.is_file():  # no sockets, no pipes
         if source.stat().st_size < LINKED_FROM:
-            shutil.copy2(source, place)  # with its time, by which bytecode knows its source
+            shutil.copy2(source, place)  # with its time, by which bytecode recognises its source
         else:
             place.symlink_to(source)
 

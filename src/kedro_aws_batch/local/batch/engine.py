@@ -1,6 +1,6 @@
 """The life of jobs: submitted, waiting for others, waiting for vCPUs, running, ended.
 
-All state is guarded by one lock. A job that waits costs no thread; one that runs
+One lock guards all state. A waiting job costs no thread; a running one
 has a thread that waits for its process and one that reads its output. Every
 change of status is published, in the order in which the changes happen.
 """
@@ -46,7 +46,7 @@ TOO_LARGE = (
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What jobs need of the rest of the embedded AWS."""
+    """The parts of the embedded AWS that jobs need."""
 
     place: Place
     processes: Processes
@@ -54,11 +54,11 @@ class Surroundings:
     logs: Logs
     #: Takes the detail type and the detail of an event.
     publish: Callable[[str, Json], None]
-    #: Makes the command, environment and directory of an attempt, there for so long.
+    #: Makes the command, environment and directory of an attempt, for the time of the context.
     launch: Callable[[BatchJob, Attempt], AbstractContextManager[Launch]]
     #: From SIGTERM to SIGKILL, in seconds.
     stop_timeout: float
-    #: From STARTING to RUNNING: what it takes to pull an image, for one.
+    #: From STARTING to RUNNING, in seconds: for example, to pull an image.
     start_seconds: float
 
 
@@ -79,7 +79,7 @@ class Engine:
         self._stopping = False
 
     def submit(self, submission: JobRequest) -> BatchJob:
-        """Take a job in, and start it if it needn't wait."""
+        """Accept a job, and start it if it needn't wait."""
         spec = submission.spec
         with self._lock:
             for dependency in spec.depends_on:
@@ -100,7 +100,7 @@ class Engine:
             return self._jobs.get(job_id.rpartition("job/")[2])
 
     def describe(self, job_ids: list[str]) -> list[Json]:
-        """Return those that exist as DescribeJobs does, all as of one moment."""
+        """Return the existing ones as DescribeJobs does, all as of one moment."""
         with self._lock:
             found = [self.find(job_id) for job_id in dict.fromkeys(job_ids)]
             return [job.describe() for job in found if job is not None]
@@ -111,7 +111,7 @@ class Engine:
             return list(reversed(self._jobs.values()))
 
     def terminate(self, job_id: str, reason: str, *, running_too: bool) -> None:
-        """End a job (or all of an array), unless it runs and that is not wanted; one that has ended stays as it is."""
+        """End a job (or a whole array); a running one only with `running_too`. An ended one stays as it is."""
         with self._lock:
             job = self.find(job_id)
             if job is None or job.status.ended:
@@ -123,12 +123,12 @@ class Engine:
             self._settle()
 
     def stop(self) -> None:
-        """Start nothing more. What runs is the business of `Processes`."""
+        """Start nothing more. `Processes` ends running jobs."""
         with self._lock:
             self._stopping = True
 
     def join(self) -> None:
-        """Wait for the threads of what ran."""
+        """Wait for the threads of jobs that ran."""
         with self._lock:
             threads = list(self._threads)
         for thread in threads:
@@ -170,7 +170,7 @@ class Engine:
         self._move(job, JobStatus.RUNNABLE)
 
     def _move(self, job: BatchJob, status: JobStatus, reason: str | None = None) -> None:
-        """Change a job's status and publish it; what follows from a job's end is left to `_settle`."""
+        """Change a job's status and publish it; `_settle` handles the consequences of its end."""
         if job.parent is not None:
             job.parent.summary[job.status] -= 1
             job.parent.summary[status] += 1
@@ -183,7 +183,7 @@ class Engine:
         self._around.publish("Batch Job State Change", job.event())
 
     def _settle(self) -> None:
-        """Do what follows from jobs' ends, and start what there is room for. Chains may be long: no recursion."""
+        """Handle the consequences of jobs' ends, and start jobs that have room. Chains may be long: no recursion."""
         self._follow_ends()
         self._dispatch()
         while self._ended:  # before they began
@@ -232,7 +232,7 @@ class Engine:
                     self._start(job, environment)
 
     def _may_launch(self, job: BatchJob) -> bool:
-        """Return whether Fargate launches a job's task now; if not, look again when it would."""
+        """Return whether Fargate launches a job's task now; if not, look again when it will."""
         if not job.spec.on_fargate:
             return True
         wait = self._launches.take(time.monotonic())
@@ -251,7 +251,7 @@ class Engine:
         return None
 
     def _say_why_blocked(self, queue: JobQueue, job: BatchJob) -> None:
-        """Tell, once, that the queue's head can never start. Batch takes some minutes to find out."""
+        """Report, once, that the queue's head can never start. Batch takes some minutes to find out."""
         largest = max((_max_vcpus(each) for each in queue.environments), default=0)
         if job.spec.vcpus > largest and job.status_reason != TOO_LARGE:
             job.status_reason = TOO_LARGE
@@ -283,7 +283,7 @@ class Engine:
         thread.start()
 
     def _run(self, job: BatchJob, attempt: Attempt) -> None:
-        """See an attempt through: the body of its thread."""
+        """Run an attempt to its end: the body of its thread."""
         with ExitStack() as stack:
             try:
                 self._around.logs.open(job.spec.log_group, attempt.log_stream)
@@ -299,7 +299,7 @@ class Engine:
             self._threads.discard(threading.current_thread())
 
     def _follow(self, job: BatchJob, attempt: Attempt, child: Child) -> None:
-        """Wait for a process, and write down what it says."""
+        """Wait for a process, and write its output to the log."""
         written = (child.output, job.spec.log_group, attempt.log_stream)
         reader = threading.Thread(target=self._around.logs.pump, args=written, daemon=True)
         reader.start()
@@ -345,7 +345,7 @@ class Engine:
             self._move(job, JobStatus.FAILED, job.stop_reason)
         elif job.current.child is not None:
             self._stop_child(job.current.child)
-        elif job.current.starting is not None:  # there is nothing yet that could be stopped
+        elif job.current.starting is not None:  # there is no process yet to stop
             job.current.starting.cancel()
             job.current.starting = None
             self._finish_attempt(job, job.current)
@@ -362,7 +362,7 @@ class Engine:
 
 
 def _dependency(dependency: Json, job: BatchJob) -> str | None:
-    """Return the id of the job that one must wait for."""
+    """Return the id of the job to wait for."""
     kind, job_id = dependency.get("type"), dependency.get("jobId")
     if kind == "SEQUENTIAL" and job.parent is not None:
         return f"{job.parent.job_id}:{job.index - 1}" if job.index else None

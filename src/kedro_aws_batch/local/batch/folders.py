@@ -1,8 +1,8 @@
-"""A folder of its own for each attempt: what an image of the project would hold, and nothing of other jobs.
+"""A separate folder for each attempt: the contents of the project's image, and nothing of other jobs.
 
-Copied, since nothing else is the same everywhere: overlays take Linux and a privilege, and what is written into a hard
-link in place is written into the project. Folders are used again once they are as they were, for a file that is left
-as it is costs a look, and a new one up to a hundred times that. Large files, which jobs hardly change, are linked to.
+It is a copy, since nothing else works the same everywhere: overlays need Linux and a privilege, and writing into a hard
+link writes into the project. A folder is used again after its changes are undone: an unchanged file costs only a look,
+a new one up to a hundred times that. Large files, which jobs hardly ever change, are links.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from kedro_aws_batch.files import OWN_FOLDER
 from kedro_aws_batch.local.batch.copies import Copy
 from kedro_aws_batch.local.batch.ignored import Ignored
 
-#: What no image should hold, whatever .dockerignore says: our own state, versions, other programs' libraries.
+#: What no image should have, whatever .dockerignore says: our own state, versions, other programs' libraries.
 _NEVER = frozenset({OWN_FOLDER, ".git", "node_modules"})
-#: What stays out of a folder for a project without a .dockerignore: what jobs must not count on.
+#: What a folder leaves out if the project has no .dockerignore: jobs must not rely on these.
 _USUAL = (".*", "build", "data", "logs", "notebooks")
-#: In an image bytecode is compiled anew; here the project's is as good, and goes where its source goes.
+#: Bytecode. An image compiles it itself; here the project's is as good, and goes where its source goes.
 _BYTECODE = re.compile(r"(?:^|/)__pycache__(?:/.*)?$")
 
 
 @dataclass(frozen=True)
 class Folder:
-    """Where an attempt runs, and what stands in for its container's /tmp."""
+    """Where an attempt runs, and its replacement for a container's /tmp."""
 
     project: Path
     temporary: Path
@@ -42,7 +42,7 @@ class Folders:
 
     def __init__(self, project: Path, shared: Sequence[str] = ()) -> None:
         self._project = project.resolve()
-        # Where a shared folder holds the project, jobs have nothing of their own.
+        # If a shared folder contains the project, jobs have no folder of their own.
         places = [Path(os.path.normpath(self._project / path)) for path in shared]
         self._all_shared = any(self._project.is_relative_to(place) for place in places)
         self._shared = [place for place in places if place.is_relative_to(self._project)]
@@ -50,12 +50,12 @@ class Folders:
         self._made = 0
         self._free: list[Path] = []
         self._copies: dict[Path, Copy] = {}
-        #: Removed when the embedded AWS ends, and by the reaper if it can't.
+        #: Removed when the embedded AWS ends, or by the reaper if it can't.
         self.root = Path(tempfile.mkdtemp(prefix="kedro-aws-batch-"))
 
     @contextmanager
     def folder(self) -> Iterator[Folder]:
-        """Have a folder for a while, as new."""
+        """Lend a folder, as new."""
         place = self._take()
         lent = Folder(self._project if self._all_shared else self._copies[place].root, place / "tmp")
         try:
@@ -64,7 +64,7 @@ class Folders:
                 self._fill(self._copies[place])
             yield lent
         finally:
-            # What a job left running may be writing still.
+            # Processes that a job left running may still be writing.
             shutil.rmtree(lent.temporary, ignore_errors=True)
             self._copies[place].clear()
             with self._lock:
@@ -95,7 +95,7 @@ class Folders:
 
 
 def _held(project: Path, ignored: Ignored, shared: set[str]) -> Iterator[str]:
-    """Yield what an image holds, relative to the project, folders before what is in them."""
+    """Yield the paths in an image, relative to the project, folders before their contents."""
     waiting = [""]
     while waiting:
         folder = waiting.pop()

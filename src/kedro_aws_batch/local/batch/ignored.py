@@ -1,4 +1,4 @@
-"""What `.dockerignore` keeps out of an image."""
+"""Paths that `.dockerignore` keeps out of an image."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class _Line(NamedTuple):
 
 @dataclass(frozen=True)
 class Ignored:
-    """The lines of a `.dockerignore`, of which the last that matches a path, or a folder above it, decides."""
+    """The lines of a `.dockerignore`. The last line that matches a path, or a folder above it, decides."""
 
     rules: tuple[_Line, ...]
 
@@ -29,7 +29,7 @@ class Ignored:
 
     @property
     def has_exceptions(self) -> bool:
-        """Whether something in a folder that stays out may go in."""
+        """Whether something in an excluded folder may go in."""
         return not all(out for _, out in self.rules)
 
     def __contains__(self, path: object) -> bool:
@@ -42,7 +42,7 @@ class Ignored:
 
 
 def _pattern(line: str) -> re.Pattern[str]:
-    """Return what matches the paths that a line means, and all below them."""
+    """Return a pattern for the paths that a line means, and for all below them."""
     return re.compile("".join(map(_translated, _PARTS.findall(line.strip("/")))) + "(?:/.*)?", re.DOTALL)
 
 

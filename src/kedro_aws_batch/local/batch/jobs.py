@@ -1,4 +1,4 @@
-"""A job: what it was asked to be, how far it has come, and how AWS describes it."""
+"""A job: its specification, its progress, and how AWS describes it."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class JobSpec:
-    """What SubmitJob and the definition make together; shared by the children of an array."""
+    """SubmitJob's request combined with the definition; shared by the children of an array."""
 
     name: str
     queue: JobQueue
     definition_arn: str
     definition_name: str
     container: Json
-    #: What the request changes of the definition's container.
+    #: What the request overrides in the definition's container.
     overrides: Json
     attempts: int
     evaluate_on_exit: list[Json]
@@ -45,12 +45,12 @@ class JobSpec:
 
     @property
     def on_fargate(self) -> bool:
-        """Whether it runs without a host of one's own."""
+        """Whether it runs on Fargate."""
         return "FARGATE" in self.platform_capabilities
 
     @property
     def log_group(self) -> str:
-        """Where a job's attempts write: what its definition names, or Batch's own."""
+        """The log group of its attempts: its definition's, or Batch's own."""
         options = (self.container.get("logConfiguration") or {}).get("options") or {}
         return str(options.get("awslogs-group") or OWN_LOG_GROUP)
 
@@ -64,7 +64,7 @@ class Attempt:
     started_at: int
     environment: ComputeEnvironment
     child: Child | None = None
-    #: Until its process begins.
+    #: None until its process begins.
     starting: Alarm | None = None
     timeout: Alarm | None = None
     timed_out: bool = False
@@ -81,7 +81,7 @@ class Attempt:
         return {key: value for key, value in known.items() if value is not None}
 
     def describe(self, job_arn: str) -> Json:
-        """Return an attempt that has ended as DescribeJobs lists it. There is no ECS task: the job stands for it."""
+        """Return an ended attempt as DescribeJobs lists it. There is no ECS task: the job replaces it."""
         container = {"containerInstanceArn": job_arn, "taskArn": job_arn, **self.container, "networkInterfaces": []}
         return {
             "container": container,
@@ -103,7 +103,7 @@ class BatchJob:
     index: int | None = None
     status: JobStatus = JobStatus.SUBMITTED
     status_reason: str | None = None
-    #: Why it is to end, from TerminateJob or CancelJob.
+    #: Why it must end, from TerminateJob or CancelJob.
     stop_reason: str | None = None
     started_at: int | None = None
     stopped_at: int | None = None
@@ -111,7 +111,7 @@ class BatchJob:
     attempts: list[Attempt] = field(default_factory=list)
     children: list[BatchJob] = field(default_factory=list)
     waiting_for: set[str] = field(default_factory=set)
-    #: Of the children of an array's parent.
+    #: An array parent's children.
     summary: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -124,7 +124,7 @@ class BatchJob:
         return f"{self.spec.definition_name}/default/{uuid.uuid4().hex}"
 
     def describe(self) -> Json:
-        """Return the job as DescribeJobs does. What it holds is never changed afterwards."""
+        """Return the job as DescribeJobs does. The result never changes afterwards."""
         spec = self.spec
         described: Json = {
             "jobArn": self.arn,
@@ -153,7 +153,7 @@ class BatchJob:
         return described
 
     def event(self) -> Json:
-        """Return the detail of a state-change event: a user's tags are not reliably in it, so they are left out."""
+        """Return the detail of a state-change event, without the user's tags, which AWS doesn't reliably include."""
         return {**self.describe(), "tags": {"resourceArn": self.arn}}
 
     def summarise(self) -> Json:

@@ -1,4 +1,4 @@
-"""What an attempt is given: its command, environment and directory."""
+"""An attempt's command, environment and directory."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
     from kedro_aws_batch.local.batch.jobs import Attempt, BatchJob
     from kedro_aws_batch.local.place import Place
 
-#: What a child gets of the environment of its parent: what a container's image would have, and no credentials.
+#: The variables that a child inherits: those that a container's image would have, and no credentials.
 _INHERITED = {
     "CONDA_PREFIX", "CURL_CA_BUNDLE", "DYLD_LIBRARY_PATH", "HOME", "JAVA_HOME", "LANG", "LD_LIBRARY_PATH", "LOGNAME",
     "PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX", "REQUESTS_CA_BUNDLE", "SHELL", "SSL_CERT_DIR", "SSL_CERT_FILE",
     "TEMP", "TMP", "TMPDIR", "TZ", "USER", "VIRTUAL_ENV",
 }  # fmt: skip
-#: What the image that `init` makes sets, and the clock of a container.
+#: The variables that the image of `init` sets, and a container's clock.
 _IMAGE = {"PYTHONUNBUFFERED": "1", variables.NO_TELEMETRY: "1", "TZ": "UTC"}
 
 
 def inherited_environment() -> dict[str, str]:
-    """Return what a child gets of this process's environment, with this Python first on its PATH."""
+    """Return the variables that a child inherits from this process, with this Python first on its PATH."""
     kept = {key: value for key, value in os.environ.items() if key in _INHERITED or key.startswith("LC_")}
     path = os.environ.get("PATH", os.defpath)
     return {**kept, "PATH": os.pathsep.join([str(Path(sys.executable).parent), path])}
@@ -38,17 +38,17 @@ def inherited_environment() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Launcher:
-    """Makes launches of attempts; a container's image is what the project holds, and this Python."""
+    """Makes launches of attempts. The project, and this Python, replace a container's image."""
 
     place: Place
     folders: Folders
     environment: Mapping[str, str]
-    #: As an image's ENTRYPOINT: started in place of a job's command, which it gets as its arguments.
+    #: Like an image's ENTRYPOINT: started instead of a job's command, with that as its arguments.
     entrypoint: Sequence[str] = ()
 
     @contextmanager
     def __call__(self, job: BatchJob, attempt: Attempt) -> Iterator[Launch]:
-        """Have what to start, in a folder that is there for so long; ValueError where the job has no command."""
+        """Give a launch, in a folder that exists during this context; ValueError if the job has no command."""
         container = job.spec.container
         if not container["command"]:
             raise ValueError(f"neither the job nor its definition {job.spec.definition_name} has a command")
@@ -68,7 +68,7 @@ class Launcher:
             yield Launch([program, *arguments], environment, folder.project)
 
     def _of_ecs(self, *, on_fargate: bool) -> dict[str, str]:
-        """Return what ECS sets, the keys and the endpoint in place of a role. On EC2 it tells containers no Region."""
+        """Return ECS's variables, with keys and endpoint instead of a role. On EC2 there is no Region."""
         told = {"AWS_EXECUTION_ENV": "AWS_ECS_FARGATE" if on_fargate else "AWS_ECS_EC2"}
         regions = (variables.REGION, variables.DEFAULT_REGION)
         return {

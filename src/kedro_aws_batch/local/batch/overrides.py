@@ -1,4 +1,4 @@
-"""What Batch has ECS change of a task that it runs, and whether ECS would."""
+"""Batch's overrides of an ECS task, and whether ECS would accept them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def refusal(job: BatchJob, attempt: int, environment: ComputeEnvironment) -> str
 
 
 def _overrides(spec: JobSpec, variables: Mapping[str, str]) -> Json:
-    """Return the `overrides` of RunTask. What is the definition's is in the task's definition, so not in here."""
+    """Return the `overrides` of RunTask, without the definition's own settings, which are in the task's definition."""
     needs = {each["type"]: each["value"] for each in spec.container["resourceRequirements"]}
     added = [{"name": name, "value": value} for name, value in variables.items()]
     container: Json = {

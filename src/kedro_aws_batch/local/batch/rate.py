@@ -13,10 +13,10 @@ class LaunchRate:
         self._at = 0.0
 
     def take(self, now: float) -> float:
-        """Return 0 for a task that is launched now, or the seconds until there is a launch to be had."""
+        """Return 0 if a task may launch now, or the seconds until one may."""
         self._left = min(self._burst, self._left + (now - self._at) * self._a_second)
         self._at = now
-        if self._left < 1 - 1e-9:  # what is left over by arithmetic is no reason to wait
+        if self._left < 1 - 1e-9:  # a rounding error is no reason to wait
             return (1 - self._left) / self._a_second
         self._left -= 1
         return 0

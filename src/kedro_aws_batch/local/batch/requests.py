@@ -1,4 +1,4 @@
-"""What SubmitJob takes and refuses."""
+"""SubmitJob's requests, and its refusals."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class JobRequest:
-    """A request that was accepted."""
+    """An accepted request."""
 
     spec: JobSpec
-    #: Of an array, or None.
+    #: The size of an array, or None.
     size: int | None
 
 
 def read_submission(backend: BatchBackend, request: Json, minimum_timeout: int) -> JobRequest:
-    """Return what is to be run; ClientException says why it can't be."""
+    """Return the job to run; ClientException says why it can't run."""
     name = request.get("jobName") or ""
     if not limits.JOB_NAME.allows(name):
         raise ClientException(limits.JOB_NAME.answer(name))
@@ -72,7 +72,7 @@ def _queue(backend: BatchBackend, identifier: str) -> JobQueue:
 
 
 def _definition(backend: BatchBackend, identifier: str) -> JobDefinition:
-    """Find a definition by its ARN, by name:revision, or by name: the newest that is active."""
+    """Find a definition by its ARN, by name:revision, or by name: then the newest active one."""
     full_name = identifier.partition(":job-definition/")[2] or identifier
     name, _, revision = full_name.partition(":")
     found = [each for each in backend.describe_job_definitions(name, status="ACTIVE") if each.name == name]
@@ -100,7 +100,7 @@ def _retries(definition: JobDefinition, request: Json) -> Json:
 
 
 def _check_share(queue: JobQueue, request: Json) -> None:
-    """Refuse a job that names no share where shares are, or one where there are none."""
+    """Refuse a job without a share in a fair-share queue, or with one elsewhere."""
     share, priority = request.get("shareIdentifier"), request.get("schedulingPriorityOverride")
     if priority is not None:
         _check(limits.PRIORITY, int(priority))

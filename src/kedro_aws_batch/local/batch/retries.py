@@ -1,4 +1,4 @@
-"""Whether a failed attempt is followed by another."""
+"""Whether another attempt follows a failed one."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ if TYPE_CHECKING:
 
 
 def tries_again(spec: JobSpec, attempt: Attempt) -> bool:
-    """Return whether Batch would start another attempt after this one, which failed.
+    """Return whether Batch would start another attempt after this failed one.
 
-    The first rule whose conditions all match decides; where none matches, it is retried.
+    The first rule whose conditions all match decides; if none matches, it is retried.
     """
     if attempt.number >= spec.attempts:
         return False

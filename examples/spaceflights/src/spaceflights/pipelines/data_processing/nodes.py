@@ -34,14 +34,14 @@ def summarise_reviews(reviews: pd.DataFrame, options: dict[str, Any]) -> pd.Data
 
 
 def join_tables(companies: pd.DataFrame, shuttles: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
-    """Return one row for each reviewed shuttle of a known company, without those that miss a figure."""
+    """Return one row for each reviewed shuttle of a known company, without rows that lack a figure."""
     joined = shuttles.merge(scores, on="shuttle", validate="one_to_one")
     joined = joined.merge(companies, on="company", validate="many_to_one")
     return joined.dropna().sort_values("shuttle", ignore_index=True)
 
 
 def fingerprint(text: str) -> dict[str, Any]:
-    """Return what tells one state of the table from another: its size and the hash of its text."""
+    """Return a fingerprint of the table's state: its size and the hash of its text."""
     header, *rows = text.splitlines()
     return {
         "rows": len(rows),

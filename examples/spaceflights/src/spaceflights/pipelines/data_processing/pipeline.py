@@ -1,4 +1,4 @@
-"""The data processing pipeline: three roots that know nothing of each other, and a join."""
+"""The data processing pipeline: three independent roots, and a join."""
 
 from kedro.pipeline import Pipeline, node
 

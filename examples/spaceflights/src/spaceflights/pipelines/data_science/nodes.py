@@ -6,7 +6,7 @@ import pandas as pd
 
 
 class Regressor(Protocol):
-    """What this project asks of a model."""
+    """A model, as this project needs it."""
 
     def fit(self, features: pd.DataFrame, target: pd.Series) -> object:
         """Learn the target from the features."""
@@ -55,7 +55,7 @@ def evaluate_model(predictions: pd.DataFrame, target: pd.DataFrame) -> dict[str,
 
 
 def _make_regressor(kind: str, settings: dict[str, Any]) -> Regressor:
-    # scikit-learn takes over a second to import, and every job imports this module: only those that train wait for it.
+    # scikit-learn takes over a second to import, and every job imports this module: only jobs that train wait for it.
     from sklearn.ensemble import RandomForestRegressor  # noqa: PLC0415
     from sklearn.tree import DecisionTreeRegressor  # noqa: PLC0415
 

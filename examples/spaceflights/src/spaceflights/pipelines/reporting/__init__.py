@@ -1,4 +1,4 @@
-"""What people look at: the two models side by side."""
+"""Reports for people: the two models side by side."""
 
 from .pipeline import create_pipeline
 

@@ -40,7 +40,7 @@ def plot_predictions(
     target: pd.DataFrame, active: pd.DataFrame, candidate: pd.DataFrame, options: dict[str, Any]
 ) -> Any:
     """Return a figure with the fares that each model expects against those that were paid."""
-    # Imported here, so that only the job that plots waits for it. Without pyplot there is no window and no state.
+    # Imported here, so that only the plotting job waits for it. Without pyplot there is no window and no state.
     from matplotlib.figure import Figure  # noqa: PLC0415
 
     figure = Figure(figsize=(9, 4.5), layout="constrained")
