@@ -53,7 +53,7 @@ class Line:
 
 @dataclass
 class Meter:
-    """What was used."""
+    """The usage."""
 
     requests: Counter[str] = field(default_factory=Counter)
     units: Counter[str] = field(default_factory=Counter)  #: `write` and `read`

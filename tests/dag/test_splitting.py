@@ -136,7 +136,9 @@ def test_ten_thousand_slices_fit_what_aws_takes() -> None:
 
 @pytest.mark.parametrize(("how", "below"), [(10_000, 9_999), ({"into": 5_000, "ids": "new"}, 5_000)])
 def test_more_edges_than_a_plan_holds_are_refused(how: Any, below: Any) -> None:
-    with pytest.raises(RunTooLargeError, match=r"edges; 1,000,000 is the most. Split the nodes of a chain into as many"):
+    with pytest.raises(
+        RunTooLargeError, match=r"edges; 1,000,000 is the most. Split the nodes of a chain into as many"
+    ):
         plan(chain(how, below), {})
     assert len(plan(chain(10_000, 10_000), {}).groups) == 20_002  # which goes slice by slice
 

@@ -331,7 +331,9 @@ def test_kedro_run_before_kedro_1_2_takes_no_group_of_several_pipelines() -> Non
     memory = {"held": Dataset("MemoryDataset", "memory", versioned=False)}
     whole = document(nodes, memory, pipelines={"one": [0], "two": [1]}, job_command="kedro-run")
     made = plan(replace(whole, kedro_version="1.1.1"), {"pipelines": ["one", "two"]})
-    with pytest.raises(InvalidRequestError, match=r"nodes of several pipelines \(one, two\).*Kedro 1\.1\.1 takes only one"):
+    with pytest.raises(
+        InvalidRequestError, match=r"nodes of several pipelines \(one, two\).*Kedro 1\.1\.1 takes only one"
+    ):
         refuse_oversized(made)
 
 
