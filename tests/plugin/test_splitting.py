@@ -16,7 +16,7 @@ from kedro_aws_batch.graph.project import open_project
 
 from .commands import call
 from .project import CONFIGURATION, Sources, pickled
-from .test_job import passed, run_job
+from .test_job import passed, start_job
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,7 +100,7 @@ def test_a_job_runs_its_slice_and_says_so(make_project: Make) -> None:
         (project / "data/raw" / name).write_text(f"{name} ä", encoding="utf-8")
     mine = sorted(name for name in names if slice_of(name, 3) == 2)
     group = {"nodes": ["shout"], "slice": {"number": 2, "into": 3, "over": {"shout": "raw"}}}
-    ended = passed(run_job(project, ["shout"], {"format": 2, "groups": [group]}))
+    ended = passed(start_job(project, ["shout"], {"format": 2, "groups": [group]}))
     first, *rest = ended.stdout.splitlines()
     assert first == "kedro run --nodes=shout --env=aws_batch --pipelines=__default__  # slice 2/3 of 'raw'"
     assert f"Slice 2 of 3 of node 'shout': {len(mine)} of 10 partitions of 'raw'." in rest

@@ -22,7 +22,7 @@ from kedro_aws_batch.graph.project import open_project
 
 from .commands import call
 from .project import CONFIGURATION, REMOTE_CHAIN, Sources, pickled
-from .test_job import passed, put, run_job, saved
+from .test_job import passed, put, saved, start_job
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -122,7 +122,7 @@ def test_a_job_resolves_paths_by_the_clock_and_the_id_of_its_run(make_project: M
     )
     put(project / "data/2026-11-22/raw.pkl", 7)
     for name in ("first", "second"):
-        passed(run_job(project, [name]))
+        passed(start_job(project, [name]))
     assert saved(project / f"data/{RUN}/final.pkl") == 7
 
 
