@@ -73,3 +73,18 @@ def test_what_becomes_of_a_claim_as_it_is_taken_over_is_looked_at_where_containe
     stage.before = ("claim", lambda: stage.table.add_marks(stage.run_id, 0, {becomes: [Mark(0).number]}))
     stage.reconcile()
     assert 0 not in stage.submitted()
+
+
+def test_reconcile_takes_no_claim_over_once_time_is_short() -> None:
+    stage = _with_a_lost_submitter()
+    stage.before = ("get_suspects", lambda: setattr(stage, "left", 14.0))
+    stage.reconcile()
+    assert [mark.generation for mark in stage.dispatcher.view(stage.run_id).open_claims()] == [0]
+
+
+def test_reconcile_describes_no_jobs_once_time_is_short() -> None:
+    stage = Interrupted(document(chain(2)))
+    stage.start()
+    stage.end(0)
+    stage.before = ("jobs", lambda: setattr(stage, "left", 14.0))
+    assert stage.reconcile() == {"runs": 1, "repaired": 0}
