@@ -133,6 +133,8 @@ def test_only_our_rules_may_send_to_our_queues(template: Template) -> None:
     assert statement["Condition"] == {
         "ArnEquals": {"aws:SourceArn": [{"Fn::GetAtt": [rule, "Arn"]} for rule in sorted(rules, reverse=True)]}
     }
+    senders = {name for name, role in template.of_type("AWS::IAM::Role").items() if "sqs:SendMessage" in str(role)}
+    assert senders == {"StartRunRole", "JobStateChangeRole", "ReconcileRole", "NextGroupRole", "CancelRunRole"}
 
 
 def test_what_can_not_be_handled_or_delivered_is_kept(template: Template) -> None:

@@ -154,7 +154,7 @@ def test_the_key_of_a_local_run_in_progress_is_its_user_s_alone(tmp_path: Path) 
     try:
         with in_progress(tmp_path) as command:
             command.reached_at(LIVE)
-            (file,) = (folder(tmp_path) / "commands").iterdir()
+            (file,) = (tmp_path / ".kedro_aws_batch/local/commands").iterdir()  # as docs/security.md says
             assert stat.S_IMODE(file.stat().st_mode) == 0o600
             assert in_progress_now(tmp_path) == {command.name: LIVE}
     finally:
