@@ -18,6 +18,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from dag.payload import token
 from dag.request import Allowed
 from dag.resources import KEYS
 from handlers.requests import schema
@@ -167,8 +168,8 @@ def of_their_kinds(record: Any) -> None:
 class Play:
     """The functions on a stage, which has a run in progress."""
 
-    def __init__(self, patch: pytest.MonkeyPatch) -> None:
-        self.stage = Stage(document([[], [0]], array_jobs=True))
+    def __init__(self, patch: pytest.MonkeyPatch, **run: Any) -> None:
+        self.stage = Stage(document([[], [0]], array_jobs=True, **run))
         self.stage.start()
         source = RunSource(self.stage.document, Allowed([QUEUE], [DEFINITION]), HOME)
         for function in (*ANSWERING, "job_state_change", "reconcile"):
@@ -195,7 +196,7 @@ class Play:
 def play() -> Iterator[Callable[[], Play]]:
     """Return a function that sets up a new stage, for one example."""
     with pytest.MonkeyPatch.context() as patch:
-        yield lambda: Play(patch)
+        yield lambda **run: Play(patch, **run)
 
 
 #: Each example sets up a new stage.
@@ -218,6 +219,37 @@ def test_a_request_is_answered_or_refused_with_a_sentence(
     if "error" in answer:
         assert answer["error"]["type"].isidentifier()
         assert 10 < len(answer["error"]["message"]) < 5000
+
+
+#: A word of Batch's for the job that is asked for, and others.
+JOB_IDS = st.sampled_from(["its own", "its own", "another", "another:1"])
+QUESTIONS = st.fixed_dictionaries(
+    {"job": st.sampled_from(["0-0", "0-0", "1-0", "0-0a1"])},
+    optional={
+        "index": st.sampled_from([0, 0.0, 1, 9999]),
+        "epoch": st.sampled_from([1, 1, 1.0, 2, 10]),
+        "done": st.sampled_from([0, 0, 0.0, 1, 2, 100_000]),
+        "began": st.integers(0, 10**14),
+        "ended": st.integers(0, 10**14),
+        "job_id": JOB_IDS,
+    },
+)
+
+
+@FUZZ
+@pytest.mark.parametrize("warm", [True, False])
+@given(questions=st.lists(QUESTIONS, min_size=1, max_size=4))
+def test_whatever_a_job_asks_by_its_own_token_is_answered_or_refused(
+    play: Callable[..., Play], warm: bool, questions: list[dict[str, Any]]
+) -> None:
+    played = play(warm_containers=warm)
+    stage = played.stage
+    for question in questions:
+        own = {"job_id": stage.job(0).job_id} if question.get("job_id") == "its own" else {}
+        proof = {"run_id": stage.run_id, "token": token(stage.dispatcher.plan(stage.run_id), question["job"])}
+        answer = played.call("next_group", {**question, **own, **proof})
+        assert len(answer) in (1, 2)
+        assert answer.keys() <= {"error", "payload", "place", "nothing", "over"}
 
 
 @pytest.mark.parametrize(
@@ -255,7 +287,6 @@ def test_a_request_that_once_was_an_error_is_answered_or_refused(play: Callable[
         ("describe_run", {"page": "9" * 5000}),
         ("describe_run", {"page": "9" * 40}),
         ("describe_run", {"limit": 1.0}),
-        ("next_group", {"job": "0-0", "token": "x", "index": 0.0, "epoch": 1.0, "job_id": "j", "done": 0.0}),
     ],
     ids=str,
 )
