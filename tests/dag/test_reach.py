@@ -134,6 +134,9 @@ def assert_known_command(command: list[str], made: Plan, index: int) -> None:
 @example({"params": {"aws_batch": {"resources": {"default": {"environment": None}}}}})
 @example({"params": {"aws_batch": {"resources": {"nodes": {"ns.b": {"environment": {"PATH": "/tmp"}}}}}}})  # noqa: S108
 @example({"conf_source": "settings/eu", "params": {"aws_batch": {"job_command": "kedro-run"}}})
+@example({"params": {"aws_batch": {"resources": {"default": {"job_definition": "theirs"}}}}})
+@example({"params": {"aws_batch": {"resources": {"nodes": {"a": {"job_queue": "theirs"}}}}}})
+@example({"params": {"aws_batch": {"job_definition": "theirs"}}})
 def test_no_request_changes_what_code_or_configuration_a_job_loads(request_: dict[str, Any]) -> None:
     try:
         made = plan(WHOLE, request_)

@@ -304,6 +304,25 @@ def test_a_whole_number_is_one_however_it_is_written(play: Callable[[], Play]) -
     assert "error" not in played.call("start_run", {"max_workers": 2.0})
 
 
+def test_no_caller_takes_the_key_of_a_schedule_or_of_an_invocation(
+    play: Callable[..., Play], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SCHEDULE_MARK", "mark")
+    played = play()
+    keys = [
+        "schedule:mark:1",
+        None,
+        "schedule:1",
+        "schedule:other:1",
+        f"invocation:{Context.aws_request_id}",
+        "given:1",
+    ]
+    asked: list[dict[str, Any]] = [{} if key is None else {"idempotency_key": key} for key in keys]
+    started = [played.call("start_run", each)["run_id"] for each in asked]
+    assert len(set(started)) == len(keys)
+    assert [played.call("start_run", each)["run_id"] for each in asked] == started
+
+
 @pytest.mark.parametrize("depth", [10, 31, 90, 400])
 def test_parameters_may_be_deep_or_are_refused(play: Callable[[], Play], depth: int) -> None:
     deep: Any = 1

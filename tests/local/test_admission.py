@@ -209,6 +209,28 @@ def test_what_is_signed_for_s3_is_answered_by_s3_alone(
     assert (status >= 400, jobs(aws)) == (True, before)  # moto's S3 fails on a POST of JSON
 
 
+FORM = (
+    b"Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleArn=arn:aws:iam::123456789012:role/x"
+    b"&RoleSessionName=session&WebIdentityToken=x"
+)
+
+
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        ({"X-Amz-Target": "AWSCognitoIdentityService.ListIdentityPools"}, b'{"MaxResults": 1}'),
+        ({"Content-Type": "application/x-www-form-urlencoded"}, FORM),
+    ],
+)
+def test_no_header_and_no_body_has_another_service_answer_what_is_signed_for_s3(
+    aws: EmbeddedAws, headers: dict[str, str], body: bytes
+) -> None:
+    """Of an address that is signed, moto would take either for another service's request."""
+    guest = client_of(aws, "s3", GUEST, signature_version="s3v4")
+    path = guest.generate_presigned_url("list_buckets", HttpMethod="POST").removeprefix(aws.endpoint_url)
+    assert b"<ListAllMyBucketsResult" in send(aws.endpoint_url, path, body, headers=headers)[2]
+
+
 @pytest.mark.parametrize("version", [None, "s3v4"])
 def test_a_presigned_address_does_what_it_says_and_nothing_else(aws: EmbeddedAws, version: str | None) -> None:
     client = client_of(aws, "s3", signature_version=version)
