@@ -38,7 +38,7 @@ TEXTS = st.one_of(
     st.text(max_size=6),
     st.just("\ud800"),
     st.just("x" * 2000),
-    st.sampled_from(["9" * 40, "9" * 5000]),
+    st.just("9" * 40),
 )
 SCALARS = st.one_of(
     st.none(), st.booleans(), st.integers(-3, 5), st.just(10**40), st.just(1e308), st.floats(allow_nan=False), TEXTS
@@ -321,6 +321,9 @@ def test_no_caller_takes_the_key_of_a_schedule_or_of_an_invocation(
     started = [played.call("start_run", each)["run_id"] for each in asked]
     assert len(set(started)) == len(keys)
     assert [played.call("start_run", each)["run_id"] for each in asked] == started
+    for key, alarms in (("schedule:other:2", 0), ("schedule:2", 0), ("schedule:mark:2", 1)):
+        played.call("start_run", {"pipeline": "nowhere", "idempotency_key": key})
+        assert played.stage.totals("FailedRuns") == (alarms,)
 
 
 @pytest.mark.parametrize("depth", [10, 31, 90, 400])
