@@ -19,6 +19,8 @@ Reply = dict[str, Any]
 
 #: How deep a request's fields may be nested.
 DEEPEST = 64
+#: Characters of a refusal.
+LONGEST = 4000
 _HALF = re.compile("[\ud800-\udfff]")
 
 
@@ -102,4 +104,9 @@ def answering(
     except DagError as error:
         refused(error)
         details = {"details": error.details} if error.details else {}
-        return {"error": {"type": error.kind, "message": str(error), **details}}
+        return {"error": {"type": error.kind, "message": _short(str(error)), **details}}
+
+
+def _short(message: str) -> str:
+    """Return a refusal, which may quote what was sent, at a length that people read."""
+    return message if len(message) <= LONGEST else f"{message[: LONGEST - 1]}…"

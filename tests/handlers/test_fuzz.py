@@ -297,6 +297,11 @@ def test_a_number_that_once_was_an_error_is_answered_or_refused(
     played.call(function, {"run_id": played.stage.run_id, **fields})
 
 
+@pytest.mark.parametrize("request_", [{"tags": ["x" * 9000]}, {"x" * 9000: 1}, {"conf_source": "x" * 9000}])
+def test_a_refusal_quotes_no_more_than_people_read(play: Callable[[], Play], request_: dict[str, Any]) -> None:
+    assert len(play().call("start_run", request_)["error"]["message"]) == 4000
+
+
 def test_a_whole_number_is_one_however_it_is_written(play: Callable[[], Play]) -> None:
     played = play()
     page = played.call("describe_run", {"run_id": played.stage.run_id, "limit": 1.0})
