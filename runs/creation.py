@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from adapters.ports import LARGEST_PIECE, PlanPiece, Ports, UnavailableError
+from adapters.ports import LARGEST_PIECE, PlanPiece, UnavailableError
 from dag.document import GraphDocument
 from dag.durations import load_durations, with_durations
 from dag.errors import InvalidRequestError, NotSettledError, UnknownRunError
@@ -105,7 +105,7 @@ def _create(dispatcher: Dispatcher, source: RunSource, request: Mapping[str, Any
     home = replace(source.home, key=secrets.token_hex(16))
     make = _RunMaker(source=source, home=home, request=meant, earlier=earlier, durations=learned)
     plan, resumed = make(run_id)
-    offer = _offer(dispatcher.ports, plan)
+    offer = _offer(dispatcher, plan)
     if not table.put_key(key, run_id, accepted.expires_at):
         run_id = table.get_key(key) or run_id
     later = 0
@@ -130,16 +130,16 @@ def _create(dispatcher: Dispatcher, source: RunSource, request: Mapping[str, Any
         run_id = next_id if table.move_key(key, next_id, instead=run_id) else table.get_key(key) or next_id
 
 
-def _offer(ports: Ports, plan: Plan) -> Offer | None:
+def _offer(dispatcher: Dispatcher, plan: Plan) -> Offer | None:
     """Return what Batch has of the run's queues and definitions; None if it doesn't say, so that its refusals will.
 
     Raises NotReadyError if Batch would take none of the run's jobs.
     """
     try:
         asked = asked_of(plan)
-        offer = ports.queue.offer(asked.queues, asked.definitions)
+        offer = dispatcher.ports.queue.offer(asked.queues, asked.definitions)
     except UnavailableError as error:
-        ports.log.warning("job queues not looked at", error=str(error))
+        dispatcher.ports.log.warning("job queues not looked at", error=str(error))
         return None
     refuse_unready(plan, offer)
     return offer

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from adapters.ports import Log, Ports
+from adapters.ports import Ports
 from dag.blocked import Blocked, asked_for, read_blocked
 from dag.errors import UnknownRunError
 from dag.events import JobEnd, read_end
@@ -31,14 +31,15 @@ def take_all(dispatcher: Dispatcher, records: Sequence[Mapping[str, Any]], full:
     together are merged together, for the requests of one invocation. The failed ones of the given messages are to be
     delivered again. Fetched messages are delivered again unless they are deleted.
     """
-    fetched = _fetch(dispatcher.ports) if len(records) >= full else []
+    ports = dispatcher.ports
+    fetched = _fetch(ports) if len(records) >= full else []
     taken = take(dispatcher, [*records, *fetched])
     failed = set(taken.failed)
     if done := [record for record in fetched if record["messageId"] not in failed]:
         try:
-            dispatcher.ports.messages.delete(done)
+            ports.messages.delete(done)
         except Exception:
-            dispatcher.ports.log.exception("messages not deleted")
+            ports.log.exception("messages not deleted")
     given = {record["messageId"] for record in records}
     taken.failed = [message_id for message_id in taken.failed if message_id in given]
     return taken
@@ -92,25 +93,25 @@ def take(dispatcher: Dispatcher, records: Iterable[Mapping[str, Any]]) -> Taken:
     the log and is done: delivering it again would not help.
     """
     taken = Taken()
-    log = dispatcher.ports.log
-    for run_id, mail in _sorted(records, log).items():
+    ports = dispatcher.ports
+    for run_id, mail in _sorted(records, ports).items():
         try:
             _deliver(dispatcher, run_id, mail, taken)
         except UnknownRunError:
-            log.warning("event of an unknown run", run_id=run_id, message_ids=mail.message_ids)
+            ports.log.warning("event of an unknown run", run_id=run_id, message_ids=mail.message_ids)
         except Exception:
-            log.exception("run not advanced", run_id=run_id, message_ids=mail.message_ids)
+            ports.log.exception("run not advanced", run_id=run_id, message_ids=mail.message_ids)
             taken.failed += mail.message_ids
     return taken
 
 
 def _deliver(dispatcher: Dispatcher, run_id: str, mail: _Mail, taken: Taken) -> None:
-    project, log = dispatcher.plan(run_id).project, dispatcher.ports.log
+    project, ports = dispatcher.plan(run_id).project, dispatcher.ports
     identified = identify(dispatcher, run_id, [end for end in mail.ends if end.name.project == project])
     for end in (*identified.foreign, *(end for end in mail.ends if end.name.project != project)):
-        log.warning("event of another job", run_id=run_id, job_name=end.outcome.name, job_id=end.outcome.job_id)
+        ports.log.warning("event of another job", run_id=run_id, job_name=end.outcome.name, job_id=end.outcome.job_id)
     for end in identified.unsure:  # delivered again: by then the job is recorded or listed
-        log.warning("event of a job not recorded yet", run_id=run_id, job_id=end.outcome.job_id)
+        ports.log.warning("event of a job not recorded yet", run_id=run_id, job_id=end.outcome.job_id)
         taken.failed += mail.told_by[end.outcome.job_id]
     for stuck in mail.stuck:
         if stuck.name.project == project:
@@ -121,7 +122,7 @@ def _deliver(dispatcher: Dispatcher, run_id: str, mail: _Mail, taken: Taken) -> 
     account = dispatcher.reconsider(run_id, outcomes) if mail.carry_on else dispatcher.advance(run_id, outcomes)
     taken.ended += account.merged
     taken.submitted += account.submitted
-    log.info(
+    ports.log.info(
         "run advanced",
         run_id=run_id,
         ended=account.merged,
@@ -133,21 +134,22 @@ def _deliver(dispatcher: Dispatcher, run_id: str, mail: _Mail, taken: Taken) -> 
 
 def _announce_blocked(dispatcher: Dispatcher, run_id: str, stuck: _Stuck) -> None:
     """Announce once for each run and reason why its jobs don't start."""
-    run = dispatcher.ports.table.get_run(run_id)
+    ports = dispatcher.ports
+    run = ports.table.get_run(run_id)
     flag = f"blocked {stuck.why.code}"
     if run is None or run.over or flag in run.announced:
         return
     plan = dispatcher.plan(run_id)
     group = plan.groups[stuck.name.group]
     told = {"nodes": list(group.nodes), "asks_for": asked_for(group.resources), **vars(stuck.why)}
-    dispatcher.ports.log.warning("queue blocked", run_id=run_id, **told)
-    announce(dispatcher.ports, plan, run, dispatcher.view(run_id), News(flag, {"blocked": told}))
+    ports.log.warning("queue blocked", run_id=run_id, **told)
+    announce(ports, plan, run, dispatcher.view(run_id), News(flag, {"blocked": told}))
 
 
-def _sorted(records: Iterable[Mapping[str, Any]], log: Log) -> dict[str, _Mail]:
+def _sorted(records: Iterable[Mapping[str, Any]], ports: Ports) -> dict[str, _Mail]:
     mail: dict[str, _Mail] = {}
     for record in records:
-        run_id, news = _read(record, log)
+        run_id, news = _read(record, ports)
         if run_id is None:
             continue
         entry = mail.setdefault(run_id, _Mail())
@@ -162,7 +164,7 @@ def _sorted(records: Iterable[Mapping[str, Any]], log: Log) -> dict[str, _Mail]:
     return mail
 
 
-def _read(record: Mapping[str, Any], log: Log) -> tuple[str | None, JobEnd | _Stuck | None]:
+def _read(record: Mapping[str, Any], ports: Ports) -> tuple[str | None, JobEnd | _Stuck | None]:
     """Return the run that a message concerns, if it is for us, and its news, if it is an event."""
     try:
         body = json.loads(record["body"])
@@ -180,9 +182,9 @@ def _read(record: Mapping[str, Any], log: Log) -> tuple[str | None, JobEnd | _St
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         # Without the body: events have the environment of jobs, which not everybody who reads logs may see.
         why = f"{type(error).__name__}: {error}"
-        log.error("malformed message", message_id=record["messageId"], why=why, size=len(record["body"]))  # noqa: TRY400
+        ports.log.error("malformed message", message_id=record["messageId"], why=why, size=len(record["body"]))  # noqa: TRY400
         return None, None
     if end is None:
-        log.info("event of a foreign job", job_name=detail.get("jobName"), job_status=detail.get("status"))
+        ports.log.info("event of a foreign job", job_name=detail.get("jobName"), job_status=detail.get("status"))
         return None, None
     return end.name.run_id, end

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import yaml
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from kedro_aws_batch._service.dag.shape import given
 from kedro_aws_batch.graph.datasets import of_config
@@ -87,9 +89,6 @@ def _all(base: Path, kind: str) -> Iterator[tuple[str, Any]]:
 
 def _resolved(values: dict[str, Any]) -> dict[str, Any]:
     """Return globals with references to others filled in; one that can't be resolved stays as written."""
-    from omegaconf import OmegaConf  # noqa: PLC0415  (slow, and for init alone)
-    from omegaconf.errors import OmegaConfBaseException  # noqa: PLC0415
-
     try:
         found = OmegaConf.to_container(OmegaConf.create(values), resolve=True)
     except OmegaConfBaseException:
