@@ -37,7 +37,7 @@ class Setting:
 RUN: Mapping[str, Setting] = {
     "job_queue": Setting(rule=rules.batch_name, required=True),
     "job_definition": Setting(rule=rules.batch_name, required=True),
-    "job_command": Setting(rule=rules.one_of("job", "kedro-run"), default="job"),
+    "job_command": Setting(rule=rules.one_of("job", "kedro-run"), default="job", for_one_run=False),
     "max_workers": Setting(rule=rules.whole(1, 1_000_000)),  # more than a run has jobs; the table keeps 38 digits
     "group_by": Setting(rule=rules.group_by, default=["memory"]),
     "array_jobs": Setting(rule=rules.flag, default=True),

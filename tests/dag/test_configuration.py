@@ -24,9 +24,6 @@ WRONG: list[tuple[Any, list[str]]] = [
     ({"group_by": ["memroy"]}, [
         ".group_by: knows 'memory', 'namespace' and 'tag:<name>', not 'memroy'. Did you mean 'memory'?"
     ]),
-    ({"job_command": "kedro run"}, [
-        ".job_command: must be one of job, kedro-run, not 'kedro run'. Did you mean 'kedro-run'?"
-    ]),
     ({"job_queue": "arn:q"}, [
         (
             ".job_queue: must be 1 to 128 letters, digits, '-' and '_', a letter or digit first, "
@@ -101,15 +98,17 @@ def test_a_run_may_say_nothing_and_can_t_take_its_queue_or_change_what_machines_
     nothing = Configuration({}, Layers())
     assert read_overrides({}) == read_overrides({"aws_batch": None}) == (nothing, [])
     assert [
-        str(problem) for problem in read_overrides({"aws_batch": {"job_queue": None, "launch_type": "EC2"}})[1]
+        str(problem)
+        for problem in read_overrides({"aws_batch": {"job_queue": None, "launch_type": "EC2", "job_command": "job"}})[1]
     ] == [
         "params.aws_batch.job_queue: is missing. Name the job queue to submit to.",
         "params.aws_batch.launch_type: can't be changed for one run.",
+        "params.aws_batch.job_command: can't be changed for one run.",
     ]
 
 
 def test_null_stands_for_the_default() -> None:
-    nulls = dict.fromkeys(("max_workers", "group_by", "array_jobs", "on_failure", "memory_retry", "job_command"))
+    nulls = dict.fromkeys(("max_workers", "group_by", "array_jobs", "on_failure", "memory_retry"))
     assert read_overrides({"aws_batch": nulls})[0].settings == {key: RUN[key].default for key in nulls}
 
 

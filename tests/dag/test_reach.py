@@ -105,7 +105,7 @@ def assert_the_job_loads_what_is_deployed(made: Plan, index: int) -> None:
     assert request["jobQueue"] in ALLOWED.job_queues
     container = request["containerOverrides"]
     assert container.keys() <= {"command", "environment", "resourceRequirements"}
-    assert_known_command(container["command"], made, index)
+    assert container["command"] == ["python", "-m", "kedro_aws_batch.job"]
     found = variables(container)
     usual = {"KEDRO_DISABLE_TELEMETRY": "1"}
     for name in group.nodes:
@@ -120,20 +120,10 @@ def assert_the_job_loads_what_is_deployed(made: Plan, index: int) -> None:
     assert [version for version in group.load_versions.values() if "/" in version or ".." in version] == []
 
 
-def assert_known_command(command: list[str], made: Plan, index: int) -> None:
-    if made.settings.job_command == "job":
-        assert command == ["python", "-m", "kedro_aws_batch.job"]
-        return
-    options = [f"--nodes={','.join(made.groups[index].nodes)}", f"--env={WHOLE.environment}", "--pipelines=__default__"]
-    assert command[:5] == ["kedro", "run", *options]
-    assert all(word.startswith(("--conf-source=", "--params=")) for word in command[5:])
-    assert {word for word in command[5:] if word.startswith("--conf-source=")} <= {f"--conf-source={x}" for x in PLACES}
-
-
 @given(REQUESTS)
 @example({"params": {"aws_batch": {"resources": {"default": {"environment": None}}}}})
 @example({"params": {"aws_batch": {"resources": {"nodes": {"ns.b": {"environment": {"PATH": "/tmp"}}}}}}})  # noqa: S108
-@example({"conf_source": "settings/eu", "params": {"aws_batch": {"job_command": "kedro-run"}}})
+@example({"params": {"aws_batch": {"job_command": "kedro-run"}}})
 @example({"params": {"aws_batch": {"resources": {"default": {"job_definition": "theirs"}}}}})
 @example({"params": {"aws_batch": {"resources": {"nodes": {"a": {"job_queue": "theirs"}}}}}})
 @example({"params": {"aws_batch": {"job_definition": "theirs"}}})
