@@ -29,6 +29,8 @@ class Slice:
     into: int  #: the number of slices
     over: Mapping[str, str]  #: node → the input whose partitions are split
     new_ids: tuple[str, ...] = ()  #: nodes that write partitions of other ids than they read
+    #: Nodes whose input is made slice by slice: other slices of it may not be there yet.
+    in_parts: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.number}/{self.into}"
@@ -40,14 +42,16 @@ class Slice:
     def as_json(self) -> dict[str, Any]:
         """Return it as in plans and payloads."""
         new = {"new_ids": list(self.new_ids)} if self.new_ids else {}
-        return {"number": self.number, "into": self.into, "over": dict(self.over), **new}
+        parts = {"in_parts": list(self.in_parts)} if self.in_parts else {}
+        return {"number": self.number, "into": self.into, "over": dict(self.over), **new, **parts}
 
 
 def read_slice(raw: Mapping[str, Any] | None) -> Slice | None:
     """Return the slice from `as_json`; None if nothing is split."""
     if raw is None:
         return None
-    return Slice(raw["number"], raw["into"], dict(raw["over"]), tuple(raw.get("new_ids", ())))
+    more = (tuple(raw.get(key, ())) for key in ("new_ids", "in_parts"))
+    return Slice(raw["number"], raw["into"], dict(raw["over"]), *more)
 
 
 def unit(node: str, part: Slice | None) -> str:

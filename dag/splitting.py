@@ -8,7 +8,7 @@ for the slice of its own number.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -77,6 +77,10 @@ def splitting(jobs: Sequence[JobNodes], parents: Sequence[Sequence[int]], datase
         for parent in parents[child]
         if parent in found and _goes_along(jobs[parent], jobs[child], (found[parent], found[child]))
     }
+    for index, part in found.items():
+        makers = [jobs[index], *(jobs[parent] for parent in parents[index] if (parent, index) in along)]
+        made = {name for job in makers for node in job.nodes for name in node.outputs}
+        found[index] = replace(part, in_parts=tuple(node for node, name in part.over.items() if name in made))
     return Splitting(found, along)
 
 
@@ -124,7 +128,7 @@ def spread(how: Splitting, parents: Sequence[Sequence[int]], done: Mapping[int, 
         for number in left:
             own = tuple(of[number] for of in alone if number in of)
             found.jobs.append(job)
-            found.slices.append(first and Slice(number, first.into, first.over, first.new_ids))
+            found.slices.append(first and replace(first, number=number))
             found.parents.append(tuple(sorted((*shared, *own))) if own else shared)
     return found
 

@@ -332,3 +332,10 @@ def test_a_preview_says_what_is_split() -> None:
     assert (found.nodes, len(found.groups)) == (4, 102)
     assert [group.slice for group in found.groups if group.nodes == ("clean",)][:2] == ["1/50", "2/50"]
     assert [len(job.groups) for job in found.jobs] == [1, 50, 50, 1]
+
+
+@pytest.mark.parametrize(("below", "in_parts"), [(3, ("score",)), (4, ())])
+def test_a_slice_knows_that_its_input_is_made_slice_by_slice(below: int, in_parts: tuple[str, ...]) -> None:
+    parts = [group.part for group in plan(chain(3, below), {}).groups if group.nodes == ("score",)]
+    assert {part and part.in_parts for part in parts} == {in_parts}
+    assert all(part and read_slice(part.as_json()) == part for part in parts)

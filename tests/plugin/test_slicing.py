@@ -196,6 +196,23 @@ def test_two_nodes_of_a_job_go_through_the_slice_one_after_the_other(tmp_path: P
     assert files(tmp_path / "out") == {str(number): f"{number}!?".encode() for number in range(20)}
 
 
+@pytest.mark.parametrize("second", ["raw", "middle"])
+def test_a_job_of_two_nodes_whose_slice_is_empty_fails_at_neither(tmp_path: Path, second: str) -> None:
+    of = catalog(tmp_path, "text")
+    of.save("raw", {"a": "A"})
+    number = next(number for number in range(2, 9) if Slice(1, number, {}).holds("a") is False)
+    nodes = pipeline(
+        [
+            node(lambda raw: {one: load() for one, load in raw.items()}, "raw", "middle", name="a"),
+            node(lambda raw: {one: load() for one, load in raw.items()}, second, "out", name="b"),
+        ]
+    )
+    in_parts = ("b",) if second == "middle" else ()
+    for one in range(1, number + 1):
+        run_slice(nodes, catalog(tmp_path, "text"), Slice(one, number, {"a": "raw", "b": second}, (), in_parts))
+    assert files(tmp_path / "out") == {"a": b"A"}
+
+
 @pytest.mark.parametrize("by", ["return", "yield"])
 def test_a_partition_that_was_not_given_is_refused_before_any_is_saved(tmp_path: Path, by: str) -> None:
     def doubled(raw: Mapping[str, Any]) -> dict[str, str]:

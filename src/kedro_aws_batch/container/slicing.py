@@ -26,13 +26,15 @@ if TYPE_CHECKING:
 class SliceRunner(SequentialRunner):
     """Runs each node on its slice. A node with an empty slice has nothing to do, and is not called.
 
-    If there is no partition at all, slice 1 does what `kedro run` does, which may be to fail; the others do nothing.
+    If there is no partition at all, slice 1 does what `kedro run` does, which may be to fail; the others do nothing. Of
+    an input that is made slice by slice, no slice can know that.
     """
 
     def __init__(self, part: Slice) -> None:
         super().__init__()
         self._part = part
         self._handed: dict[str, frozenset[str]] = {}  #: node → the ids of its partitions
+        self._found: dict[str, tuple[frozenset[str], int]] = {}  #: input → the slice's ids, and the number of all
 
     def _run(self, pipeline: Pipeline, catalog: Any, *args: Any, **kwargs: Any) -> None:
         for node in pipeline.nodes:
@@ -42,12 +44,14 @@ class SliceRunner(SequentialRunner):
     def _narrow(self, node: Node, catalog: Any) -> bool:
         """Make a node's dataset list only the slice's partitions, and return whether to run the node."""
         name = self._part.over[node.name]
-        mine, total = narrow(catalog.get(name), name, self._part)
+        if name not in self._found:  # another node of the job may read it, too
+            self._found[name] = narrow(catalog.get(name), name, self._part)
+        mine, total = self._found[name]
         self._handed[node.name] = mine
         found = f"{len(mine):,} of {counted(total, 'partition')} of '{name}'"
         nothing = "" if mine else ": nothing to do"
         print(f"Slice {self._part.number} of {self._part.into} of node '{node.name}': {found}{nothing}.", flush=True)
-        return bool(mine) or (not total and self._part.number == 1)
+        return bool(mine) or (not total and self._part.number == 1 and node.name not in self._part.in_parts)
 
     @hook_impl
     def before_dataset_saved(self, dataset_name: str, data: Any, node: Node) -> None:
