@@ -203,6 +203,11 @@ def _input_faults(node: Node, how: Split, datasets: Mapping[str, Dataset], catal
     elif candidates[0] not in datasets or not datasets[candidates[0]].partitions:
         what = f"is split over {_said(candidates, datasets)}, which has no partitions."
         yield Problem(_node(node), what, f"Make it a {_TYPE} in {catalog}.")
+    elif node.inputs.count(candidates[0]) > 1:
+        name = base_name(candidates[0])
+        what = f"is split over '{candidates[0]}', which it reads twice: its jobs would have a slice in both places."
+        to_do = f"Read '{name}@slice' and '{name}@whole', with an entry each in {catalog}, and split over the first."
+        yield Problem(_node(node), what, to_do)
 
 
 def _output_faults(node: Node, datasets: Mapping[str, Dataset], catalog: str) -> Iterator[Problem]:
@@ -210,7 +215,10 @@ def _output_faults(node: Node, datasets: Mapping[str, Dataset], catalog: str) ->
         partitions = datasets[name].partitions if name in datasets else None
         if partitions is None:
             what = f"is split, but each of its jobs would overwrite the others' {_said([name], datasets)}."
-            to_do = f"Make it a {_TYPE} in {catalog}, and let a later node put its partitions together."
+            to_do = (
+                f"Make it a {_TYPE} in {catalog}, and let a later node put its partitions together; or set split to "
+                "null for it."
+            )
             yield Problem(_node(node), what, to_do)
         elif partitions == "overwritten":
             what = f"is split, but each of its jobs would delete what the others saved: '{name}' has overwrite: true."

@@ -167,6 +167,11 @@ def test_what_would_be_wrong_is_refused_with_what_to_do_about_it() -> None:
             kept,
             "several of its inputs have partitions: 'raw', 'more'. Say which: split: {into: 5, over: raw}.",
         ),
+        (
+            split(make_node("clean", ["raw", "raw"], ["out"]), 5),
+            kept,
+            "is split over 'raw', which it reads twice: its jobs would have a slice in both places. Read 'raw@slice'",
+        ),
         (split(clean, {"into": 5, "over": "rew"}), kept, "over 'rew', which it doesn't read. Did you mean 'raw'?"),
         (split(clean, {"into": 5, "over": "params:x"}), kept, "over 'params:x', which it doesn't read."),
         (

@@ -72,6 +72,11 @@ def test_the_document_says_which_datasets_have_partitions_and_what_a_save_does_t
         (3, {"loud": pickled("s3://bucket/loud")}, ["would overwrite the others' 'loud' (pickle.PickleDataset)."]),
         (3, {"loud": parts("s3://bucket/loud", overwrite=True)}, ["'loud' has overwrite: true."]),
         (10_001, {}, ["resources.nodes.shout.split: must be a number of jobs from 1 to 10,000"]),
+        (3, {"loud": parts("s3://bucket/raw/x")}, ["and writes 'loud' into its folder: a slice that begins later"]),
+        (3, {"raw": parts("s3://bucket/loud/x")}, []),
+        (3, {"loud": parts("s3://bucket/raw")}, []),
+        ({"into": 3, "ids": "new"}, {"loud": parts("s3://bucket/raw")}, ["or 'raw' a filename_suffix of its own."]),
+        (3, {"raw": parts("s3://bucket/raw", filename_suffix=".x"), "loud": parts("s3://bucket/raw/x")}, []),
         ({"into": 3, "over": "rwa"}, {}, ["is split over 'rwa', which it doesn't read. Did you mean 'raw'?"]),
     ],
 )

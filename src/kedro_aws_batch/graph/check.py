@@ -20,7 +20,7 @@ from kedro_aws_batch._service.dag.reach import steers
 
 from .config import NO_BUCKET, place
 from .datasets import entry
-from .entries import local_credentials, one_place_under_two_names, unreachable
+from .entries import listed_by_later_slices, local_credentials, one_place_under_two_names, unreachable
 from .params import unread
 from .places import MEMORY
 from .project import base_parameters
@@ -50,6 +50,7 @@ def check(project: Project, compiled: Compiled, given: Mapping[str, Any] | None 
         *_steering(project, compiled),
         *unreachable(project, compiled),
         *one_place_under_two_names(project, compiled),
+        *listed_by_later_slices(project, compiled),
         *local_credentials(project, compiled),
         *_placeholders(project, compiled),
         *_free_inputs_in_memory(project, compiled),

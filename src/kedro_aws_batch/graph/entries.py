@@ -121,6 +121,36 @@ def _unordered(project: Project, shared: _Shared, nodes: tuple[str, str], does: 
     )
 
 
+def listed_by_later_slices(project: Project, compiled: Compiled) -> Iterator[Problem]:
+    """Yield split nodes that write where they list: a later slice would take that for partitions of its input."""
+    told: set[tuple[str, str]] = set()
+    for name, pipeline in project.pipelines.items():
+        shared = {frozenset(each.names): each.path for each in _shared(compiled, pipeline)}
+        plan = plan_of_pipeline(compiled, name) if shared else None
+        split = {node: group.part for group in (plan.groups if plan else ()) if group.part for node in group.nodes}
+        for node in (node for node in pipeline.nodes if node.name in split):
+            part = split[node.name]
+            over = part.over[node.name]
+            for output in node.outputs:
+                read, written = ((of := compiled.datasets[one].place) and of.normal for one in (over, output))
+                within = shared.get(frozenset((over, output))) == written
+                unlike = read != written or node.name in part.new_ids
+                if within and unlike and (node.name, output) not in told and _lists(project, over, output):
+                    told.add((node.name, output))
+                    yield Problem(
+                        f"node '{node.name}'",
+                        f"is split over '{over}' and writes '{output}' into its folder: a slice that begins later "
+                        f"would take that for partitions of '{over}'.",
+                        f"Give '{output}' a folder outside of it, or '{over}' a filename_suffix of its own.",
+                    )
+
+
+def _lists(project: Project, over: str, output: str) -> bool:
+    """Whether a partitioned dataset's suffix lets it list what another saves."""
+    suffixes = (str(entry(project.catalog, name).get("filename_suffix") or "") for name in (output, over))
+    return next(suffixes).endswith(next(suffixes))
+
+
 def _shared(compiled: Compiled, pipeline: Pipeline) -> Iterator[_Shared]:
     """Yield pairs of a pipeline's datasets in one place; two that differ only in transcoding are one."""
     found: dict[str, list[str]] = defaultdict(list)
