@@ -31,6 +31,7 @@ class Slice:
     new_ids: tuple[str, ...] = ()  #: nodes that write partitions of other ids than they read
     #: Nodes whose input is made slice by slice: other slices of it may not be there yet.
     in_parts: tuple[str, ...] = ()
+    passed_on: tuple[str, ...] = ()  #: outputs that such nodes read: each must be listed under the ids it has here
 
     def __str__(self) -> str:
         return f"{self.number}/{self.into}"
@@ -42,7 +43,7 @@ class Slice:
     def as_json(self) -> dict[str, Any]:
         """Return it as in plans and payloads."""
         new = {"new_ids": list(self.new_ids)} if self.new_ids else {}
-        parts = {"in_parts": list(self.in_parts)} if self.in_parts else {}
+        parts = {key: list(value) for key in ("in_parts", "passed_on") if (value := getattr(self, key))}
         return {"number": self.number, "into": self.into, "over": dict(self.over), **new, **parts}
 
 
@@ -50,7 +51,7 @@ def read_slice(raw: Mapping[str, Any] | None) -> Slice | None:
     """Return the slice from `as_json`; None if nothing is split."""
     if raw is None:
         return None
-    more = (tuple(raw.get(key, ())) for key in ("new_ids", "in_parts"))
+    more = (tuple(raw.get(key, ())) for key in ("new_ids", "in_parts", "passed_on"))
     return Slice(raw["number"], raw["into"], dict(raw["over"]), *more)
 
 

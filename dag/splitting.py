@@ -77,10 +77,14 @@ def splitting(jobs: Sequence[JobNodes], parents: Sequence[Sequence[int]], datase
         for parent in parents[child]
         if parent in found and _goes_along(jobs[parent], jobs[child], (found[parent], found[child]))
     }
-    for index, part in found.items():
-        makers = [jobs[index], *(jobs[parent] for parent in parents[index] if (parent, index) in along)]
-        made = {name for job in makers for node in job.nodes for name in node.outputs}
-        found[index] = replace(part, in_parts=tuple(node for node, name in part.over.items() if name in made))
+    made = [{name for node in job.nodes for name in node.outputs} for job in jobs]
+    passed: dict[int, set[str]] = {index: set() for index in found}
+    for maker, reader in sorted(along | {(index, index) for index in found}):
+        part = found[reader]
+        more = [node for node, name in part.over.items() if name in made[maker]]
+        passed[maker].update(part.over[node] for node in more)
+        found[reader] = replace(part, in_parts=tuple(sorted({*part.in_parts, *more})))
+    found = {index: replace(part, passed_on=tuple(sorted(passed[index]))) for index, part in found.items()}
     return Splitting(found, along)
 
 

@@ -343,4 +343,6 @@ def test_a_preview_says_what_is_split() -> None:
 def test_a_slice_knows_that_its_input_is_made_slice_by_slice(below: int, in_parts: tuple[str, ...]) -> None:
     parts = [group.part for group in plan(chain(3, below), {}).groups if group.nodes == ("score",)]
     assert {part and part.in_parts for part in parts} == {in_parts}
+    above = [group.part for group in plan(chain(3, below), {}).groups if group.nodes == ("clean",)]
+    assert {part and part.passed_on for part in above} == {("cleaned",) if in_parts else ()}
     assert all(part and read_slice(part.as_json()) == part for part in parts)

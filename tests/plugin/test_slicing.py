@@ -235,6 +235,20 @@ def test_a_partition_that_was_not_given_is_refused_before_any_is_saved(tmp_path:
     assert set(files(tmp_path / "out")) == ({"a", "a_left"} if by == "return" else {"all"})
 
 
+def test_partitions_that_are_folders_are_not_passed_on_slice_by_slice(tmp_path: Path) -> None:
+    class Folder(PartitionedDataset):  # type: ignore[misc]  # kedro-datasets has no types
+        def __init__(self, filepath: str) -> None:
+            super().__init__(path=filepath, dataset="text.TextDataset")
+
+    middle = parts(tmp_path / "middle", "text") | {"dataset": Folder}
+    of = catalog(tmp_path, "text", middle=middle)
+    of.save("raw", {"a": "A"})
+    nodes = pipeline([node(lambda raw: {one: {"x": load()} for one, load in raw.items()}, "raw", "middle", name="cut")])
+    run_slice(nodes, of, Slice(1, 1, {"cut": "raw"}))
+    with pytest.raises(SliceError, match=r"saves 'a' of 'middle' as a folder.*Set its `split: \{into: 1, ids: new\}`"):
+        run_slice(nodes, of, Slice(1, 1, {"cut": "raw"}, (), (), ("middle",)))
+
+
 def test_a_dataset_without_partitions_can_not_be_narrowed() -> None:
     with pytest.raises(SliceError, match=r"Dataset 'raw' \(str\) has no partitions"):
         narrow("text", "raw", Slice(1, 2, {}))

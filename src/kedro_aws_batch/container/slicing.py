@@ -34,9 +34,11 @@ class SliceRunner(SequentialRunner):
         super().__init__()
         self._part = part
         self._handed: dict[str, frozenset[str]] = {}  #: node → the ids of its partitions
+        self._catalog: Any = None
         self._found: dict[str, tuple[frozenset[str], int]] = {}  #: input → the slice's ids, and the number of all
 
     def _run(self, pipeline: Pipeline, catalog: Any, *args: Any, **kwargs: Any) -> None:
+        self._catalog = catalog
         for node in pipeline.nodes:
             if self._narrow(node, catalog):
                 super()._run(Pipeline([node]), catalog, *args, **kwargs)
@@ -65,6 +67,23 @@ class SliceRunner(SequentialRunner):
                 f"was not given in slice {self._part} of '{self._part.over[node.name]}'. Another slice may save the "
                 "same, and one would be lost. Return partitions of the ids that were read. If no two slices make the "
                 f"same id, set its `split: {{into: {self._part.into}, ids: new}}`."
+            )
+
+    @hook_impl
+    def after_dataset_saved(self, dataset_name: str, data: Any, node: Node) -> None:
+        """Raise SliceError if partitions are folders of files, and another node reads these slice by slice.
+
+        Each file is listed as a partition, which may belong to a slice that has been read before.
+        """
+        if dataset_name not in self._part.passed_on or not isinstance(data, Mapping) or not data:
+            return
+        dataset, one = self._catalog.get(dataset_name), min(data)
+        versioned = "version" in dataset._dataset_config  # noqa: SLF001  (there is no public door)
+        if not versioned and dataset._filesystem.isdir(dataset._partition_to_path(one)):  # noqa: SLF001
+            raise SliceError(
+                f"Node '{node.name}' saves '{one}' of '{dataset_name}' as a folder, whose files are partitions of "
+                "their own to the node that reads them: it would miss some. Set its "
+                f"`split: {{into: {self._part.into}, ids: new}}`, so that what follows waits for all slices."
             )
 
 
