@@ -213,7 +213,7 @@ def test_a_job_of_two_nodes_whose_slice_is_empty_fails_at_neither(tmp_path: Path
     assert files(tmp_path / "out") == {"a": b"A"}
 
 
-@pytest.mark.parametrize("by", ["return", "yield"])
+@pytest.mark.parametrize("by", ["return", "yield", "series"])
 def test_a_partition_that_was_not_given_is_refused_before_any_is_saved(tmp_path: Path, by: str) -> None:
     def doubled(raw: Mapping[str, Any]) -> dict[str, str]:
         return {one + also: "x" for one in raw for also in ("", "_left")}
@@ -221,7 +221,10 @@ def test_a_partition_that_was_not_given_is_refused_before_any_is_saved(tmp_path:
     def one_by_one(raw: Mapping[str, Any]) -> Any:
         yield {"all": str(len(raw))}
 
-    function = doubled if by == "return" else one_by_one
+    def as_series(raw: Mapping[str, Any]) -> Any:
+        return pd.Series({"all": str(len(raw))})
+
+    function: Any = {"return": doubled, "yield": one_by_one, "series": as_series}[by]
     nodes = pipeline([node(function, "raw", "out", name="tile")])
     of = catalog(tmp_path, "text")
     of.save("raw", {"a": "A"})

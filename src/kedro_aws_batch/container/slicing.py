@@ -6,7 +6,6 @@ stay as lazy as they were.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from kedro.framework.hooks import hook_impl
@@ -58,9 +57,9 @@ class SliceRunner(SequentialRunner):
     @hook_impl
     def before_dataset_saved(self, dataset_name: str, data: Any, node: Node) -> None:
         """Raise SliceError for a partition that another slice might also save, before any of these is saved."""
-        if node.name in self._part.new_ids or not isinstance(data, Mapping):
+        if node.name in self._part.new_ids:
             return
-        others = [one for one in data if one not in self._handed[node.name]]
+        others = [one for one in _ids(data) if one not in self._handed[node.name]]
         if others:
             raise SliceError(
                 f"Node '{node.name}' returns the partitions {listed(map(str, others))} for '{dataset_name}', which it "
@@ -75,9 +74,10 @@ class SliceRunner(SequentialRunner):
 
         Each file is listed as a partition, which may belong to a slice that has been read before.
         """
-        if dataset_name not in self._part.passed_on or not isinstance(data, Mapping) or not data:
+        ids = _ids(data)
+        if dataset_name not in self._part.passed_on or not ids:
             return
-        dataset, one = self._catalog.get(dataset_name), min(data)
+        dataset, one = self._catalog.get(dataset_name), min(ids)
         versioned = "version" in dataset._dataset_config  # noqa: SLF001  (there is no public door)
         if not versioned and dataset._filesystem.isdir(dataset._partition_to_path(one)):  # noqa: SLF001
             raise SliceError(
@@ -85,6 +85,11 @@ class SliceRunner(SequentialRunner):
                 "their own to the node that reads them: it would miss some. Set its "
                 f"`split: {{into: {self._part.into}, ids: new}}`, so that what follows waits for all slices."
             )
+
+
+def _ids(data: Any) -> list[Any]:
+    """Return the ids in what a node saves: a dict, or all else with items, such as a Series."""
+    return [one for one, _ in data.items()] if hasattr(data, "items") else []
 
 
 def narrow(dataset: Any, name: str, part: Slice) -> tuple[frozenset[str], int]:
