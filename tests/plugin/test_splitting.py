@@ -72,7 +72,7 @@ def test_the_document_says_which_datasets_have_partitions_and_what_a_save_does_t
         (3, {"loud": pickled("s3://bucket/loud")}, ["would overwrite the others' 'loud' (pickle.PickleDataset)."]),
         (3, {"loud": parts("s3://bucket/loud", overwrite=True)}, ["'loud' has overwrite: true."]),
         (10_001, {}, ["resources.nodes.shout.split: must be a number of jobs from 1 to 10,000"]),
-        (3, {"loud": parts("s3://bucket/raw/x")}, ["and writes 'loud' into its folder: a slice that begins later"]),
+        (3, {"loud": parts("s3://bucket/raw/x")}, ["writes 'loud' into the folder of 'raw': a slice that begins later"]),
         (3, {"raw": parts("s3://bucket/loud/x")}, []),
         (3, {"loud": parts("s3://bucket/raw")}, []),
         ({"into": 3, "ids": "new"}, {"loud": parts("s3://bucket/raw")}, ["or 'raw' a filename_suffix of its own."]),
@@ -85,6 +85,19 @@ def test_check_says_what_would_be_wrong(make_project: Make, split: Any, catalog:
     found = [str(problem) for problem in check(project, compile_project(project))]
     assert len(found) == len(said)
     assert all(part in problem for part, problem in zip(said, found, strict=True))
+
+
+@pytest.mark.parametrize(("below", "said"), [(3, "'count' writes it, 'shout' reads it, and no data leads"), (4, None)])
+def test_what_goes_slice_by_slice_does_not_write_where_its_beginning_reads(
+    make_project: Make, below: int, said: str | None
+) -> None:
+    given = sources(3, counts=parts("s3://bucket/raw/counts"))
+    resources = {"nodes": {"shout": {"split": 3}, "count": {"split": below}}}
+    configuration = {**CONFIGURATION, "resources": resources}
+    project = open_project(Opening(path=make_project(Sources(REGISTRY, given.catalog, configuration))))
+    found = [str(problem) for problem in check(project, compile_project(project))]
+    assert len(found) == (1 if said else 0)
+    assert said is None or said in found[0]
 
 
 def test_a_dry_run_shows_a_split_node_once(make_project: Make, monkeypatch: pytest.MonkeyPatch) -> None:

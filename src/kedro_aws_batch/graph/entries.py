@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, product
 from typing import TYPE_CHECKING
 
 from kedro_aws_batch._service.dag.document import base_name, is_parameter, read_document
@@ -130,24 +130,25 @@ def listed_by_later_slices(project: Project, compiled: Compiled) -> Iterator[Pro
         split = {node: group.part for group in (plan.groups if plan else ()) if group.part for node in group.nodes}
         for node in (node for node in pipeline.nodes if node.name in split):
             part = split[node.name]
-            over = part.over[node.name]
-            for output in node.outputs:
-                read, written = ((of := compiled.datasets[one].place) and of.normal for one in (over, output))
-                within = shared.get(frozenset((over, output))) == written
-                unlike = read != written or node.name in part.new_ids
-                if within and unlike and (node.name, output) not in told and _lists(project, over, output):
+            kept = None if node.name in part.new_ids else part.over[node.name]  # in one place, a slice keeps to its ids
+            for output, read in product(node.outputs, dict.fromkeys(node.inputs)):
+                path = shared.get(frozenset((read, output)))
+                if path is None or (node.name, output) in told or not _lists(project, read, output):
+                    continue
+                above, below = (of.normal for one in (read, output) if (of := compiled.datasets[one].place))
+                if below == path and (read != kept or above != below):
                     told.add((node.name, output))
                     yield Problem(
                         f"node '{node.name}'",
-                        f"is split over '{over}' and writes '{output}' into its folder: a slice that begins later "
-                        f"would take that for partitions of '{over}'.",
-                        f"Give '{output}' a folder outside of it, or '{over}' a filename_suffix of its own.",
+                        f"is split and writes '{output}' into the folder of '{read}': a slice that begins later would "
+                        f"take that for partitions of '{read}'.",
+                        f"Give '{output}' a folder outside of it, or '{read}' a filename_suffix of its own.",
                     )
 
 
-def _lists(project: Project, over: str, output: str) -> bool:
+def _lists(project: Project, read: str, output: str) -> bool:
     """Whether a partitioned dataset's suffix lets it list what another saves."""
-    suffixes = (str(entry(project.catalog, name).get("filename_suffix") or "") for name in (output, over))
+    suffixes = (str(entry(project.catalog, name).get("filename_suffix") or "") for name in (output, read))
     return next(suffixes).endswith(next(suffixes))
 
 
@@ -183,9 +184,9 @@ def plan_of_pipeline(compiled: Compiled, pipeline: str) -> Plan | None:
 
 
 def _in_order(plan: Plan, one: str, other: str) -> bool:
-    """Whether two nodes share a job, which Kedro orders, or one's job waits for the other's."""
-    home = {name: index for index, group in enumerate(plan.groups) for name in group.nodes}
-    first, last = sorted((home[one], home[other]))
+    """Whether two nodes share a job, which Kedro orders, or one's job, or each of its slices, waits for the other's."""
+    homes = sorted(index for index, group in enumerate(plan.groups) if not {one, other}.isdisjoint(group.nodes))
+    first, last = homes[0], homes[-1]
     reached = {last}
     for index in range(last, first, -1):
         if index in reached:
