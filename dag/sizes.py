@@ -52,17 +52,13 @@ def _impossible_on_fargate(resources: Resources) -> tuple[str, str] | None:
         return "Fargate needs vcpus and memory together.", "Set both, or leave both to the definition."
     if memory in FARGATE.get(vcpus, ()):
         return None
-    near = _nearest(vcpus, memory)
-    return (
-        f"Fargate has no size of {amount(vcpus)} vCPU with {memory} MiB.",
-        f"The nearest that is large enough is vcpus: {amount(near[0])}, memory: {near[1]}.",
-    )
-
-
-def _nearest(vcpus: float, memory: int) -> tuple[float, int]:
-    """Return the smallest size on Fargate with at least this much of both, or the largest of all."""
+    what = f"Fargate has no size of {amount(vcpus)} vCPU with {memory} MiB."
     enough = [(cpus, size) for cpus, sizes in FARGATE.items() for size in sizes if cpus >= vcpus and size >= memory]
-    return min(enough, default=(32, 249856))
+    if not enough:
+        most = max(FARGATE)
+        return what, f"Its largest is vcpus: {most}, memory: {max(FARGATE[most])}. Ask for less, or use launch_type EC2."
+    cpus, size = min(enough)
+    return what, f"The nearest that is large enough is vcpus: {amount(cpus)}, memory: {size}."
 
 
 _IMPOSSIBLE = {"EC2": _impossible_on_ec2, "FARGATE": _impossible_on_fargate}

@@ -46,13 +46,19 @@ def test_only_sizes_that_there_are_are_possible(
         (0.5, 8000, "vcpus: 1, memory: 8192"),
         (8, 30_720, "vcpus: 8, memory: 32768"),
         (3, 512, "vcpus: 4, memory: 8192"),
-        (64, 1, "vcpus: 32, memory: 249856"),
     ],
 )
 def test_the_nearest_size_on_fargate_holds_both(vcpus: float, memory: int, near: str) -> None:
     found = impossible({"vcpus": vcpus, "memory": memory}, ("FARGATE",))
     assert found is not None
     assert found[1] == f"The nearest that is large enough is {near}."
+
+
+@pytest.mark.parametrize(("vcpus", "memory"), [(64, 1), (1, 250_000), (64, 300_000)])
+def test_beyond_the_largest_size_on_fargate_no_size_is_said_to_be_large_enough(vcpus: float, memory: int) -> None:
+    found = impossible({"vcpus": vcpus, "memory": memory}, ("FARGATE",))
+    assert found is not None
+    assert found[1] == "Its largest is vcpus: 32, memory: 249856. Ask for less, or use launch_type EC2."
 
 
 def steps(retry: MemoryRetry, resources: dict[str, Any], fargate: bool = False) -> list[int]:
