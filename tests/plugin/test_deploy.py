@@ -179,3 +179,11 @@ def test_a_job_that_its_environment_has_never_room_for_is_not_deployed(project: 
     told = call("deploy", *EC2).stderr
     assert "param 'max_vcpus': is 64, but node 'second' needs 96 vCPUs: its job would wait for ever. Raise it" in told
     assert "isn't installed" in call("deploy", *EC2, "--param=max_vcpus=96").stderr
+
+
+def test_a_job_of_another_queue_than_the_stack_s_needs_no_room_there(project: Path) -> None:
+    file = project / "conf/aws_batch/parameters.yml"
+    written = yaml.safe_load(file.read_text())
+    written["aws_batch"]["resources"] = {"nodes": {"second": {"vcpus": 96, "job_queue": "large_queue"}}}
+    file.write_text(yaml.safe_dump(written))
+    assert "isn't installed" in call("deploy", *EC2).stderr

@@ -36,7 +36,10 @@ def _vcpus(document: GraphDocument, params: Mapping[str, Any]) -> Iterator[Probl
     most = _said(params, "max_vcpus")
     if not most.isdecimal():
         return  # osls will fill it in
+    queue = document.run["job_queue"]
     for node in document.nodes:
+        if (node.resources.get("job_queue") or queue) != queue:
+            continue  # of another queue than the stack's, nothing is known here
         if (wanted := node.resources.get("vcpus") or 0) > int(most):
             says = f"is {most}, but node '{node.name}' needs {wanted:g} vCPUs: its job would wait for ever."
             yield Problem("param 'max_vcpus'", says, "Raise it, or lower the node's `vcpus`.")
