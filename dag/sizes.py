@@ -55,8 +55,8 @@ def _impossible_on_fargate(resources: Resources) -> tuple[str, str] | None:
     what = f"Fargate has no size of {amount(vcpus)} vCPU with {memory} MiB."
     enough = [(cpus, size) for cpus, sizes in FARGATE.items() for size in sizes if cpus >= vcpus and size >= memory]
     if not enough:
-        most = max(FARGATE)
-        return what, f"Its largest is vcpus: {most}, memory: {max(FARGATE[most])}. Ask for less, or use launch_type EC2."
+        largest = f"vcpus: {max(FARGATE)}, memory: {max(FARGATE[max(FARGATE)])}"
+        return what, f"Its largest is {largest}. Ask for less, or use launch_type EC2."
     cpus, size = min(enough)
     return what, f"The nearest that is large enough is vcpus: {amount(cpus)}, memory: {size}."
 
