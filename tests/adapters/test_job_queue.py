@@ -25,7 +25,7 @@ from botocore.exceptions import (
 from botocore.stub import Stubber
 
 from adapters.job_queue import BatchJobQueue
-from adapters.ports import Accepted, Rejected, SubmitAnswer, UnavailableError, Unknown
+from adapters.ports import Accepted, Postponed, Rejected, SubmitAnswer, UnavailableError, Unknown
 from dag.records import LONGEST_REASON
 from dag.shards import Mark
 from dag.submission import Submission
@@ -148,6 +148,22 @@ def test_what_batch_refuses_is_rejected_at_once(status: int) -> None:
     answer = submit(error("ClientException", status, "Job queue x does not exist"))
 
     assert answer == (Rejected("ClientException: Job queue x does not exist"), 1)
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        ("AccessDeniedException", 403),
+        ("AccessDeniedException", 400),
+        ("ExpiredTokenException", 403),
+        ("RequestExpired", 400),
+        ("UnrecognizedClientException", 403),
+        ("InvalidSignatureException", 403),
+        ("RequestTimeoutException", 408),
+    ],
+)
+def test_what_may_heal_is_postponed_with_its_reason_and_asked_once(code: str, status: int) -> None:
+    assert submit(error(code, status)) == (Postponed(f"{code}: no"), 1)
 
 
 def test_a_rejection_is_no_longer_than_a_reason_may_be() -> None:
