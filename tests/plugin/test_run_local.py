@@ -148,8 +148,10 @@ def test_a_failed_run_says_why_and_is_resumed_once_the_project_is_mended(make_pr
     kept = project / f".kedro_aws_batch/replay/{run_id}/second/final.pkl"
     assert pickle.loads(kept.read_bytes()) == 42  # noqa: S301
     assert stored(project) == before
-    resumed = forked(project, "run", f"--resume-from={run_id}")
+    resumed = forked(project, "run", f"--resume-from={run_id}", "--start-seconds=1.5")
     assert resumed.returncode == 0, resumed.stdout + resumed.stderr
+    (again,) = json.loads(look(project, "status", "--json"))["groups"]
+    assert again["started_at"] - again["submitted_at"] >= 1_500
     assert "0 files uploaded to the embedded S3 (0.0 MB), 1 already there" in resumed.stdout
     assert re.findall(r"^SUCCEEDED +[\d.]+ s +(\w+)$", resumed.stdout, re.MULTILINE) == ["second"]
     new = re.search(r"^Run (\S+): 1 node in 1 job$", resumed.stdout, re.MULTILINE)[1]  # type: ignore[index]

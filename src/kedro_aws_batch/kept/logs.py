@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import ClientError
+
 from kedro_aws_batch._service.dag.events import OWN_LOG_GROUP
 from kedro_aws_batch._service.dag.status import IN_FLIGHT
 from kedro_aws_batch.files import file_name, write_atomically
@@ -148,7 +150,12 @@ def _events(logs: Any, log_group: str, stream: str, tokens: dict[str, str]) -> I
     request = {"logGroupName": log_group, "logStreamName": stream, "startFromHead": True}
     while True:
         token = tokens.get(stream)
-        page = logs.get_log_events(**request, **({"nextToken": token} if token else {}))
+        try:
+            page = logs.get_log_events(**request, **({"nextToken": token} if token else {}))
+        except ClientError as error:
+            if error.response["Error"].get("Code") == "ResourceNotFoundException":
+                return  # the job's container hasn't started yet, or never did
+            raise
         yield from page["events"]
         tokens[stream] = page["nextForwardToken"]
         if page["nextForwardToken"] == token or not page["events"]:

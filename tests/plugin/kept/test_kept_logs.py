@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from kedro_aws_batch.client import GroupState, RunState
 from kedro_aws_batch.kept.logs import KEPT_LOGS, KeptLogs, log_name, read_log, save_log
@@ -26,6 +27,8 @@ class Pages:
 
     def get_log_events(self, **request: Any) -> dict[str, Any]:
         start = int(request.get("nextToken", 0))
+        if request["logStreamName"] not in self.streams:
+            raise ClientError({"Error": {"Code": "ResourceNotFoundException"}}, "GetLogEvents")
         events = [{"timestamp": at, "message": text} for at, text in self.streams[request["logStreamName"]]]
         return {"events": events[start : start + 2], "nextForwardToken": str(min(start + 2, len(events)))}
 
@@ -58,6 +61,12 @@ def test_each_line_tells_which_attempt_printed_it(tmp_path: Path) -> None:
     ]
     text = (tmp_path / "0004-a-node-1.log").read_text(encoding="utf-8")
     assert text.splitlines()[1] == "2026-11-22T13:11:00.128Z #2 went well"
+
+
+def test_a_job_whose_container_has_not_started_has_printed_nothing(tmp_path: Path) -> None:
+    waiting = group("one")
+    save_log(tmp_path, Pages({}), waiting)
+    assert read_log(tmp_path, waiting) == []
 
 
 def test_a_line_of_several_lines_keeps_its_time(tmp_path: Path) -> None:
