@@ -167,7 +167,7 @@ PARAMETERS: Mapping[str, Parameter] = {
     "log_retention_days": Parameter(
         help="how many days logs are kept", default="30", choices=tuple(map(str, LOG_RETENTIONS))
     ),
-    "run_retention_days": Parameter(  # from its start on: a run that takes longer would lose its plan
+    "run_retention_days": Parameter(  # from its end on; an open run outlives it
         help="how many days the table keeps a run, from its end on", default="90", lowest=1, highest=3_650
     ),
     "table_protected": Parameter(
