@@ -22,7 +22,8 @@ class Resumption:
     source: str  #: the resumed run
     reused: Mapping[str, Reused]
     again: Mapping[str, str]  #: node → why it runs again
-    #: The slices done before, by `slices.unit`, of nodes that run again and read no changed parameter.
+    #: The slices done before, by `slices.unit`, of nodes that run again, read no changed parameter, and write nothing
+    #: versioned: what follows loads one version of all partitions, so all of them have to be of one run.
     slices: Mapping[str, Reused] = field(default_factory=dict)
 
     def keeping(self, kept: Mapping[str, Reused], widths: Mapping[str, int]) -> Resumption:
@@ -99,7 +100,13 @@ def resumption(
                 settled = False
     reused = {node.name: done[node.name] for index, node in enumerate(nodes) if index not in again}
     why_again = {nodes[index].name: why for index, why in sorted(again.items())}
-    same = {node.name for node in nodes if node.name in why_again and _changed(node, changed_params) is None}
+    same = {
+        node.name
+        for node in nodes
+        if node.name in why_again
+        and _changed(node, changed_params) is None
+        and not any(name in datasets and datasets[name].versioned for name in node.outputs)
+    }
     slices = {name: one for name, one in done.items() if (part := read_unit(name)) and part[0] in same}
     return Resumption(source, reused, why_again, slices)
 

@@ -294,6 +294,15 @@ def test_a_resumed_run_does_the_slices_again_that_had_not_succeeded() -> None:
     assert fourth.plan.reused["clean"].run_id == LAST
 
 
+def test_versioned_partitions_are_of_one_run_so_all_slices_are_done_again() -> None:
+    of = chain(4, None)
+    of = replace(of, datasets={**of.datasets, "cleaned": replace(of.datasets["cleaned"], versioned=True)})
+    first = Run(of, ["make", "clean[1/4]", "clean[4/4]"])
+    second = Run(of, [], LATER, first)
+    assert titles(second.plan)[:4] == [f"clean[{number}/4]" for number in range(1, 5)]
+    assert second.plan.groups[4].load_versions == {"cleaned": LATER}
+
+
 def test_a_resumed_chain_goes_on_slice_by_slice() -> None:
     of = chain(3, 3)
     first = Run(of, ["make", "clean[1/3]", "clean[2/3]", "score[1/3]"])
