@@ -56,5 +56,5 @@ def test_a_definition_without_a_role_is_told() -> None:
 
 def test_what_the_person_may_not_ask_iam_is_said() -> None:
     (problem,) = told(Iam(None))
-    assert "can't be told" in problem
+    assert "can't tell whether its role may invoke" in problem
     assert "iam:SimulatePrincipalPolicy" in problem
