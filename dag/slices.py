@@ -51,8 +51,8 @@ def read_slice(raw: Mapping[str, Any] | None) -> Slice | None:
     """Return the slice from `as_json`; None if nothing is split."""
     if raw is None:
         return None
-    more = (tuple(raw.get(key, ())) for key in ("new_ids", "in_parts", "passed_on"))
-    return Slice(raw["number"], raw["into"], dict(raw["over"]), *more)
+    more = {key: tuple(raw.get(key, ())) for key in ("new_ids", "in_parts", "passed_on")}
+    return Slice(raw["number"], raw["into"], over=dict(raw["over"]), **more)
 
 
 def unit(node: str, part: Slice | None) -> str:

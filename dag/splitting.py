@@ -70,7 +70,7 @@ def splitting(jobs: Sequence[JobNodes], parents: Sequence[Sequence[int]], datase
         if members:
             over = {node.name: _candidates(node, how, datasets)[0] for node, how in members}
             new = tuple(node.name for node, how in members if how.new_ids)
-            found[index] = Slice(1, members[0][1].into, over, new)
+            found[index] = Slice(1, members[0][1].into, over=over, new_ids=new)
     along = {
         (parent, child)
         for child in found
