@@ -1,7 +1,8 @@
 """Carrying on broken on purpose, one guard at a time: the simulation must notice each. Names are the model's.
 
-tests/runs/test_carrying.py holds four more, which seeds seldom meet: "nothing" is an answer; who begins anew is
-recorded first; a process that was replaced is not believed; a place that nobody gave back is found when it is wanted.
+tests/runs/test_carrying.py holds five more, which seeds seldom meet: "nothing" is an answer; the end of a run is told
+as its end; who begins anew is recorded first; a process that was replaced is not believed; a place that nobody gave
+back is found when it is wanted.
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ from benchmarks.aws.dynamodb import Item
 from dag.plan import Plan
 from dag.records import Outcome, Run, Worker, read_slot, slot
 from dag.shards import Mark, View
-from runs.asking import Answer
 from runs.recovery import Recovery
 from tests.simulation.promises import BrokenPromiseError
 from tests.simulation.scenarios import play
@@ -90,18 +90,6 @@ def test_nodone_what_was_said_to_be_done_counts_for_nothing(monkeypatch: pytest.
 @pytest.mark.long
 def test_noscan_a_takeover_does_not_look_at_what_containers_were_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runs.recovery, "read_workers", lambda *_: [])
-    assert _noticed() is not None
-
-
-@pytest.mark.long
-def test_stopok_the_end_of_a_run_is_told_as_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    give = Answering._give
-
-    def kind(self: Any, place: int) -> Answer:
-        told = give(self, place)
-        return Answer() if told.over else told
-
-    monkeypatch.setattr(Answering, "_give", kind)
     assert _noticed() is not None
 
 
