@@ -93,6 +93,7 @@ def test_a_command_that_does_not_exist_fails_with_the_reason(aws: EmbeddedAws) -
 
     assert job["status"] == "FAILED"
     assert "no-such-program" in job["attempts"][0]["container"]["reason"]
+    assert "logStreamName" not in job["attempts"][0]["container"]  # it never came to RUNNING
 
 
 def test_what_a_job_leaves_running_ends_with_it(aws: EmbeddedAws) -> None:

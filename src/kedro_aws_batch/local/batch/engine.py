@@ -309,7 +309,7 @@ class Engine:
 
     def _running(self, job: BatchJob, attempt: Attempt, child: Child) -> None:
         with self._lock:
-            attempt.child = child
+            attempt.child, attempt.began = child, True
             attempt.started_at = job.started_at = _now()
             if job.stop_reason is not None:
                 self._stop_child(child)

@@ -64,6 +64,8 @@ class Attempt:
     started_at: int
     environment: ComputeEnvironment
     child: Child | None = None
+    #: Whether its process ever began.
+    began: bool = False
     #: None until its process begins.
     starting: Alarm | None = None
     timeout: Alarm | None = None
@@ -76,8 +78,9 @@ class Attempt:
 
     @property
     def container(self) -> Json:
-        """The part of a description that is this attempt's."""
-        known = {"exitCode": self.exit_code, "reason": self.reason, "logStreamName": self.log_stream}
+        """The part of a description that is this attempt's. It has a log stream from RUNNING on, says AWS."""
+        stream = self.log_stream if self.began else None
+        known = {"exitCode": self.exit_code, "reason": self.reason, "logStreamName": stream}
         return {key: value for key, value in known.items() if value is not None}
 
     def describe(self, job_arn: str) -> Json:
