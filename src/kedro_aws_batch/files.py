@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import secrets
@@ -33,9 +34,16 @@ def write_atomically(path: Path, content: bytes, mode: int = USUAL) -> None:
         raise
 
 
-def file_name(text: str) -> str:
-    """Return a name that somebody else gave, as a file's."""
-    return re.sub(r"[^\w.-]+", "-", text)
+def file_name(text: str, most: int = 200) -> str:
+    """Return a name that somebody else gave, as a file's; of one beyond so many bytes the beginning and a digest.
+
+    File systems take 255 bytes, and a file that is being written has a longer name than in the end.
+    """
+    name = re.sub(r"[^\w.-]+", "-", text)
+    if len(name.encode()) <= most:
+        return name
+    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+    return f"{name.encode()[: most - 9].decode(errors='ignore')}-{digest}"
 
 
 def _sync(folder: Path) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kedro_aws_batch.files import PRIVATE, USUAL, write_atomically
+from kedro_aws_batch.files import PRIVATE, USUAL, file_name, write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,3 +63,18 @@ def test_what_fails_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) ->
     with pytest.raises(TypeError):
         write_atomically(path, None)  # type: ignore[arg-type]
     assert (list(tmp_path.iterdir()), path.read_bytes()) == ([path], b"old")
+
+
+@pytest.mark.parametrize("most", [80, 200])
+@pytest.mark.parametrize("text", ["節" * 90, "x" * 300, "ns.a b/c", "größe"])
+def test_a_name_that_somebody_gave_is_one_that_a_file_may_have_while_it_is_written(
+    tmp_path: Path, text: str, most: int
+) -> None:
+    name = file_name(text, most)
+    write_atomically(tmp_path / f"0001-{name}.log", b"x")
+    assert len(name.encode()) <= most
+    assert file_name(f"{text}!", most) != name or len(text) < 80
+
+
+def test_two_long_names_that_begin_alike_are_two_files() -> None:
+    assert file_name("x" * 300 + "a") != file_name("x" * 300 + "b")

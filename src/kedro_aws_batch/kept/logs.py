@@ -36,7 +36,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 def log_name(group: GroupState) -> str:
     """Return the name of the file of a group's log: its index and its first node."""
-    return f"{group.index:04d}-{file_name(group.nodes[0])[:80]}.log"
+    return f"{group.index:04d}-{file_name(group.nodes[0], 80)}.log"
 
 
 def log_file(project: Path, run_id: str, group: GroupState) -> Path:
