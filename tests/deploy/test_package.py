@@ -20,7 +20,7 @@ import yaml
 
 from kedro_aws_batch._service.dag.document import read_document
 from kedro_aws_batch.local import EmbeddedAws, JobDefinitionSettings, service_root
-from kedro_aws_batch.package import RUNTIMES, PackageError, build_zip, service_and_stage, stage, this_runtime
+from kedro_aws_batch.package import RUNTIMES, PackageError, build_zip, service_and_stage, stage, this_runtime, zoned
 from kedro_aws_batch.package.data import job_policies, wrong_bucket
 from kedro_aws_batch.package.requirements import install
 from kedro_aws_batch.package.schedules import read_schedules
@@ -316,6 +316,8 @@ def test_no_python_is_packaged_for_that_lambda_refuses_soon() -> None:
             "has 'Europe/Berlim' .* Did you mean 'Europe/Berlin'",
         ),
         ("- {schedule: rate(2 days), timezone: Europe/Berlin}", "rate.* doesn't know"),
+        ("- {schedule: 'cron(0 6 * * ? *)', timezone: Europe/Berlin, 1: x}", "has a field '1'"),
+        ("- {schedule: 'cron(0 6 * * ? *)', timezone: [UTC]}", r"has \['UTC'\] as 'timezone'"),
         ("- {schedule: rate(2 days), pipline: a}", "has a field 'pipline'. Did you mean 'pipeline'?"),
         ("- {schedule: rate(2 days), idempotency_key: a}", "has a field 'idempotency_key'"),
         ("- {schedule: rate(2 days), nodes: ['<lambda>__1']}", "has '<' in a value, which EventBridge"),
@@ -336,6 +338,12 @@ def test_a_schedule_that_makes_no_sense_is_refused(tmp_path: Path, text: str, me
 
     with pytest.raises(PackageError, match=message):
         read_schedules(schedules, read_document(GOLDEN.read_text(encoding="utf-8")), "mark")
+
+
+def test_without_a_list_of_time_zones_their_form_is_looked_at_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zoned, "available_timezones", set)  # as in an image without tzdata
+    assert zoned.wrong_zone("Europe/Berlin", "cron(0 6 * * ? *)") is None
+    assert zoned.wrong_zone("Europe Berlin", "cron(0 6 * * ? *)") is not None
 
 
 @pytest.mark.parametrize(

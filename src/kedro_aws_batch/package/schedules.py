@@ -112,7 +112,7 @@ def _zoned(entry: _Entry, fields: Mapping[str, str], graph: GraphDocument, mark:
 
 def _digest(entry: _Entry) -> str:
     """Return what tells an entry from others that are due at the same time."""
-    return hashlib.sha256(json.dumps(entry.content, sort_keys=True, default=str).encode()).hexdigest()[:16]
+    return hashlib.sha256(repr(sorted(map(repr, entry.content.items()))).encode()).hexdigest()[:16]
 
 
 def _read(entry: _Entry, fields: Mapping[str, str], graph: GraphDocument, key: str) -> tuple[str, str, str]:

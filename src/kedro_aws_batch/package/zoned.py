@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -13,15 +14,19 @@ Json = dict[str, Any]
 ROLE, SCHEDULE = "SchedulerRole", "ZonedSchedule"
 #: What Scheduler puts there: the same however often it tries to invoke the function for one point of time.
 POINT_OF_TIME = "<aws.scheduler.scheduled-time>"
+_FORM = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*")
 _START_RUN = {
     "Fn::Sub": "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:${AWS::StackName}-start_run"
 }
 
 
 def wrong_zone(zone: Any, expression: str) -> str | None:
-    """Return why an expression can't be kept in a time zone, as `has …`, or None."""
+    """Return why an expression can't be kept in a time zone, as `has …`, or None.
+
+    Slim images have no list of time zones. There only the form is looked at, and CloudFormation says the rest.
+    """
     known = available_timezones()
-    if not isinstance(zone, str) or zone not in known:
+    if not isinstance(zone, str) or not _FORM.fullmatch(zone) or (known and zone not in known):
         return f"has {zone!r} as 'timezone', which is none, as Europe/Berlin is.{did_you_mean(str(zone), known)}"
     if expression.startswith("rate("):
         return "has a 'timezone', which rate(…) doesn't know: only cron(…) means a time of day."
