@@ -115,8 +115,8 @@ def numbers(numbers: Collection[int]) -> Item:
     return {"NS": [str(number) for number in sorted(numbers)]}
 
 
-def written_item(plain_item: Item) -> Item:
-    return {name: write(value) for name, value in plain_item.items()}
+def written_item(item: Item) -> Item:
+    return {name: write(value) for name, value in item.items()}
 
 
 def plain_item(item: Mapping[str, Any]) -> Item:

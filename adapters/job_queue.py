@@ -178,7 +178,7 @@ class BatchJobQueue:
         described as DELETING.
         """
         described = self._client.describe_job_queues(jobQueues=[queue])["jobQueues"]
-        return all(one["status"] == "DELETED" for one in described)
+        return all(one.get("status") == "DELETED" for one in described)
 
     def terminate(self, job_ids: Sequence[str], reason: str) -> int:
         def end(job_id: str) -> bool:
