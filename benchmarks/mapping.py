@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks.aws.service import Deployment
+from benchmarks.aws.deployment import Deployment
 from benchmarks.measure import measure, seconds
 from benchmarks.report import Cell, Report
 from benchmarks.shapes import SHAPES

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from benchmarks.aws.deployment import Deployment
 from benchmarks.aws.hosts import Hosts
-from benchmarks.aws.service import Deployment, Service
+from benchmarks.aws.service import Service
 from benchmarks.shapes import Parents, critical_path
 from tests.simulation.graphs import document
 

@@ -12,7 +12,8 @@ os.environ.setdefault("POWERTOOLS_LOG_LEVEL", "CRITICAL")
 
 import json
 
-from benchmarks.aws.service import Deployment, Service
+from benchmarks.aws.deployment import Deployment
+from benchmarks.aws.service import Service
 from benchmarks.shapes import SHAPES
 from dag.document import GraphDocument, digest_of, read_document
 from tests.simulation.graphs import document

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 
 from benchmarks.aws import figures
-from benchmarks.aws.service import Deployment
+from benchmarks.aws.deployment import Deployment
 from benchmarks.measure import Measured, measure, seconds
 from benchmarks.report import Cell, Report
 from benchmarks.shapes import SHAPES, Parents, transitions

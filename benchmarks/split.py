@@ -7,7 +7,8 @@ import random
 from collections.abc import Mapping
 from dataclasses import replace
 
-from benchmarks.aws.service import Deployment, Service
+from benchmarks.aws.deployment import Deployment
+from benchmarks.aws.service import Service
 from benchmarks.report import Report
 from dag.document import Dataset, GraphDocument
 from dag.slices import read_unit, slice_of

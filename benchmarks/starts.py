@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from benchmarks.aws.deployment import Deployment
 from benchmarks.aws.hosts import Hosts
-from benchmarks.aws.service import Deployment
 from benchmarks.measure import Measured, measure, seconds
 from benchmarks.report import Cell, Report
 from benchmarks.shapes import SHAPES, Parents, critical_path, depth

@@ -7,7 +7,6 @@ It understands exactly the expressions that the adapter writes, and raises on an
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -16,9 +15,9 @@ from typing import Any, NoReturn
 
 from botocore.exceptions import ClientError
 
+from benchmarks.aws.expressions import Item, apply_change, condition_holds, read_changes, value_size
 from dag import limits
 
-Item = dict[str, Any]
 Key = tuple[str, str]
 _LARGEST_ITEM = limits.ITEM_BYTES.most
 
@@ -67,28 +66,6 @@ class Meter:
         return sum(self.requests.values())
 
 
-def value_size(value: Mapping[str, Any]) -> int:
-    """Return the bytes that DynamoDB counts for an attribute's value."""
-    ((kind, content),) = value.items()
-    if kind == "S":
-        return len(content.encode())
-    if kind == "N":
-        return _number_size(content)
-    if kind == "B":
-        return len(content)
-    if kind in ("NULL", "BOOL"):
-        return 1
-    if kind == "NS":
-        return sum(map(_number_size, content))
-    if kind == "SS":
-        return sum(len(each.encode()) for each in content)
-    raise NotImplementedError(kind)
-
-
-def _number_size(digits: str) -> int:
-    return (len(digits.lstrip("-")) + 1) // 2 + 1
-
-
 def item_size(item: Mapping[str, Any]) -> int:
     """Return the bytes that DynamoDB counts for an item: names and values."""
     return sum(len(name) + value_size(value) for name, value in item.items())
@@ -135,7 +112,7 @@ class MeteredDynamoDB:
         key, size = _key(Item), item_size(Item)
 
         def effect() -> Effect:
-            holds = ConditionExpression is None or _holds(ConditionExpression, self._get(key), {})
+            holds = ConditionExpression is None or condition_holds(ConditionExpression, self._get(key), {})
             units = {key: write_units(max(size, self._sizes.get(key, 0)))}
             return units, {}, (lambda: self._put(Item, size)) if holds else _fail("PutItem")
 
@@ -174,15 +151,17 @@ class MeteredDynamoDB:
         ReturnValues: str = "NONE",
     ) -> Item:
         key = _key(Key)
-        changes = list(_changes(UpdateExpression, ExpressionAttributeNames or {}, ExpressionAttributeValues))
+        changes = list(read_changes(UpdateExpression, ExpressionAttributeNames or {}, ExpressionAttributeValues))
 
         def effect() -> Effect:
             old, old_size = self._get(key), self._sizes.get(key, 0)
-            if ConditionExpression is not None and not _holds(ConditionExpression, old, ExpressionAttributeValues):
+            if ConditionExpression is not None and not condition_holds(
+                ConditionExpression, old, ExpressionAttributeValues
+            ):
                 return {key: write_units(old_size)}, {}, _fail("UpdateItem")
             new, size = dict(old or Key), old_size or item_size(Key)
             for change in changes:
-                size += _change(new, *change)
+                size += apply_change(new, *change)
             shown = new if ReturnValues == "ALL_NEW" else old if ReturnValues == "ALL_OLD" else None
 
             def apply() -> Item:
@@ -352,88 +331,3 @@ def _shown(item: Item) -> Item:
         name: {kind: list(content) for kind, content in value.items()} if {"NS", "SS"} & value.keys() else value
         for name, value in item.items()
     }
-
-
-_CLAUSES = re.compile(r"\b(SET|ADD|DELETE) (.*?)(?= (?:SET|ADD|DELETE) |$)")
-_CLAUSE = re.compile(r"([#\w]+) (?:= )?(if_not_exists\(\w+, )?(:\w+)\)?|(\w+) = (\w+)")
-
-
-def _changes(expression: str, names: Mapping[str, str], values: Item) -> Iterable[tuple[str, str, Item]]:
-    for action, clauses in _CLAUSES.findall(expression):
-        for name, unless, value, copy, of in _CLAUSE.findall(clauses):
-            if copy:
-                yield "COPY", copy, {"S": of}
-            else:
-                yield f"{action}?" if unless else action, names.get(name, name), values[value]
-
-
-def _change(item: Item, action: str, name: str, value: Item) -> int:
-    """Change an item and return by how many bytes it grew."""
-    if action == "COPY":
-        action, value = "SET", item[value["S"]]
-    old = item.get(name)
-    if action in ("SET", "SET?"):
-        if action == "SET?" and old is not None:
-            return 0
-        item[name] = value
-        return value_size(value) - value_size(old) if old is not None else len(name) + value_size(value)
-    ((kind, content),) = value.items()
-    before: set[str] = set(old[kind]) if old is not None else set()
-    changed = before | set(content) if action == "ADD" else before - set(content)
-    difference = {kind: changed ^ before}
-    if not changed:
-        item.pop(name, None)
-        return -(len(name) + value_size(difference)) if before else 0
-    item[name] = {kind: changed}
-    grown = value_size(difference) if action == "ADD" else -value_size(difference)
-    return grown + (len(name) if old is None else 0)
-
-
-def _is_running(item: Item | None, values: Item) -> bool:
-    return item is not None and item["status"] == values[":running"]
-
-
-def _has_room(item: Item | None, values: Item) -> bool:
-    return item is not None and len(item.get("slots", {"NS": ()})["NS"]) <= int(values[":room"]["N"])
-
-
-def _may_ask(item: Item | None, values: Item) -> bool:
-    if item is None:
-        return ":k" not in values or values[":k"]["N"] == "0"
-    if item["first_mark"] != values[":first"] or "closed" in item:
-        return False
-    epoch = int(item["epoch"]["N"]) <= int(values[":epoch"]["N"])
-    if ":k" not in values:
-        return epoch
-    k = int(values[":k"]["N"])
-    return epoch and int(item["done"]["N"]) <= k <= int(item["answered"]["N"]) <= k + 1
-
-
-def _may_be_answered(item: Item | None, values: Item) -> bool:
-    if item is None or "closed" in item:
-        return False
-    return bool(item["answered"] == values[":k"] and item["epoch"] == values[":epoch"])
-
-
-_SAME = "first_mark = :first AND epoch <= :epoch AND attribute_not_exists(closed)"
-_NEXT = f"({_SAME} AND done <= :k AND answered BETWEEN :k AND :next)"
-_CONDITIONS: dict[str, Callable[[Item | None, Item], bool]] = {
-    "attribute_exists(pk)": lambda item, values: item is not None,  # noqa: ARG005
-    "attribute_not_exists(pk)": lambda item, values: item is None,  # noqa: ARG005
-    "attribute_not_exists(#status)": lambda item, values: item is None or "status" not in item,  # noqa: ARG005
-    "run_id = :old": lambda item, values: item is not None and item["run_id"] == values[":old"],
-    f"({_SAME}) OR attribute_not_exists(pk)": _may_ask,
-    f"{_NEXT} OR attribute_not_exists(pk)": _may_ask,
-    _NEXT: _may_ask,
-    "answered = :k AND epoch = :epoch AND attribute_not_exists(closed)": _may_be_answered,
-    "#status = :running": _is_running,
-    "#status = :running AND (attribute_not_exists(slots) OR size(slots) <= :room)": (
-        lambda item, values: _is_running(item, values) and _has_room(item, values)
-    ),
-}
-
-
-def _holds(condition: str, item: Item | None, values: Item) -> bool:
-    if condition not in _CONDITIONS:
-        raise NotImplementedError(condition)
-    return _CONDITIONS[condition](item, values)

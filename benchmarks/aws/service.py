@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-import yaml
 from botocore.exceptions import ClientError
 
 from adapters.ports import Ports
 from adapters.run_table import DynamoRunTable
 from benchmarks.aws import figures
 from benchmarks.aws.batch import FiberJobQueue, TimedBatch, Work
+from benchmarks.aws.deployment import TIMEOUT_MS, Deployment, Usage
 from benchmarks.aws.dynamodb import Line, MeteredDynamoDB
 from benchmarks.aws.time import Bucket, Gone, Timeline
 from dag.document import GraphDocument
@@ -31,53 +30,7 @@ from runs.recovery import reconcile
 from tests.silence import Silence
 from tests.simulation.graphs import DEFINITION, HOME, QUEUE
 
-_TIMEOUT_MS = 60_000
 _VISIBILITY_MS = 360_000
-
-
-_MEMORY = {"start_run": 1769, "job_state_change": 512, "reconcile": 512}
-
-
-@dataclass(frozen=True)
-class Deployment:
-    """The settings in serverless.yml."""
-
-    batch_size: int = 10
-    window_ms: float = 0
-    concurrency: int = 5
-    memory_mb: Mapping[str, int] = field(default_factory=lambda: _MEMORY)  #: by function
-
-    @staticmethod
-    def deployed() -> Deployment:
-        """Return the present settings in serverless.yml."""
-        document = yaml.safe_load((Path(__file__).parents[2] / "serverless.yml").read_text(encoding="utf-8"))
-        (mapping,) = (each["sqs"] for each in document["functions"]["job_state_change"]["events"] if "sqs" in each)
-        window = mapping.get("maximumBatchingWindow", 0) * 1000
-        usual = document["provider"]["memorySize"]
-        memory = {name: each.get("memorySize", usual) for name, each in document["functions"].items()}
-        return Deployment(mapping["batchSize"], window, mapping["maximumConcurrency"], memory)
-
-    def __str__(self) -> str:
-        """Return it in a table's form."""
-        return f"{self.batch_size} · {self.window_ms / 1000:g} s · {self.concurrency}"
-
-    def slowness(self, function: str) -> float:
-        """Return how much longer CPU work takes in a function than on a full vCPU."""
-        return max(1.0, figures.FULL_VCPU_MB.value / self.memory_mb[function])
-
-
-@dataclass
-class Usage:
-    """The usage of Lambda and SQS for a run."""
-
-    calls: Counter[str] = field(default_factory=Counter)
-    invocations: Counter[str] = field(default_factory=Counter)
-    billed_ms: Counter[str] = field(default_factory=Counter)
-    cold: int = 0
-    failed: int = 0  #: invocations that raised or ran out of time
-    cpu_ms: float = 0.0  #: at a full vCPU, boto3 included
-    sqs: int = 0
-    most_events: int = 0  #: in one batch
 
 
 @dataclass
@@ -214,7 +167,7 @@ class Service:
     def _ask(self, run_id: str, whom: Mapping[str, str], index: int | None) -> Mapping[str, Any]:
         """Answer a job as next_group does: for the price of an invocation, in no time, since jobs ask side by side."""
         dynamodb: Any = self.dynamodb.unmetered()
-        clock = _Clock(self.timeline, self.timeline.now + _TIMEOUT_MS)
+        clock = _Clock(self.timeline, self.timeline.now + TIMEOUT_MS)
         queue = FiberJobQueue((dynamodb, dynamodb), clock, self.timeline.pause)
         ports = self._ports(dynamodb, queue, clock)
         self.usage.invocations["next_group"] += 1
@@ -232,7 +185,7 @@ class Service:
         self._environments[name] = warm
         cold = environment.used_at == 0.0
         wait = figures.COLD_MS.value if cold else figures.WARM_MS.value
-        deadline = asked + wait + _TIMEOUT_MS
+        deadline = asked + wait + TIMEOUT_MS
         self._live += 1
 
         def run() -> None:
@@ -275,7 +228,7 @@ class Service:
 
     def _reconcile(self) -> None:
         self.timeline.later(60_000, self._reconcile)
-        self.invoke("reconcile", lambda dispatcher: reconcile(dispatcher, 2 * _TIMEOUT_MS), lambda _: None)
+        self.invoke("reconcile", lambda dispatcher: reconcile(dispatcher, 2 * TIMEOUT_MS), lambda _: None)
 
     def _is_over(self) -> bool:
         # The last reconcile removes the run from its list.

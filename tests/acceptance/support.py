@@ -275,3 +275,28 @@ def function_pids() -> list[int]:
 def left_alive(project: Project, functions: Sequence[int]) -> list[int]:
     """Return which of the jobs' and the functions' processes still run."""
     return [pid for pid in {*functions, *(line["pid"] for line in project.all_traces())} if alive(pid)]
+
+
+def run(aws: EmbeddedAws, **request: Any) -> RunState:
+    """Run to the end, and until nothing is in flight."""
+    started = service(aws).start_run(request)
+    finished(aws, started)
+    return settled(aws, started.run_id)
+
+
+def ask(aws: EmbeddedAws, key: str, request: Any) -> Json:
+    """Return a function's answer, refusals included."""
+    answer = aws.client("lambda").invoke(FunctionName=aws.function_name(key), Payload=json.dumps(request).encode())
+    assert "FunctionError" not in answer
+    return dict(json.loads(answer["Payload"].read()))
+
+
+def refusal(aws: EmbeddedAws, key: str, request: Any) -> tuple[str, str]:
+    error = ask(aws, key, request)["error"]
+    assert {"type", "message"} <= set(error) <= {"type", "message", "details"}
+    return error["type"], error["message"]
+
+
+def send(aws: EmbeddedAws, *bodies: str) -> None:
+    for body in bodies:
+        aws.client("sqs").send_message(QueueUrl=queue_url(aws, "EventsQueue"), MessageBody=body)

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from benchmarks.aws.batch import TimedBatch, Work
+from benchmarks.aws.deployment import Deployment
 from benchmarks.aws.hosts import Hosts
-from benchmarks.aws.service import Deployment
 from benchmarks.aws.time import Timeline
 from benchmarks.measure import measure
 from tests.simulation.graphs import chain

@@ -8,7 +8,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from adapters.run_table import DynamoRunTable
-from benchmarks.aws.dynamodb import Item, Line, MeteredDynamoDB
+from benchmarks.aws.dynamodb import Line, MeteredDynamoDB
+from benchmarks.aws.expressions import Item
 from dag.records import Run
 from dag.shards import View
 from dag.status import RunStatus

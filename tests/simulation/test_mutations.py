@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
-import benchmarks.aws.dynamodb
+import benchmarks.aws.expressions
 import dag.decision
 import runs.advance
 from adapters.job_queue import BatchJobQueue
 from adapters.ports import Accepted, Ports, SubmitAnswer
 from adapters.run_table import DynamoRunTable
-from benchmarks.aws.dynamodb import Item
+from benchmarks.aws.expressions import Item
 from dag.plan import Plan
 from dag.records import Outcome, Run
 from dag.shards import Mark, Shard, View, read_mark
@@ -62,9 +62,9 @@ def test_overwriting_instead_of_adding_is_noticed(monkeypatch: pytest.MonkeyPatc
     def overwrite(item: Item, action: str, name: str, value: Item) -> int:
         return change(item, "SET" if action == "ADD" else action, name, value)
 
-    change = benchmarks.aws.dynamodb._change
+    change = benchmarks.aws.expressions.apply_change
     with _broken(monkeypatch) as breaking:
-        breaking.setattr("benchmarks.aws.dynamodb._change", overwrite)
+        breaking.setattr("benchmarks.aws.dynamodb.apply_change", overwrite)
 
 
 def test_counting_parents_instead_of_deriving_them_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

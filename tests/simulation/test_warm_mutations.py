@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-import benchmarks.aws.dynamodb
+import benchmarks.aws.expressions
 import dag.carrying
 import runs.asking
 import runs.claiming
 import runs.recovery
-from benchmarks.aws.dynamodb import Item
+from benchmarks.aws.expressions import Item
 from dag.plan import Plan
 from dag.records import Outcome, Run, Worker, read_slot, slot
 from dag.shards import Mark, View
@@ -45,7 +45,7 @@ def _noticed(build: Callable[[int], WarmWorld] = build_warm, seeds: int = _SEEDS
 
 def _without(monkeypatch: pytest.MonkeyPatch, name: str, instead: Callable[[Item], Item]) -> None:
     """Hide an attribute's value from the conditions of questions and answers."""
-    conditions = benchmarks.aws.dynamodb._CONDITIONS
+    conditions = benchmarks.aws.expressions._CONDITIONS
 
     def blind(holds: Holds) -> Holds:
         def holds_blindly(item: Item | None, values: Item) -> bool:
@@ -65,7 +65,7 @@ def test_noclose_a_job_that_has_ended_is_told_more(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.long
 def test_noseq_a_second_answer_replaces_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    conditions = benchmarks.aws.dynamodb._CONDITIONS
+    conditions = benchmarks.aws.expressions._CONDITIONS
     (answering,) = (each for each in conditions if each.startswith("answered = :k"))
     holds = conditions[answering]
     monkeypatch.setitem(
