@@ -3,7 +3,7 @@ from __future__ import annotations
 import os
 import sys
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
@@ -12,6 +12,7 @@ from dynaconf.utils import files  # type: ignore[import-untyped]
 
 from tests.forking import Interpreter
 
+from .jobs import surroundings
 from .project import Sources, write_project
 
 if TYPE_CHECKING:
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import FrameType
 
-    Forked = Callable[..., subprocess.CompletedProcess[str]]
+    Ended = subprocess.CompletedProcess[str]
+    Forked = Callable[..., Ended]
 
 
 @pytest.fixture(autouse=True)
@@ -78,3 +80,15 @@ def forked(interpreter: Interpreter) -> Forked:
         return interpreter.run(["kedro_aws_batch", *words, "--local"], project, environment, timeout=240)
 
     return run
+
+
+@pytest.fixture(scope="module")
+def run_job() -> Iterator[Forked]:
+    """Return what runs a job of nodes and, if given, more of a payload and of an environment."""
+    with Interpreter() as interpreter:
+
+        def run(project: Path, nodes: list[str], payload: dict[str, Any] | None = None, **environment: str) -> Ended:
+            told = surroundings(nodes, payload, **environment)
+            return interpreter.run(["kedro_aws_batch.job"], project, told, timeout=60)
+
+        yield run

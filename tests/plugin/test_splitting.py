@@ -15,8 +15,8 @@ from kedro_aws_batch.graph.opening import Opening
 from kedro_aws_batch.graph.project import open_project
 
 from .commands import call
+from .jobs import passed, start_job
 from .project import CONFIGURATION, Sources, pickled
-from .test_job import passed, start_job
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -21,8 +21,8 @@ from kedro_aws_batch.graph.opening import Opening
 from kedro_aws_batch.graph.project import open_project
 
 from .commands import call
+from .jobs import passed, put, saved, start_job
 from .project import CONFIGURATION, REMOTE_CHAIN, Sources, pickled
-from .test_job import passed, put, saved, start_job
 
 if TYPE_CHECKING:
     from collections.abc import Callable
