@@ -67,18 +67,11 @@ def make_plan(
 
     Raises a DagError if it can't run, before anything is started.
     """
-    if request.get("graph_digest") not in (None, document.digest):
-        raise GraphMismatchError(
-            f"The deployed graph is {document.digest[:19]}…, yours is {str(request['graph_digest'])[:19]}…: "
-            "deploy again, or check out what was deployed.",
-            fingerprints(document) if len(document.nodes) <= MOST_NODES else None,
-        )
-    refuse_another_shape(document.shaped_by, request.get("params", {}))
+    _refuse_another_graph(document, request)
     pipelines = _pipelines(request)
     overrides, problems = read_overrides(request.get("params", {}))
-    defaults = {key: setting.default for key, setting in RUN.items()}
     config = {
-        **defaults,
+        **{key: setting.default for key, setting in RUN.items()},
         **document.run,
         **overrides.settings,
         **{key: request[key] for key in _FIELDS if key in request},
@@ -118,6 +111,17 @@ def make_plan(
     )
     widths = {name: one.part.into for one in groups if one.part for name in one.nodes}
     return plan, resumed and resumed.keeping(kept, widths)
+
+
+def _refuse_another_graph(document: GraphDocument, request: Mapping[str, Any]) -> None:
+    """Raise GraphMismatchError for a digest of another graph, and refuse parameters that mean another."""
+    if request.get("graph_digest") not in (None, document.digest):
+        raise GraphMismatchError(
+            f"The deployed graph is {document.digest[:19]}…, yours is {str(request['graph_digest'])[:19]}…: "
+            "deploy again, or check out what was deployed.",
+            fingerprints(document) if len(document.nodes) <= MOST_NODES else None,
+        )
+    refuse_another_shape(document.shaped_by, request.get("params", {}))
 
 
 def _pipelines(request: Mapping[str, Any]) -> tuple[str, ...]:

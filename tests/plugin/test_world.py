@@ -126,6 +126,13 @@ def test_a_job_resolves_paths_by_the_clock_and_the_id_of_its_run(make_project: M
     assert saved(project / f"data/{RUN}/final.pkl") == 7
 
 
+#: What to do about what differs between two openings.
+FROM_THE_RUN = (
+    "Take it from the run, as ${runtime_params:aws_batch.run_id} or, for its day, "
+    "${runtime_params:aws_batch.run_date}; or let the nodes share a job."
+)
+
+
 def test_check_names_what_differs_between_two_openings_and_not_what_the_run_settles(make_project: Make) -> None:
     project = make_project(
         Sources(
@@ -159,22 +166,18 @@ def test_check_names_what_differs_between_two_openings_and_not_what_the_run_sett
             parameters={"seed": "${pid:}", "unused": "${uuid:}"},
         )
     )
-    remedy = (
-        "Take it from the run, as ${runtime_params:aws_batch.run_id} or, for its day, "
-        "${runtime_params:aws_batch.run_date}; or let the nodes share a job."
-    )
     varies = "differs in each process, or at another time"
     told = checked(project)
     assert [(each["where"], each["what"], each["to_do"]) for each in told["problems"]] == [
         (
             "dataset 'middle'",
             f"its 'filepath', 'fs_args.x' {varies}, and 'first', 'second' run in several.",
-            remedy,
+            FROM_THE_RUN,
         ),
         (
             "parameter 'seed'",
             f"{varies}, and 'second', 'third' run in several.",
-            remedy,
+            FROM_THE_RUN,
         ),
     ]
 
