@@ -9,15 +9,19 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import boto3
 import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
 
+from kedro_aws_batch.aws_errors import may_pass
 from kedro_aws_batch.local import EmbeddedAws, EmbeddedAwsError
 
-from .support import alive, describe, invoke, submit, until, wait_for, write_service
+from .support import alive, describe, function_log, invoke, submit, until, wait_for, write_service
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,6 +104,29 @@ def test_an_exception_ends_it_and_all_that_runs(tmp_path: Path) -> None:
 
     assert not alive(pids[0])
     assert {thread.name for thread in threading.enumerate()} <= before
+
+
+def test_a_call_of_a_function_that_ends_with_it_is_told_so_by_the_service(tmp_path: Path) -> None:
+    """The function didn't fail: who asks for a run's state as its command ends reads that the AWS is gone."""
+    waiting = "import time\n\ndef handler(event, context):\n    print('here', flush=True)\n    time.sleep(600)\n"
+    root = write_service(tmp_path / "service", {"wait": waiting})
+    with ThreadPoolExecutor() as pool:
+        with EmbeddedAws(service=root, jobs_cwd=tmp_path) as aws:
+            once = boto3.client(
+                "lambda",
+                endpoint_url=aws.endpoint_url,
+                region_name=aws.region,
+                aws_access_key_id=aws.access_key.id,
+                aws_secret_access_key=aws.access_key.secret,
+                config=Config(retries={"total_max_attempts": 1}),
+            )
+            call = pool.submit(once.invoke, FunctionName=aws.function_name("wait"))
+            until(lambda: "here" in function_log(aws, "wait"))
+
+        with pytest.raises(ClientError, match="the embedded AWS is stopping") as refused:
+            call.result(10)
+
+    assert may_pass(refused.value)
 
 
 def test_one_after_another_starts_with_nothing(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ class LocalRuns:
     def describe_run(self, run_id: str) -> RunState:
         """Return the state of a run."""
         kept = self._kept(run_id)
-        service = None if kept.state.over else _service(self.project, kept.command)
+        service = self._living(kept)
         if service is None:
             return self._told(kept)
         try:
@@ -62,8 +62,19 @@ class LocalRuns:
     def cancel_run(self, run_id: str, reason: str | None = None) -> str:
         """Cancel a run and return its status; a run that has ended keeps its own."""
         kept = self._kept(run_id)
-        service = None if kept.state.over else _service(self.project, kept.command)
-        return kept.state.status if service is None else service.cancel_run(run_id, reason)
+        service = self._living(kept)
+        if service is None:
+            return kept.state.status
+        try:
+            return service.cancel_run(run_id, reason)
+        except ServiceError as error:
+            ended = self._kept(run_id).state
+            if error.type != "Unreachable" or not ended.over:
+                raise
+            return ended.status
+
+    def _living(self, kept: KeptRun) -> Service | None:
+        return None if kept.state.over else _service(self.project, kept.command)
 
     def _told(self, kept: KeptRun) -> RunState:
         return kept_causes(self.project, kept.state.run_id)(kept.state)

@@ -70,7 +70,10 @@ class Functions:
         )
 
     def invoke(self, name: str, payload: bytes, request_id: str | None = None) -> Invocation:
-        """Wait for a free instance, invoke a function, and wait for the outcome."""
+        """Wait for a free instance, invoke a function, and wait for the outcome.
+
+        Raises EmbeddedAwsError if the embedded AWS stopped meanwhile: on AWS no function ends with its service.
+        """
         function = self.find(name)
         invocation = Invocation(request_id or str(uuid.uuid4()), payload)
         instance = self._take(function)
@@ -78,6 +81,8 @@ class Functions:
             instance.invoke(invocation)
         finally:
             self._give_back(instance)
+        if invocation.failed and self._stopping:
+            raise self._stopped(name)
         return invocation
 
     def stop(self) -> None:
@@ -93,11 +98,15 @@ class Functions:
         if self._directory is not None:
             self._directory.cleanup()
 
+    @staticmethod
+    def _stopped(name: str) -> EmbeddedAwsError:
+        return EmbeddedAwsError(f"{name} can't be invoked: the embedded AWS is stopping")
+
     def _take(self, function: FunctionSettings) -> Instance:
         with self._changed:
             while True:
                 if self._stopping:
-                    raise EmbeddedAwsError(f"{function.name} can't be invoked: the embedded AWS is stopping")
+                    raise self._stopped(function.name)
                 if (instance := self._pop_idle(function)) is not None:
                     return instance
                 if self._count[function.name] < self._max_instances:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kedro_aws_batch.client import GroupState, RunState, RunSummary
+from kedro_aws_batch.client import GroupState, RunState, RunSummary, Service
 from kedro_aws_batch.errors import ServiceError
 from kedro_aws_batch.kept.commands import Live, in_progress, in_progress_now
 from kedro_aws_batch.kept.place import folder
@@ -134,6 +134,24 @@ def test_a_run_whose_command_lives_goes_on(tmp_path: Path) -> None:
         assert live_client(tmp_path, FIRST, "logs") is not None
         assert runs.describe_run(FIRST) == GOES_ON  # it does not answer any more, and has not ended yet
         assert runs.list_runs()[0].status == "RUNNING"
+
+
+def test_a_run_that_ended_as_it_was_to_be_cancelled_keeps_its_status(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ending = [GOES_ON, OVER]
+
+    def out_of_reach(*_: object) -> str:
+        save_run(tmp_path, ending.pop(0), command.name)
+        raise ServiceError("no answer", "Unreachable")
+
+    monkeypatch.setattr(Service, "cancel_run", out_of_reach)
+    with in_progress(tmp_path) as command:
+        save_run(tmp_path, GOES_ON, command.name)
+        command.reached_at(LIVE)
+        with pytest.raises(ServiceError, match="no answer"):
+            LocalRuns(tmp_path).cancel_run(FIRST)
+        assert LocalRuns(tmp_path).cancel_run(FIRST) == OVER.status
 
 
 def test_what_commands_that_were_killed_left_is_cleared_away(tmp_path: Path) -> None:
