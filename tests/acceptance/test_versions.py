@@ -1,4 +1,4 @@
-"""The plugin's tests on its oldest and newest Kedro, on each Python found here.
+"""The plugin's tests on its oldest and newest Kedro, on the oldest and the newest Python found here.
 
 Each pair has an environment of its own in .venv/versions. It is made again when the plugin's requirements have changed.
 """
@@ -63,13 +63,15 @@ def _starts(python: Path, version: str) -> bool:
 
 
 def matrix() -> list[Versions]:
-    """Return the oldest Kedro on the oldest and newest Python, and the newest Kedro on all but the running one."""
+    """Return the oldest Kedro on the oldest Python, and the newest on the oldest and newest but for the running one."""
     pythons = found()
-    ends = list(dict.fromkeys([min(pythons, key=_number), max(pythons, key=_number)])) if pythons else []
+    if not pythons:
+        return []
+    ends = dict.fromkeys([min(pythons, key=_number), max(pythons, key=_number)])
     running = ".".join(map(str, sys.version_info[:2]))
-    touched = (TOUCHING_KEDRO, TOUCHING_PYTHON)
-    oldest = [Versions(end, pythons[end], OLDEST_KEDRO, names) for end, names in zip(ends, touched, strict=False)]
-    return oldest + [Versions(python, path, None) for python, path in pythons.items() if python != running]
+    oldest = next(iter(ends))
+    newest = [Versions(python, pythons[python], None) for python in ends if python != running]
+    return [Versions(oldest, pythons[oldest], OLDEST_KEDRO, TOUCHING_KEDRO), *newest]
 
 
 def _number(version: str) -> int:
