@@ -31,8 +31,8 @@ ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
 #: Of the terminal: columns and rows.
 SIZE = (112, 48)
-#: Shows the slices of the first node that is split, as a click on its bar does.
-UNFOLD = "chart.emit('plotly_click', {points: [{customdata: -1}]})"
+#: Shows the slices of the first node that is split, as a click on its bar does, and no graph above them.
+UNFOLD = "chart.emit('plotly_click', {points: [{customdata: -1}]}); jobs.scrollIntoView()"
 #: What pyte calls otherwise than rich.
 _COLOURS = {"brown": "yellow", "default": "default"}
 
@@ -57,7 +57,7 @@ def copied(example: str, folder: Path) -> Path:
     return Path(shutil.copytree(EXAMPLES / example, folder / example, ignore=ignored))
 
 
-def pictures_of_the_report(project: Path, folder: Path, name: str, height: int = 1000, show: str = "") -> None:
+def pictures_of_the_report(project: Path, folder: Path, name: str, height: int = 1420, show: str = "") -> None:
     """Write two screenshots of the report of a project's newest run, on which a script was run first."""
     report = project / "report.html"
     kedro("kedro", "aws-batch", "report", "--local", f"--output={report}", project=project)

@@ -42,7 +42,7 @@ def test_attempts_whose_times_are_told_are_counted_and_shown() -> None:
     again = runs.group(0, log_streams=["one", "two"], batch_attempts=[times])
     page = told(runs.run([again]), read_prices({"vcpu_hour": 1, "gb_hour": 0}))
     assert (page.caveats, page.figures[3][1]) == ([], "$1.00")
-    assert "1 earlier attempt of Batch's ran 1 h 00 min" in page.chart()["rows"][0]["hover"]
+    assert "1 earlier attempt of Batch's ran 1 h 00 min" in page.drawing()["rows"][0]["hover"]
     lost = {"log_streams": ["a", "b"], "resources": {"vcpus": 1, "memory": 1}}
     assert told(runs.run([runs.group(0, earlier=[lost])])).caveats != []
 
@@ -138,21 +138,3 @@ def test_a_page_that_keeps_up_does_not_ask_for_the_report_to_be_made_again() -> 
     state = runs.going_on()
     assert again in render(told(state))
     assert again not in render(content(state, Prices(), lambda _: None, About(live=True)))
-
-
-def test_a_node_that_is_split_is_a_band_before_its_slices() -> None:
-    slices = [runs.group(one, 0, nodes=["clean"], slice={"number": one, "into": 2}) for one in (1, 2)]
-    rows = told(runs.run([runs.group(0), slices[0], slices[1] | {"status": "FAILED"}, runs.group(3, 1, 2)])).chart()[
-        "rows"
-    ]
-    assert [(row["i"], row["name"], row.get("band")) for row in rows] == [
-        (0, "node_0", None),
-        (-1, "clean", None),
-        (1, "clean[1/2]", -1),
-        (2, "clean[2/2]", -1),
-        (3, "node_3", None),
-    ]
-    band = rows[1]
-    assert (band["slices"], band["status"]) == ([1, 2], "FAILED")
-    assert band["running"] == [rows[2]["running"][0], rows[3]["running"][1]]
-    assert band["hover"] == "clean split 2: 1 succeeded, 1 failed"

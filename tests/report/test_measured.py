@@ -122,7 +122,7 @@ def test_the_report_says_which_part_was_used_and_of_which_jobs_that_is_not_known
     )
     cells = [cell.text for cell in page.cells(page.rows[0])]
     assert cells[5:9] == ["1", "0.9 (90%)", "2,048", "512 (25%)"]
-    assert "used 512 of 2,048 MiB, 0.9 of 1 vCPUs" in page.chart()["rows"][0]["hover"]
+    assert "used 512 of 2,048 MiB, 0.9 of 1 vCPUs" in page.drawing()["rows"][0]["hover"]
     assert len(page.columns) == len(cells)
 
 

@@ -157,10 +157,17 @@ def test_a_run_is_followed_to_its_end(browser: Browser, address: str, functions:
     page.wait("document.querySelector('#report')?.contentDocument?.documentElement?.dataset.ready")
     page.settle()
     keep(page, "ui-running")
+    inside = "document.querySelector('#report').contentDocument"
+    typed = "field.value = 'e'; field.dispatchEvent(new Event('input'))"
+    page.run(f"(field => {{ {typed} }})({inside}.querySelector('#search'))")
+    job = f"{inside}?.querySelector('[data-job=\"3\"]')?.className"
+    assert page.run(job) == "box job WAITING"
     functions.state = runs.succeeded()
     page.wait("document.querySelector('#status').textContent === 'SUCCEEDED'")
     badge = "document.querySelector('#report').contentDocument?.querySelector('.badge')?.textContent"
     page.wait(f"{badge} === 'SUCCEEDED'")
+    page.wait(f"{job} === 'box job SUCCEEDED critical'")
+    page.wait(f"{inside}?.querySelector('#search')?.value === 'e'")  # what one was looking for stays
     assert page.run("document.querySelector('#cancel').checkVisibility()") is False
     assert page.complaints() == []
 

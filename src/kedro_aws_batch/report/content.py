@@ -10,19 +10,24 @@ from typing import TYPE_CHECKING, Any
 from kedro_aws_batch._service.dag.selection import FILTERS
 from kedro_aws_batch._service.dag.status import IN_FLIGHT
 from kedro_aws_batch.estimate import words_left
-from kedro_aws_batch.show.slices import status_of, told
 from kedro_aws_batch.wording import counted, lasting, moment, money, plain, zone
 
-from .rows import COLUMNS, Cell, FigureColumn, Row, hover
-from .timeline import Line, Span, lines
+from .chart import chart
+from .folds import Fold, folded
+from .graph import drawn
+from .rows import COLUMNS, Cell, FigureColumn, Row
+from .timeline import critical_path, lines
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
 
     from kedro_aws_batch.client import GroupState, RunState
     from kedro_aws_batch.prices import Prices
 
+    from .folds import Item
+    from .graph import Frame, Job
     from .measured import Measured
+    from .timeline import Line
 
     #: Returns the address of a group's log, or None if there is none to open.
     LogLink = Callable[[GroupState], "str | None"]
@@ -156,43 +161,27 @@ class Content:
         """Return the time zone of the times."""
         return zone(self.state.created_at)[0]
 
-    def chart(self) -> dict[str, Any]:
-        """Return the data of the timeline. Plotly reads its texts as HTML: they are escaped here, and only here."""
-        ends = [row.line.end for row in self.rows if row.line.end is not None]
-        start = min([row.line.spans[0].start for row in self.rows if row.line.spans], default=None)
-        begin = self.state.created_at if self.state.created_at is not None else start
-        return {
-            "ahead": zone(begin)[1],
-            "start": begin,
-            "end": max([self.state.ended_at or 0, *ends], default=None) or begin,
-            "rows": list(self._bars()),
-        }
+    @cached_property
+    def items(self) -> tuple[Item, ...]:
+        """Return the jobs, folded where they are many."""
+        return folded(self.rows)
 
-    def _bars(self) -> Iterator[dict[str, Any]]:
-        """Yield the bars. Before the slices of a split node comes a band, which replaces them until it unfolds."""
-        slices: dict[tuple[str, ...], list[Row]] = {}
-        for row in self.rows:
-            if row.group.slice:
-                slices.setdefault(row.group.nodes, []).append(row)
-        bands = {nodes: -1 - number for number, nodes in enumerate(slices)}
-        for row in self.rows:
-            of = slices.get(row.group.nodes, ()) if row.group.slice else ()
-            if of and of[0] is row:
-                yield _band(bands[row.group.nodes], of)
-            yield self._bar(row) | ({"band": bands[row.group.nodes]} if of else {})
+    @cached_property
+    def graph(self) -> tuple[tuple[Job | Frame, ...], ...]:
+        """Return the graph's boxes, layer by layer."""
+        return drawn(self.items)
 
-    def _bar(self, row: Row) -> dict[str, Any]:
-        line, group = row.line, row.group
+    @property
+    def folds(self) -> bool:
+        """Whether anything in the graph and the timeline unfolds."""
+        return any(isinstance(item, Fold) for item in self.items)
+
+    def drawing(self) -> dict[str, Any]:
+        """Return the data that the page's scripts draw: the timeline, and the graph's lines."""
         return {
-            "i": group.index,
-            "name": _label(group.labels),
-            "status": group.status,
-            "critical": line.critical,
-            "waiting": _pair(line.waiting),
-            "starting": _pair(line.starting),
-            "tries": [_pair(one) for one in line.tries],
-            "running": _pair(line.running),
-            "hover": "<br>".join(_for_plotly(one) for one in hover(row) if one),
+            **chart(self.state, self.rows, self.items),
+            "parents": {row.group.index: row.group.parents for row in self.rows if row.group.parents},
+            "path": critical_path(self.state),
         }
 
     def _critical(self) -> tuple[str, str]:
@@ -265,25 +254,6 @@ def content(state: RunState, prices: Prices, log_link: LogLink, about: About | N
     )
 
 
-def _band(index: int, rows: Sequence[Row]) -> dict[str, Any]:
-    """Return the bar of a split node: from its first slice that began to the last that ended."""
-    spans = [span for row in rows for span in (row.line.running,) if span is not None]
-    groups = [row.group for row in rows]
-    ran = [min(span.start for span in spans), max(span.end for span in spans)] if spans else None
-    return {
-        "i": index,
-        "name": _label(groups[0].nodes),
-        "status": status_of(groups),
-        "critical": any(row.line.critical for row in rows),
-        "waiting": None,
-        "starting": None,
-        "tries": [],
-        "running": ran,
-        "hover": _for_plotly(plain(told(groups))),
-        "slices": [group.index for group in groups],
-    }
-
-
 def _unpriced(group: GroupState) -> bool:
     """Whether Batch made attempts without times that have a log, so that their containers ran."""
     jobs = [(group.log_streams, group.batch_attempts)]
@@ -297,19 +267,10 @@ def _part(pairs: Iterable[tuple[float, float]]) -> str:
     return f"{sum(used for used, _ in known) / sum(asked for _, asked in known):.0%}" if known else "?"
 
 
-def _pair(span: Span | None) -> list[int] | None:
-    return None if span is None else [span.start, span.end]
-
-
 def _between(state: RunState) -> str:
     until = f" to {moment(state.ended_at)[11:]}" if state.ended_at is not None else ""
     left = words_left(state)
     return f"{moment(state.created_at)}{until}{f', {left}' if left else ''}"
-
-
-def _label(nodes: Sequence[str]) -> str:
-    more = f" +{len(nodes) - 1}" if len(nodes) > 1 else ""
-    return f"{plain(nodes[0]) if nodes else '–'}{more}"
 
 
 def _stuck(blocked: Mapping[str, Any]) -> str:
@@ -318,11 +279,6 @@ def _stuck(blocked: Mapping[str, Any]) -> str:
         f"{', '.join(blocked.get('nodes', ()))} ({blocked.get('asks_for', '')}) waits at the head of "
         f"{blocked.get('job_queue', 'its queue')}{since}. {blocked.get('reason', '')} {blocked.get('remedy', '')}"
     )
-
-
-def _for_plotly(text: str) -> str:
-    """Return text that Plotly shows as it is, since it reads some tags and entities."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _short(value: Any) -> str:

@@ -2,36 +2,44 @@
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
   // Plotly tells times in UTC: they are shifted by the offset of the zone to show.
-  const ahead = (span) => span && span.map((at) => at + data.ahead);
   for (const one of data.rows) {
-    for (const part of ["waiting", "starting", "running"]) one[part] = ahead(one[part]);
-    one.tries = one.tries.map(ahead);
+    for (const spans of Object.values(one.spans)) for (const span of spans) span.forEach((at, n) => { span[n] = at + data.ahead; });
+    one.failures = one.failures.map((at) => (at ?? data.end) + data.ahead);
   }
-  if (data.start !== null) [data.start, data.end] = ahead([data.start, data.end]);
+  if (data.start !== null) [data.start, data.end] = [data.start + data.ahead, data.end + data.ahead];
   const $ = (id) => document.getElementById(id);
   const body = document.querySelector("tbody");
   const rows = [...body.rows];
   const row = new Map(rows.map((one) => [Number(one.dataset.i), one]));
   const text = new Map(rows.map((one) => [one, one.textContent.toLowerCase()]));
   const HEIGHT = 24, TOP = 58, BOTTOM = 8;
-  // A split node is a band: one bar for all of its slices, until it is unfolded.
-  const bands = new Set(data.rows.filter((one) => one.slices).map((one) => one.i));
-  const unfolded = new Set();
-  const inSight = () => data.rows.filter((one) => (one.slices
-    ? one.slices.some((slice) => !row.get(slice).hidden)
-    : !row.get(one.i).hidden && (one.band === undefined || unfolded.has(one.band))));
+  // A fold is a band: one bar for all of its jobs, until it is unfolded. While jobs are picked, those are shown that match.
+  const bands = new Map(data.rows.filter((one) => one.inside).map((one) => [one.i, one]));
+  const unfolded = new Set(data.rows.filter((one) => history.state?.times?.includes(one.key)).map((one) => one.i));
+  const picked = new Set();
+  let words = [];
+  const picking = () => picked.size > 0 || words.length > 0;
+  const open = (one) => {
+    const band = bands.get(one.band);
+    return !band || ((unfolded.has(band.i) || (band.overview && picking())) && open(band));
+  };
+  const inSight = () => data.rows.filter((one) => open(one) && (one.inside
+    ? !(one.overview && picking()) && one.inside.some((index) => !row.get(index).hidden)
+    : !row.get(one.i).hidden));
   let shown = inSight();
 
   // ---- The timeline. Only the rows in sight are drawn: the frame scrolls, and the chart stays where it is in it.
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
-  const KINDS = { RUNNING: "running", SUCCEEDED: "succeeded", FAILED: "failed", CANCELLED: "cancelled" };
+  const KINDS = {
+    waiting: "waiting", starting: "starting", again: "again",
+    RUNNING: "running", SUCCEEDED: "succeeded", FAILED: "failed", CANCELLED: "cancelled",
+  };
   // Plotly reads its texts as HTML.
   const literal = (label) => label.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 
   const cut = (name, length) => (name.length <= length ? name : `…${name.slice(1 - length).replace(/^[._-]+/, "")}`);
 
-  const bars = (name, fill, picked) => {
-    const found = picked.filter(([, span]) => span);
+  const bars = (name, fill, found) => {
     return {
       type: "bar", orientation: "h", name, showlegend: false, width: 0.66,
       y: found.map(([y]) => y),
@@ -42,8 +50,8 @@
       marker: {
         color: fill,
         line: { // An outline in its own colour keeps the shortest job visible.
-          color: found.map(([, , one]) => (one.critical ? colour("critical") : fill)),
-          width: found.map(([, , one]) => (one.critical ? 2 : 1)),
+          color: found.map(([, , one]) => (one.critical || name === "path" ? colour("critical") : fill)),
+          width: found.map(([, , one]) => (one.critical || name === "path" ? 2 : 1)),
         },
       },
     };
@@ -51,20 +59,16 @@
 
   const traces = (first, last) => {
     const seen = shown.slice(first, last).map((one, n) => [first + n, one]);
-    const part = (key) => seen.map(([y, one]) => [y, one[key], one]);
-    const failed = seen.filter(([, one]) => one.status === "FAILED");
-    const end = (one) => (one.running || one.starting || one.waiting || [data.end, data.end])[1];
+    const part = (kind) => seen.flatMap(([y, one]) => (one.spans[kind] ?? []).map((span) => [y, span, one]));
+    const failed = seen.flatMap(([y, one]) => one.failures.map((at) => [y, at, one]));
     return [
-      bars("waiting", colour("waiting"), part("waiting")),
-      bars("starting", colour("starting"), part("starting")),
-      bars("repeated", colour("again"), seen.flatMap(([y, one]) => one.tries.map((span) => [y, span, one]))),
-      ...Object.entries(KINDS).map(([status, name]) =>
-        bars(name, colour(name), part("running").filter(([, , one]) => one.status === status))),
+      ...Object.entries(KINDS).map(([kind, name]) => bars(name, colour(name), part(kind))),
+      bars("path", "rgba(0,0,0,0)", part("path")),
       { // A failure shows even if no container ever ran.
         type: "scatter", mode: "markers", name: "failure", showlegend: false, cliponaxis: false,
-        x: failed.map(([, one]) => end(one)), y: failed.map(([y]) => y),
-        customdata: failed.map(([, one]) => one.i),
-        hovertext: failed.map(([, one]) => one.hover), hoverinfo: "text",
+        x: failed.map(([, at]) => at), y: failed.map(([y]) => y),
+        customdata: failed.map(([, , one]) => one.i),
+        hovertext: failed.map(([, , one]) => one.hover), hoverinfo: "text",
         marker: { symbol: "x", size: 10, color: colour("failed"), line: { width: 1, color: colour("ground") } },
       },
     ];
@@ -132,44 +136,76 @@
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", soon);
   });
 
+  // ---- What is unfolded and picked stays so when the page is loaded again, as `ui` does when the run has moved.
+  const keep = () => {
+    const times = [...unfolded].map((band) => bands.get(band).key);
+    history.replaceState({ ...history.state, times, picked: [...picked], search: $("search").value }, "");
+    const all = $("unfold-times");
+    if (!all) return;
+    all.setAttribute("aria-pressed", String(times.length > 0));
+    all.textContent = times.length ? "Fold the timeline" : "Unfold the timeline";
+  };
+  const change = () => {
+    shown = inSight();
+    keep();
+    if (scroller.isConnected) soon();
+  };
   const fold = (band) => {
     if (!unfolded.delete(band)) unfolded.add(band);
-    shown = inSight();
-    soon();
+    change();
   };
+  $("unfold-times")?.addEventListener("click", () => {
+    if (unfolded.size) unfolded.clear(); else for (const band of bands.keys()) unfolded.add(band);
+    change();
+  });
 
   const find = (index) => {
     for (const one of document.querySelectorAll("tr.found")) one.classList.remove("found");
     const one = row.get(index);
+    if (one.hidden) show("", []);
     one.classList.add("found");
-    one.scrollIntoView({ block: "center" });
+    one.focus({ preventScroll: true }); // the next tab stop is its log
+    one.scrollIntoView({ block: "center", inline: "start" });
   };
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("a[href^='#g']");
+    if (!link) return;
+    event.preventDefault();
+    find(Number(link.getAttribute("href").slice(2)));
+  });
 
-  // ---- Search and filters, for the timeline and the table alike.
-  const picked = new Set();
-  const matches = (one, words) => {
+  // ---- Search and filters, for the graph, the timeline and the table alike.
+  const matches = (one) => {
     const statuses = [...picked].filter((name) => name !== "critical");
     return (!picked.has("critical") || "critical" in one.dataset) &&
       (!statuses.length || statuses.includes(one.dataset.status)) &&
       words.every((word) => text.get(one).includes(word));
   };
   const filter = () => {
-    const words = $("search").value.toLowerCase().split(/\s+/).filter(Boolean);
-    for (const one of rows) one.hidden = !matches(one, words);
-    shown = inSight();
+    words = $("search").value.toLowerCase().split(/\s+/).filter(Boolean);
+    for (const one of rows) one.hidden = !matches(one);
+    for (const box of document.querySelectorAll("[data-job]")) box.classList.toggle("dim", row.get(Number(box.dataset.job)).hidden);
+    for (const one of document.querySelectorAll("details")) {
+      one.firstElementChild.classList.toggle("dim", !one.querySelector(".job:not(.dim)"));
+    }
+    for (const button of $("statuses").children) button.setAttribute("aria-pressed", String(picked.has(button.dataset.status)));
     const left = rows.filter((one) => !one.hidden).length;
     $("shown").textContent = left === rows.length ? "" : `${left} of ${rows.length}`;
     scroller.scrollTop = 0;
-    if (scroller.isConnected) soon();
+    change();
+  };
+  const show = (search, statuses) => {
+    $("search").value = search;
+    picked.clear();
+    for (const name of statuses) picked.add(name);
+    filter();
   };
   $("search").addEventListener("input", filter);
   $("statuses").addEventListener("click", (event) => {
     const button = event.target.closest("button");
     if (!button) return;
     const name = button.dataset.status;
-    const on = !picked.has(name);
-    if (on) picked.add(name); else picked.delete(name);
-    button.setAttribute("aria-pressed", String(on));
+    if (!picked.delete(name)) picked.add(name);
     filter();
   });
 
@@ -180,9 +216,8 @@
   };
   const compare = (one, other) =>
     typeof one === "number" ? one - other : one.localeCompare(other, undefined, { numeric: true });
-  const sort = (head) => {
+  const sort = (head, down) => {
     const column = head.cellIndex;
-    const down = head.getAttribute("aria-sort") === "ascending";
     for (const other of head.parentNode.cells) other.setAttribute("aria-sort", "none");
     head.setAttribute("aria-sort", down ? "descending" : "ascending");
     const keyed = rows.map((one) => [value(one.cells[column]), one]);
@@ -195,8 +230,14 @@
   };
   document.querySelector("thead").addEventListener("click", (event) => {
     const head = event.target.closest("th");
-    if (head) sort(head);
+    if (!head) return;
+    const down = head.getAttribute("aria-sort") === "ascending";
+    sort(head, down);
+    history.replaceState({ ...history.state, sorted: [head.cellIndex, down] }, "");
   });
 
+  const { search = "", picked: before = [], sorted } = history.state ?? {};
+  if (search || before.length) show(search, before); else keep();
+  if (sorted) sort(document.querySelector("thead tr").cells[sorted[0]], sorted[1]);
   ready.then(() => { document.documentElement.dataset.ready = "yes"; });
 })();

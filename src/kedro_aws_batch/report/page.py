@@ -1,7 +1,7 @@
 """The report as one HTML file: styles, script and Plotly are in it, and it may load nothing else.
 
 Two things keep other people's text from running: the template escapes all values, and the page's security policy
-allows only the two scripts whose hashes it names.
+allows only the three scripts whose hashes it names.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from kedro_aws_batch.errors import missing_packages
 
 from .content import LEGEND, STATUSES
+from .graph import SIGNS, parts
 
 if TYPE_CHECKING:
     from .content import Content
@@ -23,15 +24,17 @@ if TYPE_CHECKING:
 def render(content: Content, plotly: str | None = None) -> str:
     """Return the report, the same for the same content. It draws with this script, by default the installed Plotly."""
     environment, installed = _libraries()
-    scripts = [_as_parsed(plotly or installed), _as_parsed(_own("page.js"))]
+    scripts = [_as_parsed(script) for script in (plotly or installed, _own("graph.js"), _own("page.js"))]
     return str(
         environment.from_string(_own("page.html")).render(
             content=content,
             statuses=STATUSES,
             legend=LEGEND,
             policy=_policy(scripts),
-            style=_own("page.css"),
-            chart=_json(content.chart()),
+            style=_own("page.css") + _own("graph.css"),
+            signs=SIGNS,
+            parts=parts,
+            data=_json(content.drawing()),
             scripts=scripts,
         )
     )

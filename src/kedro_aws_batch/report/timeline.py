@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from kedro_aws_batch._service.dag.status import IN_FLIGHT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from kedro_aws_batch.client import GroupState, RunState
 
@@ -72,6 +72,17 @@ def lines(state: RunState) -> list[Line]:
         return first, line.group.started_at or never, line.group.index
 
     return sorted(found, key=when)
+
+
+def merged(spans: Iterable[Span]) -> list[Span]:
+    """Return the times within any of some spans, as spans that don't touch."""
+    found: list[Span] = []
+    for span in sorted(spans, key=lambda span: span.start):
+        if found and span.start <= found[-1].end:
+            found[-1] = Span(found[-1].start, max(found[-1].end, span.end))
+        else:
+            found.append(span)
+    return found
 
 
 def critical_path(state: RunState) -> list[int]:
