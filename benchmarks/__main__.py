@@ -24,6 +24,7 @@ BENCHMARKS = {
     "cold_start": "import time of each function against the floor",
     "job_start": "start of one job against `kedro run --nodes`",
     "cli_start": "start of commands that need no pipelines against `kedro --version`",
+    "check": "`kedro aws-batch check` of a large project against Kedro's own opening of it",
     "local_start": "start of the embedded AWS, and of the next job after the end of one",
     "side_by_side": "ours, the floor and other tools on one embedded Batch, in real time",
 }

@@ -10,8 +10,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 
-def cpu_seconds(command: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> tuple[float, float]:
-    """Return the CPU and wall seconds of a process that must succeed, its children included."""
+def cpu_seconds(
+    command: Sequence[str], cwd: Path, environment: Mapping[str, str], *, code: int = 0
+) -> tuple[float, float]:
+    """Return the CPU and wall seconds of a process that must exit with this code, its children included."""
     begin = time.perf_counter()
     with subprocess.Popen(
         command, cwd=cwd, env={**os.environ, **environment}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
@@ -20,7 +22,7 @@ def cpu_seconds(command: Sequence[str], cwd: Path, environment: Mapping[str, str
         said = process.stdout.read()
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
+    if process.returncode != code:
         sys.stderr.write(said.decode(errors="replace"))
         raise RuntimeError(f"{command} exited with {process.returncode}")
     return usage.ru_utime + usage.ru_stime, time.perf_counter() - begin

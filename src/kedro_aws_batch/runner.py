@@ -6,7 +6,6 @@ a run returns nothing, and its outputs are where the catalog says.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,6 @@ from kedro.framework.project import settings
 from kedro.runner import AbstractRunner
 
 from kedro_aws_batch._service.dag.configuration import read_overrides
-from kedro_aws_batch._service.dag.document import read_document
 from kedro_aws_batch._service.dag.errors import DagError, did_you_mean
 from kedro_aws_batch._service.dag.preview import plan_of
 from kedro_aws_batch._service.dag.problems import listed
@@ -104,7 +102,7 @@ class AWSBatchRunner(AbstractRunner):
         display.prices = compiled.configuration.price_list
         commands = Commands(compiled.document["environment"])
         request = with_conf_source(self._request(pipeline, told, compiled), for_jobs(told.conf_source, project))
-        plan_of(read_document(json.dumps(compiled.document)), request)  # refuses what the service would
+        plan_of(compiled.read, request)  # refuses what the service would
         run = RemoteRun(self._prefix(told, compiled), compiled.document, request, commands)
         watched = run_on_aws(run, display, wait=not self._options.get("detach"))
         if watched.state is not None:

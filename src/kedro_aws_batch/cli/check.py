@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from kedro_aws_batch._service.dag.document import read_document
 from kedro_aws_batch._service.dag.preview import Preview, preview
 from kedro_aws_batch._service.dag.problems import Problem, listed
 from kedro_aws_batch.aws import client
@@ -25,8 +24,7 @@ from .options import tell_problems
 from .prepare import open_checked
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
+    from kedro_aws_batch._service.dag.document import GraphDocument
     from kedro_aws_batch.graph.opening import Opening
 
     from .prepare import Prepared
@@ -38,12 +36,12 @@ _SHARED_SHOWN = 5
 def print_check(opening: Opening, aws: bool, as_json: bool) -> None:
     """Print what is wrong with the project; with `aws`, ask AWS, too."""
     prepared = open_checked(opening)
-    document, problems = prepared.compiled.document, list(prepared.problems)
+    compiled, problems = prepared.compiled, list(prepared.problems)
     if aws and not errors(problems):
-        problems += ask_aws(document, _region(prepared), prepared.compiled.configuration.service)
-    default = None if errors(problems) else _default(document)
-    nodes, pipelines = len(prepared.compiled.nodes), len(prepared.project.pipelines)
-    unseen = not_looked_into(prepared.compiled)
+        problems += ask_aws(compiled.read, _region(prepared), compiled.configuration.service)
+    default = None if errors(problems) else _default(compiled.read)
+    nodes, pipelines = len(compiled.nodes), len(prepared.project.pipelines)
+    unseen = not_looked_into(compiled)
     if as_json:
         sizes = {"nodes": nodes, "pipelines": pipelines, "jobs": None if default is None else len(default.groups)}
         told = {"problems": [asdict(problem) for problem in problems], "not_looked_into": unseen}
@@ -56,18 +54,18 @@ def print_check(opening: Opening, aws: bool, as_json: bool) -> None:
     click.echo("\n".join([f"{size}: no problems.{_size(default)}", *_shared(default)]))
 
 
-def _default(document: Mapping[str, Any]) -> Preview | None:
+def _default(document: GraphDocument) -> Preview | None:
     """Return a preview of a run of __default__, if it has nodes."""
-    return preview(read_document(json.dumps(document)), {}) if document["pipelines"].get("__default__") else None
+    return preview(document, {}) if document.pipelines.get("__default__") else None
 
 
-def ask_aws(document: Mapping[str, Any], region: str | None, service: str) -> list[Problem]:
+def ask_aws(document: GraphDocument, region: str | None, service: str) -> list[Problem]:
     """Return why AWS Batch wouldn't take the project's jobs, or why the jobs couldn't ask for their payloads."""
-    read, batch = read_document(json.dumps(document)), client("batch", region)
-    problems = check_aws(read, batch)
-    if problems or read.run["job_command"] != "job":
+    batch = client("batch", region)
+    problems = check_aws(document, batch)
+    if problems or document.run["job_command"] != "job":
         return problems
-    return list(check_roles(active_definitions(read, batch), service, client("iam", region)))
+    return list(check_roles(active_definitions(document, batch), service, client("iam", region)))
 
 
 def _region(prepared: Prepared) -> str | None:

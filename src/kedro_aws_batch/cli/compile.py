@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import click
 
-from kedro_aws_batch._service.dag.document import read_document
 from kedro_aws_batch.files import write_atomically
 from kedro_aws_batch.graph.compile import compile_project, to_json
 from kedro_aws_batch.graph.project import open_project
@@ -38,7 +36,7 @@ def write_document(opening: Opening, output: Path | None) -> None:
 def explain_jobs(opening: Opening) -> None:
     """Say which nodes share a job, and why."""
     compiled = _compiled(opening)
-    click.echo("\n".join(explained(read_document(json.dumps(compiled.document)))))
+    click.echo("\n".join(explained(compiled.read)))
 
 
 def _compiled(opening: Opening) -> Compiled:

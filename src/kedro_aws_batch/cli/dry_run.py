@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kedro_aws_batch._service.dag.document import read_document
 from kedro_aws_batch._service.dag.errors import DagError
 from kedro_aws_batch._service.dag.preview import preview
 from kedro_aws_batch._service.dag.resources import left_to_definition, shown
@@ -30,7 +29,7 @@ def show(way: Way, selection: Selection, asked: RunOptions, as_json: bool) -> No
     """Print what would run. Raises a DagError if the service would refuse it."""
     prepared = prepare(way, selection)
     request = request_of(way, prepared, selection, asked)
-    found = preview(read_document(json.dumps(prepared.compiled.document)), request)
+    found = preview(prepared.compiled.read, request)
     click.echo(
         json.dumps(found.as_json(), indent=2, ensure_ascii=False) if as_json else "\n".join(preview_lines(found))
     )

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kedro_aws_batch._service.dag.configuration import read_overrides
-from kedro_aws_batch._service.dag.document import read_document
 from kedro_aws_batch._service.dag.preview import plan_of
 from kedro_aws_batch._service.dag.reach import beyond
 from kedro_aws_batch.graph.check import check
@@ -86,7 +84,7 @@ def request_of(way: Way, prepared: Prepared, selection: Selection, asked: RunOpt
 
 def require_possible(way: Way, prepared: Prepared, selection: Selection, asked: RunOptions) -> None:
     """Raise what the service would refuse. Only the service knows the nodes of a resumed run."""
-    document = read_document(json.dumps(prepared.compiled.document))
+    document = prepared.compiled.read
     request = request_of(way, prepared, selection, asked)
     if asked.resume_from:
         overrides, problems = read_overrides(selection.params)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
@@ -11,10 +10,9 @@ from kedro.config import OmegaConfigLoader
 from kedro.framework.project import settings
 from kedro.io.core import parse_dataset_definition
 
-from kedro_aws_batch._service.dag.document import base_name, is_parameter, read_document
+from kedro_aws_batch._service.dag.document import base_name, is_parameter
 from kedro_aws_batch._service.dag.errors import DagError, InvalidRequestError, did_you_mean
 from kedro_aws_batch._service.dag.faults import lost_in_memory
-from kedro_aws_batch._service.dag.preview import plan_of
 from kedro_aws_batch._service.dag.problems import Problem, listed
 from kedro_aws_batch._service.dag.reach import steers
 
@@ -82,11 +80,11 @@ def _what_runs_would_be_refused_for(compiled: Compiled) -> Iterator[Problem]:
 
     A registered pipeline may need others to run: `_free_inputs_in_memory` reports those.
     """
-    document = read_document(json.dumps(compiled.document))
+    document = compiled.read
     refused: dict[str, list[str]] = defaultdict(list)
     for name in (name for name, nodes in document.pipelines.items() if nodes):
         try:
-            plan_of(document, {"pipeline": name})
+            compiled.plan_of(name)
         except DagError as error:
             if isinstance(error, InvalidRequestError) and error.problems:
                 nodes = [document.nodes[index] for index in document.pipelines[name]]

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import kedro
 
-from kedro_aws_batch._service.dag.document import FORMAT, digest_of, is_parameter
+from kedro_aws_batch._service.dag.document import FORMAT, digest_of, is_parameter, read_document
+from kedro_aws_batch._service.dag.preview import plan_of
 
 from . import datasets
 from .config import read_project_configuration
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from kedro.pipeline import Pipeline
     from kedro.pipeline.node import Node
 
+    from kedro_aws_batch._service.dag.document import GraphDocument
+    from kedro_aws_batch._service.dag.plan import Plan
     from kedro_aws_batch._service.dag.problems import Problem
 
     from .config import ProjectConfiguration
@@ -49,6 +53,21 @@ class Compiled:
     configuration: ProjectConfiguration
     #: What is wrong with the `aws_batch` parameters. With such problems the document can't be used.
     problems: Sequence[Problem]
+
+    @cached_property
+    def read(self) -> GraphDocument:
+        """Return the document as the service reads it. Raises what the service would refuse."""
+        return read_document(json.dumps(self.document))
+
+    @cached_property
+    def _plans(self) -> dict[str, Plan]:
+        return {}
+
+    def plan_of(self, pipeline: str) -> Plan:
+        """Return the plan of a run of a pipeline, made once. Raises what the service would refuse."""
+        if pipeline not in self._plans:
+            self._plans[pipeline] = plan_of(self.read, {"pipeline": pipeline})
+        return self._plans[pipeline]
 
 
 def compile_project(project: Project) -> Compiled:

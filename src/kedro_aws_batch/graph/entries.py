@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from dataclasses import dataclass
 from itertools import combinations, product
 from typing import TYPE_CHECKING
 
-from kedro_aws_batch._service.dag.document import base_name, is_parameter, read_document
+from kedro_aws_batch._service.dag.document import base_name, is_parameter
 from kedro_aws_batch._service.dag.errors import DagError
-from kedro_aws_batch._service.dag.preview import plan_of
 from kedro_aws_batch._service.dag.problems import Problem, listed
 
 from .datasets import entry
@@ -178,7 +176,7 @@ def _folders_above(path: str) -> Iterator[str]:
 def plan_of_pipeline(compiled: Compiled, pipeline: str) -> Plan | None:
     """Return the plan of a run of a pipeline; None if it can't run."""
     try:
-        return plan_of(read_document(json.dumps(compiled.document)), {"pipeline": pipeline})
+        return compiled.plan_of(pipeline)
     except DagError:  # another check reports it
         return None
 

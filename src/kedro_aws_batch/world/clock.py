@@ -15,9 +15,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import date, datetime, timezone
-from types import BuiltinFunctionType, MethodType, ModuleType, SimpleNamespace
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType, SimpleNamespace
 from typing import Any
 
+from kedro.config import OmegaConfigLoader
 from kedro.framework import project
 from omegaconf import OmegaConf
 
@@ -38,6 +39,10 @@ def clock_stands_at(moment: Moment) -> Iterator[None]:
         yield
     finally:
         setattr(OmegaConf, "_get_resolver", staticmethod(before))  # noqa: B010
+
+
+#: The types of all that reads the clock. Most names of a module are of others, and a project has thousands of them.
+_KINDS = frozenset({ModuleType, type, BuiltinFunctionType, MethodType})
 
 
 class Still:
@@ -68,7 +73,8 @@ class Still:
     @contextmanager
     def within(self, names: dict[str, Any]) -> Iterator[None]:
         """Replace a module's names for a while."""
-        changed = {name: stands_in for name in names if (stands_in := self.instead_of(names[name])) is not None}
+        kinds = [(name, value) for name, value in names.items() if type(value) in _KINDS]
+        changed = {name: stands_in for name, value in kinds if (stands_in := self.instead_of(value)) is not None}
         before = {name: names[name] for name in changed}
         names.update(changed)
         try:
@@ -82,18 +88,39 @@ def _called(kept: Callable[..., Any], still: Still, *args: Any) -> Any:
     innermost = kept
     while isinstance(innermost, functools.partial):
         innermost = innermost.args[0]
-    inner = inspect.getclosurevars(innermost).nonlocals if inspect.isfunction(innermost) else {}
+    inner = _closure(innermost) if inspect.isfunction(innermost) else {}
+    resolver = inner.get("resolver")
+    if _reads_no_clock(resolver):
+        return kept(*args)
     with ExitStack() as held:
-        for names in (_names(inner.get("resolver")), *_names_of_the_project()):
+        for names in (_names(resolver), *_names_of_the_project()):
             held.enter_context(still.within(names))
         return kept(*args)
+
+
+def _closure(function: Any) -> dict[str, Any]:
+    """Return a function's variables of enclosing functions."""
+    cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
+    return {name: cell.cell_contents for name, cell in cells}
+
+
+def _reads_no_clock(resolver: Any) -> bool:
+    """Return whether it is one of Kedro's or OmegaConf's own, such as `globals` or `oc.env`.
+
+    These call no code of the project, and stand in most paths of a large catalog.
+    """
+    if isinstance(resolver, MethodType):  # of a config loader, which may be the project's own
+        return {resolver.__func__.__module__, type(resolver.__self__).__module__} == {OmegaConfigLoader.__module__}
+    return isinstance(resolver, FunctionType) and resolver.__module__.startswith("omegaconf.")
 
 
 def _names_of_the_project() -> list[dict[str, Any]]:
     """Return the names of each imported module of the project, since a resolver may call any of them."""
     package = str(project.PACKAGE_NAME or "")
-    modules = list(sys.modules.items())
-    return [vars(module) for name, module in modules if package and name.partition(".")[0] == package]
+    if not package:
+        return []
+    names = [name for name in list(sys.modules) if name.startswith(package)]
+    return [vars(sys.modules[name]) for name in names if name.partition(".")[0] == package]
 
 
 def _names(resolver: Any) -> dict[str, Any]:
