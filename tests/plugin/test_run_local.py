@@ -192,5 +192,12 @@ def test_an_input_that_is_nowhere_is_named_before_the_run_is_started(make_projec
     project = chain(make_project, "", raw=None)
     ended = forked(project, "run")
     assert (ended.returncode, ended.stdout) == (1, "")
+    told = ended.stderr.splitlines()
+    opening, starting = "Opening the project in environment 'aws_batch'…", "Starting the embedded AWS on this machine…"
+    assert (
+        told.index(opening)
+        < told.index(starting)
+        < told.index("Error: No node makes these inputs, and they don't exist:")
+    )
     assert f"'raw' at s3://bucket/raw.pkl: its local file '{project / 'data/raw.pkl'}' does not exist." in ended.stderr
     assert not (project / ".kedro_aws_batch/local/index.json").exists()

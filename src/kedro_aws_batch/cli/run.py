@@ -35,7 +35,11 @@ if TYPE_CHECKING:
 
 
 def run(way: Way, selection: Selection, asked: RunOptions) -> int:
-    """Run the selection with these options, and return the exit code."""
+    """Run the selection with these options, and return the exit code.
+
+    What takes seconds is told beforehand, on stderr.
+    """
+    click.echo(f"Opening the project in environment '{way.where.environment}'…", err=True)
     if asked.resume_from is not None:
         selection = _continued(way, selection, asked.resume_from)
     prepared = prepare(way, selection)
@@ -75,6 +79,7 @@ def _run_on_aws(way: Way, selection: Selection, asked: RunOptions, prepared: Pre
 
 def _run_locally(way: Way, selection: Selection, asked: RunOptions, prepared: Prepared) -> int:
     project, compiled = prepared.project, prepared.compiled
+    click.echo("Starting the embedded AWS on this machine…", err=True)
     local = LocalRun(
         project=project,
         compiled=compiled,
