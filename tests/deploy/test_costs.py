@@ -36,7 +36,7 @@ def test_what_the_templates_turn_on_for_money_is_in_the_page(package: Packager) 
     table = template.properties("RunTable")
 
     # With a key of AWS' in the account, not DynamoDB's own: requests for it are charged.
-    assert table["SSESpecification"] == {"SSEEnabled": True}
+    assert (table["SSESpecification"]["SSEEnabled"], table["SSESpecification"]["SSEType"]) == (True, "KMS")
     assert "KMS, for the table's key" in PAGE
     assert table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
     assert "point-in-time recovery" in PAGE

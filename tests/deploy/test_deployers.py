@@ -16,6 +16,7 @@ UNUSED = re.compile(
     r"(eks|elasticfilesystem|firehose|kinesis|kms|s3tables|s3files|codeguru-profiler|codedeploy|secretsmanager):.*"
     r"|lambda:(GetLayerVersion|.*CodeSigningConfig|PassCapacityProvider)"
     r"|logs:(.*ResourcePolic.*|CreateLogDelivery)"  # those of Lambda's and EC2's own deliveries
+    r"|iam:.*(User|Group)Policy"  # of policies for users and groups
     r"|s3:REST.PUT.OBJECT"  # no action of IAM's
     r"|batch:SetCapacityTags",  # likewise
     re.IGNORECASE,

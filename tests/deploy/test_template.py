@@ -214,7 +214,7 @@ def test_the_table_is_encrypted_recoverable_and_forgets(template: Template) -> N
     table = template.properties("RunTable")
 
     assert table["BillingMode"] == "PAY_PER_REQUEST"
-    assert table["SSESpecification"] == {"SSEEnabled": True}
+    assert (table["SSESpecification"]["SSEEnabled"], table["SSESpecification"]["SSEType"]) == (True, "KMS")
     assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
     assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
 
@@ -332,20 +332,58 @@ def test_every_setting_is_a_param_of_its_name_and_is_used() -> None:
     assert "${param:" not in text
 
 
+KEY = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 BOUNDARY = "arn:aws:iam::123456789012:policy/boundary"
 
 
 @pytest.mark.parametrize("variant", ["own", "fargate", "ec2-spot"])
 def test_every_role_is_bound_and_lies_below_the_path(package: Packager, variant: str) -> None:
-    template = package(variant, permissions_boundary=BOUNDARY, role_path="/teams/ml/")
-    defaults = {name: template.body["Parameters"][name]["Default"] for name in ("PermissionsBoundary", "RolePath")}
+    template = package(variant, permissions_boundary=BOUNDARY, role_path="/teams/ml/", kms_key=KEY)
+    given = ("PermissionsBoundary", "RolePath", "KmsKey")
+    defaults = {name: template.body["Parameters"][name]["Default"] for name in given}
     bound = {"Fn::If": ["BoundRoles", {"Ref": "PermissionsBoundary"}, {"Ref": "AWS::NoValue"}]}
 
-    assert defaults == {"PermissionsBoundary": BOUNDARY, "RolePath": "/teams/ml/"}
+    assert defaults == {"PermissionsBoundary": BOUNDARY, "RolePath": "/teams/ml/", "KmsKey": KEY}
     roles = template.of_type("AWS::IAM::Role")
     assert {name for name, each in roles.items() if each.get("PermissionsBoundary") != bound} == set()
     profiles = template.of_type("AWS::IAM::InstanceProfile")
     assert {name for name, each in {**roles, **profiles}.items() if each["Path"] != {"Ref": "RolePath"}} == set()
+
+
+def test_a_key_of_ones_own_encrypts_the_table_the_queues_and_all_logs(template: Template) -> None:
+    ours = {"Fn::If": ["OwnKey", {"Ref": "KmsKey"}, {"Ref": "AWS::NoValue"}]}
+    queues, logs = template.of_type("AWS::SQS::Queue"), template.of_type("AWS::Logs::LogGroup")
+
+    assert template.body["Conditions"]["OwnKey"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "KmsKey"}, ""]}]}
+    assert template.properties("RunTable")["SSESpecification"] == {
+        "SSEEnabled": True,
+        "SSEType": "KMS",
+        "KMSMasterKeyId": ours,
+    }
+    aws_own = {"Fn::If": ["OwnKey", {"Ref": "AWS::NoValue"}, True]}
+    assert [(each["KmsMasterKeyId"], each["SqsManagedSseEnabled"]) for each in queues.values()] == [(ours, aws_own)] * 2
+    assert len(logs) >= len(FUNCTIONS)
+    assert {name for name, each in logs.items() if each["KmsKeyId"] != ours} == set()
+
+
+def test_functions_use_that_key_through_the_table_and_the_queues_alone(template: Template) -> None:
+    policy = template.resources["KeyPolicy"]
+    (statement,) = policy["Properties"]["PolicyDocument"]["Statement"]
+
+    assert policy["Condition"] == "OwnKey"
+    assert {role["Ref"] for role in policy["Properties"]["Roles"]} == {
+        role_of(template, function) for function in functions(template)
+    }
+    assert statement["Resource"] == {"Ref": "KmsKey"}
+    assert statement["Condition"] == {
+        "StringEquals": {
+            "kms:ViaService": [
+                {"Fn::Sub": f"{name}.${{AWS::Region}}.${{AWS::URLSuffix}}"} for name in ("dynamodb", "sqs")
+            ]
+        }
+    }
+    assert {action.partition(":")[0] for action in statement["Action"]} == {"kms"}
+    assert "kms:CreateGrant" not in statement["Action"]
 
 
 def test_the_stack_says_what_it_is_and_where_its_parts_are(template: Template) -> None:

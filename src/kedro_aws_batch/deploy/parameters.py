@@ -155,6 +155,11 @@ PARAMETERS: Mapping[str, Parameter] = {
         pattern=r"/([\w+=,.@-]{1,100}/)*",
         example="/teams/ml/",
     ),
+    "kms_key": Parameter(  # a log group takes no alias
+        help="the ARN of a KMS key of your own for the run table, the queues and the logs",
+        pattern=r"(arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+)?",
+        example="arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+    ),
     "alarm_email": Parameter(
         help="who gets a mail when something is wrong", pattern=r"([^@\s]+@[^@\s]+\.[^@\s]+)?", example="me@example.com"
     ),

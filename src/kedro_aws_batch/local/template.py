@@ -13,6 +13,8 @@ from kedro_aws_batch.local.jsons import Json
 from kedro_aws_batch.local.variables import Variables, read_yaml
 from kedro_aws_batch.service_root import TEMPLATE
 
+#: What osls adds to resources that it makes itself: functions and their log groups, which are made here in another way.
+_EXTENSIONS = "extensions"
 _SUB = re.compile(r"\$\{(!?)([A-Za-z0-9_.:]+)\}")
 
 
@@ -60,7 +62,7 @@ def read_service(
         for section, content in template.items():
             if section in sections:
                 sections[section] |= content or {}
-            elif section not in {"Outputs", "Description", "AWSTemplateFormatVersion"}:
+            elif section not in {"Outputs", "Description", "AWSTemplateFormatVersion", _EXTENSIONS}:
                 raise TemplateError(f"The section '{section}' of the resources is not supported by the embedded AWS.")
     declared = (document.get("functions") or {}).items()
     functions = [_function(key, each, provider, variables) for key, each in declared]
