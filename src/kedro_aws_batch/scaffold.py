@@ -22,6 +22,7 @@ from kedro_aws_batch.service_root import TEMPLATE
 
 from .files import write_atomically
 from .moving import move_catalog
+from .workflow import GITHUB, workflow_file, workflow_values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,11 +47,24 @@ class Scaffold:
     stage: str = STAGE
 
 
-def scaffold(project: Path, package: str, environment: str, bucket: str, plugin_from: str = WHEEL) -> Scaffold:
+@dataclass(frozen=True)
+class Wanted:
+    """What `init` is asked for."""
+
+    environment: str
+    bucket: str
+    #: Where the image gets kedro-aws-batch.
+    plugin_from: str = WHEEL
+    #: Whether a GitHub workflow deploys the project.
+    github: bool = False
+
+
+def scaffold(project: Path, package: str, wanted: Wanted) -> Scaffold:
     """Return the files for a bootstrapped project. The catalog is the base's, with the local files on S3.
 
     Each environment is a stage, with its own queue, definition and functions.
     """
+    environment, bucket = wanted.environment, wanted.bucket
     moved = move_catalog(project / settings.CONF_SOURCE / base_environment(), bucket)
     stage = _stage(environment)
     name = project_name(package)
@@ -63,7 +77,9 @@ def scaffold(project: Path, package: str, environment: str, bucket: str, plugin_
         "stage": stage,
         "region": _region(),
         "python": f"{sys.version_info.major}.{sys.version_info.minor}",
-        "requirements": _requirements(project, plugin(plugin_from)),
+        "requirements": _requirements(project, plugin(wanted.plugin_from)),
+        "environment": environment,
+        **workflow_values(project, wanted.plugin_from),
     }
     files = {
         f"conf/{environment}/catalog.yml": _catalog(moved.entries),
@@ -74,6 +90,7 @@ def scaffold(project: Path, package: str, environment: str, bucket: str, plugin_
         "package.json": _filled("package.json", values),
         "Dockerfile": _filled("Dockerfile", values),
         ".dockerignore": _filled("dockerignore", values),
+        **({workflow_file(project, environment): _filled(GITHUB, values)} if wanted.github else {}),
     }
     return Scaffold(files, moved, stage)
 

@@ -206,6 +206,60 @@ def test_the_deploying_tool_is_pinned(bare: Path) -> None:
     assert json.loads((bare / "package.json").read_text())["devDependencies"] == {"osls": ours}
 
 
+def workflow(file: Path) -> dict[str, Any]:
+    """Return a workflow, whose key `on` YAML takes for a truth value."""
+    read: dict[Any, Any] = yaml.safe_load(file.read_text())
+    return {("on" if key is True else key): value for key, value in read.items()}
+
+
+def test_github_deploys_what_main_has_without_keys_and_with_pinned_actions(bare: Path) -> None:
+    (bare / "requirements.txt").write_text("kedro\n")
+    result = call("init", "--bucket=mine", "--github")
+    assert result.exit_code == 0
+    assert "wrote .github/workflows/deploy-aws_batch.yml\n" in result.output
+    file = bare / ".github/workflows/deploy-aws_batch.yml"
+    made = workflow(file)
+    (job,) = made["jobs"].values()
+    used = [step["uses"] for step in job["steps"] if "uses" in step]
+    script = "\n".join(step["run"] for step in job["steps"] if "run" in step).splitlines()
+    name = yaml.safe_load((bare / "conf/aws_batch/parameters.yml").read_text())["aws_batch"]["service"]
+
+    assert made["on"] == {"push": {"branches": ["main"]}, "workflow_dispatch": None}
+    assert made["permissions"] == {"contents": "read", "id-token": "write"}
+    assert [each.partition("@")[0] for each in used] == [
+        "actions/checkout",
+        "actions/setup-python",
+        "actions/setup-node",
+        "aws-actions/configure-aws-credentials",
+        "aws-actions/amazon-ecr-login",
+    ]
+    assert all(re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", each) for each in used)
+    assert re.findall(r"secrets\.|aws-access-key|AKIA", file.read_text()) == []
+    assert script == [
+        'pip install -r requirements.txt "$KEDRO_AWS_BATCH"',
+        "npm install --no-audit --no-fund",
+        "kedro aws-batch check --env=aws_batch",
+        "kedro aws-batch package --env=aws_batch",
+        'docker build --platform linux/amd64 --tag "$IMAGE" .',
+        'docker push "$IMAGE"',
+        'kedro aws-batch deploy --env=aws_batch --param="image=$IMAGE"',
+    ]
+    assert made["env"]["KEDRO_AWS_BATCH"] == f"kedro-aws-batch=={__version__}"
+    assert job["steps"][-1]["env"]["IMAGE"].endswith(f"/{name.removesuffix('-dev')}:${{{{ github.sha }}}}")
+
+
+def test_the_workflow_of_a_project_within_a_repository_is_where_github_looks(bare: Path) -> None:
+    (bare.parent / ".git").mkdir()
+    source = "git+https://git.example/kedro-aws-batch@v1"
+    result = call("init", "--env=prod", "--github", f"--plugin-from={source}")
+    assert "wrote ../.github/workflows/deploy-prod.yml\n" in result.output
+    made = workflow(bare.parent / ".github/workflows/deploy-prod.yml")
+    assert made["defaults"]["run"]["working-directory"] == bare.name
+    assert made["env"]["KEDRO_AWS_BATCH"] == f"kedro-aws-batch @ {source}"
+    assert "kedro aws-batch check --env=prod" in str(made["jobs"])
+    assert not (bare / ".github").exists()
+
+
 @packages
 def test_package_fills_the_directory_that_is_deployed(make_project: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     project = make_project(Sources(catalog={name: pickled(f"s3://data/{name}") for name in ("raw", "middle", "final")}))

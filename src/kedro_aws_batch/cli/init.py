@@ -14,7 +14,7 @@ from kedro_aws_batch.package.data import wrong_bucket
 from kedro_aws_batch.package.errors import PackageError
 from kedro_aws_batch.package.image import provide
 from kedro_aws_batch.quiet import stdout_kept_clean
-from kedro_aws_batch.scaffold import scaffold, write
+from kedro_aws_batch.scaffold import Wanted, scaffold, write
 from kedro_aws_batch.service_root import TEMPLATE
 from kedro_aws_batch.wording import counted
 
@@ -43,13 +43,14 @@ def _say_what_moved(moved: Moved, folder: str, bucket: str) -> None:
         )
 
 
-def init(environment: str, bucket: str, force: bool, plugin_from: str) -> None:
+def init(wanted: Wanted, force: bool) -> None:
     """Write the files, and say what comes next."""
+    environment, bucket = wanted.environment, wanted.bucket
     if bucket != NO_BUCKET and (wrong := wrong_bucket(bucket)):
         raise PackageError(wrong)
     with stdout_kept_clean():
         project = find_project()
-        found = scaffold(project, bootstrap(project), environment, bucket, plugin_from)
+        found = scaffold(project, bootstrap(project), wanted)
         kept = write(project, found, force)
         wheel = provide(project)
     written = [name for name in found.files if name not in kept]
@@ -66,3 +67,5 @@ def init(environment: str, bucket: str, force: bool, plugin_from: str) -> None:
         f"  kedro aws-batch deploy{other}         puts it on AWS, once serverless.yml names an image and a network; "
         "before the first time: npm install"
     )
+    if wanted.github:
+        click.echo("GitHub deploys it, once it has a role: docs/deploy.md, “From GitHub”, has what that may do")

@@ -20,7 +20,8 @@ from kedro_aws_batch.graph.config import NO_BUCKET
     help="Where the image gets kedro-aws-batch: wheel (packaging puts it beside the Dockerfile), index (the image's "
     "package index), or git+URL@COMMIT. Always in the version that packages.",
 )
-def command(environment: str, bucket: str, force: bool, plugin_from: str) -> None:
+@click.option("--github", is_flag=True, help="Add a GitHub workflow that deploys the project when main changes.")
+def command(environment: str, bucket: str, force: bool, plugin_from: str, github: bool) -> None:
     """Add to a project what it needs to run on AWS Batch: an environment, a Dockerfile, a serverless.yml.
 
     The catalog of the new environment is that of the base, with the local files on S3. Without --force, existing files
@@ -30,8 +31,9 @@ def command(environment: str, bucket: str, force: bool, plugin_from: str) -> Non
     Examples:
       kedro aws-batch init --bucket=my-bucket
       kedro aws-batch init --env=prod --bucket=its-bucket
-      kedro aws-batch init --plugin-from=index
+      kedro aws-batch init --plugin-from=index --github
     """
     from kedro_aws_batch.cli.init import init
+    from kedro_aws_batch.scaffold import Wanted
 
-    init(environment, bucket, force, plugin_from)
+    init(Wanted(environment, bucket, plugin_from, github), force)
