@@ -232,9 +232,11 @@ def test_a_new_user_has_batch_made_and_runs_on_it(
     configuration.write_text(written.replace("# launch_type: FARGATE", f"launch_type: {other}"))
     moved = user.kedro("aws-batch", "deploy", *stack, f"--param=subnets={subnets}", fails=True)
     assert f"runs on {batch}, and can't be moved to {other.lower()}. Name another one" in moved
+    kept = user.kedro("aws-batch", "remove", fails=True)
+    assert f"1 run is open: '{in_flight}'. Removing the stack would end its jobs." in kept
     (user.folder / "go").touch()
     assert ended(bare, in_flight).status == "SUCCEEDED"
-    user.osls("remove")
+    user.kedro("aws-batch", "remove")
     assert bare.client("lambda").list_functions()["Functions"] == []
 
 

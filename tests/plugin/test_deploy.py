@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from kedro_aws_batch.cli.remove import refuse_open
+from kedro_aws_batch.deploy.deployment import DeploymentError
 from tests.packaging import packages
 
 from .commands import call
@@ -143,6 +145,38 @@ def test_another_environment_is_packaged_beside_for_its_own_stage(project: Path)
     assert (packaged(project)["service"], packaged(project)["jobQueue"]) == ("flights", "main_queue")
     prod = json.loads((project / "build/aws_batch/prod/packaged.json").read_text())
     assert (prod["service"], prod["jobQueue"]) == ("flights", "prod_queue")
+
+
+def test_a_stack_is_not_removed_while_runs_are_open() -> None:
+    refuse_open([], "aws_batch", False)
+    with pytest.raises(DeploymentError) as refused:
+        refuse_open(["2026-11-22T13.11.00.123Z"], "prod", False)
+    assert str(refused.value) == (
+        "1 run is open: '2026-11-22T13.11.00.123Z'. Removing the stack would end its jobs. Wait for the end, or cancel "
+        "with `kedro aws-batch cancel --env=prod RUN`; or remove it all the same, with --force."
+    )
+
+
+def test_with_force_open_runs_are_only_warned_of(capsys: pytest.CaptureFixture[str]) -> None:
+    refuse_open([f"run{number}" for number in range(100)], "aws_batch", True)
+    assert capsys.readouterr().err == (
+        "Warning: 100 runs or more are open: 'run0', 'run1', 'run2' and 97 more. Their jobs end with the queue, and "
+        "nothing tells of that.\n"
+    )
+
+
+def test_what_removing_needs_is_said_before_aws_is_asked(project: Path) -> None:
+    unpacked = call("remove")
+    assert (unpacked.exit_code, unpacked.stdout) == (1, "")
+    assert unpacked.stderr == (
+        "Error: The stage 'dev' isn't packaged here, so osls doesn't know its stack: call `kedro aws-batch package "
+        "--env=aws_batch` first.\n"
+    )
+    assert call("package").exit_code == 0
+    assert "The deployment tool osls isn't installed in" in call("remove").stderr
+    assert "Give --stage before --" in call("remove", "--", "--stage=prod").stderr
+    (project / "serverless.yml").unlink()
+    assert "There is no serverless.yml in" in call("remove").stderr
 
 
 @pytest.mark.usefixtures("project")

@@ -15,6 +15,7 @@ COMMANDS = {
     "compile": "Write the graph document that the service runs.",
     "package": "Package the functions with the project's graph, and their templates, for deployment.",
     "deploy": "Check and package the project, and make or change its stack on AWS.",
+    "remove": "Remove the project's stack from AWS, once no run is open.",
     "run": "Run pipelines on AWS Batch, or on this machine with --local.",
     "status": "Show a run: its jobs, what they do, and why they failed.",
     "list": "List runs, newest first.",

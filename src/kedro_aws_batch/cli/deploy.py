@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kedro_aws_batch._service.dag.document import read_document
 from kedro_aws_batch.aws import client
 from kedro_aws_batch.client import Service
 from kedro_aws_batch.deploy.changes import unwelcome, wanted
@@ -16,6 +12,7 @@ from kedro_aws_batch.deploy.check_aws import check_aws, require_credentials, tak
 from kedro_aws_batch.deploy.deployment import (
     Target,
     batch_of,
+    call_osls,
     osls,
     read_given,
     refuse_unchecked,
@@ -32,8 +29,6 @@ from .package import PackageOptions, stage_project
 from .prepare import prepare_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from kedro_aws_batch._service.dag.document import GraphDocument
     from kedro_aws_batch._service.dag.problems import Problem
     from kedro_aws_batch.graph.opening import Opening
@@ -61,7 +56,7 @@ def deploy(asked: DeployOptions) -> int:
     target = Target(project, service_and_stage(service)[1], given)
     require_stage(asked.stage, service, target.stage, asked.opening.environment)
     require_file(project)
-    document = read_document(json.dumps(prepared.compiled.document))
+    document = prepared.compiled.read
     batch = batch_of(target, str(document.run["launch_type"]).lower())
     tell_problems(misfits(document, target.params(), batch))
     tool = osls(project)
@@ -72,7 +67,7 @@ def deploy(asked: DeployOptions) -> int:
     stage_project(PackageOptions(asked.opening, buckets), prepared, None)
     # The checks above and the deployment must use the same Region, whoever names it.
     told = [] if target.params().get("region") else [f"--region={sts.meta.region_name}"]
-    return _deploy([*tool, "deploy", *told], target, asked.osls_arguments)
+    return call_osls([*tool, "deploy", *told], target, asked.osls_arguments)
 
 
 def _asked_of_aws(document: GraphDocument, target: Target, service: str, batch: str) -> list[Problem]:
@@ -90,10 +85,3 @@ def _asked_of_aws(document: GraphDocument, target: Target, service: str, batch: 
     if batch != OWN and (now is None or now.queue != queue):
         problems += taken(queue, batch_client)
     return problems + unwelcome(now, wanted(document, target.params(), batch), used)
-
-
-def _deploy(tool: list[str], target: Target, more: Sequence[str]) -> int:
-    params = [f"--param={name}={value}" for name, value in target.given.items()]
-    environment = {"SLS_TELEMETRY_DISABLED": "1", "SLS_NOTIFICATIONS_MODE": "off", **os.environ}
-    words = [*tool, f"--stage={target.stage}", *params, *more]
-    return subprocess.run(words, cwd=target.project, env=environment, check=False).returncode

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -110,7 +112,7 @@ def refuse_unchecked(words: Sequence[str]) -> None:
 def osls(project: Path) -> list[str]:
     """Return the command that calls osls in a project. Raises DeploymentError if it or Node is missing."""
     if shutil.which("node") is None:
-        raise DeploymentError("Deploying needs Node 20 or newer, which was not found: install it (https://nodejs.org).")
+        raise DeploymentError("Deploying needs Node 22 or newer, which was not found: install it (https://nodejs.org).")
     for folder in (project, *project.parents):
         found = folder / "node_modules/.bin/osls"
         if found.exists():
@@ -119,6 +121,23 @@ def osls(project: Path) -> list[str]:
         f"The deployment tool osls isn't installed in '{project}': run `npm install` there. `kedro aws-batch init` "
         "writes the package.json for it."
     )
+
+
+def call_osls(tool: Sequence[str], target: Target, more: Sequence[str]) -> int:
+    """Have osls do this for a stage with the given params, and return its exit code."""
+    params = [f"--param={name}={value}" for name, value in target.given.items()]
+    environment = {"SLS_TELEMETRY_DISABLED": "1", "SLS_NOTIFICATIONS_MODE": "off", **os.environ}
+    words = [*tool, f"--stage={target.stage}", *params, *more]
+    return subprocess.run(words, cwd=target.project, env=environment, check=False).returncode
+
+
+def require_packaged(target: Target, environment: str) -> None:
+    """Raise DeploymentError unless the stage was packaged here: osls reads from that what the stack is."""
+    if not (target.project / STAGED / target.stage / "packaged.json").is_file():
+        raise DeploymentError(
+            f"The stage '{target.stage}' isn't packaged here, so osls doesn't know its stack: call "
+            f"`kedro aws-batch package --env={environment}` first."
+        )
 
 
 def require_stage(stage: str | None, prefix: str, of_prefix: str, environment: str) -> None:

@@ -66,15 +66,19 @@ def standing(stack: str, cloudformation: Any) -> Standing | None:
 
 def in_use(queue: str, service: Service, batch: Any) -> str | None:
     """Return what uses a stack's queue, in words. Raises ServiceError if it can't be found out."""
+    if runs := open_runs(service, limit=1):
+        return f"run {runs[0]} is RUNNING"
+    return next((f"the job '{name}' is {status}" for name, status in _jobs(queue, batch)), None)
+
+
+def open_runs(service: Service, limit: int) -> list[str]:
+    """Return the ids of up to so many runs that are RUNNING. Raises ServiceError if it can't be found out."""
     try:
-        runs = [run.run_id for run in service.list_runs(status=RunStatus.RUNNING.value, limit=1)]
+        return [run.run_id for run in service.list_runs(status=RunStatus.RUNNING.value, limit=limit)]
     except ServiceError as error:
         if "There is no function" not in str(error):
             raise
-        runs = []  # a half-made stack: its queue shows what it runs
-    if runs:
-        return f"run {runs[0]} is RUNNING"
-    return next((f"the job '{name}' is {status}" for name, status in _jobs(queue, batch)), None)
+        return []  # of a half-made stack
 
 
 def _jobs(queue: str, batch: Any) -> Iterator[tuple[str, str]]:
