@@ -72,6 +72,15 @@ def test_many_jobs_without_a_namespace_fold_by_the_steps_at_which_they_come() ->
     assert labels(wide) == ["node_0", "step 2: 799"]
 
 
+def test_jobs_beside_namespaces_fold_by_steps_only_where_they_are_many() -> None:
+    def beside(loose: int) -> list[str]:
+        return labels(items_of(100, lambda one: f"node_{one}" if one < loose else f"space.node_{one}", chain))
+
+    assert beside(70)[0] == "space: 30"
+    assert (beside(70)[1], beside(70)[-1]) == ("steps 1–5: 5", "steps 66–70: 5")
+    assert beside(59) == ["space: 41", *(f"node_{one}" for one in range(59))]
+
+
 def test_jobs_that_follow_nothing_of_each_other_are_not_folded_further() -> None:
     assert len(items_of(800, lambda index: f"node_{index}", no_parents)) == 800
 

@@ -104,7 +104,8 @@ def test_the_timeline_of_a_large_run_begins_with_a_band_for_each_namespace() -> 
 
 def test_a_band_shows_its_part_of_the_critical_path() -> None:
     groups = [runs.group(one, *([one - 1] if one else []), nodes=[f"{'ab'[one // 40]}.n{one}"]) for one in range(80)]
-    one, other = (row for row in told(runs.run(groups)).drawing()["rows"] if "inside" in row)
+    aside = runs.group(80, nodes=["b.aside"], depth=0)
+    one, other = (row for row in told(runs.run([*groups, aside])).drawing()["rows"] if "inside" in row)
     assert (one["spans"]["path"][0][0], one["spans"]["path"][-1][1]) == (runs.START, groups[39]["ended_at"])
     assert (other["spans"]["path"][0][0], other["critical"]) == (groups[39]["ended_at"], False)
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     Open = Callable[..., Page]
 
+#: Stands in for Plotly where no timeline is looked at: its script alone takes a browser seconds.
+NO_TIMELINE = "var Plotly = { react: async (chart) => { chart.on = () => {}; } };"
 #: By their names, the numbers of keys.
 KEYS = {"Tab": 9, "Enter": 13}
 #: What is in sight of the graph.
@@ -42,12 +44,13 @@ def reload(page: Page) -> None:
 
 
 def test_a_small_graph_has_a_box_for_each_job_with_its_state_and_lines_of_its_critical_path(open_report: Open) -> None:
-    page = open_report(runs.failed())
+    page = open_report(runs.failed(), plotly=NO_TIMELINE)
     signs = "[...document.querySelectorAll('.job .sign')].map(one => `${one.textContent} ${one.ariaLabel}`)"
     assert sorted(page.run(signs)) == [
         *("– skipped", "⊘ cancelled", "✓ succeeded", "✓ succeeded", "✕ failed", "✕ failed"),
     ]
     assert (page.run("canvas.dataset.lines"), page.run(APART)) == ("6", True)
+    assert "L" not in page.run("document.getElementById('lines').getAttribute('d')")  # none goes up
     assert page.run("document.getElementById('path').getAttribute('d').split('M').length - 1") == 1
     tops = "['0', '2', '5'].map(one => document.querySelector(`[data-job='${one}']`).getBoundingClientRect().top)"
     first, second, last = page.run(tops)
@@ -58,7 +61,7 @@ def test_a_small_graph_has_a_box_for_each_job_with_its_state_and_lines_of_its_cr
 def test_a_click_on_a_job_leads_to_its_row_even_if_that_was_filtered_away_and_next_is_its_log(
     open_report: Open,
 ) -> None:
-    page = open_report(runs.failed())
+    page = open_report(runs.failed(), plotly=NO_TIMELINE)
     search(page, "shuttles")
     assert page.run("document.querySelectorAll('.job.dim').length") == 5
     page.run("graph.scrollIntoView()")
@@ -75,9 +78,11 @@ def test_a_click_on_a_job_leads_to_its_row_even_if_that_was_filtered_away_and_ne
 
 
 def test_a_large_graph_unfolds_by_mouse_and_by_keyboard_and_folds_again(open_report: Open) -> None:
-    page = open_report(runs.large(800))
+    page = open_report(runs.large(800), plotly=NO_TIMELINE)
     folded = seen(page)
     assert sorted(name.removeprefix("◆ ") for name in folded) == ["clean.tables", "features", "ingest", "train.models"]
+    arrows = "document.getElementById('lines').getAttribute('d').split('L').length > 1"
+    assert page.run(arrows)  # they wait for each other
     page.run("graph.scrollIntoView()")
     page.settle()
     page.point(*middle(page, "document.querySelector('summary')"), click=True)

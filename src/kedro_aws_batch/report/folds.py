@@ -73,7 +73,7 @@ def layers(parents: Mapping[Key, Set[Key]]) -> dict[Key, int]:
 
     Of some that wait for each other, the first counts as ready.
     """
-    left = {one: set(before) - {one} for one, before in parents.items()}
+    left = {one: set(before) for one, before in parents.items()}
     after: dict[Key, list[Key]] = {one: [] for one in parents}
     for one, before in left.items():
         for other in before:

@@ -35,6 +35,22 @@
     return found;
   };
 
+  // A line from a box to another: past what lies between, or, between folds that wait for each other, up with an arrow.
+  const curve = (from, to, width) => {
+    const far = Math.abs(to.top - from.bottom);
+    const back = to.top < from.bottom;
+    const room = back ? Math.min(from.left, to.left) : width / 2;
+    const aside = Math.min(140 + far * 0.15, room * 1.2); // such a curve goes three quarters as far
+    const past = !back && far > 60 && Math.abs(to.x - from.x) < 30 ? aside : 0;
+    const bend = Math.max(16, far / 2);
+    const points = back
+      ? [from.left, from.middle, from.left - aside, from.middle, to.left - aside, to.middle, to.left, to.middle]
+      : [from.x, from.bottom, from.x + past, from.bottom + bend, to.x + past, to.top - bend, to.x, to.top];
+    const round = points.map((one) => Math.round(one * 10) / 10);
+    const arrow = back ? `M${round[6] - 7},${round[7] - 4}L${round[6]},${round[7]}L${round[6] - 7},${round[7] + 4}` : "";
+    return { d: `M${round.slice(0, 2)}C${round.slice(2)}${arrow}` };
+  };
+
   let drawn = [];
   const draw = () => {
     const frame = canvas.getBoundingClientRect();
@@ -42,22 +58,20 @@
     const place = (box) => {
       if (!places.has(box)) {
         const at = box.getBoundingClientRect();
-        places.set(box, { x: at.left + at.width / 2 - frame.left, top: at.top - frame.top, bottom: at.bottom - frame.top });
+        const [left, top] = [at.left - frame.left, at.top - frame.top];
+        places.set(box, { left, x: left + at.width / 2, top, middle: top + at.height / 2, bottom: top + at.height });
       }
       return places.get(box);
     };
     drawn = [];
     for (const [above, ends] of edges()) {
       for (const [below, critical] of ends) {
-        const from = place(above), to = place(below);
-        const bend = Math.max(16, Math.abs(to.top - from.bottom) / 2);
-        const round = (one) => Math.round(one * 10) / 10;
-        const points = [from.x, from.bottom, from.x, from.bottom + bend, to.x, to.top - bend, to.x, to.top].map(round);
-        drawn.push({ above, below, critical, d: `M${points.slice(0, 2)}C${points.slice(2)}` });
+        drawn.push({ above, below, critical, ...curve(place(above), place(below), frame.width) });
       }
     }
-    $("lines").setAttribute("d", drawn.filter((one) => !one.critical).map((one) => one.d).join(""));
-    $("path").setAttribute("d", drawn.filter((one) => one.critical).map((one) => one.d).join(""));
+    const show = (id, lines) => $(id).setAttribute("d", lines.map((one) => one.d).join(""));
+    show("lines", drawn.filter((one) => !one.critical));
+    show("path", drawn.filter((one) => one.critical));
     $("near").setAttribute("d", "");
     canvas.dataset.lines = String(drawn.length);
   };
