@@ -158,16 +158,20 @@ def test_a_run_is_followed_to_its_end(browser: Browser, address: str, functions:
     page.settle()
     keep(page, "ui-running")
     inside = "document.querySelector('#report').contentDocument"
-    typed = "field.value = 'e'; field.dispatchEvent(new Event('input'))"
+    typed = "field.value = 'default/1'; field.dispatchEvent(new Event('input'))"
     page.run(f"(field => {{ {typed} }})({inside}.querySelector('#search'))")
     job = f"{inside}?.querySelector('[data-job=\"3\"]')?.className"
-    assert page.run(job) == "box job WAITING"
+    assert page.run(job) == "box job WAITING dim"
+    page.look(390, 800)
+    page.run(f"{inside}.querySelector('#table').scrollTo(120, 0)")
     functions.state = runs.succeeded()
     page.wait("document.querySelector('#status').textContent === 'SUCCEEDED'")
     badge = "document.querySelector('#report').contentDocument?.querySelector('.badge')?.textContent"
     page.wait(f"{badge} === 'SUCCEEDED'")
-    page.wait(f"{job} === 'box job SUCCEEDED critical'")
-    page.wait(f"{inside}?.querySelector('#search')?.value === 'e'")  # what one was looking for stays
+    page.wait(f"{job} === 'box job SUCCEEDED critical dim'")
+    page.wait(f"{inside}?.querySelector('#shown')?.textContent === '1 of 4'")  # what one was looking for stays
+    page.wait(f"{inside}?.querySelector('#table')?.scrollLeft === 120")
+    page.look(1280, 900)
     assert page.run("document.querySelector('#cancel').checkVisibility()") is False
     assert page.complaints() == []
 

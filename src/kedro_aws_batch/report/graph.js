@@ -105,8 +105,5 @@
   });
   keep();
   draw();
-  $("drawing").scrollTop = history.state?.graphTop ?? 0;
-  $("drawing").addEventListener("scrollend", () =>
-    history.replaceState({ ...history.state, graphTop: $("drawing").scrollTop }, ""));
   new ResizeObserver(soon).observe(canvas);
 })();
