@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pdb
 import sys
+import warnings
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,7 @@ from kedro_aws_batch.files import OWN_FOLDER, file_name, write_atomically
 from kedro_aws_batch.graph.compile import compile_project
 from kedro_aws_batch.graph.opening import Opening, as_deployed
 from kedro_aws_batch.graph.places import MEMORY
-from kedro_aws_batch.graph.project import open_project
+from kedro_aws_batch.graph.project import ignore_known_warnings, open_project
 from kedro_aws_batch.launch.local import LocalRun, kept_data
 from kedro_aws_batch.launch.own_keys import own_keys
 from kedro_aws_batch.launch.runs import find_run
@@ -145,7 +146,9 @@ def _run(asked: Replay, debug: bool) -> int:
     at, aside = Whereabouts(), Aside(asked.output, _passed(asked.nodes, asked.compiled))
     os.environ[variables.NO_TELEMETRY] = "1"
     try:
-        run_payload(asked.project.path, asked.payload(), at, aside)
+        with warnings.catch_warnings():
+            ignore_known_warnings()
+            run_payload(asked.project.path, asked.payload(), at, aside)
     except KedroAwsBatchError:
         raise
     except (Exception, SystemExit) as error:  # noqa: BLE001  (a node that calls sys.exit(0) has not done its work)

@@ -146,7 +146,7 @@ def _execute(run: LocalRun, aws: EmbeddedAws, keeping: Keeping) -> int:
 
     def ending(ended: RunState) -> Ending:
         place = keeping.logs.place / ended.run_id
-        return Ending(keeping.logs.logs, os.path.relpath(place), run.commands.to("resume", ended.run_id))
+        return Ending(keeping.logs.logs, os.path.relpath(place), run.commands.to)
 
     execution = Execution(service=keeping, display=display, pace=PACE, ending=ending)
     with _environment(aws.environment):

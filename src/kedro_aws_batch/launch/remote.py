@@ -41,7 +41,7 @@ def run_on_aws(run: RemoteRun, display: Display, wait: bool) -> Watched:
     """Start a run and, if wanted, show it until it has ended. Raises ServiceError if the deployed graph differs."""
 
     def ending(state: RunState) -> Ending:
-        return Ending(client("logs"), run.commands.to("logs", state.run_id), run.commands.to("resume", state.run_id))
+        return Ending(client("logs"), run.commands.to("logs", state.run_id), run.commands.to)
 
     execution = Execution(
         service=Service(run.service, client("lambda"), in_cloudwatch(cache(lambda: client("logs")))),

@@ -15,7 +15,7 @@ from kedro_aws_batch.aws_errors import Call, why_refused
 from kedro_aws_batch.wording import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from kedro_aws_batch.client import GroupState, RunState
 
@@ -34,11 +34,12 @@ SHOWN = 3
 
 @dataclass(frozen=True)
 class Ending:
-    """Where the logs of a run's jobs are, and how to resume it."""
+    """Where the logs of a run's jobs are, and what to call next."""
 
     logs: Any
     place: str
-    resume: str
+    #: Returns a command by its verb and words, as a user types it.
+    command: Callable[..., str]
 
 
 def report(display: Display, state: RunState, ending: Ending) -> None:
@@ -59,7 +60,15 @@ def report(display: Display, state: RunState, ending: Ending) -> None:
     if ending.place:
         display.note(f"Logs: {ending.place}")
     if state.status != "SUCCEEDED":
-        display.note(f"To resume it: {ending.resume}")
+        if (node := _to_replay(state)) is not None:
+            display.note(f"To run that node here: {ending.command('replay', state.run_id, node)}")
+        display.note(f"To resume it: {ending.command('resume', state.run_id)}")
+
+
+def _to_replay(state: RunState) -> str | None:
+    """Return the first node that failed by an exception of its own; a slice of one can't be replayed."""
+    failed = (group for group in state.groups if group.status == "FAILED" and group.slice is None)
+    return next((group.error_node for group in failed if group.error_node is not None), None)
 
 
 def _report_failures(display: Display, state: RunState, ending: Ending) -> None:

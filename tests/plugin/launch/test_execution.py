@@ -74,7 +74,7 @@ def logs() -> Iterator[Any]:
 def execution(*states: RunState | BaseException, logs: Any = None) -> tuple[Execution, ScriptedService, io.StringIO]:
     output, service = io.StringIO(), ScriptedService(list(states))
     display = Display(Console(file=output, width=60, force_terminal=False))
-    ending = Ending(logs, "the logs", "resume r")
+    ending = Ending(logs, "the logs", Commands().to)
     return Execution(cast("Service", service), display, PACE, lambda _: ending), service, output
 
 
@@ -120,8 +120,22 @@ def test_a_failure_shows_its_reason_the_end_of_its_log_and_how_to_resume(logs: A
         "",
         "Run r FAILED: 4 nodes in 3 jobs, 1 succeeded, 1 failed, 1 skipped.",
         "Logs: the logs",
-        "To resume it: resume r",
+        "To resume it: kedro aws-batch resume r",
     ]
+
+
+def test_a_node_that_failed_by_an_exception_is_offered_for_a_replay(logs: Any) -> None:
+    raised = replace(FAILED, error="KeyError: 'x' (nodes.py:6)", error_node="worse")
+    running, _, output = execution(replace(RUNNING, status="FAILED", groups=(DONE, raised), settled=True), logs=logs)
+    watch(running, STARTED)
+    assert output.getvalue().splitlines()[-2:] == [
+        "To run that node here: kedro aws-batch replay r worse",
+        "To resume it: kedro aws-batch resume r",
+    ]
+    in_slices = replace(raised, slice={"number": 1, "into": 2})
+    running, _, output = execution(replace(RUNNING, status="FAILED", groups=(in_slices,), settled=True), logs=logs)
+    watch(running, STARTED)
+    assert "replay" not in output.getvalue()
 
 
 def test_a_job_without_a_log_or_with_one_that_is_gone_is_reported_all_the_same(logs: Any) -> None:
