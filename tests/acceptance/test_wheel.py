@@ -139,8 +139,8 @@ def test_kedro_finds_the_commands_by_the_entry_point(members: zipfile.ZipFile) -
     assert dict(declared["kedro.project_commands"]) == {"aws_batch": "kedro_aws_batch.cli:commands"}
 
 
-def install(wheel: Path, extras: str, directory: Path) -> Path:
-    """Return the Python of a new environment with the wheel, and with the pinned versions of its requirements."""
+def install(wheel: Path, extras: str, directory: Path, *more: str) -> Path:
+    """Return the Python of a new environment with the wheel and more, and with the pinned versions of requirements."""
     uv = Path(sys.executable).with_name("uv")
     tool = uv if uv.exists() else Path(shutil.which("uv") or pytest.fail("uv, which `make` installs, was not found"))
     run(tool, "venv", "--quiet", "--python", sys.executable, directory / "venv", cwd=directory)
@@ -156,9 +156,9 @@ def install(wheel: Path, extras: str, directory: Path) -> Path:
         ROOT / "constraints.txt",
     )
     try:
-        run(*command, "--offline", f"{wheel}{extras}", cwd=directory)
+        run(*command, "--offline", f"{wheel}{extras}", *more, cwd=directory)
     except AssertionError:  # `make` filled the cache; if it was emptied since, use the network
-        run(*command, f"{wheel}{extras}", cwd=directory)
+        run(*command, f"{wheel}{extras}", *more, cwd=directory)
     return installed
 
 
