@@ -36,6 +36,7 @@ FIRST = (
     "tests/plugin/test_cut_off.py",
     "tests/plugin/test_run_local.py",
     "tests/plugin/test_runner.py",
+    "tests/plugin/test_first_day.py",
 )
 
 

@@ -59,9 +59,10 @@ def named(page: Path) -> list[list[str]]:
 def parse(words: list[str]) -> None:
     """Have click parse a command of the plugin, without running it."""
     name, *more = words
-    command = aws_batch.get_command(click.Context(aws_batch), name)
+    group = click.Context(aws_batch, info_name="aws-batch", **aws_batch.context_settings)
+    command = aws_batch.get_command(group, name)
     assert command is not None, f"there is no command '{name}'"
-    with command.make_context(name, [word for word in more if word not in ("-h", "--help")]):
+    with command.make_context(name, [word for word in more if word not in ("-h", "--help")], parent=group):
         pass
 
 

@@ -184,7 +184,8 @@ def test_a_project_of_each_kind_runs_from_the_wheel(python: Path, tmp_path: Path
     project = write_first_day(tmp_path / "project", KINDS[name])
     kedro = partial(as_installed, python)
     initialised(kedro, project, KINDS[name])
-    failed(kedro, project)
+    if not KINDS[name].dockerfile:  # which a run here doesn't use
+        failed(kedro, project)
 
 
 @pytest.mark.long
