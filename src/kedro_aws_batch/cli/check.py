@@ -44,12 +44,15 @@ def print_check(opening: Opening, aws: bool, as_json: bool) -> None:
     unseen = not_looked_into(compiled)
     if as_json:
         sizes = {"nodes": nodes, "pipelines": pipelines, "jobs": None if default is None else len(default.groups)}
-        told = {"problems": [asdict(problem) for problem in problems], "not_looked_into": unseen}
+        told = {"problems": [asdict(problem) for problem in problems], "not_looked_into": list(unseen)}
         click.echo(json.dumps({**sizes, **told}, indent=2, ensure_ascii=False))
         raise SystemExit(1 if errors(problems) else 0)
     tell_problems(problems)
     if unseen:
-        click.echo(f"Not checked: {listed(unseen)}. Their entries don't say where the data lies.", err=True)
+        where = [f"{name}.{key}" if key else name for name, keys in unseen.items() for key in keys or [""]]
+        click.echo(
+            f"Not looked into: {listed(where)}. Only the authors of their types know where the data lies.", err=True
+        )
     size = f"{counted(nodes, 'node')} in {counted(pipelines, 'pipeline')}"
     click.echo("\n".join([f"{size}: no problems.{_size(default)}", *_shared(default)]))
 

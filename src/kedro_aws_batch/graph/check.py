@@ -146,8 +146,10 @@ def _free_inputs_in_memory(project: Project, compiled: Compiled) -> Iterator[Pro
             else:
                 readers = listed(sorted(node.name for node in pipeline.nodes if name in node.inputs))
                 near = did_you_mean(name, (known for known in compiled.datasets if known != name))
-                what = f"is read by {readers}, but no node makes it and it is not in the catalog."
-                yield Problem(where, what, f"Add it to {file}.{near}")
+                why, to_do = "it is not in the catalog", f"Add it to {file}.{near}"
+                if "type" in entry(project.catalog, name) and name in project.catalog:
+                    why, to_do = "its entry keeps it in the memory of one process", f"Give it a place in {file}."
+                yield Problem(where, f"is read by {readers}, but no node makes it and {why}.", to_do)
 
 
 def _unusable_types(project: Project, compiled: Compiled) -> Iterator[Problem]:

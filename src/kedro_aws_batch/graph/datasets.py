@@ -10,14 +10,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kedro.io import MemoryDataset
+from kedro.io import AbstractDataset, MemoryDataset
 
 from kedro_aws_batch.quiet import silent
 
-from .places import LOCAL, LOCAL_PROTOCOLS, MEMORY, REMOTE, DataPlace, Ground, inner_entries, own_places
+from .places import LOCAL, LOCAL_PROTOCOLS, MEMORY, REMOTE, DataPlace, Ground, inner_entries, own_places, unclear
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from .project import Project
 
@@ -39,6 +39,8 @@ class CatalogDataset:
     places: tuple[DataPlace, ...] = ()
     #: Whether the place of its data is known: an unknown type may put it anywhere.
     seen: bool = True
+    #: The keys that may name a place of this machine; only the author of its type knows.
+    unclear: tuple[str, ...] = ()
     #: What happens to its partitions when others are saved: `kept` or `overwritten`; None if it has none.
     partitions: str | None = None
 
@@ -59,7 +61,7 @@ def dataset_of(project: Project, name: str, shared_paths: tuple[str, ...] = ()) 
     ground = Ground(project.path, shared_paths)
     instance = getattr(project.catalog, "_datasets", {}).get(name)
     if instance is not None:  # added by a hook
-        return _of_instance(instance, ground)
+        return of_instance(instance, ground)
     return of_config(entry(project.catalog, name), ground)
 
 
@@ -91,13 +93,15 @@ def of_config(config: Mapping[str, Any], ground: Ground | None = None) -> Catalo
     inner = {key: of_config({"type": "text.TextDataset", **each}, ground) for key, each in inner_entries(config)}
     within = tuple(replace(place, key=f"{key}.{place.key}") for key, each in inner.items() for place in each.places)
     class_ = _own_class(config)
+    may_be_places = tuple(unclear(config, ground)) if class_ else ()
     versioned = bool(config.get("versioned")) or bool(getattr(class_, "versioned", False))
     return CatalogDataset(
         type=type_,
         location=_location(type_, config, own, inner.values()),
         versioned=versioned or any(each.versioned for each in inner.values()),
         places=own + within,
-        seen=bool(own or within) or class_ is None,
+        seen=(bool(own or within) or class_ is None) and not may_be_places,
+        unclear=may_be_places,
         partitions=_partitions(_names(type_, class_), bool(config.get("overwrite"))),
     )
 
@@ -125,29 +129,42 @@ def _location(
     return locations[0] if locations else REMOTE
 
 
-def _of_instance(dataset: Any, ground: Ground) -> CatalogDataset:
-    """Return a dataset that a hook made."""
+def of_instance(dataset: Any, ground: Ground) -> CatalogDataset:
+    """Return a dataset that a hook made, including all that it wraps."""
     type_ = f"{type(dataset).__module__}.{type(dataset).__qualname__}"
-    inner = getattr(dataset, "_dataset", None)
-    if type_.rpartition(".")[2] == "CachedDataset" and inner is not None:
-        return replace(_of_instance(inner, ground), type=type_)
-    if getattr(dataset, "_EPHEMERAL", False):
-        held = isinstance(dataset, MemoryDataset) and dataset.exists()  # as in every process whose catalog it is put in
+    if isinstance(dataset, MemoryDataset):
+        held = dataset.exists()  # as in every process whose catalog it is put in
         return CatalogDataset(type_, REMOTE if held else MEMORY, versioned=False)
-    path = getattr(dataset, "_filepath", None) or getattr(dataset, "_path", None)
-    protocol = getattr(dataset, "_protocol", "file")
-    if path is None:
-        return CatalogDataset(type_, REMOTE, versioned=False, seen=False)
-    full = str(path) if protocol in LOCAL_PROTOCOLS or "://" in str(path) else f"{protocol}://{path}"
-    place = ground.place("filepath", full)
-    partitions = _partitions(_names(type_, type(dataset)), bool(getattr(dataset, "_overwrite", False)))
+    inner = {key: of_instance(each, ground) for key, each in _inner_instances(dataset)}
+    checkpoint = getattr(dataset, "_checkpoint_config", None)
+    if isinstance(checkpoint, dict):
+        inner["checkpoint"] = of_config({"type": "text.TextDataset", **checkpoint}, ground)
+    own = tuple(_own_place(dataset, ground))
+    within = tuple(replace(place, key=f"{key}.{place.key}") for key, each in inner.items() for place in each.places)
+    known = not getattr(dataset, "_EPHEMERAL", False) or bool(inner)
     return CatalogDataset(
         type=type_,
-        location=place.location,
-        versioned=bool(getattr(dataset, "_version", None)),
-        places=(place,),
-        partitions=partitions,
+        location=_location(type_, {}, own, inner.values()) if known else MEMORY,
+        versioned=bool(getattr(dataset, "_version", None)) or any(each.versioned for each in inner.values()),
+        places=own + within,
+        seen=bool(own or within) or not known,
+        partitions=_partitions(_names(type_, type(dataset)), bool(getattr(dataset, "_overwrite", False))),
     )
+
+
+def _own_place(dataset: Any, ground: Ground) -> Iterator[DataPlace]:
+    path, protocol = (getattr(dataset, name, None) for name in ("_filepath", "_protocol"))
+    path = path or getattr(dataset, "_path", None)
+    if path is not None:
+        here = (protocol or "file") in LOCAL_PROTOCOLS
+        yield ground.place("filepath", str(path) if here or "://" in str(path) else f"{protocol}://{path}")
+
+
+def _inner_instances(dataset: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the datasets that a dataset wraps, by the names of its attributes; not the cache of a CachedDataset."""
+    for key, value in getattr(dataset, "__dict__", {}).items():
+        if isinstance(value, AbstractDataset) and not (key == "_cache" and type(dataset).__name__ == "CachedDataset"):
+            yield key.strip("_"), value
 
 
 def _type_name(type_: Any) -> str:

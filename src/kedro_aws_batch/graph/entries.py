@@ -12,7 +12,7 @@ from kedro_aws_batch._service.dag.errors import DagError
 from kedro_aws_batch._service.dag.problems import Problem, listed
 
 from .datasets import entry
-from .places import LOCAL, MEMORY, files_of_credentials
+from .places import LOCAL, MEMORY, credentials_within, files_of_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,16 +61,17 @@ def local_credentials(project: Project, compiled: Compiled) -> Iterator[Problem]
     for name, dataset in compiled.datasets.items():
         if name in made or dataset.location in (LOCAL, MEMORY):
             continue
-        keys = list(files_of_credentials(entry(project.catalog, name).get("credentials"), project.path))
+        told = credentials_within(entry(project.catalog, name))
+        keys = list(dict.fromkeys(key for one in told for key in files_of_credentials(one, project.path)))
         if keys:
             what = f"its credentials name a file of this machine ({listed(keys)})."
             to_do = "Make sure that jobs find it at the same place, or put the secret into the job definition."
             yield Problem(f"dataset '{name}'", what, to_do, warning=True)
 
 
-def not_looked_into(compiled: Compiled) -> list[str]:
-    """Return the datasets whose place is unknown: types that only their authors know."""
-    return [name for name, dataset in compiled.datasets.items() if not dataset.seen]
+def not_looked_into(compiled: Compiled) -> dict[str, tuple[str, ...]]:
+    """Return the datasets of types that only their authors know, and the keys that may name a local place."""
+    return {name: dataset.unclear for name, dataset in compiled.datasets.items() if not dataset.seen}
 
 
 @dataclass(frozen=True)
