@@ -153,8 +153,12 @@ def local_sources(project: Project, names: Collection[str]) -> dict[str, Path]:
         config = _without_credentials(catalog_of_plain_run(project))
         resolver = CatalogConfigResolver(config, None, {"{default}": {"type": "MemoryDataset"}})
         found = {name: of_config(resolver.resolve_pattern(name)) for name in names}
-    paths = {name: dataset.path for name, dataset in found.items() if dataset.location == LOCAL and dataset.path}
-    return {name: project.path / without_local_protocol(path) for name, path in paths.items()}
+    paths = {name: dataset.places[0] for name, dataset in found.items() if dataset.places}  # not of its checkpoint
+    return {
+        name: project.path / without_local_protocol(place.path)
+        for name, place in paths.items()
+        if place.location == LOCAL and not place.is_secret
+    }
 
 
 def _without_credentials(config: Any) -> Any:

@@ -71,6 +71,18 @@ def test_the_inputs_that_no_node_makes_have_the_sources_of_a_plain_run(make_proj
     ]
 
 
+def test_the_source_of_an_input_is_where_its_data_is_and_not_where_its_checkpoint_is(make_project: Make) -> None:
+    def parts(path: str, checkpoint: str) -> dict[str, Any]:
+        inner = {"dataset": "text.TextDataset", "checkpoint": {"filepath": f"{checkpoint}/CHECKPOINT"}}
+        return {"type": "partitions.IncrementalDataset", "path": path, **inner}
+
+    base = {"raw": parts("s3://far/in", "data/in"), "folder": parts("data/in", "data/in")}
+    there = {name: parts(f"s3://inbox/{name}", f"s3://inbox/{name}") for name in base}
+    path = make_project(Sources(REGISTRY, CATALOG | there, base_catalog=base, parameters={"x": 1}))
+    project = open_project(Opening(path=path))
+    assert local_sources(project, ["raw", "folder"]) == {"folder": path / "data/in"}
+
+
 def test_files_and_folders_are_uploaded_once_and_again_when_they_change(tmp_path: Path, s3: Any) -> None:
     (tmp_path / "folder/deeper").mkdir(parents=True)
     for name in ("file", "folder/a", "folder/deeper/b", "folder/.gitkeep"):
