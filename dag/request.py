@@ -174,18 +174,18 @@ def _written(selected: Sequence[Node], run_id: str, reused: Mapping[str, Reused]
 
 
 def _pins(document: GraphDocument, request: Mapping[str, Any], written: Mapping[str, str]) -> Mapping[str, str]:
-    """Return the version to load for each versioned dataset; for what the run writes, the run's own."""
+    """Return the version to load for each versioned dataset: the one asked for; else, of what the run writes, its own.
+
+    As in Kedro, a version that is asked for one format of a transcoded dataset isn't meant for the others.
+    """
     given = request.get("load_versions", {})
     if unknown := sorted(set(given) - {*document.datasets, *map(base_name, document.datasets)}):
         raise InvalidRequestError(
             f"load_versions names '{unknown[0]}', which no pipeline uses.{did_you_mean(unknown[0], document.datasets)}"
         )
-    pins = {**{base_name(name): version for name, version in given.items()}, **written}
-    return {
-        name: pins[base_name(name)]
-        for name, dataset in document.datasets.items()
-        if dataset.versioned and base_name(name) in pins
-    }
+    pins = {**written, **given}
+    found = ((name, given.get(name) or pins.get(base_name(name))) for name in document.datasets)
+    return {name: version for name, version in found if version and document.datasets[name].versioned}
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from kedro.pipeline import Pipeline, node
 from kedro.pipeline.node import Node
 
 from dag.document import GraphDocument, base_name, is_parameter, read_document
+from dag.namespaces import in_namespace
 from kedro_aws_batch.graph.compile import compile_project, to_json
 from kedro_aws_batch.graph.project import Project
 
@@ -78,6 +79,17 @@ def compiled(registered: Mapping[str, Pipeline]) -> GraphDocument:
         warnings.simplefilter("ignore")
         project = Project(Path("/nowhere"), "random", "aws_batch", registered, DataCatalog(), parameters)
         return read_document(to_json(compile_project(project).document))
+
+
+def outermost(pipeline: Pipeline, namespaces: Sequence[str]) -> list[str]:
+    """Leave out namespaces within others of the list: Kedro takes their nodes twice, and fails."""
+    inhabited = {one.namespace for one in pipeline.nodes if one.namespace}
+    return [
+        name
+        for name in namespaces
+        if not any(in_namespace(name, other) and name != other for other in namespaces)
+        or not any(in_namespace(one, name) for one in inhabited)
+    ]
 
 
 def _registered(draw: st.DrawFn) -> dict[str, Pipeline]:

@@ -69,11 +69,13 @@ def test_a_request_of_nothing_runs_the_default_pipeline_with_the_documents_setti
     [
         ({}, [{}, {"x@spark": RUN_ID}]),
         ({"raw": MINE, "look_up": OTHER}, [{"raw": MINE}, {"x@spark": RUN_ID, "look_up": OTHER}]),
-        ({"x": MINE}, [{}, {"x@spark": RUN_ID}]),  # the run reads what it writes itself
+        ({"x": MINE}, [{}, {"x@spark": MINE}]),  # though the run writes another, as in Kedro
+        ({"x@spark": MINE}, [{}, {"x@spark": MINE}]),
+        ({"x@pandas": MINE}, [{}, {"x@spark": RUN_ID}]),  # asked for one of its formats
         ({"plain": MINE}, [{}, {"x@spark": RUN_ID}]),  # has no versions
     ],
 )
-def test_what_the_run_writes_is_loaded_at_its_own_version_and_the_rest_as_asked(
+def test_what_is_asked_for_is_loaded_at_that_version_and_what_else_the_run_writes_at_its_own(
     given: Mapping[str, str], expected: list[Mapping[str, str]]
 ) -> None:
     groups = plan(document(NODES, DATASETS), {"load_versions": given}).groups

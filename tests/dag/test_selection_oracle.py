@@ -20,10 +20,9 @@ from kedro.pipeline.pipeline import CircularDependencyError, OutputNotUniqueErro
 
 from dag.document import Node, base_name
 from dag.errors import InvalidRequestError
-from dag.namespaces import in_namespace
 from dag.selection import select
 
-from .kedro_pipelines import Case, cases, compiled, positional
+from .kedro_pipelines import Case, cases, compiled, outermost, positional
 
 #: name, inputs, outputs, tags
 Found = tuple[str, tuple[str, ...], tuple[str, ...], frozenset[str]]
@@ -92,17 +91,6 @@ def _assert_they_can_run_in_this_order(nodes: Sequence[Node]) -> None:
     for one in nodes:
         assert not {base_name(name) for name in one.inputs} & missing
         missing -= {base_name(name) for name in one.outputs}
-
-
-def outermost(pipeline: Pipeline, namespaces: Sequence[str]) -> list[str]:
-    """Leave out namespaces within others of the list: Kedro takes their nodes twice, and fails."""
-    inhabited = {one.namespace for one in pipeline.nodes if one.namespace}
-    return [
-        name
-        for name in namespaces
-        if not any(in_namespace(name, other) and name != other for other in namespaces)
-        or not any(in_namespace(one, name) for one in inhabited)
-    ]
 
 
 def refusal(message: str, whose: int) -> Refusal:

@@ -125,10 +125,9 @@ class Pins:
     @hook_impl(tryfirst=True)
     def before_pipeline_run(self, pipeline: Pipeline, catalog: Any) -> None:
         """Pin the nodes' datasets, before any of them is made."""
-        own = dict.fromkeys(pipeline.all_outputs(), self._run_id)
-        by_base = {base_name(name): version for name, version in (own | dict(self._all)).items()}
+        written = set(map(base_name, pipeline.all_outputs()))
         for name in pipeline.datasets():
-            version = self._all.get(name) or own.get(name) or by_base.get(base_name(name))
+            version = self._all.get(name) or (self._run_id if base_name(name) in written else None)
             if version:
                 _pin(catalog, name, version)
             _pin_partitions(catalog, name, Version(version, self._run_id))
