@@ -325,10 +325,15 @@ def test_the_page_is_no_wider_than_a_narrow_window(open_report: Open) -> None:
     assert page.run("document.documentElement.scrollWidth") <= 400
 
 
-def test_the_critical_path_is_marked_and_reasons_are_in_sight_however_wide_the_window(open_report: Open) -> None:
+def test_the_critical_path_is_marked_and_reasons_and_logs_are_in_sight_however_wide_the_window(
+    open_report: Open,
+) -> None:
     page = open_report(runs.failed(), Measured({0: Used(2000, 10.0, 10.0)}, looked_at=1))
-    why = "document.querySelector('tr[data-status=FAILED] td.why').getBoundingClientRect().right"
-    assert page.run(why) <= 1280
+    edge = "document.querySelector('#table').getBoundingClientRect().right"
+    for cell in ("td.why", "td.stream a"):
+        found = f"document.querySelector('tr[data-status=FAILED] {cell}')"
+        assert page.run(f"{found}.getBoundingClientRect().right <= {edge}")
+    assert page.run("document.querySelector('#g2 td.stream a').title") == "kedro/default/2"
     for width in (1280, 400):
         page.look(width, 800)
         labels = "[...document.querySelectorAll('#chart .yaxislayer-above text')]"

@@ -11,7 +11,7 @@
   const body = document.querySelector("tbody");
   const rows = [...body.rows];
   const row = new Map(rows.map((one) => [Number(one.dataset.i), one]));
-  const text = new Map(rows.map((one) => [one, one.textContent.toLowerCase()]));
+  const text = new Map(rows.map((one) => [one, `${one.textContent} ${one.dataset.stream}`.toLowerCase()]));
   const HEIGHT = 24, TOP = 58, BOTTOM = 8;
   // A fold is a band: one bar for all of its jobs, until it is unfolded. While jobs are picked, those are shown that match.
   const bands = new Map(data.rows.filter((one) => one.inside).map((one) => [one.i, one]));

@@ -89,7 +89,7 @@ COLUMNS = (
         lambda row: Cell(lasting(row.line.started_in), row.line.started_in),
     ),
     FigureColumn("Ran", "How long the container ran, or has run so far", lambda row: _duration(row.line.running)),
-    FigureColumn("Usually", "How long it took in earlier runs", _usual),
+    FigureColumn("Usually", "How long it took in earlier runs", _usual, optional=True),
     FigureColumn(
         "Attempt",
         "Which attempt this is",
