@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from ._service.dag.records import OUR_REASON
 from ._service.dag.status import FINAL, IN_FLIGHT, RESUMABLE, OnFailure, known_policy
 from .aws_errors import Call, may_pass, why_refused
 from .errors import ServiceError
@@ -88,8 +89,11 @@ class GroupState:
         if self.error is not None:
             told = self.error_node is not None and len(self.nodes) > 1
             return f"{self.error_node}: {self.error}" if told else self.error
+        reason = self.reason or ""
+        if reason.startswith(OUR_REASON):  # we ended it, and its exit code says no more
+            return reason.removeprefix(OUR_REASON)
         code = f" (exit code {self.exit_code})" if self.exit_code else ""
-        return f"{self.reason or ''}{code}".strip()
+        return f"{reason}{code}".strip()
 
     @property
     def seconds(self) -> float | None:

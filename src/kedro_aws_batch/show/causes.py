@@ -62,14 +62,23 @@ class Causes:
 
 
 def with_reasons(state: RunState, told: Mapping[int, GroupState]) -> RunState:
-    """Return a run with these groups; if the run's first cause was one of them, with that one's reason."""
+    """Return a run with these groups; if the run's first cause was one of them, with that one's reason.
+
+    Jobs that were ended because of it quote the run's reason, and get that one, too.
+    """
     groups = tuple(told.get(group.index, group) for group in state.groups)
     reason = state.reason or ""
     for group in told.values():
         title = group.nodes[0] + (f" (+{len(group.nodes) - 1})" if len(group.nodes) > 1 else "")
         if group.error is not None and reason.startswith(f"{title} failed: {EXITED}"):
-            return replace(state, groups=groups, reason=f"{group.error_node or title} failed: {group.error}")
+            why = f"{group.error_node or title} failed: {group.error}"
+            return replace(state, groups=tuple(_quoting(one, reason, why) for one in groups), reason=why)
     return replace(state, groups=groups)
+
+
+def _quoting(group: GroupState, reason: str, why: str) -> GroupState:
+    """Return a group whose reason quotes another one of the run."""
+    return replace(group, reason=group.reason.replace(reason, why)) if group.reason else group
 
 
 def in_cloudwatch(logs: Callable[[], Any]) -> Causes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from kedro_aws_batch._service.dag.records import EXITED
+from kedro_aws_batch._service.dag.records import EXITED, OUR_REASON
 from kedro_aws_batch.client import GroupState, RunState, RunSummary
 from kedro_aws_batch.kept.logs import kept_causes, log_name
 from kedro_aws_batch.show.causes import MOST, Causes, in_console
@@ -43,6 +43,13 @@ def test_a_failed_job_is_told_with_its_exception_its_node_and_the_way_to_its_log
         f"report.tabulate failed: {ERROR}",
         f"FAILED                 report.load, report.tabulate  report.tabulate: {ERROR}",
     ]
+
+
+def test_what_was_ended_because_of_a_failure_quotes_that_one_s_reason_and_no_exit_code() -> None:
+    ended = GroupState(2, ("x",), "CANCELLED", exit_code=143, reason=f"{OUR_REASON}the run is FAILED: {RUN.reason}")
+    told = Causes(Logs({"s1": [LINE]}))(replace(RUN, groups=(GROUP, ended)))
+    assert told.groups[1].why == f"the run is FAILED: report.tabulate failed: {ERROR}"
+    assert replace(ended, reason="Host EC2 terminated.").why == "Host EC2 terminated. (exit code 143)"
 
 
 def test_a_log_is_read_once_it_says_why_and_until_then_again() -> None:
