@@ -90,6 +90,9 @@ def test_what_is_there_stays_and_is_named_unless_forced(bare: Path) -> None:
     assert "wrote Dockerfile" not in result.output
     assert "kept the existing Dockerfile: make sure that its image has the project and installs" in result.output
     assert (bare / "Dockerfile").read_text() == "FROM scratch\n"
+    again = call("init", "--bucket=other")
+    assert "kept the existing conf/aws_batch/catalog.yml\n" in again.output
+    assert "moved to" not in again.output
     assert call("init", "--force").exit_code == 0
     assert "FROM python:" in (bare / "Dockerfile").read_text()
 

@@ -19,6 +19,8 @@ from kedro_aws_batch.service_root import TEMPLATE
 from kedro_aws_batch.wording import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from kedro_aws_batch.moving import Moved
 
 
@@ -31,11 +33,12 @@ def _advice(name: str, stage: str) -> str:
     }.get(name, "")
 
 
-def _say_what_moved(moved: Moved, folder: str, bucket: str) -> None:
+def _say_what_moved(moved: Moved, folder: str, bucket: str, kept: Collection[str]) -> None:
+    """Say where datasets are now; what an existing file that was kept has, nobody looked at."""
     for number, file in ((len(moved.entries), "catalog.yml"), (len(moved.by_globals), "globals.yml")):
-        if number:
+        if number and f"{folder}/{file}" not in kept:
             click.echo(f"{counted(number, 'dataset')} moved to s3://{bucket}/ in {folder}/{file}")
-    if moved.left:
+    if moved.left and f"{folder}/catalog.yml" not in kept:
         click.echo(
             f"{counted(len(moved.left), 'dataset')} kept paths that begin with ${{…}}, which only Kedro resolves: "
             f"{listed(moved.left)}.\n  If that is a path of this machine, set the beginning in {folder}, or copy "
@@ -58,7 +61,7 @@ def init(wanted: Wanted, force: bool) -> None:
         click.echo(f"wrote {name}")
     for name in kept:
         click.echo(f"kept the existing {name}{_advice(name, found.stage)}")
-    _say_what_moved(found.moved, f"conf/{environment}", bucket)
+    _say_what_moved(found.moved, f"conf/{environment}", bucket, kept)
     other = "" if environment == "aws_batch" else f" --env={environment}"
     click.echo(
         "\nNext:\n"
