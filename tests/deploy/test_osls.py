@@ -19,15 +19,19 @@ from moto.batch.models import ComputeEnvironment
 
 from kedro_aws_batch.client import RunState, Service, Started
 from kedro_aws_batch.local import EmbeddedAws, JobDefinitionSettings
+from kedro_aws_batch.local.gateway import Gateway
 from kedro_aws_batch.package import StageSettings, stage
 from kedro_aws_batch.scaffold import TEMPLATES
 from tests.acceptance.support import Project, finished, layers, make_project, statuses
 from tests.local.support import until
 
 from .conftest import GOLDEN, ROOT, Packager, osls, require_osls, settings_of
+from .test_deployers import may
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from kedro_aws_batch.local.loopback import Request, Response
 
 PREFIX = "night-flights-dev"
 #: `second` waits for a file, so that a run stays in flight as long as the test wants.
@@ -116,6 +120,31 @@ def on_own_queue(user: NewUser, own: bool) -> None:
     (user.folder / "serverless.yml").write_text(written.replace(signs[own], signs[not own]), encoding="utf-8")
 
 
+def call_of_osls(request: Request) -> str | None:
+    """Return the action that osls calls; of the services of REST only the service, and None for a call of others."""
+    signed = re.search(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/", request.header("Authorization"))
+    if signed is None or not request.header("User-Agent").startswith("aws-sdk-"):
+        return None
+    form = re.search(rb"(?:^|&)Action=(\w+)", request.body)
+    action = form[1].decode() if form else request.header("X-Amz-Target").rpartition(".")[2]
+    return f"{'cloudwatch' if signed[1] == 'monitoring' else signed[1]}:{action or '*'}"
+
+
+@pytest.fixture
+def called(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """What osls calls from now on."""
+    seen: set[str] = set()
+    answer = Gateway.__call__
+
+    def listen(gateway: Gateway, request: Request) -> Response:
+        if (call := call_of_osls(request)) is not None:
+            seen.add(call)
+        return answer(gateway, request)
+
+    monkeypatch.setattr(Gateway, "__call__", listen)
+    return seen
+
+
 @contextmanager
 def embedded(user: NewUser, monkeypatch: pytest.MonkeyPatch, queue: str, definition: str) -> Iterator[EmbeddedAws]:
     """An embedded AWS with only a queue and a definition, whose CloudFormation is moto's."""
@@ -134,7 +163,7 @@ def embedded(user: NewUser, monkeypatch: pytest.MonkeyPatch, queue: str, definit
 
 
 @pytest.fixture
-def aws(user: NewUser, monkeypatch: pytest.MonkeyPatch) -> Iterator[EmbeddedAws]:
+def aws(user: NewUser, called: set[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[EmbeddedAws]:  # noqa: ARG001  (it listens from the start)
     """An embedded AWS with the queue and the definition that the project names."""
     with embedded(user, monkeypatch, "night_flights_queue", "night_flights_job") as running:
         yield running
@@ -160,7 +189,9 @@ def bare(user: NewUser, monkeypatch: pytest.MonkeyPatch) -> Iterator[EmbeddedAws
 
 @pytest.mark.filterwarnings("ignore:Tried to parse")  # alarms and policies, which moto's CloudFormation leaves out
 @pytest.mark.long
-def test_a_new_user_deploys_runs_changes_and_removes_a_project(user: NewUser, aws: EmbeddedAws) -> None:
+def test_a_new_user_deploys_runs_changes_and_removes_a_project(
+    user: NewUser, aws: EmbeddedAws, called: set[str]
+) -> None:
     service = Service(PREFIX, aws.client("lambda"))
 
     told = user.kedro("aws-batch", "deploy")
@@ -189,6 +220,9 @@ def test_a_new_user_deploys_runs_changes_and_removes_a_project(user: NewUser, aw
     assert aws.client("lambda").list_functions()["Functions"] == []
     assert aws.client("dynamodb").list_tables()["TableNames"] == []
     assert "There is no function 'night-flights-dev-list_runs'" in user.kedro("aws-batch", "list", fails=True)
+
+    assert {action for action in called if not may(action)} == set()
+    assert {"cloudformation:CreateChangeSet", "cloudformation:DeleteStack", "s3:*"} <= called
 
 
 @pytest.mark.long
