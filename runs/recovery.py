@@ -20,6 +20,7 @@ from dag.submission import first_jobs
 from runs.advance import RESERVE, Dispatcher
 from runs.announcing import announce
 from runs.claiming import SLICE
+from runs.concluding import idle
 from runs.counting import Count, add_marks
 from runs.reading import in_turn, read_active, read_arrays, read_jobs, read_workers
 from runs.submitting import record, submit
@@ -161,24 +162,28 @@ class Recovery:
             over = run.over or (run.failure is not None and plan.settings.on_failure.stops_submitting)
             slice_ = abandoned[:_ACCOUNTED] if over else first_jobs(plan, abandoned, SLICE)
             abandoned = [claim for claim in abandoned if claim not in set(slice_)]
-            taken = slice_ if over else self._with_places(plan, run, slice_, traces)
+            taken = slice_ if over else self._with_places(plan, run, slice_, traces, view)
             ours = self._claimed(plan.run_id, sorted(taken))
             repairs.claims += len(ours)
             left = traces.adopt(ours)
             # The advance that follows reads after this, so it sees if the run has ended meanwhile.
             self._account(plan, left) if over else self._submit(plan, left)
 
-    def _with_places(self, plan: Plan, run: Run, claims: Sequence[Mark], traces: _Traces) -> list[Mark]:
+    def _with_places(self, plan: Plan, run: Run, claims: Sequence[Mark], traces: _Traces, view: View) -> list[Mark]:
         """Return the claims that need no place among `max_workers`, or have one.
 
-        A claim for a container that carries on has none: a place belongs to a container.
+        A claim for a container that carries on has none: a place belongs to a container. Places of containers that
+        have ended are freed, if they are wanted.
         """
         if run.max_workers is None or not plan.settings.warm_containers:
             return list(claims)
+        most = run.max_workers
         without = [claim for claim in claims if slot(claim) not in run.slots and not traces.know(claim)]
-        room = max(0, run.max_workers - len(run.slots))
+        if len(run.slots) + len(without) > most and (stale := idle(self._ports, plan, run.slots, view)):
+            run = self._ports.table.free_slots(run.run_id, stale) or run
+        room = max(0, most - len(run.slots))
         new = without[:room]
-        if new and not self._ports.table.take_slots(run.run_id, [slot(claim) for claim in new], run.max_workers):
+        if new and not self._ports.table.take_slots(run.run_id, [slot(claim) for claim in new], most):
             new = []
         return [claim for claim in claims if claim not in without or claim in new]
 

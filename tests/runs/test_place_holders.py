@@ -129,3 +129,18 @@ def test_what_the_child_of_an_array_was_told_is_recorded_under_the_arrays_name()
     stage.reconcile(later=LIFETIME + 1)
     (recorded,) = stage.table._jobs[stage.run_id].values()
     assert (told_of, recorded.job_id, recorded.name) == (1, child.job_id, child.name)
+
+
+def test_a_place_that_nobody_gave_back_is_found_when_a_takeover_wants_it() -> None:
+    stage = started(chain(2), {"max_workers": 1})
+    usual, stage.table.put_answer = stage.table.put_answer, died  # type: ignore[method-assign]
+    with pytest.raises(DiedError):
+        ask(stage, 0, 0)  # the second group is claimed for the container, which never learns of it
+    stage.table.put_answer = usual  # type: ignore[method-assign]
+    stage.table.free_slots = died  # type: ignore[method-assign]
+    stage.deliver(stage.end(0, exit_code=75))  # it is known as ended, but its place isn't free
+    del stage.table.free_slots
+    assert slot(Mark(0)) in stage.run.slots
+    for _ in range(3):
+        stage.reconcile(later=LIFETIME)
+    assert [job.nodes for job in stage.batch.work] == [("n0",), ("n1",)]
