@@ -38,8 +38,9 @@ class SqsMessages:
         self._client = client
         self._url = url
 
-    def advance_later(self, run_id: str) -> None:
-        self._client.send_message(QueueUrl=self._url, MessageBody=json.dumps({"advance": {"run_id": run_id}}))
+    def advance_later(self, run_id: str, seconds: int = 0) -> None:
+        body = json.dumps({"advance": {"run_id": run_id}})
+        self._client.send_message(QueueUrl=self._url, MessageBody=body, DelaySeconds=seconds)
 
     def receive(self) -> list[Mapping[str, Any]]:
         answer = self._client.receive_message(QueueUrl=self._url, MaxNumberOfMessages=_AT_ONCE)

@@ -71,6 +71,7 @@ def read_worker(item: Item) -> Worker:
         answer=_read_mark_text(item["answer_mark"]),
         before=_read_mark_text(item.get("before_mark", "")),
         answered_at=item.get("answered_at"),
+        waits_until=item.get("waits_until"),
         closed=closed is not None,
         container=None if closed is None else json.loads(closed),
     )

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from dag.holding import Held
 from dag.offer import Offer
 from dag.records import Array, Job, Outcome, Run, Worker
 from dag.shards import Mark, Shard
@@ -175,6 +176,9 @@ class RunTable(Protocol):
         Return False if there is another answer, a newer attempt has asked, or the job's end is being merged.
         """
 
+    def put_wait(self, run_id: str, asking: Asking, until: int) -> bool:
+        """Record until when (ms) a worker waits before it asks again; return False as `put_answer` does."""
+
     def close_worker(self, run_id: str, first: Mark, end: Outcome, expires_at: int) -> Worker:
         """Give a job no more answers, since it has ended; return the worker in its final state."""
 
@@ -183,6 +187,12 @@ class RunTable(Protocol):
 
     def workers(self, run_id: str, after: str | None) -> tuple[list[Worker], str | None]:
         """Return the workers of a run that have asked or ended, and where the next page begins."""
+
+    def get_held(self, run_id: str) -> Held:
+        """Return the groups that are held for containers soon free."""
+
+    def put_held(self, run_id: str, held: Held, expires_at: int) -> bool:
+        """Replace them; return False if somebody has done so since the version before this one."""
 
     def put_outcomes(self, run_id: str, outcomes: Sequence[Outcome], expires_at: int) -> None:
         """Record how attempts ended, at most 25; the later of two for one attempt wins."""
@@ -252,8 +262,8 @@ class Announcements(Protocol):
 class Messages(Protocol):
     """The queue that job_state_change reads."""
 
-    def advance_later(self, run_id: str) -> None:
-        """Have another invocation carry on with a run."""
+    def advance_later(self, run_id: str, seconds: int = 0) -> None:
+        """Have another invocation carry on with a run, in so many seconds: 900 at most."""
 
     def receive(self) -> list[Mapping[str, Any]]:
         """Return some waiting messages, ten at most, in Lambda's form; an empty list if none is found.

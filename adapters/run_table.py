@@ -10,10 +10,11 @@ Its items, by partition key and sort key:
 | run#<run id> | job#<group>#<n> | the job of an attempt                                   | once               |
 | run#<run id> | array#<claim>   | an array job and its members                            | twice              |
 | run#<run id> | worker#<job id> | a job whose container carries on: its answers           | at each question   |
+| run#<run id> | held            | groups that wait for a container that is soon free      | as they are held   |
 | run#<run id> | end#<group>#<n> | how the attempt ended                                   | once, or again     |
 | run#<run id> | seen#<index>    | a shard's claims without a job, and when first seen     | by reconcile       |
 | key#<key>    | key             | the run that an idempotency key means                   | once, or moved     |
-| durations#…  | <environment>   | how long a project's groups took                        | at a run's end     |
+| durations#…  | <environment>   | how long a project's groups, and containers' starts, took | at a run's end     |
 | active       | <run id>        | a run that is not settled                               | deleted at the end |
 | runs         | <run id>        | every run, for list_runs                                | once               |
 
@@ -30,9 +31,12 @@ from adapters import encoding
 from adapters.dynamo import DynamoTable
 from adapters.encoding import Item
 from adapters.ports import Asking, Page, PlanPiece
+from dag.holding import Held
 from dag.records import Array, Job, Outcome, Run, Worker
 from dag.shards import Mark, Shard
 from dag.status import RunStatus
+
+_MAY_BE_ANSWERED = "answered = :k AND epoch = :epoch AND attribute_not_exists(closed)"
 
 
 class DynamoRunTable(DynamoTable):
@@ -323,7 +327,20 @@ class DynamoRunTable(DynamoTable):
                 ":told": encoding.write(encoding.mark_text(told)),
                 ":at": encoding.write(at),
             },
-            condition="answered = :k AND epoch = :epoch AND attribute_not_exists(closed)",
+            condition=_MAY_BE_ANSWERED,
+        )
+
+    def put_wait(self, run_id: str, asking: Asking, until: int) -> bool:
+        return self.update(
+            f"run#{run_id}",
+            encoding.worker_key(asking.job_id),
+            "SET waits_until = :until",
+            {
+                ":k": encoding.write(asking.done or 0),
+                ":epoch": encoding.write(asking.epoch),
+                ":until": encoding.write(until),
+            },
+            condition=_MAY_BE_ANSWERED,
         )
 
     def close_worker(self, run_id: str, first: Mark, end: Outcome, expires_at: int) -> Worker:
@@ -346,6 +363,27 @@ class DynamoRunTable(DynamoTable):
         items, more = self.query(f"run#{run_id}", "worker#", "worker#~", start)
         workers = [encoding.read_worker(item) for item in items]
         return workers, (workers[-1].job_id if more and workers else None)
+
+    def get_held(self, run_id: str) -> Held:
+        item = self.get_one(f"run#{run_id}", "held") or {"held_until": "{}", "changes": 0}
+        return Held({int(group): at for group, at in json.loads(item["held_until"]).items()}, item["changes"])
+
+    def put_held(self, run_id: str, held: Held, expires_at: int) -> bool:
+        values = {
+            ":until": encoding.write(json.dumps(held.until, separators=(",", ":"))),
+            ":changes": encoding.write(held.version),
+            ":expires_at": encoding.write(expires_at),
+        }
+        condition = "attribute_not_exists(pk)"
+        if held.version > 1:
+            condition, values[":before"] = "changes = :before", encoding.write(held.version - 1)
+        return self.update(
+            f"run#{run_id}",
+            "held",
+            "SET held_until = :until, changes = :changes, expires_at = :expires_at",
+            values,
+            condition=condition,
+        )
 
     def put_outcomes(self, run_id: str, outcomes: Sequence[Outcome], expires_at: int) -> None:
         self.put_many(

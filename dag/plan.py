@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -21,6 +22,7 @@ from .status import OnFailure
 PLAN_FORMAT = 2
 #: The format of a plan with slices: a release that doesn't know them would run the whole node in each job.
 SLICED_PLAN_FORMAT = 3
+_REVISION = re.compile(r":\d+$")
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,8 @@ class Plan:
     reused: Mapping[str, Reused]
     home: Home = Home()
     kedro_version: str = ""  #: with which the graph was compiled; unknown for runs of older releases
+    #: Seconds that containers took to start in earlier runs, by `start_key`.
+    starts: Mapping[str, float] = field(default_factory=dict)
 
     @cached_property
     def children(self) -> Sequence[Sequence[int]]:
@@ -136,6 +140,10 @@ class Plan:
     def longest_timeout(self) -> int:
         """Return the longest time-out of a group, in seconds; 0 if none has one."""
         return max((group.resources.get("timeout") or 0 for group in self.groups), default=0)
+
+    def start_seconds(self, group: int) -> float | None:
+        """Return how long a group's container took to start in earlier runs, if that is known."""
+        return self.starts.get(start_key(self.groups[group].resources))
 
     @property
     def node_count(self) -> int:
@@ -190,6 +198,12 @@ class Plan:
         return resources
 
 
+def start_key(resources: Resources) -> str:
+    """Return what the starts of containers are learned by: their queue and definition, whatever its revision."""
+    definition = _REVISION.sub("", resources["job_definition"])
+    return f"{resources['job_queue']} {definition}"
+
+
 def dump_plan(plan: Plan) -> bytes:
     """Return the plan as compressed JSON."""
     retry = plan.settings.memory_retry
@@ -211,6 +225,7 @@ def dump_plan(plan: Plan) -> bytes:
         "reused": {name: [node.signature, node.run_id] for name, node in plan.reused.items()},
         "home": vars(plan.home),
         "kedro_version": plan.kedro_version,
+        "starts": plan.starts,
     }
     return zlib.compress(json.dumps(body, separators=(",", ":")).encode(), 6)
 
@@ -258,4 +273,5 @@ def load_plan(packed: bytes) -> Plan:
         reused={name: Reused(signature, run_id) for name, (signature, run_id) in body["reused"].items()},
         home=Home(**body["home"]),
         kedro_version=body.get("kedro_version", ""),
+        starts=body.get("starts", {}),
     )

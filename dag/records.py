@@ -110,6 +110,7 @@ class Worker:
     answer: Mark | None = None  #: that group's attempt; None if the answer was that there is nothing more
     before: Mark | None = None  #: the attempt of the group before
     answered_at: int | None = None  #: ms
+    waits_until: int | None = None  #: ms: when it asks again, if it was told to
     closed: bool = False  #: whether its end is being merged: then it gets no more answers
     container: Mapping[str, Any] | None = None  #: once closed, what is known of its container: times, log
 
@@ -150,6 +151,13 @@ class Outcome:
     def cancelled(self) -> bool:
         """Return whether it ended because we ended it."""
         return not self.succeeded and (self.reason or "").startswith(OUR_REASON)
+
+    @property
+    def start_seconds(self) -> float | None:
+        """Return how long its container took to start, from SubmitJob on; None if that isn't known."""
+        if self.place or self.tries > 1 or self.created_at is None or self.started_at is None:
+            return None
+        return max(0, self.started_at - self.created_at) / 1000
 
     @property
     def out_of_memory(self) -> bool:

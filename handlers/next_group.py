@@ -9,7 +9,10 @@ from runs.asking import Answer, Question, next_group, payload_of
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: Any, context: Context) -> Reply:
-    """Return {payload} for the asking job; with `epoch`, {place, payload} of its next group, {nothing} or {over}."""
+    """Return {payload} for the asking job.
+
+    With `epoch`, return {place, payload} of its next group, {nothing}, {wait} in ms, or {over}.
+    """
 
     def act(request: dict[str, Any]) -> Reply:
         asked = (request["run_id"], request["job"], request["token"])
@@ -24,4 +27,6 @@ def handler(event: Any, context: Context) -> Reply:
 def _said(answer: Answer) -> Reply:
     if answer.over:
         return {"over": True}
+    if answer.wait is not None:
+        return {"wait": answer.wait}
     return {"nothing": True} if answer.payload is None else {"place": answer.place, "payload": answer.payload}

@@ -31,6 +31,7 @@ from runs.claiming import Claims
 from runs.concluding import Ends, conclude
 from runs.counting import add_marks
 from runs.ending import WoundUp, terminate, wind_up
+from runs.holding import Holding
 from runs.plans import Plans
 from runs.reading import read_all, read_outcomes
 from runs.submitting import WRITE_AT_ONCE, submit
@@ -127,8 +128,12 @@ class Advance:
         self.account.run = run
 
     def take(self, run: Run, frontier: Sequence[Mark]) -> Run | None:
-        """Claim and submit a slice of the frontier; return the run as it is then, None if there is no place."""
-        claimed = Claims(self.ports, self.plan, self.view).claim(run, frontier)
+        """Claim and submit a slice of the frontier; return the run as it is then, None if there is no place.
+
+        What is held for containers that are soon free is left to them, and to the message that ends the hold.
+        """
+        frontier = Holding(self.ports, self.plan).free(frontier)
+        claimed = Claims(self.ports, self.plan, self.view).claim(run, frontier) if frontier else None
         if claimed is None:
             return None
         # Whoever merges an outcome meanwhile handles what that makes ready.

@@ -13,14 +13,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from adapters.ports import Asking
-from dag import carrying
+from dag import carrying, decision
 from dag.errors import InvalidRequestError, NotAllowedError, SupersededError
+from dag.holding import Held
 from dag.jobs import read_job_key
 from dag.payload import payload, token
 from dag.plan import Plan
-from dag.records import Job, Outcome, Run, Worker, slot
+from dag.records import Array, Job, Outcome, Run, Worker, slot
 from dag.shards import Mark
 from runs.advance import Advance, Dispatcher
+from runs.holding import Holding
 from runs.submitting import record
 
 
@@ -37,6 +39,7 @@ class Question:
     done: int | None = None  #: which of its groups is done, from 0; None asks for its own group
     began: int | None = None  #: ms, when that group began, by the container's clock
     ended: int | None = None  #: ms
+    waited: int | None = None  #: ms that it has waited for an answer; None if it can't wait
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ class Answer:
     place: int | None = None
     payload: dict[str, Any] | None = None
     over: bool = False
+    wait: int | None = None  #: ms after which to ask again
 
 
 def payload_of(dispatcher: Dispatcher, run_id: str, job: str, given_token: str, index: int | None) -> dict[str, Any]:
@@ -69,12 +73,13 @@ def next_group(dispatcher: Dispatcher, question: Question) -> Answer:
         raise NotAllowedError(f"The containers of run {plan.run_id} don't carry on.")
     first = _first(dispatcher, plan, question.job, question.index)
     asking = Asking(job_id=question.job_id, first=first, epoch=question.epoch, done=question.done)
-    if not question.done:
-        _refuse_copies(dispatcher, plan, asking, question.job)
+    submitted_at = None if question.done else _submitted_at(dispatcher, plan, asking, question.job)
     worker = dispatcher.ports.table.put_question(plan.run_id, asking, dispatcher.ports.expiry())
     if worker is None:
         raise SupersededError(f"Job {question.job_id} gets no more answers: another attempt of it has asked, or ended.")
-    answering = _Answering(dispatcher.ports, plan, full=False, question=question, worker=worker)
+    answering = _Answering(
+        dispatcher.ports, plan, full=False, question=question, worker=worker, submitted_at=submitted_at
+    )
     return answering.answer()
 
 
@@ -94,17 +99,20 @@ def _first(dispatcher: Dispatcher, plan: Plan, job: str, index: int | None) -> M
     return members[place]
 
 
-def _refuse_copies(dispatcher: Dispatcher, plan: Plan, asking: Asking, job: str) -> None:
-    """Raise NotAllowedError unless the job is the recorded one: a copy of it knows the same token."""
+def _submitted_at(dispatcher: Dispatcher, plan: Plan, asking: Asking, job: str) -> int:
+    """Return when a job was submitted.
+
+    Raises NotAllowedError unless the job is the recorded one: a copy of it knows the same token.
+    """
     first, is_array = read_job_key(job)
+    known: Array | Job | None
     if is_array:
-        array = dispatcher.array(plan.run_id, first)
-        known = None if array is None else array.job_id
+        known = dispatcher.array(plan.run_id, first)
     else:
-        found = dispatcher.ports.table.get_jobs(plan.run_id, [asking.first])
-        known = found[0].job_id if found else None
-    if known != asking.job_id.partition(":")[0]:
+        known = next(iter(dispatcher.ports.table.get_jobs(plan.run_id, [asking.first])), None)
+    if known is None or known.job_id != asking.job_id.partition(":")[0]:
         raise NotAllowedError(f"Job {asking.job_id} is not recorded as job '{job}' of run {plan.run_id}.")
+    return known.submitted_at
 
 
 @dataclass
@@ -113,7 +121,9 @@ class _Answering(Advance):
 
     question: Question = field(kw_only=True)
     worker: Worker = field(kw_only=True)
+    submitted_at: int | None = field(kw_only=True)  #: when its job was, if this is about its first group
     is_answered: bool = False
+    held: Held = field(default_factory=Held)
 
     def answer(self) -> Answer:
         """Return what the worker does next."""
@@ -124,12 +134,35 @@ class _Answering(Advance):
                 return self._give(place)
         if place not in self.worker.marks:
             raise SupersededError(f"Job {self.question.job_id} has got the answer that there is nothing more.")
-        run = self.merge([self._outcome(place)], ())
+        run = self._report(place)
         if run is not None and self.worker.answered == place:
+            self.held = Holding(self.ports, self.plan).known()
+            self.candidates |= self.held.lately(self.ports.clock.now())
             self.proceed(run)
             if not self.is_answered:
+                if pause := self._pause(place):
+                    return Answer(wait=pause)
                 self._put_answer(place, None)
         return self._give(place + 1)
+
+    def _report(self, place: int) -> Run | None:
+        """Merge that a group is done, and return the run as it is after that.
+
+        Whoever was told to wait has reported it already.
+        """
+        if not self.question.waited:
+            return self.merge([self._outcome(place)], ())
+        self.candidates |= decision.candidates_after(self.plan, [self.worker.marks[place]])
+        return self.ports.table.get_run(self.plan.run_id)
+
+    def _pause(self, place: int) -> int:
+        """Return after how many ms the worker should ask again, since it may get a group then; 0 if it shouldn't."""
+        run = self.account.run
+        if run is None or run.over or run.failure or self.question.waited is None:
+            return 0
+        pause = Holding(self.ports, self.plan).pause(self.view, self.worker, self.question.waited)
+        until = self.ports.clock.now() + pause
+        return pause if pause and self.ports.table.put_wait(run.run_id, self._asking(place), until) else 0
 
     def _outcome(self, place: int) -> Outcome:
         question = self.question
@@ -138,6 +171,7 @@ class _Answering(Advance):
             succeeded=True,
             job_id=question.job_id,
             name=self._name(),
+            created_at=self.submitted_at,
             started_at=question.began,
             ended_at=question.ended or self.ports.clock.now(),
             tries=question.epoch,
@@ -151,16 +185,16 @@ class _Answering(Advance):
     def take(self, run: Run, frontier: Sequence[Mark]) -> Run | None:
         """Claim for the worker the attempt that suits it best; leave the others to another invocation."""
         table, run_id = self.ports.table, self.plan.run_id
-        mark = carrying.best(self.plan, self.worker.first, self._unplaced(run, frontier))
+        unplaced = self.held.urgent_first(self.plan, self._unplaced(run, frontier), self.ports.clock.now())
+        mark = carrying.best(self.plan, self.worker.first, unplaced)
         if mark is None:
-            self._leave(run)
+            self._leave(run, frontier)
             return None
         before = table.claim(run_id, mark.shard, [mark.number], self.ports.expiry())
         self.view.add(before.with_marks(claimed=[mark.number]))
         if mark.number in before.claimed:
             return run
-        if len(frontier) > 1:
-            self._leave(run)
+        self._leave(run, [other for other in frontier if other != mark])
         if not self._put_answer(self.worker.answered, mark) and not self._was_told(mark):
             self._submit_alone(run, mark)
         return None
@@ -171,8 +205,11 @@ class _Answering(Advance):
         shards = self.ports.table.get_shards(self.plan.run_id, [mark.shard])
         return mark in found[0].marks.values() or any(mark.number in shard.submitted for shard in shards)
 
-    def _leave(self, run: Run) -> None:
-        """Leave whatever else is ready to another invocation, if there are places for it, since the worker waits."""
+    def _leave(self, run: Run, others: Sequence[Mark]) -> None:
+        """Leave what nobody waits for to another invocation, if there are places for it, since the worker waits."""
+        now = self.ports.clock.now()
+        if all(self.held.holds(mark, now) for mark in others):
+            return
         if run.max_workers is None or len(run.slots) < run.max_workers:
             self.hand_over()
 
@@ -186,9 +223,11 @@ class _Answering(Advance):
             self.submit([mark])
 
     def _put_answer(self, place: int, told: Mark | None) -> bool:
-        asking = Asking(job_id=self.question.job_id, first=self.worker.first, epoch=self.question.epoch, done=place)
         self.is_answered = True
-        return self.ports.table.put_answer(self.plan.run_id, asking, told, self.ports.clock.now())
+        return self.ports.table.put_answer(self.plan.run_id, self._asking(place), told, self.ports.clock.now())
+
+    def _asking(self, place: int) -> Asking:
+        return Asking(job_id=self.question.job_id, first=self.worker.first, epoch=self.question.epoch, done=place)
 
     def _give(self, place: int) -> Answer:
         """Return the item's answer for a place; its job is recorded before the run's status is read."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from adapters.job_queue import BatchJobQueue
 from benchmarks.aws import figures
+from benchmarks.aws.containers import Containers
 from benchmarks.aws.hosts import Hosts, refusal
 from benchmarks.aws.time import Bucket, Timeline
 from tests.simulation.batch import Door, groups_of, nobody, units
@@ -109,7 +110,7 @@ class TimedBatch:
         self,
         timeline: Timeline,
         call: Callable[[str], None],
-        lasts: Callable[[str], float],
+        containers: Containers,
         ended: Callable[[Work], None],
     ) -> None:
         self.work: dict[str, Work] = {}
@@ -120,7 +121,7 @@ class TimedBatch:
         self._timeline = timeline
         self._call = call
         self.door: Door = nobody
-        self._lasts = lasts
+        self.containers = containers
         self._ended = ended
         self._quota = Bucket(figures.SUBMITS_A_SECOND.value)
 
@@ -145,12 +146,19 @@ class TimedBatch:
         name = job_id if index is None else f"{job_id}:{index}"
         refused = refusal(request, name, index)
         launched = self.hosts.launch(now)
-        begun = launched if refused else launched + self.hosts.start_ms
-        ends = begun if refused else begun + sum(map(self._lasts, nodes))
-        if not refused:
-            self.hosts.bill(launched, ends)
+        begun = launched if refused else launched + self.hosts.container_start()
+        ends = begun if refused else float("inf")
         work = self.work[name] = Work(name, request["jobName"], index, now, begun, ends, request, refused)
-        self._timeline.later(ends - now, lambda: self._ended(work))
+        if refused:
+            self._timeline.later(begun - now, lambda: self._ended(work))
+        else:
+            self._timeline.later(begun - now, lambda: self._timeline.spawn(lambda: self._run(work, launched, nodes)))
+
+    def _run(self, work: Work, launched: float, nodes: Sequence[str]) -> None:
+        self.containers.live(work.name, work.job_id, work.index, nodes)
+        ended = self.work[work.job_id] = replace(work, ends=self._timeline.now)
+        self.hosts.bill(launched, ended.ends)
+        self._ended(ended)
 
     def describe_job_queues(self, *, jobQueues: Sequence[str]) -> Json:  # noqa: N803
         """Describe queues: all exist, with a compute environment each."""

@@ -102,6 +102,7 @@ _CONDITIONS: dict[str, Callable[[Item | None, Item], bool]] = {
     f"({_SAME}) OR attribute_not_exists(pk)": _may_ask,
     f"{_NEXT} OR attribute_not_exists(pk)": _may_ask,
     _NEXT: _may_ask,
+    "changes = :before": lambda item, values: item is not None and item["changes"] == values[":before"],
     "answered = :k AND epoch = :epoch AND attribute_not_exists(closed)": _may_be_answered,
     "#status = :running": _is_running,
     "#status = :running AND (attribute_not_exists(slots) OR size(slots) <= :room)": (

@@ -50,6 +50,7 @@ BATCHES_A_MINUTE = Figure(300, "more of them a minute while messages are left", 
 COLD_MS = Figure(600, "cold start, init included", "500–700 ms, measured on the packaged zip")
 WARM_MS = Figure(10, "start of a warm invocation", "assumed")
 ASK_MS = Figure(30, "next_group, billed, when a job asks for its payload", "assumed: warm, with the plan read")
+INVOKE_MS = Figure(20, "from a container's request to the function, and back", "assumed")
 IDLE_MS = Figure(300_000, "after which an idle environment is gone", "assumed; AWS does not say")
 PAYLOAD = Figure(limits.INVOKE_BYTES.most, "bytes of a batch", "Lambda quotas: synchronous payload")
 FULL_VCPU_MB = Figure(1769, "MB of memory that come with one vCPU", "Lambda guide, memory")

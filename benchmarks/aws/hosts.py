@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +21,10 @@ class Hosts:
     billed_seconds: float = 0.0  #: of all jobs together, from each one's launch
     _next: float = field(default=0.0, repr=False)
 
+    def container_start(self) -> float:
+        """Return how many ms the next container takes to begin, from its launch."""
+        return self.start_ms
+
     def launch(self, now: float) -> float:
         """Return when a task requested at a moment is launched: 100 at once, then 20 a second."""
         if not self.fargate:
@@ -33,6 +38,19 @@ class Hosts:
         """Add a job's bill."""
         least = figures.FARGATE_BILLED_SECONDS.value if self.fargate else 0.0
         self.billed_seconds += max(least, (ended - launched) / 1000)
+
+
+@dataclass
+class UnevenHosts(Hosts):
+    """Hosts on which containers take a time between two limits, as images are pulled or are there already."""
+
+    rng: random.Random = field(default_factory=lambda: random.Random(20))
+    shortest_ms: float = 20_000
+    longest_ms: float = 120_000
+
+    def container_start(self) -> float:
+        """Return how many ms the next container takes to begin, from its launch."""
+        return self.rng.uniform(self.shortest_ms, self.longest_ms)
 
 
 def refusal(request: Mapping[str, Any], job_id: str, index: int | None) -> str | None:

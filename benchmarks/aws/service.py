@@ -15,6 +15,7 @@ from adapters.ports import Ports
 from adapters.run_table import DynamoRunTable
 from benchmarks.aws import figures
 from benchmarks.aws.batch import FiberJobQueue, TimedBatch, Work
+from benchmarks.aws.containers import Containers
 from benchmarks.aws.deployment import TIMEOUT_MS, Deployment, Usage
 from benchmarks.aws.dynamodb import Line, MeteredDynamoDB
 from benchmarks.aws.time import Bucket, Gone, Timeline
@@ -86,7 +87,9 @@ class Service:
         self.timeline = Timeline(seed)
         self.usage = Usage()
         self.dynamodb = MeteredDynamoDB(_Line(self))
-        self.batch = TimedBatch(self.timeline, self.call, lasts, self._job_ended)
+        ask = partial(self.invoke, "next_group")
+        self.containers = Containers(self.timeline, ask, lasts, carry_on=document.run.get("warm_containers", False))
+        self.batch = TimedBatch(self.timeline, self.call, self.containers, self._job_ended)
         self.batch.door = self._ask
         self._told = Plans()
         self.run_id: str | None = None
@@ -116,11 +119,11 @@ class Service:
         """Accept an announcement."""
         self.call("PutEvents")
 
-    def advance_later(self, run_id: str) -> None:
-        """Accept a message of an invocation that ran out of time."""
+    def advance_later(self, run_id: str, seconds: int = 0) -> None:
+        """Accept a message of an invocation that ran out of time, or has to wait."""
         self.call("SendMessage")
         body = json.dumps({"advance": {"run_id": run_id}})
-        self._arrive(lambda: body, len(body))
+        self.timeline.later(1000 * seconds, lambda: self._arrive(lambda: body, len(body)))
 
     def receive(self) -> list[Mapping[str, Any]]:
         """Return messages to a function that fetches more."""
@@ -234,6 +237,16 @@ class Service:
         # The last reconcile removes the run from its list.
         under_way = self._live or self._queue or self._fetched
         return self.ended is not None and not under_way and not self.dynamodb.keys("active")
+
+    def durations(self) -> bytes | None:
+        """Return what the run taught about its groups and its containers' starts."""
+        table: Any = self.dynamodb.unmetered()
+        return DynamoRunTable(table, "runs").get_durations(self.document.project, self.document.environment)
+
+    def know(self, durations: bytes) -> None:
+        """Let earlier runs have taught this."""
+        table: Any = self.dynamodb.unmetered()
+        DynamoRunTable(table, "runs").put_durations(self.document.project, self.document.environment, durations)
 
     @property
     def status(self) -> RunStatus:

@@ -65,6 +65,18 @@ class Timeline:
         if self.now >= fiber.deadline:
             raise Gone
 
+    def wait(self, start: Callable[[Callable[[_T], None]], None]) -> _T:
+        """Start what will call back once, later, and return what it calls back with."""
+        fiber, told = _current(), []
+
+        def heard(what: _T) -> None:
+            told.append(what)
+            self.later(0, lambda: self._enter(fiber))
+
+        start(heard)
+        self._hub.switch()
+        return told[0]
+
     def used(self) -> float:
         """Return the ms of CPU that the fiber has used since it last got control or this was last called."""
         fiber, now = _current(), time.thread_time()

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from benchmarks.aws.batch import TimedBatch, Work
+from benchmarks.aws.containers import Containers
 from benchmarks.aws.deployment import Deployment
 from benchmarks.aws.hosts import Hosts
 from benchmarks.aws.time import Timeline
@@ -42,7 +43,8 @@ def test_a_short_job_is_billed_a_minute_on_fargate(fargate: bool, billed: float)
 def test_a_job_is_accepted_and_fails_whose_overrides_ecs_would_not_take(filler: int, status: str) -> None:
     ended: list[Work] = []
     timeline = Timeline(0)
-    batch = TimedBatch(timeline, lambda _: None, lambda _: 1000.0, ended.append)
+    containers = Containers(timeline, lambda *_: None, lambda _: 1000.0)
+    batch = TimedBatch(timeline, lambda _: None, containers, ended.append)
     told = '{"groups": [{"nodes": ["n0"]}], "run_id": "' + "x" * filler + '"}'
     request: dict[str, Any] = {
         "jobName": "job",

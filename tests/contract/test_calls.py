@@ -10,6 +10,7 @@ import pytest
 
 from adapters.ports import Asking, PlanPiece, RunTable
 from adapters.run_table import DynamoRunTable
+from dag.holding import Held
 from dag.records import Array
 from dag.shards import Mark
 from dag.status import RunStatus
@@ -58,9 +59,12 @@ CALLS: dict[str, tuple[str, Call]] = {
     "arrays": ("Query", lambda table: table.arrays(RUN_ID, None)),
     "put_question": ("UpdateItem", lambda table: table.put_question(RUN_ID, ASKING, LATER)),
     "put_answer": ("UpdateItem", lambda table: table.put_answer(RUN_ID, ASKING, Mark(1), 5)),
+    "put_wait": ("UpdateItem", lambda table: table.put_wait(RUN_ID, ASKING, 5)),
     "close_worker": ("UpdateItem", lambda table: table.close_worker(RUN_ID, Mark(0), an_outcome(0), LATER)),
     "get_workers": ("BatchGetItem", lambda table: table.get_workers(RUN_ID, ["job"])),
     "workers": ("Query", lambda table: table.workers(RUN_ID, None)),
+    "get_held": ("GetItem", lambda table: table.get_held(RUN_ID)),
+    "put_held": ("UpdateItem", lambda table: table.put_held(RUN_ID, Held({3: 5}, 1), LATER)),
     "put_outcomes": (
         "BatchWriteItem",
         lambda table: table.put_outcomes(RUN_ID, [an_outcome(n) for n in range(25)], LATER),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from adapters.ports import Asking, RunTable
+from dag.holding import Held
 from dag.records import Outcome, Worker
 from dag.shards import Mark
 from tests.contract.values import LATER, RUN_ID
@@ -93,3 +94,13 @@ def test_workers_are_listed_by_job(table: RunTable) -> None:
     found, more = table.workers(RUN_ID, None)
     assert ([worker.job_id for worker in found], more) == (["job-0", "job-1", "job-2"], None)
     assert [worker.job_id for worker in table.workers(RUN_ID, "job-1")[0]] == ["job-2"]
+
+
+def test_what_is_held_is_replaced_by_one_of_those_who_knew_it(table: RunTable) -> None:
+    assert table.get_held(RUN_ID) == Held()
+    assert table.put_held(RUN_ID, Held({3: 50_000}, 1), LATER)
+    assert not table.put_held(RUN_ID, Held({4: 60_000}, 1), LATER)
+    assert table.put_held(RUN_ID, Held({3: 50_000, 300: 60_000}, 2), LATER)
+    assert not table.put_held(RUN_ID, Held({}, 2), LATER)
+    assert not table.put_held("another", Held({}, 2), LATER)
+    assert table.get_held(RUN_ID) == Held({3: 50_000, 300: 60_000}, 2)

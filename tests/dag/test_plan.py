@@ -57,6 +57,7 @@ plans = st.builds(
         max_size=3,
     ).map(tuple),
     st.dictionaries(texts, st.builds(Reused, texts, texts), max_size=2),
+    starts=st.dictionaries(texts, st.floats(0, 1e6), max_size=2),
 )
 
 
@@ -112,6 +113,22 @@ def test_durations_are_averaged_and_failures_teach_nothing() -> None:
     assert first == {duration_key(DIAMOND.groups[0].signatures): 10}
     assert learn(first, DIAMOND, [ended(0, 20)]) == {duration_key(DIAMOND.groups[0].signatures): 14}
     assert with_durations(DIAMOND, {}) is DIAMOND
+
+
+def test_a_quick_start_of_a_queue_s_containers_is_learned_whatever_the_revision_of_their_definition() -> None:
+    def began(group: int, seconds: int, place: int = 0, tries: int = 1) -> Outcome:
+        started = 1_000 + seconds * 1000
+        return Outcome(Mark(group), succeeded=True, created_at=1_000, started_at=started, place=place, tries=tries)
+
+    resources = DIAMOND.groups[0].resources
+    pinned = replace(DIAMOND.groups[1], resources={**resources, "job_definition": "definition:12"})
+    plan = replace(DIAMOND, groups=(DIAMOND.groups[0], pinned, *DIAMOND.groups[2:]))
+    ends = [began(0, 90), began(1, 40), began(2, 50), began(3, 600), began(4, 1, place=1), began(4, 1, tries=2)]
+    known = learn({}, plan, ends)
+    assert known == {"start queue definition": 50}
+    taught = with_durations(plan, known | {"start another definition": 7})
+    assert [taught.start_seconds(group) for group in range(5)] == [50] * 5
+    assert learn(known, plan, [began(0, 100)]) == {"start queue definition": 70}
 
 
 @given(st.dictionaries(texts, st.floats(0, 1e6), max_size=60), st.integers(60, 500))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from kedro_aws_batch.container import asking
+from kedro_aws_batch.container.asking import Next, Said
+from kedro_aws_batch.container.door import Door
 from kedro_aws_batch.container.payload import read_payload
 from kedro_aws_batch.errors import PayloadError
 
@@ -49,8 +51,8 @@ class FakeLambda:
 
 
 @pytest.fixture
-def answered(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Return a job's result for these answers, and its requests."""
+def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[list[tuple[int, dict[str, str], Any]]], FakeLambda]]:
+    """Start a Lambda that gives these answers."""
     for name, value in {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}.items():
         monkeypatch.setenv(name, value)
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
@@ -58,20 +60,31 @@ def answered(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setattr("time.sleep", lambda _: None)
     servers: list[ThreadingHTTPServer] = []
 
-    def act(*answers: tuple[int, dict[str, str], Any], **environment: str) -> tuple[Any, list[tuple[str, Any]]]:
-        fake = FakeLambda(list(answers))
+    def start(answers: list[tuple[int, dict[str, str], Any]]) -> FakeLambda:
+        fake = FakeLambda(answers)
         server = ThreadingHTTPServer(("127.0.0.1", 0), fake.handler())
         servers.append(server)
         Thread(target=server.serve_forever, daemon=True).start()
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
         asking._client.cache_clear()
-        told = {"format": 1, "run_id": RUN, "ask": {"function": FUNCTION, "job": "3-0a0", "token": "t"}}
-        return read_payload({"KEDRO_AWS_BATCH_JOB": json.dumps(told), **environment}), fake.asked
+        return fake
 
-    yield act
+    yield start
     for server in servers:
         server.shutdown()
         server.server_close()
+
+
+@pytest.fixture
+def answered(serve: Any) -> Any:
+    """Return a job's result for these answers, and its requests."""
+
+    def act(*answers: tuple[int, dict[str, str], Any], **environment: str) -> tuple[Any, list[tuple[str, Any]]]:
+        fake = serve(list(answers))
+        told = {"format": 1, "run_id": RUN, "ask": {"function": FUNCTION, "job": "3-0a0", "token": "t"}}
+        return read_payload({"KEDRO_AWS_BATCH_JOB": json.dumps(told), **environment}), fake.asked
+
+    return act
 
 
 def refusal(code: str, status: int) -> tuple[int, dict[str, str], Any]:
@@ -108,3 +121,50 @@ def test_a_service_that_does_not_answer_is_given_up_in_the_end(answered: Any, mo
     monkeypatch.setattr(asking, "PATIENCE", 0.0)
     with pytest.raises(PayloadError, match=r"gave no payload for 0 s: .*ServiceException"):
         answered(refusal("ServiceException", 500))
+
+
+# a container's next group
+
+DOOR = Door(function=FUNCTION, job="3-0", token="t", index=None, job_id="job", epoch=1, seconds=3600)  # noqa: S106
+NEXT: tuple[int, dict[str, str], Any] = (200, {}, {"place": 1, "payload": PAYLOAD})
+WAIT: tuple[int, dict[str, str], Any] = (200, {}, {"wait": 1000})
+REFUSED = refusal("TooManyRequestsException", 429)
+LOST = refusal("ServiceException", 500)
+
+
+@pytest.mark.parametrize(
+    ("answers", "said", "waited"),
+    [
+        ([NEXT], Next(1, PAYLOAD), [0]),
+        ([LOST, NEXT], Next(1, PAYLOAD), [0, 0]),
+        ([WAIT, (200, {}, {"wait": 2000}), NEXT], Next(1, PAYLOAD), [0, 1000, 3000]),
+        ([WAIT, (200, {}, {"nothing": True})], Said.NOTHING, [0, 1000]),
+        ([WAIT, (200, {}, {"over": True})], Said.OVER, [0, 1000]),
+        ([REFUSED], Said.NOTHING, [0]),
+        ([WAIT, REFUSED], Said.NOTHING, [0, 1000]),
+        ([LOST, REFUSED], Said.UNSURE, [0, 0]),
+        ([LOST, WAIT, REFUSED], Said.UNSURE, [0, 0, 1000]),  # the lost one may still be answered
+        ([LOST] * 4, Said.UNSURE, [0] * 4),
+        ([LOST, LOST, LOST, WAIT, LOST, NEXT], Next(1, PAYLOAD), [0, 0, 0, 0, 1000, 1000]),
+    ],
+)
+def test_a_container_asks_waits_and_asks_again(serve: Any, answers: list[Any], said: Any, waited: list[int]) -> None:
+    fake = serve(answers)
+    assert asking.ask_next(RUN, DOOR, 0, (1, 2)) == said
+    assert [body["waited"] for _, body in fake.asked] == waited
+    assert {body["done"] for _, body in fake.asked} == {0}
+
+
+@pytest.mark.parametrize(("answers", "said"), [([WAIT], Said.NOTHING), ([LOST, WAIT], Said.UNSURE)])
+def test_a_container_that_is_stopped_while_it_waits_does_not_ask_again(
+    serve: Any, answers: list[Any], said: Any
+) -> None:
+    fake = serve(answers)
+    assert asking.ask_next(RUN, DOOR, 0, (1, 2), lambda: True) is said
+    assert len(fake.asked) == len(answers)
+
+
+def test_a_restarted_container_asks_for_its_own_group_and_can_not_wait(serve: Any) -> None:
+    fake = serve([REFUSED])
+    assert asking.ask_next(RUN, DOOR, None) is Said.UNSURE
+    assert "waited" not in fake.asked[0][1]

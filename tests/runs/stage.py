@@ -55,6 +55,7 @@ class Stage:
         self.bus_is_out = False
         self.counted: list[Counted] = []
         self.handed_over: list[str] = []
+        self.wakes: list[int] = []  #: ms: when delayed messages come
         self.waiting: list[Mapping[str, Any]] = []
         self.deleted: list[str] = []
         self.queue_broken: bool | str = False  #: "late": only when it is to delete
@@ -108,9 +109,12 @@ class Stage:
             raise UnavailableError("no bus")
         self.announced.append(detail)
 
-    def advance_later(self, run_id: str) -> None:
-        """Take a message of an invocation that ran out of time."""
-        self.handed_over.append(run_id)
+    def advance_later(self, run_id: str, seconds: int = 0) -> None:
+        """Take a message of an invocation that ran out of time, or has to wait."""
+        if seconds:
+            self.wakes.append(self.now + 1000 * seconds)
+        else:
+            self.handed_over.append(run_id)
 
     def receive(self) -> list[Mapping[str, Any]]:
         """Hand out ten of the messages that wait."""

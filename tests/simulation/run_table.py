@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from adapters.ports import Asking, Page, PlanPiece
 from dag import limits
+from dag.holding import Held
 from dag.records import Array, Job, Outcome, Run, Worker
 from dag.shards import SETS, Mark, Shard
 from dag.status import RunStatus
@@ -32,6 +33,7 @@ class MemoryRunTable:
         self._arrays: dict[str, dict[Mark, Array]] = {}
         self._outcomes: dict[str, dict[Mark, Outcome]] = {}
         self._workers: dict[str, dict[str, Worker]] = {}
+        self._held: dict[str, Held] = {}
 
     def put_key(self, key: str, run_id: str, expires_at: int) -> bool:
         self._call("put_key")
@@ -250,6 +252,14 @@ class MemoryRunTable:
         )
         return True
 
+    def put_wait(self, run_id: str, asking: Asking, until: int) -> bool:
+        self._call("put_wait")
+        worker = self._workers.get(run_id, {}).get(asking.job_id)
+        if worker is None or worker.answered != asking.done or worker.epoch != asking.epoch or worker.closed:
+            return False
+        self._workers[run_id][asking.job_id] = replace(worker, waits_until=until)
+        return True
+
     def close_worker(self, run_id: str, first: Mark, end: Outcome, expires_at: int) -> Worker:
         self._call("close_worker")
         known = self._workers.setdefault(run_id, {})
@@ -270,6 +280,17 @@ class MemoryRunTable:
         left = sorted(job_id for job_id in known if after is None or job_id > after)
         page = left[: self._page_size]
         return [known[job_id] for job_id in page], (page[-1] if len(left) > len(page) else None)
+
+    def get_held(self, run_id: str) -> Held:
+        self._call("get_held")
+        return self._held.get(run_id, Held())
+
+    def put_held(self, run_id: str, held: Held, expires_at: int) -> bool:
+        self._call("put_held")
+        if self._held.get(run_id, Held()).version != held.version - 1:
+            return False
+        self._held[run_id] = held
+        return True
 
     def put_outcomes(self, run_id: str, outcomes: Sequence[Outcome], expires_at: int) -> None:
         self._call("put_outcomes")

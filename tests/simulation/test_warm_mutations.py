@@ -1,8 +1,8 @@
 """Carrying on broken on purpose, one guard at a time: the simulation must notice each. Names are the model's.
 
-tests/runs/test_carrying.py holds five more, which seeds seldom meet: "nothing" is an answer; the end of a run is told
-as its end; who begins anew is recorded first; a process that was replaced is not believed; a place that nobody gave
-back is found when it is wanted.
+tests/runs/test_carrying.py holds six more, which seeds seldom meet. A job that has ended is told nothing more.
+"Nothing" is an answer. The end of a run is told as its end. Who begins anew is recorded first.
+A process that was replaced is not believed. A place that nobody gave back is found when it is wanted.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import runs.asking
 import runs.claiming
 import runs.recovery
 from benchmarks.aws.expressions import Item
+from dag.holding import Held
 from dag.plan import Plan
 from dag.records import Outcome, Run, Worker, read_slot, slot
 from dag.shards import Mark, View
@@ -55,12 +56,6 @@ def _without(monkeypatch: pytest.MonkeyPatch, name: str, instead: Callable[[Item
 
     for condition in [each for each in conditions if name in each]:
         monkeypatch.setitem(conditions, condition, blind(conditions[condition]))
-
-
-@pytest.mark.long
-def test_noclose_a_job_that_has_ended_is_told_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    _without(monkeypatch, "closed", lambda item: {name: value for name, value in item.items() if name != "closed"})
-    assert _noticed() is not None
 
 
 @pytest.mark.long
@@ -144,6 +139,19 @@ def test_places_of_containers_at_work_are_taken_for_free(monkeypatch: pytest.Mon
 def test_a_place_whose_container_ended_unheard_is_looked_for_by_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Recovery, "_place_holders", lambda *_: [])
     assert _noticed() is not None
+
+
+def test_nobody_ends_the_wait_of_a_group_that_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = WarmWorld.advance_later
+    monkeypatch.setattr(
+        WarmWorld, "advance_later", lambda self, run_id, seconds=0: None if seconds else usual(self, run_id)
+    )
+    assert _noticed(build_warm_fair, seeds=100) is not None
+
+
+def test_a_group_that_is_held_is_so_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Held, "holds", lambda self, mark, _: mark.attempt == 0 and mark.group in self.until)
+    assert _noticed(build_warm_fair, seeds=100) is not None
 
 
 def test_unbroken_nothing_is_noticed() -> None:

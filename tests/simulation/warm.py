@@ -34,6 +34,8 @@ class Container:
     tries: int = 0
     asked: int = 0  #: tries in all
     waits: bool = False  #: for the answer to the last of them
+    waited: int = 0  #: ms, as it was told to before it asks again
+    lost: bool = False  #: whether a try of its question may have been taken without its knowing
     ran: list[tuple[str, ...]] = field(default_factory=list)
 
 
@@ -72,6 +74,7 @@ class WarmWorld(World):
         self.containers: dict[str, Container] = {}
         self.unsure = 0
         self.carried = 0
+        self.waits = 0  #: how often a container was told to wait
 
     def _begin_job(self, job: SimulatedJob) -> None:
         container = self.containers[job.job_id] = Container(job, job.nodes)
@@ -106,7 +109,7 @@ class WarmWorld(World):
             self._exit(container, code)
             return
         self.history.succeeded.setdefault(_group(container.nodes), self.now)
-        container.tries = 0
+        container.tries, container.waited, container.lost = 0, 0, False
         if container.epoch > 1 or not self._carries_on(container) or self._unlucky(0.02):  # as after SIGTERM
             self._exit(container, 0)
         else:
@@ -144,7 +147,7 @@ class WarmWorld(World):
             self._exit(container, UNSURE)
             return
         if self._unlucky(self.luck.refused):
-            self._exit(container, UNSURE if container.tries or done is None else 0)
+            self._exit(container, UNSURE if container.lost or done is None else 0)
             return
         container.tries += 1
         container.waits = True
@@ -183,6 +186,7 @@ class WarmWorld(World):
             job_id=container.job.job_id,
             epoch=container.epoch,
             done=done,
+            waited=container.waited if done is not None else None,
         )
 
     def _heard(self, container: Container, done: int | None, told: Any) -> None:
@@ -191,11 +195,17 @@ class WarmWorld(World):
             self.carried += told.place != container.place
             container.place = told.place or 0
             self._begin(container, self.rng.choice((0, 10, 1_000, 20_000)) + self.rng.randrange(1_000))
+        elif isinstance(told, Answer) and told.wait is not None:
+            container.tries = 0
+            container.waited += told.wait
+            self.waits += 1
+            self._later(container, told.wait, lambda: self._ask_next(container, done))
         elif isinstance(told, Answer):
             self._exit(container, UNSURE if told.over else 0)
         elif isinstance(told, NotAllowedError):  # nothing was written
-            self._exit(container, 0 if container.tries == 1 and done is not None else UNSURE)
+            self._exit(container, 0 if not container.lost and done is not None else UNSURE)
         elif told is None and container.tries < _TRIES:
+            container.lost = True
             self._later(container, self.rng.randint(500, 8_000), lambda: self._ask_next(container, done))
         else:
             self._exit(container, UNSURE)

@@ -158,10 +158,10 @@ class World:
         what = "start" if detail["status"] == RunStatus.RUNNING.value else "end"
         self.lateness.announced(what, self.timeline.now)
 
-    def advance_later(self, run_id: str) -> None:
-        """Take a message of an invocation that ran out of time."""
+    def advance_later(self, run_id: str, seconds: int = 0) -> None:
+        """Take a message of an invocation that ran out of time, or has to wait."""
         self.call("SendMessage")
-        self.queue.send(json.dumps({"advance": {"run_id": run_id}}), 0)
+        self.queue.send(json.dumps({"advance": {"run_id": run_id}}), 1000 * seconds)
 
     def receive(self) -> list[Mapping[str, Any]]:
         """Hand messages to an invocation that asks for more."""

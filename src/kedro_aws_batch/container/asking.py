@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from kedro_aws_batch.errors import PayloadError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from .door import Door
 
 #: How often a container asks for the next group if answers are lost, and the seconds in between.
 _TRIES, _PAUSE = 4, 2.0
+#: Seconds after which a container that waits looks whether it was stopped.
+_GLANCE = 0.2
 #: Seconds to wait for an answer: longer than the function can live, so that no answer can come after the last.
 _PATIENT = 45
 #: Seconds for which a job repeats its request. All 10,000 children of an array may ask at once, and a new account runs
@@ -79,6 +81,13 @@ class Said(Enum):
 
 
 @dataclass(frozen=True)
+class _Wait:
+    """Ask again in so many ms: a group may be ready then."""
+
+    milliseconds: int
+
+
+@dataclass(frozen=True)
 class Next:
     """The group to carry on with."""
 
@@ -86,11 +95,18 @@ class Next:
     payload: Mapping[str, Any]
 
 
-def ask_next(run_id: str, door: Door, done: int | None, took: tuple[int, int] | None = None) -> Next | Said:
+def ask_next(
+    run_id: str,
+    door: Door,
+    done: int | None,
+    took: tuple[int, int] | None = None,
+    is_stopped: Callable[[], bool] = lambda: False,
+) -> Next | Said:
     """Return the next group after its group number `done` (from 0), or, with None, the container's own group.
 
-    `took` are the ms when that group began and ended. Asking may be repeated. Only if each try was refused, or made no
-    connection, is it certain that the question was never received.
+    `took` are the ms when that group began and ended. Asking may be repeated. Only if no try was lost is it certain
+    that no answer was given that this container doesn't know. A container that is told to wait does so, unless it is
+    stopped meanwhile.
     """
     request: dict[str, Any] = {
         "run_id": run_id,
@@ -102,16 +118,30 @@ def ask_next(run_id: str, door: Door, done: int | None, took: tuple[int, int] | 
         "done": done,
     }
     if took is not None:
-        request |= {"began": took[0], "ended": took[1]}
-    for number in range(_TRIES):
-        if number:
-            time.sleep(_PAUSE * 2 ** (number - 1) * random.uniform(0.5, 1.0))  # noqa: S311 - jitter  # nosec B311
+        request |= {"began": took[0], "ended": took[1], "waited": 0}
+    tries, is_lost = 0, False
+    while tries < _TRIES:
+        if tries:
+            time.sleep(_PAUSE * 2 ** (tries - 1) * random.uniform(0.5, 1.0))  # noqa: S311 - jitter  # nosec B311
         told = _try(door.function, request)
-        if told is _Try.REFUSED:
-            return Said.NOTHING if done is not None and number == 0 else Said.UNSURE
-        if told is not _Try.LOST:
+        if told is _Try.REFUSED or (isinstance(told, _Wait) and not _wait(told, is_stopped)):
+            return Said.NOTHING if done is not None and not is_lost else Said.UNSURE
+        if isinstance(told, _Wait):
+            request["waited"] += told.milliseconds
+            tries = 0
+        elif told is _Try.LOST:
+            tries, is_lost = tries + 1, True
+        else:
             return told
     return Said.UNSURE
+
+
+def _wait(told: _Wait, is_stopped: Callable[[], bool]) -> bool:
+    """Wait; return False if the container was stopped meanwhile."""
+    until = time.monotonic() + told.milliseconds / 1000
+    while (left := until - time.monotonic()) > 0 and not is_stopped():
+        time.sleep(min(left, _GLANCE))
+    return not is_stopped()
 
 
 class _Try(Enum):
@@ -119,7 +149,7 @@ class _Try(Enum):
     LOST = "lost"  #: perhaps received
 
 
-def _try(function: str, request: Mapping[str, Any]) -> Next | Said | _Try:
+def _try(function: str, request: Mapping[str, Any]) -> Next | Said | _Wait | _Try:
     """Return the function's answer to one try, or what may have happened to the try."""
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - few jobs have to ask
 
@@ -137,10 +167,12 @@ def _try(function: str, request: Mapping[str, Any]) -> Next | Said | _Try:
     return _note(told.get("errorMessage"), _Try.LOST) if answer.get("FunctionError") else _told(told)
 
 
-def _told(told: Mapping[str, Any]) -> Next | Said | _Try:
+def _told(told: Mapping[str, Any]) -> Next | Said | _Wait | _Try:
     """Return the meaning of the function's answer."""
     if "error" in told:
         return _note(told["error"]["message"], Said.UNSURE if told["error"]["type"] == "Superseded" else _Try.REFUSED)
+    if "wait" in told:
+        return _Wait(told["wait"])
     if "payload" in told:
         return Next(told["place"], told["payload"])
     return Said.OVER if told.get("over") else Said.NOTHING

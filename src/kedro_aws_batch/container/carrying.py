@@ -42,7 +42,7 @@ class Container:
             code = self.run(payload, self._stop)
             if code or self.is_stopped or time.monotonic() >= until:
                 return code
-            told = ask_next(first.run_id, self.door, place, (began, _now()))
+            told = ask_next(first.run_id, self.door, place, (began, _now()), lambda: self.is_stopped)
             if not isinstance(told, Next):
                 return _exit_code(told)
             payload, place = self._payload(told), told.place
