@@ -26,6 +26,8 @@ CODE = {
     "import time\ndef train(x):\n    return time.time()\ndef create_pipeline():\n    return train(1)": True,
     "import time\ndef at(x):\n    return time.time()\ndef create_pipeline():\n    return node(run, 'a', at(2))": True,
     "import time\ndef at(x):\n    time.time()\ndef create_pipeline():\n    return node(wrapped(at), 'a', 'b')": True,
+    "import time\ndef at(x):\n    time.time()\ndef create_pipeline():\n    node(func=nodes.at, inputs='a')": False,
+    "import time\nclass M:\n    def __init__(self):\n        time.time()\nx = node(M().train, 'a', 'b')": True,
     "from time import time as now\ndef register_pipelines():\n    return now()": True,
     "import datetime as d\ndef train(x: d.datetime, y: int = 1) -> d.date:\n    return x": False,
     "import datetime as d\ndef train(x=d.datetime.now()):\n    return x": True,

@@ -87,11 +87,18 @@ def _that_runs(code: ast.AST) -> Iterator[ast.AST]:
     elif isinstance(code, ast.AnnAssign):
         yield from (code.target, *([code.value] if code.value else ()))
     elif isinstance(code, ast.Call) and _makes_a_node(code.func):
-        yield from (each for each in code.args[:1] if isinstance(each, ast.Call))
-        yield from code.args[1:]
-        yield from (each.value for each in code.keywords if each.arg != "func" or isinstance(each.value, ast.Call))
+        given = [*code.args[:1], *(each.value for each in code.keywords if each.arg == "func")]
+        yield from (each for each in given if not _only_names(each))
+        yield from (*code.args[1:], *(each.value for each in code.keywords if each.arg != "func"))
     else:
         yield from ast.iter_child_nodes(code)
+
+
+def _only_names(function: ast.expr) -> bool:
+    """Return whether an expression is a function, `train` or `nodes.train`, and calls nothing: not `Model().train`."""
+    if isinstance(function, ast.Attribute):
+        return _only_names(function.value)
+    return isinstance(function, (ast.Name, ast.Lambda))
 
 
 def _makes_a_node(function: ast.expr) -> bool:
