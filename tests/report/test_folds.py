@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from kedro_aws_batch.prices import Prices
 from kedro_aws_batch.report.content import content
-from kedro_aws_batch.report.folds import MOST, Fold, folded, layers, leaves, rows_of
+from kedro_aws_batch.report.folds import MOST, Fold, fold_jobs, layers, leaves, rows_of
 from kedro_aws_batch.report.graph import arranged
 
 from . import runs
@@ -26,7 +26,7 @@ def rows_for(groups: list[dict[str, Any]]) -> tuple[Row, ...]:
 
 
 def items_of(size: int, name: Callable[[int], str], parents: Callable[[int], list[int]]) -> tuple[Item, ...]:
-    return folded(rows_for([runs.group(one, *parents(one), nodes=[name(one)], depth=1) for one in range(size)]))
+    return fold_jobs(rows_for([runs.group(one, *parents(one), nodes=[name(one)], depth=1) for one in range(size)]))
 
 
 def labels(items: Sequence[Item]) -> list[str]:
@@ -56,7 +56,7 @@ def test_a_run_that_is_not_large_is_drawn_job_by_job() -> None:
 def test_a_large_run_folds_by_its_outermost_namespaces_and_they_by_theirs_where_they_are_large() -> None:
     names = [*(f"etl.big.part_{one % 2}.n{one}" for one in range(100)), *(f"etl.small.n{one}" for one in range(10))]
     groups = [runs.group(one, nodes=[name]) for one, name in enumerate([*names, "etl.alone"])]
-    big, small, alone = folded(rows_for(groups))
+    big, small, alone = fold_jobs(rows_for(groups))
     assert labels([big, small, alone]) == ["etl.big: 100", "etl.small: 10", "etl.alone"]
     assert isinstance(big, Fold)
     assert isinstance(small, Fold)
@@ -93,7 +93,7 @@ def test_more_namespaces_than_can_be_seen_at_once_fold_by_steps() -> None:
 
 def test_the_slices_of_a_node_are_one_however_small_the_run_is() -> None:
     slices = [runs.group(one, 0, nodes=["a.clean"], slice={"number": one, "into": 3}) for one in (1, 2, 3)]
-    first, second = folded(rows_for([runs.group(0), *slices]))
+    first, second = fold_jobs(rows_for([runs.group(0), *slices]))
     assert labels([first, second]) == ["node_0", "a.clean: 3"]
     assert isinstance(second, Fold)
     assert (second.kind, list(leaves(second))) == ("slices", [second])
@@ -102,7 +102,7 @@ def test_the_slices_of_a_node_are_one_however_small_the_run_is() -> None:
 
 def test_a_job_of_several_nodes_is_in_the_namespace_that_they_share() -> None:
     groups = [runs.group(one, nodes=["a.b.x", "a.c.y"] if one else ["z.n"]) for one in range(MOST + 1)]
-    assert labels(folded(rows_for(groups))) == ["z.n", f"a: {MOST}"]
+    assert labels(fold_jobs(rows_for(groups))) == ["z.n", f"a: {MOST}"]
 
 
 def test_a_fold_keeps_its_key_while_the_run_moves() -> None:
@@ -110,7 +110,7 @@ def test_a_fold_keeps_its_key_while_the_run_moves() -> None:
         groups = [
             runs.group(one, *chain(one), nodes=[f"s{one % 3}.n"], depth=900 - one, status=status) for one in range(200)
         ]
-        return [item.key for item in folded(rows_for(groups)) if isinstance(item, Fold)]
+        return [item.key for item in fold_jobs(rows_for(groups)) if isinstance(item, Fold)]
 
     assert keys("RUNNING") == keys("SUCCEEDED") == ["/s0", "/s1", "/s2"]
 
@@ -118,7 +118,7 @@ def test_a_fold_keeps_its_key_while_the_run_moves() -> None:
 @given(st.integers(1, 300), st.integers(0, 1000))
 def test_no_job_is_lost_and_no_fold_is_alone_or_too_large(size: int, seed: int) -> None:
     rows = content(runs.large(size, seed), Prices(), lambda _: None).rows
-    items = folded(rows)
+    items = fold_jobs(rows)
     assert indices(items) == list(range(size))
     inner = list(items)
     keys = []
@@ -143,7 +143,7 @@ def test_each_box_is_below_all_that_it_follows(size: int, seed: int) -> None:
 def test_namespaces_that_wait_for_each_other_are_arranged_too() -> None:
     assert layers({"a": {"b"}, "b": {"a"}, "c": {"a", "c"}}) == {"a": 0, "b": 1, "c": 1}
     names = ["a.one", "b.two", "a.three", *(f"c.n{number}" for number in range(MOST))]
-    items = folded(rows_for([runs.group(one, *chain(one), nodes=[name]) for one, name in enumerate(names)]))
+    items = fold_jobs(rows_for([runs.group(one, *chain(one), nodes=[name]) for one, name in enumerate(names)]))
     assert [labels(layer) for layer in arranged(items)] == [["a: 2"], ["b.two", f"c: {MOST}"]]
 
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from kedro_aws_batch._service.dag.status import GroupStatus
 from kedro_aws_batch.prices import Prices
 from kedro_aws_batch.report.content import Content, content
-from kedro_aws_batch.report.graph import SIGNS, Frame, Job, parts
+from kedro_aws_batch.report.graph import SIGNS, Box, Frame, parts
 from kedro_aws_batch.report.page import render
-from kedro_aws_batch.report.timeline import Span, merged
+from kedro_aws_batch.report.timeline import Span, joined
 
 from . import runs
 
@@ -38,7 +38,7 @@ def test_each_state_has_a_sign_of_its_own() -> None:
 
 
 def test_a_job_says_what_it_is_and_why_it_failed() -> None:
-    boxes = {box.row.group.index: box for layer in told(runs.failed()).graph for box in layer if isinstance(box, Job)}
+    boxes = {box.row.group.index: box for layer in told(runs.failed()).graph for box in layer if isinstance(box, Box)}
     assert sorted(boxes) == [0, 1, 2, 3, 4, 5]
     assert (boxes[0].status, boxes[0].about) == ("SUCCEEDED", "ingest.companies: succeeded, 10.0 s")
     why = f"OutOfMemoryError: {runs.IMAGE} container killed due to memory usage (exit code 137)"
@@ -82,8 +82,8 @@ def test_eight_hundred_jobs_are_arranged_in_no_time() -> None:
 
 
 def test_times_that_touch_are_one() -> None:
-    assert merged([Span(5, 7), Span(0, 2), Span(2, 3), Span(1, 2)]) == [Span(0, 3), Span(5, 7)]
-    assert merged([]) == []
+    assert joined([Span(5, 7), Span(0, 2), Span(2, 3), Span(1, 2)]) == [Span(0, 3), Span(5, 7)]
+    assert joined([]) == []
 
 
 def test_the_timeline_of_a_large_run_begins_with_a_band_for_each_namespace() -> None:

@@ -11,7 +11,7 @@ from kedro_aws_batch.wording import counted, plain, zone
 from .folds import Fold, leaves, rows_of
 from .graph import states
 from .rows import hover
-from .timeline import Span, merged
+from .timeline import Span, joined
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -82,7 +82,7 @@ def _band(number: int, fold: Fold) -> dict[str, Any]:
         "name": plain(fold.label) if fold.kind == "slices" else f"{plain(fold.label)} · {len(fold.rows):,}",
         "overview": fold.kind != "slices",
         "critical": False,
-        "spans": {kind: [[one.start, one.end] for one in merged(spans)] for kind, spans in together.items() if spans},
+        "spans": {kind: [[one.start, one.end] for one in joined(spans)] for kind, spans in together.items() if spans},
         "failures": [at for row in fold.rows for at in _failure(row)],
         "hover": _for_plotly(plain(_told(fold))),
         "inside": [row.group.index for row in fold.rows],

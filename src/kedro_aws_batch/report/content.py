@@ -13,7 +13,7 @@ from kedro_aws_batch.estimate import words_left
 from kedro_aws_batch.wording import counted, lasting, moment, money, plain, zone
 
 from .chart import chart
-from .folds import Fold, folded
+from .folds import Fold, fold_jobs
 from .graph import drawn
 from .rows import COLUMNS, Cell, FigureColumn, Row
 from .timeline import critical_path, lines
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from kedro_aws_batch.prices import Prices
 
     from .folds import Item
-    from .graph import Frame, Job
+    from .graph import Box, Frame
     from .measured import Measured
     from .timeline import Line
 
@@ -164,10 +164,10 @@ class Content:
     @cached_property
     def items(self) -> tuple[Item, ...]:
         """Return the jobs, folded where they are many."""
-        return folded(self.rows)
+        return fold_jobs(self.rows)
 
     @cached_property
-    def graph(self) -> tuple[tuple[Job | Frame, ...], ...]:
+    def graph(self) -> tuple[tuple[Box | Frame, ...], ...]:
         """Return the graph's boxes, layer by layer."""
         return drawn(self.items)
 

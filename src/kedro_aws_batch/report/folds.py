@@ -58,7 +58,7 @@ def leaves(item: Item) -> Iterator[Item]:
             yield from leaves(one)
 
 
-def folded(rows: Iterable[Row]) -> tuple[Item, ...]:
+def fold_jobs(rows: Iterable[Row]) -> tuple[Item, ...]:
     """Return a run's jobs, folded: at most `MOST` items beside each other, or any number of the same step.
 
     Namespaces fold. Jobs outside of them fold by steps: how many jobs lead to one, along the longest path.
@@ -129,7 +129,8 @@ class _Folding:
         whole = namespace_of(items)
         label = ".".join(whole[len(around) :])
         own = f"{key}/{label}"
-        return Fold("namespace", own, label, whole, self.inside(items, whole, own))
+        inside = self.inside(items, whole, own)
+        return Fold(kind="namespace", key=own, label=label, namespace=whole, inside=inside)
 
     def _by_steps(self, items: Sequence[Item], around: tuple[str, ...], key: str) -> tuple[Item, ...]:
         """Return folds of successive steps, or the items if they are of one step."""
@@ -154,7 +155,8 @@ class _Folding:
         first, last = steps[0] + 1, steps[-1] + 1
         label = f"step {first}" if first == last else f"steps {first}–{last}"
         own = f"{key}/{label}"
-        return Fold("steps", own, label, around, self.inside(items, around, own))
+        inside = self.inside(items, around, own)
+        return Fold(kind="steps", key=own, label=label, namespace=around, inside=inside)
 
 
 def _split(rows: Iterable[Row]) -> list[Item]:
@@ -169,7 +171,11 @@ def _slices(rows: Sequence[Row]) -> Fold:
     nodes = rows[0].group.nodes
     more = f" +{len(nodes) - 1}" if len(nodes) > 1 else ""
     return Fold(
-        "slices", f"slices of {', '.join(nodes)}", f"{one_line(nodes[0])}{more}", namespace_of(rows), tuple(rows)
+        kind="slices",
+        key=f"slices of {', '.join(nodes)}",
+        label=f"{one_line(nodes[0])}{more}",
+        namespace=namespace_of(rows),
+        inside=tuple(rows),
     )
 
 

@@ -37,7 +37,7 @@ SWEEPS = 4
 
 
 @dataclass(frozen=True)
-class Job:
+class Box:
     """The box of a job."""
 
     row: Row
@@ -63,10 +63,10 @@ class Frame:
     #: How many of its jobs are in which state.
     counts: tuple[tuple[str, int], ...]
     critical: bool
-    layers: tuple[tuple[Job | Frame, ...], ...]
+    layers: tuple[tuple[Box | Frame, ...], ...]
 
 
-def drawn(items: Sequence[Item], around: Fold | None = None) -> tuple[tuple[Job | Frame, ...], ...]:
+def drawn(items: Sequence[Item], around: Fold | None = None) -> tuple[tuple[Box | Frame, ...], ...]:
     """Return items as boxes, layer by layer. Labels leave out the namespace of the fold around them."""
     return tuple(tuple(_box(item, around) for item in layer) for layer in arranged(items))
 
@@ -112,13 +112,13 @@ def _mean(values: Sequence[float], otherwise: float) -> float:
     return sum(values) / len(values) if values else otherwise
 
 
-def _box(item: Item, around: Fold | None) -> Job | Frame:
+def _box(item: Item, around: Fold | None) -> Box | Frame:
     if isinstance(item, Fold):
         return _frame(item, around)
     group = item.group
     name = one_line(group.labels[0]) if group.labels else "–"
     more = f" +{len(group.labels) - 1}" if len(group.labels) > 1 else ""
-    return Job(item, f"{_within(name, around)}{more}", _about(item))
+    return Box(item, f"{_within(name, around)}{more}", _about(item))
 
 
 def _about(row: Row) -> str:

@@ -74,7 +74,7 @@ def lines(state: RunState) -> list[Line]:
     return sorted(found, key=when)
 
 
-def merged(spans: Iterable[Span]) -> list[Span]:
+def joined(spans: Iterable[Span]) -> list[Span]:
     """Return the times within any of some spans, as spans that don't touch."""
     found: list[Span] = []
     for span in sorted(spans, key=lambda span: span.start):
