@@ -137,8 +137,12 @@ def test_check_names_what_differs_between_two_openings_and_not_what_the_run_sett
     project = make_project(
         Sources(
             settings="""
-            import os, uuid
-            from datetime import datetime
+            import os, platform, socket, uuid
+            from datetime import date, datetime
+            from time import strftime
+
+            DAY, YEAR = date.today().isoformat(), strftime("%Y")
+            GIVEN = date(2020, 1, 1).isoformat()
 
             def hidden():
                 from datetime import date
@@ -146,20 +150,27 @@ def test_check_names_what_differs_between_two_openings_and_not_what_the_run_sett
 
             CONFIG_LOADER_ARGS = {"base_env": "base", "default_run_env": "local", "custom_resolvers": {
                 "now": lambda form: datetime.now().strftime(form), "uuid": lambda: uuid.uuid4().hex,
-                "pid": os.getpid, "hidden": hidden, "host": lambda: os.environ.get("HOSTNAME", "here"),
+                "pid": os.getpid, "hidden": hidden, "day": lambda: DAY, "year": lambda: YEAR, "given": lambda: GIVEN,
+                "name": lambda: socket.gethostname(), "node": platform.node, "uname": lambda: os.uname().nodename,
+                "host": lambda: os.environ.get("HOSTNAME", "here"),
             }}
             """,
             registry="""
             def register_pipelines():
                 return {"__default__": pipeline([
                     node(same, "raw", "middle", name="first"),
-                    node(pair, ["middle", "params:seed"], "next", name="second"),
-                    node(pair, ["next", "params:seed"], "final", name="third"),
+                    node(pair, ["middle", "table", "params:seed"], "next", name="second"),
+                    node(pair, ["next", "table", "params:seed"], "final", name="third"),
                 ])}
             """,
             catalog={
                 "raw": pickled("s3://bucket/${uuid:}/raw.pkl"),
                 "middle": pickled("s3://bucket/${hidden:}/middle.pkl", fs_args={"x": "${host:}"}),
+                "table": pickled(
+                    "s3://bucket/table.pkl",
+                    fs_args=dict.fromkeys(("given", "now"), "${given:} ${now:%Y}")
+                    | {name: f"${{{name}:}}" for name in ("day", "year", "name", "node", "uname")},
+                ),
                 "next": pickled("s3://bucket/${now:%H%M%S%f}/next.pkl", credentials={"key": "${uuid:}"}),
                 "final": pickled("s3://bucket/${pid:}/final.pkl"),
             },
@@ -167,11 +178,17 @@ def test_check_names_what_differs_between_two_openings_and_not_what_the_run_sett
         )
     )
     varies = "differs in each process, or at another time"
+    others = f"{varies}, and 'second', 'third' run in several."
     told = checked(project)
     assert [(each["where"], each["what"], each["to_do"]) for each in told["problems"]] == [
         (
             "dataset 'middle'",
             f"its 'filepath', 'fs_args.x' {varies}, and 'first', 'second' run in several.",
+            FROM_THE_RUN,
+        ),
+        (
+            "dataset 'table'",
+            f"its 'fs_args.day', 'fs_args.name', 'fs_args.node', 'fs_args.uname', 'fs_args.year' {others}",
             FROM_THE_RUN,
         ),
         (

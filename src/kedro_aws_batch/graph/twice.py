@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from .project import Project
 
 #: Names that may have another value in each process, or at each time.
-_VARIES = re.compile(r"datetime|time|uuid\d?|random|secrets|getpid|gethostname|platform|tempfile")
+_VARIES = re.compile(r"datetime|time|uuid\d?|random|secrets|urandom|getp?pid|gethostname|platform|uname|tempfile|hash")
 #: Names that lead to the environment's variables, of which only those of a container vary.
 _ENVIRONMENT = {"environ", "getenv"}
 #: Variables that differ in each container.
@@ -94,7 +94,7 @@ def _may_vary(words: set[str], sources: str) -> bool:
 
 @dataclass
 class Second:
-    """An opening of a project in a process of its own, with other environment variables and on another day."""
+    """An opening of a project in a process of its own, with other environment variables and on another day and host."""
 
     opening: Opening
     folder: Path
