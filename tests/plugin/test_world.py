@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import time
@@ -270,6 +271,16 @@ SHAPED = Sources(
 
 def shaped_by(project: Path, **params: Any) -> Any:
     return compile_project(open_project(Opening(path=project, params=params))).document.get("shaped_by")
+
+
+def test_kedro_s_warnings_of_what_only_we_ask_are_not_shown(
+    make_project: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project, shown = make_project(SHAPED), list[logging.LogRecord]()
+    opened = open_project(Opening(path=project))
+    monkeypatch.setattr(logging.getLogger("kedro.io.catalog_config_resolver"), "handle", shown.append)
+    assert "shaped_by" in compile_project(opened).document
+    assert shown == []
 
 
 def test_a_graph_says_which_runtime_parameters_its_shape_depends_on(make_project: Make) -> None:

@@ -60,8 +60,8 @@ def _shape(project: Project, opening: Opening, names: Collection[str]) -> Any:
     try:
         catalog = read_part(project.path, opening, "catalog")
         settings = read_part(project.path, opening, "parameters").get(KEY)
-        resolver = CatalogConfigResolver(_without_credentials(catalog))
-        with silent("kedro.io.catalog_config_resolver"):
+        with silent("kedro.io.catalog_config_resolver"):  # it warns that it keeps in memory what has no entry
+            resolver = CatalogConfigResolver(_without_credentials(catalog))
             entries = {name: resolver.config.get(name) or resolver.resolve_pattern(name) for name in names}
     except (ProjectError, ValueError, TypeError, KeyError):
         return None
