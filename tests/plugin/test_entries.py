@@ -322,6 +322,29 @@ def test_one_place_under_two_names_is_told_of_where_no_data_leads_between_the_no
 
 
 @pytest.mark.parametrize(
+    ("other", "told"),
+    [
+        ({}, True),
+        ({"load_args": {"schema": "s"}}, True),
+        ({"table_name": "u"}, False),
+        ({"load_args": {"schema": "t"}}, False),
+        ({"credentials": {"con": "postgresql://db/y", "password": "hidden"}}, False),
+        ({"type": "spark.SQLTableDataset"}, False),
+    ],
+)
+def test_one_table_under_two_names_is_warned_of(make_project: Make, other: dict[str, Any], told: bool) -> None:
+    table = {"type": SQL, "table_name": "t", "credentials": {"con": "postgresql://db/x", "password": "hidden"}}
+    schema = {"save_args": {"schema": "s"}} if "load_args" in other else {}
+    lines = checked(make_project, two_names(one=table | schema, two=table | other))[0]
+    found = [line for line in lines if "lie in one place" in line]
+    assert len(found) == told
+    assert not told or found[0].startswith(
+        "warning: datasets 'one' and 'two': lie in one place (table t): 'make' writes it"
+    )
+    assert "hidden" not in "".join(lines)
+
+
+@pytest.mark.parametrize(
     "registry",
     [
         'node(same, "raw", "one"), node(same, "one", "y"), node(pair, ["y", "two"], "report")',

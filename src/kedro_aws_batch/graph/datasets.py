@@ -14,7 +14,18 @@ from kedro.io import AbstractDataset, MemoryDataset
 
 from kedro_aws_batch.quiet import silent
 
-from .places import LOCAL, LOCAL_PROTOCOLS, MEMORY, REMOTE, DataPlace, Ground, inner_entries, own_places, unclear
+from .places import (
+    LOCAL,
+    LOCAL_PROTOCOLS,
+    MEMORY,
+    REMOTE,
+    DataPlace,
+    Ground,
+    inner_entries,
+    own_places,
+    table_of,
+    unclear,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -41,6 +52,8 @@ class CatalogDataset:
     seen: bool = True
     #: The keys that may name a place of this machine; only the author of its type knows.
     unclear: tuple[str, ...] = ()
+    #: Its table of a database, if it is one.
+    table: str | None = None
     #: What happens to its partitions when others are saved: `kept` or `overwritten`; None if it has none.
     partitions: str | None = None
 
@@ -102,6 +115,7 @@ def of_config(config: Mapping[str, Any], ground: Ground | None = None) -> Catalo
         places=own + within,
         seen=(bool(own or within) or class_ is None) and not may_be_places,
         unclear=may_be_places,
+        table=table_of(type_, config),
         partitions=_partitions(_names(type_, class_), bool(config.get("overwrite"))),
     )
 

@@ -12,7 +12,7 @@ from kedro_aws_batch._service.dag.errors import DagError
 from kedro_aws_batch._service.dag.problems import Problem, listed
 
 from .datasets import entry
-from .places import LOCAL, MEMORY, credentials_within, files_of_credentials
+from .places import LOCAL, MEMORY, TABLE, credentials_within, files_of_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -110,13 +110,15 @@ def one_place_under_two_names(project: Project, compiled: Compiled) -> Iterator[
 
 def _unordered(project: Project, shared: _Shared, nodes: tuple[str, str], does: str) -> Problem:
     one, other = shared.names
-    path = shared.path.removeprefix(f"{project.path.as_posix()}/")
+    table = shared.path.startswith(TABLE)
+    place = shared.path.rpartition(" in ")[0] if table else shared.path.removeprefix(f"{project.path.as_posix()}/")
     return Problem(
         f"datasets '{one}' and '{other}'",
-        f"lie in one place ({path}): '{nodes[0]}' writes it, '{nodes[1]}' {does} it, and no data leads from one to the "
-        "other, so their jobs may run in either order, or at once.",
+        f"lie in one place ({place}): '{nodes[0]}' writes it, '{nodes[1]}' {does} it, and no data leads from one to "
+        "the other, so their jobs may run in either order, or at once.",
         f"Let both name one dataset ('{base_name(one)}@one' and '{base_name(one)}@two' if it is of two types), or "
         "keep them in two places.",
+        warning=table,  # several nodes may append to it, in any order
     )
 
 
@@ -155,9 +157,14 @@ def _shared(compiled: Compiled, pipeline: Pipeline) -> Iterator[_Shared]:
     """Yield pairs of a pipeline's datasets in one place; two that differ only in transcoding are one."""
     found: dict[str, list[str]] = defaultdict(list)
     folders: dict[str, str] = {}
-    for name in sorted(pipeline.datasets()):
-        place = None if is_parameter(name) else compiled.datasets[name].place
-        if place is not None and not place.is_secret and compiled.datasets[name].location != MEMORY:
+    for name in sorted(name for name in pipeline.datasets() if not is_parameter(name)):
+        dataset = compiled.datasets[name]
+        place = dataset.place
+        if dataset.location == MEMORY:
+            continue
+        if dataset.table is not None:
+            found[dataset.table].append(name)
+        if place is not None and not place.is_secret:
             found[place.normal].append(name)
             if place.key.rpartition(".")[2] == "path":
                 folders[place.normal] = name

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import posixpath
 import re
+import secrets
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -34,6 +37,11 @@ _READS_CODE = re.compile(r"(?:Query|PolarsDatabase)Dataset$")
 _IN_MEMORY_BY_DEFAULT = re.compile(r"(?:^|\.)ibis\.(?:\w+\.)?TableDataset$")
 #: The keys of an entry with what its reader and writer are told: a path in there isn't the place of the data.
 _ARGUMENTS = ("load_args", "save_args", "fs_args", "metadata", "credentials", "validator")
+#: The keys of an entry that lead to its table.
+_DATABASE_KEYS = ("credentials", "connection", "url", "catalog", "database", "project", "dataset")
+_SALT = secrets.token_bytes(16)
+#: How the place of a table begins.
+TABLE = "table "
 #: The ends of the names by which custom types call their paths.
 _CALLED_A_PATH = re.compile(r"(?:path|file|filename|dir|directory|folder|location|root)$", re.IGNORECASE)
 
@@ -125,6 +133,21 @@ def _databases(type_: str, config: Mapping[str, Any], ground: Ground) -> Iterato
             yield _database(ground, key, one.get("database"))
     if _IN_MEMORY_BY_DEFAULT.search(type_) and not connection and not credentials:
         yield _database(ground, "connection.database", None)
+
+
+def table_of(type_: str, config: Mapping[str, Any]) -> str | None:
+    """Return the table of a database that an entry names, in a form that is equal for the same table.
+
+    It holds a digest of all that leads to the database, of which some is secret: so another process gets another one.
+    """
+    name = next((config[key] for key in ("table_name", "table") if isinstance(config.get(key), str)), None)
+    if name is None:
+        return None
+    arguments = [config.get(key) for key in ("load_args", "save_args")]
+    schemas = (one.get("schema") for one in (config, *arguments) if isinstance(one, dict))
+    where = [config.get(key) for key in _DATABASE_KEYS]
+    told = repr([type_.rpartition(".")[0], next(filter(None, schemas), None), where])
+    return f"{TABLE}{name} in {hmac.new(_SALT, told.encode(), hashlib.sha256).hexdigest()[:8]}"
 
 
 def _database(ground: Ground, key: str, file: Any) -> DataPlace:
