@@ -330,6 +330,7 @@ def test_one_place_under_two_names_is_told_of_where_no_data_leads_between_the_no
         ({"load_args": {"schema": "t"}}, False),
         ({"credentials": {"con": "postgresql://db/y", "password": "hidden"}}, False),
         ({"type": "spark.SQLTableDataset"}, False),
+        ({"filepath": "s3://b/x"}, False),
     ],
 )
 def test_one_table_under_two_names_is_warned_of(make_project: Make, other: dict[str, Any], told: bool) -> None:

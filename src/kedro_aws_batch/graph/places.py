@@ -141,7 +141,7 @@ def table_of(type_: str, config: Mapping[str, Any]) -> str | None:
     It holds a digest of all that leads to the database, of which some is secret: so another process gets another one.
     """
     name = next((config[key] for key in ("table_name", "table") if isinstance(config.get(key), str)), None)
-    if name is None:
+    if name is None or "filepath" in config:  # then the table is how a file is called in a query
         return None
     arguments = [config.get(key) for key in ("load_args", "save_args")]
     schemas = (one.get("schema") for one in (config, *arguments) if isinstance(one, dict))
