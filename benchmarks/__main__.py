@@ -22,6 +22,8 @@ BENCHMARKS = {
     "priority": "critical path first against first come, with few places",
     "advance": "CPU time of one event by the size of the run",
     "cold_start": "import time of each function against the floor",
+    "warm": "makespan, containers and price where containers carry on, on the same AWS",
+    "warm_group": "a further group in a container that carries on against its first",
     "job_start": "start of one job against `kedro run --nodes`",
     "cli_start": "start of commands that need no pipelines against `kedro --version`",
     "check": "`kedro aws-batch check` of a large project against Kedro's own opening of it",

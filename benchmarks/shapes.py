@@ -10,6 +10,11 @@ from tests.simulation.graphs import chain, fan, layers
 Parents = Sequence[Sequence[int]]
 
 
+def few_nodes() -> list[list[int]]:
+    """Return 12 nodes, 6 deep: like the pipelines with which people begin."""
+    return [[], [], [], [0, 1, 2], [3], [4], [4, 5], [3], [7], [3], [9], [5, 6]]
+
+
 def large_kedro() -> list[list[int]]:
     """Return 800 nodes, 39 deep, 211 wide, two of them with 54 parents: like a real large pipeline."""
     rng = random.Random(39)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 #: Invokes next_group with what it does; calls back with its result, or with None if it failed.
 Invoke = Callable[[Callable[[Dispatcher], Any], Callable[[Any], None]], None]
+#: How often a container asks, and its first pause, as `kedro_aws_batch.container.asking` has them.
+_TRIES, _PAUSE_MS = 4, 2_000.0
 
 
 @dataclass
@@ -80,7 +82,9 @@ class Containers:
                 ),
             )
 
-        self.timeline.pause(figures.INVOKE_MS.value)
-        answer: Answer | None = self.timeline.wait(lambda heard: self.invoke(act, heard))
-        assert answer is not None, "next_group failed"
-        return answer
+        for tries in range(_TRIES):
+            self.timeline.pause(figures.INVOKE_MS.value + (_PAUSE_MS * 2 ** (tries - 1) if tries else 0))
+            answer: Answer | None = self.timeline.wait(lambda heard: self.invoke(act, heard))
+            if answer is not None:
+                return answer
+        raise AssertionError(f"next_group failed {_TRIES} times")
