@@ -89,8 +89,8 @@ demo: $(READY)  ## Run the example pipeline, distributed, on the embedded AWS
 test: $(READY) $(NODE_READY) $(BROWSER_READY) $(VIZ_READY) $(PLOTLY_READY) $(DOCS_READY)  ## Run the tests (about ten minutes on two cores)
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m 'not long'
 
-# Hypothesis marks its own tests: these draw a hundred examples in `make test`, and a thousand here.
-test-long: $(READY) $(NODE_READY) $(CHECKOV_READY) $(IMAGE_TOOLS)  ## Run the long simulations, and the examples of Hypothesis by the thousand (half an hour)
+# Hypothesis marks its own tests: these draw a hundred examples in `make test`, and three hundred here.
+test-long: $(READY) $(NODE_READY) $(CHECKOV_READY) $(IMAGE_TOOLS)  ## Run the long simulations, and more examples of Hypothesis (half an hour)
 	@HYPOTHESIS_PROFILE=many $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m 'long or hypothesis'
 
 check: $(READY)  ## Check lint, types, import rules and weaknesses of our own code, as CI does

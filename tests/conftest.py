@@ -28,7 +28,7 @@ for _signal, _handler in (
         signal.signal(_signal, _handler)
 
 settings.register_profile("few", max_examples=100, deadline=None, print_blob=True)
-settings.register_profile("many", max_examples=1000, deadline=None, print_blob=True)
+settings.register_profile("many", max_examples=300, deadline=None, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "few"))
 
 

@@ -142,7 +142,7 @@ def arrays_of(aws: EmbeddedAws, run_id: str) -> int:
     ("runs", "shape", "lives", "seed"),
     [
         pytest.param(2, layers(1, 6, 2, 1), Lives(6), 1, id="short"),
-        pytest.param(20, layers(12, 24, 1, 20, 1, 2), Lives(10), 2, id="long", marks=[pytest.mark.long, TIME_OUT]),
+        pytest.param(12, layers(12, 24, 1, 20, 1, 2), Lives(10), 2, id="long", marks=[pytest.mark.long, TIME_OUT]),
         pytest.param(2, SPLIT, Lives(6), 3, id="split", marks=[pytest.mark.long, TIME_OUT]),
     ],
 )

@@ -27,7 +27,7 @@ SHAPE = layers(2, 6, 7, 1, 5, 6, 2, 1)
 
 @pytest.mark.long
 def test_runs_in_a_row_do_every_node_once_and_leave_nothing_behind(tmp_path: Path) -> None:
-    runs = 20
+    runs = 12
     project = make_project(tmp_path, {"__default__": SHAPE})
     assert len(SHAPE) == 30
 

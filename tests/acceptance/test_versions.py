@@ -23,7 +23,7 @@ PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 #: The tests where the plugin uses Kedro. The others use nothing of Kedro that these don't.
 TOUCHING_KEDRO = ("check", "cli", "compile", "dry_run", "filters", "init", "job", "job_versions", "run_local", "runner")
 #: The tests where another Python could matter, with a Kedro that all tests have run on.
-TOUCHING_PYTHON = ("compile", "job", "run_local", "runner")
+TOUCHING_PYTHON = ("compile", "job", "runner")
 
 
 @dataclass(frozen=True)
