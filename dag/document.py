@@ -79,13 +79,18 @@ class GraphDocument:
     datasets: Mapping[str, Dataset]
     run: Mapping[str, Any]
     kedro_version: str = ""
+    #: Digests of the values that nodes read as parameters, by the inputs' names: `params:rate`, or `parameters`.
+    parameters: Mapping[str, str] = field(default_factory=dict)
     #: The runtime parameters that it depends on, with the values for which it holds (`dag.shape`).
     shaped_by: ShapedBy = field(default_factory=dict)
 
 
 def digest_of(document: Mapping[str, Any]) -> str:
-    """Return the digest of a document's canonical form, without its own digest."""
-    body = {key: value for key, value in document.items() if key != "digest"}
+    """Return the digest of a document's canonical form, without its own digest and those of parameters.
+
+    Values of parameters are no part of the graph: those of a run may be others.
+    """
+    body = {key: value for key, value in document.items() if key not in ("digest", "parameters")}
     canonical = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
 
@@ -154,5 +159,6 @@ def _parse(raw: Mapping[str, Any]) -> GraphDocument:
         datasets=datasets,
         run=raw["run"],
         kedro_version=raw["kedro_version"],
+        parameters=raw.get("parameters", {}),
         shaped_by=raw.get("shaped_by", {}),
     )

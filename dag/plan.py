@@ -94,6 +94,8 @@ class Plan:
     reused: Mapping[str, Reused]
     home: Home = Home()
     kedro_version: str = ""  #: with which the graph was compiled; unknown for runs of older releases
+    #: Digests of the values of parameters, as deployed when the run started; without those of older releases.
+    parameters: Mapping[str, str] = field(default_factory=dict)
     #: Seconds that containers took to start in earlier runs, by `start_key`.
     starts: Mapping[str, float] = field(default_factory=dict)
 
@@ -225,6 +227,7 @@ def dump_plan(plan: Plan) -> bytes:
         "reused": {name: [node.signature, node.run_id] for name, node in plan.reused.items()},
         "home": vars(plan.home),
         "kedro_version": plan.kedro_version,
+        "parameters": plan.parameters,
         "starts": plan.starts,
     }
     return zlib.compress(json.dumps(body, separators=(",", ":")).encode(), 6)
@@ -273,5 +276,6 @@ def load_plan(packed: bytes) -> Plan:
         reused={name: Reused(signature, run_id) for name, (signature, run_id) in body["reused"].items()},
         home=Home(**body["home"]),
         kedro_version=body.get("kedro_version", ""),
+        parameters=body.get("parameters", {}),
         starts=body.get("starts", {}),
     )

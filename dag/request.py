@@ -18,7 +18,7 @@ from .layers import Layers
 from .plan import Group, Plan, Reused, RunSettings
 from .problems import Problem
 from .reach import beyond
-from .resume import Resumption, changed_parameters, done_before, resumption, signature_of
+from .resume import Resumption, changed_parameters, changed_values, done_before, resumption, signature_of
 from .rules import sentence
 from .selection import FILTERS, select
 from .shape import refuse_another_shape
@@ -108,6 +108,7 @@ def make_plan(
         groups=groups,
         reused={**reused, **kept},
         kedro_version=document.kedro_version,
+        parameters=document.parameters,
     )
     widths = {name: one.part.into for one in groups if one.part for name in one.nodes}
     return plan, resumed and resumed.keeping(kept, widths)
@@ -160,6 +161,7 @@ def _settings(config: Mapping[str, Any]) -> RunSettings:
 
 def _resume(document: GraphDocument, request: Mapping[str, Any], nodes: Sequence[Node], earlier: Earlier) -> Resumption:
     changed = changed_parameters(earlier.request.get("params", {}), request.get("params", {}))
+    changed += changed_values(earlier.plan.parameters, document.parameters)
     done = done_before(earlier.plan, earlier.view)
     return resumption(earlier.plan.run_id, nodes, document.datasets, done, changed)
 

@@ -124,12 +124,13 @@ def _why_again(node: Node, done: Mapping[str, Reused], changed_params: Sequence[
 
 def _changed(node: Node, changed_params: Sequence[str]) -> str | None:
     for name in filter(is_parameter, node.inputs):
-        if changed := [key for key in changed_params if _concerns(key, name)]:
+        if changed := [key for key in changed_params if concerns(key, name)]:
             return f"parameter '{changed[0]}' has changed"
     return None
 
 
-def _concerns(key: str, parameter: str) -> bool:
+def concerns(key: str, parameter: str) -> bool:
+    """Return whether a parameter of a run (a dotted name) is part of what a node reads, or the other way round."""
     if parameter == "parameters":
         return True
     name = parameter.removeprefix("params:")
@@ -143,6 +144,12 @@ def _needed_from_memory(
         if is_in_memory(output, datasets) and any(output in nodes[reader].inputs for reader in readers):
             return output
     return None
+
+
+def changed_values(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """Return the names of the configured parameters whose digests differ, of those that both deployments have."""
+    changed = [name for name, digest in now.items() if before.get(name, digest) != digest]
+    return [name.removeprefix("params:") for name in changed]
 
 
 def changed_parameters(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:

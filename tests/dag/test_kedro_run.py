@@ -135,8 +135,8 @@ params = st.dictionaries(
 @given(params)
 def test_kedro_reads_the_parameters_as_they_were_meant_or_they_are_refused(given_params: dict[str, Any]) -> None:
     meant = {key: value for key, value in given_params.items() if key != "aws_batch"}
-    made = plain(params=given_params)
     try:
+        made = plain(params=given_params)
         command = kedro_run(made, made.groups[0])
     except InvalidRequestError:
         return

@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dag.document import Dataset, Node, base_name
+from dag.errors import InvalidRequestError
 from dag.grouping import is_in_memory
-from dag.plan import Plan, Reused
+from dag.plan import Plan, Reused, dump_plan, load_plan
 from dag.request import Earlier, make_plan, resumed_request
-from dag.resume import changed_parameters, done_before, resumption
+from dag.resume import changed_parameters, changed_values, done_before, resumption
 from dag.shards import Mark
 
 from .build import ALLOWED, RUN_ID, document, plan_of, view_of
@@ -184,6 +185,25 @@ def test_a_parameter_that_is_changed_in_the_middle_of_a_chain_runs_its_readers_a
     assert found is not None
     assert found.again == {"c": "parameter 'm.rate' has changed"}
     assert plan.groups[0].load_versions == {"y": FIRST}
+
+
+def test_a_parameter_that_is_configured_anew_runs_its_readers_again_and_what_follows() -> None:
+    """As `params:m.rate` in parameters.yml, which was corrected after the run had failed."""
+    before = replace(document(CHAIN, VERSIONED), parameters={"params:m.rate": "aa", "params:other": "cc"})
+    now = replace(before, parameters={"params:m.rate": "bb", "params:other": "cc", "params:new": "dd"})
+    first, _ = make_plan(before, {}, FIRST, ALLOWED)
+    assert load_plan(dump_plan(first)).parameters == before.parameters
+    _, found = make_plan(now, {}, SECOND, ALLOWED, Earlier(first, view_of(succeeded=[0, 1, 2]), {}))
+    assert found is not None
+    assert found.again == {"c": "parameter 'm.rate' has changed"}
+    with pytest.raises(InvalidRequestError, match="nothing to resume"):
+        make_plan(before, {}, SECOND, ALLOWED, Earlier(first, view_of(succeeded=[0, 1, 2]), {}))
+
+
+def test_a_run_of_an_older_release_says_nothing_about_values() -> None:
+    assert changed_values({}, {"params:rate": "aa"}) == []
+    assert changed_values({"params:rate": "aa", "params:gone": "bb"}, {"params:rate": "cc"}) == ["rate"]
+    assert changed_values({"parameters": "aa"}, {"parameters": "bb"}) == ["parameters"]
 
 
 def test_a_node_of_the_same_name_in_another_pipeline_pins_nothing() -> None:

@@ -16,7 +16,9 @@ from kedro_aws_batch._service.dag.preview import plan_of
 
 from . import datasets
 from .config import read_project_configuration
+from .opening import as_deployed
 from .shape import shaped_by
+from .values import parameter_digests
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -100,6 +102,9 @@ def compile_project(project: Project) -> Compiled:
         },
         "run": dict(configuration.run),
     }
+    inputs = [name for node in nodes for name in node.inputs]
+    if values := parameter_digests(project.parameters, inputs, as_deployed(project.opening.params)):
+        document["parameters"] = values
     if depends := shaped_by(project, [name for name in found if name not in made]):
         document["shaped_by"] = depends
     return Compiled(

@@ -23,7 +23,7 @@ from .places import (
     Ground,
     inner_entries,
     own_places,
-    table_of,
+    sql_table_of,
     unclear,
 )
 
@@ -115,7 +115,7 @@ def of_config(config: Mapping[str, Any], ground: Ground | None = None) -> Catalo
         places=own + within,
         seen=(bool(own or within) or class_ is None) and not may_be_places,
         unclear=may_be_places,
-        table=table_of(type_, config),
+        table=sql_table_of(type_, config),
         partitions=_partitions(_names(type_, class_), bool(config.get("overwrite"))),
     )
 

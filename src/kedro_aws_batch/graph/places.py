@@ -135,7 +135,7 @@ def _databases(type_: str, config: Mapping[str, Any], ground: Ground) -> Iterato
         yield _database(ground, "connection.database", None)
 
 
-def table_of(type_: str, config: Mapping[str, Any]) -> str | None:
+def sql_table_of(type_: str, config: Mapping[str, Any]) -> str | None:
     """Return the table of a database that an entry names, in a form that is equal for the same table.
 
     It holds a digest of all that leads to the database, of which some is secret: so another process gets another one.
