@@ -17,8 +17,13 @@ USUAL, PRIVATE = 0o666, 0o600
 def write_atomically(path: Path, content: bytes, mode: int = USUAL) -> None:
     """Write a file beside its place, sync it to disk, and rename it: readers see the old or the new one.
 
-    The umask applies to the file and to new folders, as for any other program.
+    The umask applies to the file and to new folders, as for any other program. A link stays, and its target is
+    written. What is there and is no file, such as a device or a pipe, stays, too, and gets the content as it is.
     """
+    if path.exists() and not path.is_file():
+        path.write_bytes(content)
+        return
+    path = Path(os.path.realpath(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:

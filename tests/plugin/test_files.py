@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +14,6 @@ from kedro_aws_batch.files import PRIVATE, USUAL, file_name, write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 @contextmanager
@@ -63,6 +63,41 @@ def test_what_fails_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) ->
     with pytest.raises(TypeError):
         write_atomically(path, None)  # type: ignore[arg-type]
     assert (list(tmp_path.iterdir()), path.read_bytes()) == ([path], b"old")
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_link_stays_and_its_target_is_written(tmp_path: Path, there: bool) -> None:
+    target, link = tmp_path / "elsewhere" / "graph.json", tmp_path / "link.json"
+    if there:
+        target.parent.mkdir()
+        target.write_text("old")
+    link.symlink_to("elsewhere/graph.json")
+    write_atomically(link, b"new")
+    assert (link.is_symlink(), target.read_bytes(), list(target.parent.iterdir())) == (True, b"new", [target])
+
+
+@pytest.mark.parametrize("linked", [False, True])
+def test_a_pipe_stays_and_gets_the_content(tmp_path: Path, linked: bool) -> None:
+    pipe, link = tmp_path / "pipe", tmp_path / "link"
+    os.mkfifo(pipe)
+    link.symlink_to(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        write_atomically(link if linked else pipe, b"content")
+        assert os.read(reader, 100) == b"content"
+    finally:
+        os.close(reader)
+    assert (stat.S_ISFIFO(pipe.lstat().st_mode), sorted(tmp_path.iterdir())) == (True, [link, pipe])
+
+
+def test_the_pipe_of_a_process_substitution_is_written() -> None:
+    reader, writer = os.pipe()
+    try:
+        write_atomically(Path(f"/dev/fd/{writer}"), b"content")
+        assert os.read(reader, 100) == b"content"
+    finally:
+        os.close(reader)
+        os.close(writer)
 
 
 @pytest.mark.parametrize("most", [80, 200])
