@@ -82,9 +82,11 @@ def _all(base: Path, kind: str) -> Iterator[tuple[str, Any]]:
     for file in sorted(base.glob(f"**/{kind}*.y*ml")):
         try:
             found = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
-        except yaml.YAMLError as error:
-            raise ProjectError(f"'{file}' is not YAML: {error}") from error
-        yield from found.items()
+        except (yaml.YAMLError, UnicodeError) as error:
+            raise ProjectError(f"'{file}' is not YAML in UTF-8: {error}") from error
+        if not isinstance(found, dict):
+            raise ProjectError(f"'{file}' has no names at its first level. Write `name: …` for each of its entries.")
+        yield from ((str(name), value) for name, value in found.items())
 
 
 def _resolved(values: dict[str, Any]) -> dict[str, Any]:

@@ -321,6 +321,24 @@ def test_paths_that_begin_with_globals_or_with_the_catalog_s_own_variables_go_to
     assert "1 dataset kept paths that begin with ${…}, which only Kedro resolves: 'e'.\n" in result.output
 
 
+@pytest.mark.parametrize("name", ["catalog.yml", "globals.yml"])
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"- raw\n- middle\n", "has no names at its first level. Write `name: …` for each of its entries.\n"),
+        (b"just text", "has no names at its first level."),
+        ("größe: 1\n".encode("latin-1"), "is not YAML in UTF-8: "),
+        (b"a: [", "is not YAML in UTF-8: "),
+    ],
+)
+def test_a_base_that_is_no_configuration_is_named(bare: Path, name: str, content: bytes, said: str) -> None:
+    file = bare / "conf/base" / name
+    file.write_bytes(content)
+    result = call("init", "--bucket=mine")
+    assert (result.exit_code, result.stderr.startswith(f"Error: '{file}' {said}")) == (1, True), result.stderr
+    assert not (bare / "serverless.yml").exists()
+
+
 def test_the_base_may_have_another_name(make_project: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     project = make_project(Sources(settings='CONFIG_LOADER_ARGS = {"base_env": "common"}\n'))
     (project / "conf/common").mkdir()
