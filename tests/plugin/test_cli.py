@@ -68,6 +68,7 @@ def test_check_tells_programs_what_is_wrong_too(sound: Path) -> None:
 
 
 def test_compile_writes_the_document_to_a_file(sound: Path) -> None:
+    (sound / "build").mkdir()
     result = call("compile", "--output", "build/graph.json")
     document = json.loads((sound / "build/graph.json").read_text(encoding="utf-8"))
     assert (result.exit_code, result.stdout) == (0, "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import socket
 import time
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from click.shell_completion import ShellComplete
 from kedro_aws_batch.cli import aws_batch
 from kedro_aws_batch.cli.late import LateGroup
 from kedro_aws_batch.cli.ui import listen
-from kedro_aws_batch.client import RunState
+from kedro_aws_batch.client import GroupState, RunState
 from kedro_aws_batch.errors import KedroAwsBatchError
 from kedro_aws_batch.kept.runs import save_run
 from kedro_aws_batch.wording import moment, zone
@@ -71,6 +72,30 @@ def test_a_report_into_a_folder_that_is_not_there_is_refused_before_anything_is_
     result = call("report", "--local", f"--output={tmp_path}/nosuch/report.html")
     said = f"Error: There is no folder '{tmp_path}/nosuch' to write the report into. Make it first.\n"
     assert (result.exit_code, result.stderr, list(tmp_path.iterdir())) == (1, said, [])
+
+
+@pytest.mark.parametrize("place", ["nosuch", "a_file", "a_file/deep"])
+def test_a_graph_document_into_a_folder_that_is_not_there_is_refused(project: Path, place: str) -> None:
+    (project / "a_file").write_text("mine", encoding="utf-8")
+    result = call("compile", f"--output={place}/graph.json")
+    said = f"Error: There is no folder '{place}' to write the graph document into. Make it first.\n"
+    assert (result.exit_code, result.stderr, (project / "nosuch").exists()) == (1, said, False)
+
+
+@pytest.mark.parametrize("command", [("package",), ("replay", "first", "--local")], ids=lambda words: words[0])
+@pytest.mark.parametrize("place", ["a_file/x/y", "pipe/x/y", "pipe"])
+def test_a_folder_below_a_file_or_in_place_of_a_pipe_is_refused_in_a_sentence(
+    project: Path, command: tuple[str, ...], place: str
+) -> None:
+    (project / "a_file").write_text("mine", encoding="utf-8")
+    os.mkfifo(project / "pipe")
+    group = GroupState(0, ("first",), "SUCCEEDED")
+    save_run(project, RunState(RUNS[0], "SUCCEEDED", 1, 1, groups=(group,), settled=True))
+    result = call(*command, f"--output={place}")
+    assert (result.exit_code, type(result.exception)) == (1, SystemExit), result.output
+    (said,) = (line for line in result.stderr.splitlines() if line.startswith("Error: "))
+    assert re.fullmatch(rf"Error: '.*{place[:4]}.*' can't be written or read: .*\. Name .*\.", said), said
+    assert (project / "a_file").read_text(encoding="utf-8") == "mine"
 
 
 @pytest.mark.parametrize(

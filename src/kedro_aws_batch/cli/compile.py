@@ -13,7 +13,7 @@ from kedro_aws_batch.quiet import stdout_kept_clean
 from kedro_aws_batch.wording import counted
 
 from .dry_run import explained
-from .options import tell_problems
+from .options import require_folder, tell_problems
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 def write_document(opening: Opening, output: Path | None) -> None:
     """Write the graph document to a file, or to stdout."""
+    require_folder(output, "graph document")
     compiled = _compiled(opening)
     text = to_json(compiled.document)
     if output is None:

@@ -21,6 +21,11 @@ OF_THE_DISK: Mapping[int, str] = {
     errno.EROFS: "Call the command where you may write, for example in a copy of the project.",
     errno.EACCES: "Fix the permissions of the file or of its folder.",
     errno.EPERM: "Fix the permissions of the file or of its folder.",
+    errno.ENOTDIR: "Name a place whose folders are folders: one of them is a file.",
+    errno.EEXIST: "Name another place: what is there is no folder.",
+    errno.EISDIR: "Name a file: this is a folder.",
+    errno.ENAMETOOLONG: "Give it a shorter name.",
+    errno.ELOOP: "Name another place: the links there lead to each other.",
 }
 
 

@@ -14,6 +14,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from kedro_aws_batch._service.dag.status import OnFailure
+from kedro_aws_batch.errors import KedroAwsBatchError
 from kedro_aws_batch.graph.problems import require_none
 from kedro_aws_batch.launch.commands import Commands
 
@@ -177,3 +178,9 @@ def tell_problems(problems: Sequence[Problem]) -> None:
         if problem.warning:
             click.echo(f"Warning: {problem}", err=True)
     require_none(problems)
+
+
+def require_folder(file: Path | None, what: str) -> None:
+    """Raise if the folder of a file that is to be written does not exist."""
+    if file is not None and not file.parent.is_dir():
+        raise KedroAwsBatchError(f"There is no folder '{file.parent}' to write the {what} into. Make it first.")

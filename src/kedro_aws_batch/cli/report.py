@@ -10,7 +10,6 @@ from urllib.parse import quote
 import click
 
 from kedro_aws_batch.aws import client
-from kedro_aws_batch.errors import KedroAwsBatchError
 from kedro_aws_batch.files import write_atomically
 from kedro_aws_batch.kept.logs import log_name
 from kedro_aws_batch.kept.place import folder
@@ -21,6 +20,7 @@ from kedro_aws_batch.report.page import render
 from kedro_aws_batch.show.causes import in_console
 
 from .costs import read_project_prices
+from .options import require_folder
 from .service import client_of, runs_of, this_project
 
 if TYPE_CHECKING:
@@ -36,8 +36,7 @@ REMARK = "A local run. The costs are what the same seconds would cost on AWS."
 
 def write_report(where: Where, run: str | None, output: Path | None, price_file: Path | None, usage: bool) -> None:
     """Write the report of a run."""
-    if output is not None and not output.parent.is_dir():
-        raise KedroAwsBatchError(f"There is no folder '{output.parent}' to write the report into. Make it first.")
+    require_folder(output, "report")
     prices = read_project_prices(where, price_file)
     runs = runs_of(where)
     state = runs.describe_run(find_run(runs, run))
