@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from kedro.framework.project import settings
 from kedro.runner import AbstractRunner
 
 from kedro_aws_batch._service.dag.configuration import read_overrides
@@ -21,7 +20,7 @@ from kedro_aws_batch.graph.check import check
 from kedro_aws_batch.graph.compile import compile_project
 from kedro_aws_batch.graph.opening import Opening, as_deployed
 from kedro_aws_batch.graph.problems import require_none
-from kedro_aws_batch.graph.project import open_project
+from kedro_aws_batch.graph.project import open_project, usual_environment
 
 from .errors import KedroAwsBatchError
 from .hooks import hooks
@@ -33,7 +32,6 @@ from .quiet import stdout_kept_clean
 from .show.display import Display, stdout_console
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from concurrent.futures import Executor
 
     from kedro.io import CatalogProtocol
@@ -168,7 +166,7 @@ def _told() -> Told:
 
 def _compiled(told: Told, display: Display) -> tuple[Compiled, Path]:
     """Return the whole project, compiled as for deployment, with the run's parameters."""
-    path, environment = Path(told.run_params["project_path"]), str(told.run_params.get("env") or _default_environment())
+    path, environment = Path(told.run_params["project_path"]), str(told.run_params.get("env") or usual_environment())
     with stdout_kept_clean():
         given = told.run_params.get("runtime_params") or {}
         params = as_deployed(given)
@@ -180,8 +178,3 @@ def _compiled(told: Told, display: Display) -> tuple[Compiled, Path]:
             display.note(f"Warning: {problem}", "yellow")
     require_none(problems)
     return compiled, path
-
-
-def _default_environment() -> str:
-    args: Mapping[str, Any] = settings.CONFIG_LOADER_ARGS
-    return str(args.get("default_run_env") or "local")

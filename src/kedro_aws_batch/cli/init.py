@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import click
 
 from kedro_aws_batch._service.dag.problems import listed
+from kedro_aws_batch.errors import ProjectError
+from kedro_aws_batch.graph import ENVIRONMENT
 from kedro_aws_batch.graph.config import NO_BUCKET
 from kedro_aws_batch.graph.folder import find_project
-from kedro_aws_batch.graph.project import bootstrap
+from kedro_aws_batch.graph.project import base_environment, bootstrap, usual_environment
 from kedro_aws_batch.package.data import wrong_bucket
 from kedro_aws_batch.package.errors import PackageError
 from kedro_aws_batch.package.image import provide
@@ -22,6 +25,13 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from kedro_aws_batch.moving import Moved
+
+
+#: Names of environments that are plain folders, and need no quotes in a shell.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+#: Kedro's environment for one machine, which git and images leave out.
+_LOCAL = "local"
+_AS_IN = f", as in --env={ENVIRONMENT} or --env=prod."
 
 
 def _advice(name: str, stage: str) -> str:
@@ -46,14 +56,40 @@ def _say_what_moved(moved: Moved, folder: str, bucket: str, kept: Collection[str
         )
 
 
+def _require_plain(environment: str) -> None:
+    """Raise if a name is none for an environment: it becomes a folder, and a word of the commands to type."""
+    if not _NAME.fullmatch(environment):
+        raise ProjectError(
+            f"'{environment}' can't be an environment, whose name is that of its folder in conf. Take letters, digits, "
+            f"'.', '_' and '-', and begin with a letter or a digit{_AS_IN}"
+        )
+
+
+def _require_its_own(environment: str) -> None:
+    """Raise if an environment of the bootstrapped project is there for something else."""
+    if environment == base_environment():
+        raise ProjectError(
+            f"'{environment}' is the base, from which all environments take what they don't have. "
+            f"Make one for AWS Batch{_AS_IN}"
+        )
+    if environment in {_LOCAL, usual_environment()} - {ENVIRONMENT}:
+        raise ProjectError(
+            f"'{environment}' is the environment of this machine, in which a plain `kedro run` runs. "
+            f"Make one for AWS Batch{_AS_IN}"
+        )
+
+
 def init(wanted: Wanted, force: bool) -> None:
     """Write the files, and say what comes next."""
     environment, bucket = wanted.environment, wanted.bucket
+    _require_plain(environment)
     if bucket != NO_BUCKET and (wrong := wrong_bucket(bucket)):
         raise PackageError(wrong)
     with stdout_kept_clean():
         project = find_project()
-        found = scaffold(project, bootstrap(project), wanted)
+        package = bootstrap(project)
+        _require_its_own(environment)
+        found = scaffold(project, package, wanted)
         kept = write(project, found, force)
         wheel = provide(project)
     written = [name for name in found.files if name not in kept]
@@ -62,7 +98,7 @@ def init(wanted: Wanted, force: bool) -> None:
     for name in kept:
         click.echo(f"kept the existing {name}{_advice(name, found.stage)}")
     _say_what_moved(found.moved, f"conf/{environment}", bucket, kept)
-    other = "" if environment == "aws_batch" else f" --env={environment}"
+    other = "" if environment == ENVIRONMENT else f" --env={environment}"
     click.echo(
         "\nNext:\n"
         f"  kedro aws-batch check{other}          finds everything that would make a run fail\n"

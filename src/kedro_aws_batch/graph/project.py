@@ -189,8 +189,7 @@ def catalog_of_plain_run(project: Project) -> dict[str, Any]:
 
     Packed configuration has no `local`, so that environment may be missing. Then it is the base's.
     """
-    usual = str(settings.CONFIG_LOADER_ARGS.get("default_run_env") or "local")
-    plain = replace(project.opening, environment=usual)
+    plain = replace(project.opening, environment=usual_environment())
     return read_part(project.path, plain, "catalog") or read_part(
         project.path, replace(plain, environment=base_environment()), "catalog"
     )
@@ -199,6 +198,11 @@ def catalog_of_plain_run(project: Project) -> dict[str, Any]:
 def base_environment() -> str:
     """Return the name of the base environment."""
     return str(settings.CONFIG_LOADER_ARGS.get("base_env") or "base")
+
+
+def usual_environment() -> str:
+    """Return the name of the environment of a plain `kedro run`."""
+    return str(settings.CONFIG_LOADER_ARGS.get("default_run_env") or "local")
 
 
 def base_parameters(project: Project) -> dict[str, Any]:
