@@ -115,6 +115,7 @@ def test_whatever_starts_a_run_says_that_its_queue_takes_no_jobs(there: Deployed
         refused = call(*words)
         assert refused.exit_code == 1
         assert refused.stderr == (
+            "Opening the project in environment 'aws_batch'…\n"
             "Error: No run was started. The job queue 'main_queue' is DISABLED, so it takes no jobs. Enable it: "
             "aws batch update-job-queue --job-queue=main_queue --state=ENABLED\n"
         )

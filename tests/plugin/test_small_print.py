@@ -68,6 +68,57 @@ def test_a_parameter_that_nothing_reads_is_told_of(given: str, warned: str) -> N
     assert (result.exit_code, lines) == (0, [f"Warning: --params: {warned}"] if warned else [])
 
 
+NESTED = """
+def register_pipelines():
+    fit = node(pair, ["raw", "params:model.rate"], "middle", name="fit")
+    return {"__default__": pipeline([fit, node(pair, ["middle", "params:model"], "final", name="tell")]),
+            "tell": pipeline([node(pair, ["middle", "params:model"], "final", name="tell")])}
+"""
+SOFT = 'CONFIG_LOADER_ARGS = {"base_env": "base", "merge_strategy": {"parameters": "soft"}}'
+NEAR = (
+    "Warning: --params: 'model.rtae': is in no parameters of the project, but has a near name. "
+    "Did you mean 'model.rate'?"
+)
+LOST = (
+    "'params:model.rate': is read by 'fit', but this run's parameters replace the project's 'model' by one without it."
+)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words", "code", "told"),
+    [
+        ("", ["--params=model.rtae=1"], 1, [NEAR, f"{LOST} Give --params=model.rate=… too, or add"]),
+        ("", ["--params=model=1"], 1, [f"{LOST} Give --params=model.rate=… too."]),
+        ("", ["--params=model.rtae=1", "--pipeline=tell"], 0, [NEAR]),
+        ("", ["--params=model.rate=2,model.width=1"], 0, []),
+        (SOFT, ["--params=model.rtae=1"], 0, [NEAR]),
+        (SOFT, ["--params=model.width=1"], 0, []),
+    ],
+)
+def test_a_nested_parameter_that_a_run_loses_is_refused_and_a_near_name_told(
+    make_project: Make, monkeypatch: pytest.MonkeyPatch, settings: str, words: list[str], code: int, told: list[str]
+) -> None:
+    made = make_project(Sources(registry=NESTED, catalog=REMOTE_CHAIN, settings=settings))
+    (made / "conf/base/parameters.yml").write_text("model: {rate: 1, depth: 2}\n")
+    monkeypatch.chdir(made)
+    result = call("run", "--dry-run", *words)
+    lines = [line.strip() for line in result.stderr.splitlines() if "params:" in line]
+    assert result.exit_code == code, result.output
+    assert [line for line in lines if not any(one in line for one in told)] == []
+    assert [one for one in told if one not in result.stderr] == []
+
+
+def test_a_run_without_a_parameter_that_a_node_reads_starts_nothing(
+    make_project: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = make_project(Sources(registry=NESTED, catalog=REMOTE_CHAIN, parameters={"model": {"rtae": 1}}))
+    monkeypatch.chdir(made)
+    result = call("run", "--local")
+    said = "'params:model.rate': is read by 'fit', but is in no parameters. Did you mean 'model.rtae'?"
+    assert (result.exit_code, "Starting" in result.stderr) == (1, False)
+    assert said in result.stderr
+
+
 def test_a_report_into_a_folder_that_is_not_there_is_refused_before_anything_is_read(tmp_path: Path) -> None:
     result = call("report", "--local", f"--output={tmp_path}/nosuch/report.html")
     said = f"Error: There is no folder '{tmp_path}/nosuch' to write the report into. Make it first.\n"

@@ -13,7 +13,7 @@ from kedro_aws_batch._service.dag.preview import preview
 from kedro_aws_batch._service.dag.resources import left_to_definition, shown
 from kedro_aws_batch.wording import counted, one_line
 
-from .prepare import prepare, request_of
+from .prepare import prepare, request_of, require_parameters
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -26,10 +26,11 @@ if TYPE_CHECKING:
 
 
 def show(way: Way, selection: Selection, asked: RunOptions, as_json: bool) -> None:
-    """Print what would run. Raises a DagError if the service would refuse it."""
+    """Print what would run. Raises a DagError if the service would refuse it, and parameters that nodes would miss."""
     prepared = prepare(way, selection)
     request = request_of(way, prepared, selection, asked)
     found = preview(prepared.compiled.read, request)
+    require_parameters(prepared, (name for group in found.groups for name in group.nodes))
     click.echo(
         json.dumps(found.as_json(), indent=2, ensure_ascii=False) if as_json else "\n".join(preview_lines(found))
     )

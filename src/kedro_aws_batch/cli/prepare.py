@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING, Any
 from kedro_aws_batch._service.dag.configuration import read_overrides
 from kedro_aws_batch._service.dag.preview import plan_of
 from kedro_aws_batch._service.dag.reach import beyond
+from kedro_aws_batch._service.dag.request import resumed_request
+from kedro_aws_batch._service.dag.selection import select
 from kedro_aws_batch.graph.check import check
 from kedro_aws_batch.graph.compile import compile_project
 from kedro_aws_batch.graph.opening import Opening, as_deployed
+from kedro_aws_batch.graph.params import lost
+from kedro_aws_batch.graph.problems import require_none
 from kedro_aws_batch.graph.project import open_project, require_params
 from kedro_aws_batch.graph.twice import second_opening, varies
 from kedro_aws_batch.launch.sources import for_jobs, with_conf_source
@@ -19,7 +23,7 @@ from kedro_aws_batch.quiet import stdout_kept_clean
 from .options import tell_problems
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from kedro_aws_batch._service.dag.problems import Problem
     from kedro_aws_batch.graph.compile import Compiled
@@ -82,12 +86,26 @@ def request_of(way: Way, prepared: Prepared, selection: Selection, asked: RunOpt
     return with_conf_source({**selection.request(), **asked.request()}, conf_source)
 
 
-def require_possible(way: Way, prepared: Prepared, selection: Selection, asked: RunOptions) -> None:
-    """Raise what the service would refuse. Only the service knows the nodes of a resumed run."""
+def require_possible(
+    way: Way, prepared: Prepared, selection: Selection, asked: RunOptions, earlier: Mapping[str, Any]
+) -> None:
+    """Raise what the service would refuse, and parameters that nodes would miss.
+
+    Only the service knows which nodes of an earlier run's request a resumed run repeats: then all of them count.
+    """
     document = prepared.compiled.read
     request = request_of(way, prepared, selection, asked)
-    if asked.resume_from:
-        overrides, problems = read_overrides(selection.params)
-        tell_problems([*problems, *beyond(document, request, overrides.layers)])
+    if not asked.resume_from:
+        require_parameters(prepared, (name for group in plan_of(document, request).groups for name in group.nodes))
         return
-    plan_of(document, request)
+    overrides, problems = read_overrides(selection.params)
+    tell_problems([*problems, *beyond(document, request, overrides.layers)])
+    meant = resumed_request(request, earlier)
+    nodes = select(document, meant.get("pipelines") or [meant.get("pipeline", "__default__")], meant)
+    require_parameters(prepared, (node.name for node in nodes))
+
+
+def require_parameters(prepared: Prepared, names: Iterable[str]) -> None:
+    """Raise the parameters that some of these nodes read and that don't exist."""
+    wanted = set(names)
+    require_none(lost(prepared.project, (node for node in prepared.compiled.read.nodes if node.name in wanted)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -24,7 +24,7 @@ from .prepare import prepare, request_of, require_possible
 from .service import runs_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from kedro_aws_batch.graph.compile import Compiled
     from kedro_aws_batch.graph.project import Project
@@ -40,10 +40,10 @@ def run(way: Way, selection: Selection, asked: RunOptions) -> int:
     What takes seconds is told beforehand, on stderr.
     """
     click.echo(f"Opening the project in environment '{way.where.environment}'…", err=True)
-    if asked.resume_from is not None:
-        selection = _continued(way, selection, asked.resume_from)
+    earlier = {} if asked.resume_from is None else _request_of(way, asked.resume_from)
+    selection = replace(selection, params=merged(earlier.get("params", {}), selection.params))
     prepared = prepare(way, selection)
-    require_possible(way, prepared, selection, asked)
+    require_possible(way, prepared, selection, asked, earlier)
     start = _run_locally if way.where.local else _run_on_aws
     try:
         return start(way, selection, asked, prepared)
@@ -52,11 +52,10 @@ def run(way: Way, selection: Selection, asked: RunOptions) -> int:
         return INTERRUPTED
 
 
-def _continued(way: Way, selection: Selection, run_id: str) -> Selection:
-    """Return the selection with the resumed run's parameters, and its own on top."""
+def _request_of(way: Way, run_id: str) -> Mapping[str, Any]:
+    """Return the request of an earlier run."""
     runs = runs_of(way.where)
-    earlier = runs.request_of(run_id) if isinstance(runs, Service) else runs.describe_run(run_id).request
-    return replace(selection, params=merged(earlier.get("params", {}), selection.params))
+    return runs.request_of(run_id) if isinstance(runs, Service) else runs.describe_run(run_id).request
 
 
 def _run_on_aws(way: Way, selection: Selection, asked: RunOptions, prepared: Prepared) -> int:
