@@ -40,6 +40,20 @@ def test_a_sound_project_has_no_problems(make_project: Make) -> None:
     assert problems(make_project, configured(resources={"default": {"vcpus": 1, "memory": 2048}})) == []
 
 
+@pytest.mark.parametrize(
+    ("path", "wrong"),
+    [
+        ("s3://s3://bucket/raw.pkl", True),
+        ("simplecache::s3://s3://bucket/raw.pkl", True),
+        ("zip://raw.pkl::s3://bucket/a.zip", False),
+        ("https://archive.example/https://example/raw.pkl", False),
+    ],
+)
+def test_a_path_with_two_protocols_is_refused(make_project: Make, path: str, wrong: bool) -> None:
+    said = f"dataset 'raw': its path '{path}' has two protocols."
+    assert (said in found(make_project, Sources(catalog=REMOTE_CHAIN | {"raw": pickled(path)}))) == wrong
+
+
 def test_all_problems_come_at_once_errors_first(make_project: Make) -> None:
     catalog = {"raw": pickled("data/raw"), "final": {"type": "pandas.NoSuchDataset", "filepath": "s3://b/x"}}
     sources = Sources(catalog=catalog, configuration={"job_queue": "q", "resources": {"nodes": {"frist": {"vcpu": 1}}}})

@@ -321,6 +321,59 @@ def test_paths_that_begin_with_globals_or_with_the_catalog_s_own_variables_go_to
     assert "1 dataset kept paths that begin with ${…}, which only Kedro resolves: 'e'.\n" in result.output
 
 
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        {"catalog.yml": {"a17": pickled("s3://${globals:name}/a17.pkl")}},
+        {"catalog.yml": {"own": {"type": "${globals:name}.Own", "filepath": "s3://b/x"}}},
+        {"catalog.yml": {"c": pickled("s3://b/c.pkl", load_args={"sheet": "${globals:name}"})}},
+        {"parameters.yml": {"title": "${globals:name}"}},
+        {"globals.yml": {"title": "of ${name}"}},
+    ],
+)
+def test_a_global_that_is_not_only_the_beginning_of_paths_stays_as_it_is(
+    bare: Path, elsewhere: dict[str, dict[str, Any]]
+) -> None:
+    files: dict[str, dict[str, Any]] = {
+        "globals.yml": {"name": "data", "root": "data"},
+        "catalog.yml": {"a3": pickled("${globals:name}/a3.pkl"), "b": pickled("${globals:root}/b.pkl")},
+        "parameters.yml": {"folder": "${globals:root}/models"},
+    }
+    for name, content in files.items():
+        (bare / "conf/base" / name).write_text(yaml.safe_dump({**content, **elsewhere.get(name, {})}))
+    result = call("init", "--bucket=mine")
+    assert yaml.safe_load((bare / "conf/aws_batch/globals.yml").read_text()) == {"root": "s3://mine"}
+    assert (
+        "1 dataset not moved, since the global at the beginning of the path is also used for something else: 'a3'.\n"
+        in result.output
+    )
+
+
+def test_paths_that_lead_out_of_the_project_are_named_and_stay(bare: Path) -> None:
+    (bare / "conf/base/globals.yml").write_text(yaml.safe_dump({"up": "../shared"}))
+    checkpoint = {"type": "partitions.IncrementalDataset", "path": "data/in", "checkpoint": {"filepath": "s3://o/c"}}
+    catalog = {
+        "up": pickled("../a.pkl"),
+        "far": pickled("data/../../a.pkl"),
+        "home": pickled("~/a.pkl"),
+        "drive": pickled("C:\\data\\x.pkl"),
+        "slashed": pickled("C:/data/x.pkl"),
+        "by": pickled("${globals:up}/a.pkl"),
+        "within": pickled("data/01/../a.pkl"),
+        "parts": checkpoint,
+    }
+    (bare / "conf/base/catalog.yml").write_text(yaml.safe_dump(catalog, sort_keys=False))
+    result = call("init", "--bucket=mine")
+    assert yaml.safe_load((bare / "conf/aws_batch/catalog.yml").read_text()) == {
+        "within": pickled("s3://mine/a.pkl"),
+        "parts": {**checkpoint, "path": "s3://mine/in"},
+    }
+    assert (
+        "6 datasets not moved, since the path leads out of the project, by `..`, `~` or a Windows drive: 'up', 'far', "
+        "'home', 'drive', 'slashed' and 1 more.\n" in result.output
+    )
+
+
 @pytest.mark.parametrize("name", ["catalog.yml", "globals.yml"])
 @pytest.mark.parametrize(
     ("content", "said"),

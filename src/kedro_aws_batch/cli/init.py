@@ -48,12 +48,28 @@ def _say_what_moved(moved: Moved, folder: str, bucket: str, kept: Collection[str
     for number, file in ((len(moved.entries), "catalog.yml"), (len(moved.by_globals), "globals.yml")):
         if number and f"{folder}/{file}" not in kept:
             click.echo(f"{counted(number, 'dataset')} moved to s3://{bucket}/ in {folder}/{file}")
-    if moved.left and f"{folder}/catalog.yml" not in kept:
-        click.echo(
-            f"{counted(len(moved.left), 'dataset')} kept paths that begin with ${{…}}, which only Kedro resolves: "
-            f"{listed(moved.left)}.\n  If that is a path of this machine, set the beginning in {folder}, or copy "
-            f"their entries to {folder}/catalog.yml and put s3://{bucket}/ there instead."
-        )
+    if f"{folder}/catalog.yml" in kept:
+        return
+    copied = f"copy their entries to {folder}/catalog.yml and put s3://{bucket}/ there"
+    for names, why, to_do in (
+        (
+            moved.left,
+            "kept paths that begin with ${…}, which only Kedro resolves",
+            f"If that is a path of this machine, set the beginning in {folder}, or {copied} instead.",
+        ),
+        (
+            moved.shared,
+            "not moved, since the global at the beginning of the path is also used for something else",
+            f"Give the paths a global of their own and set it in {folder}/globals.yml, or {copied} instead.",
+        ),
+        (
+            moved.outside,
+            "not moved, since the path leads out of the project, by `..`, `~` or a Windows drive",
+            f"Put the data on S3 where you want it, then {copied}.",
+        ),
+    ):
+        if names:
+            click.echo(f"{counted(len(names), 'dataset')} {why}: {listed(names)}.\n  {to_do}")
 
 
 def _require_plain(environment: str) -> None:

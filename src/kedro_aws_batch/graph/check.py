@@ -18,7 +18,7 @@ from kedro_aws_batch._service.dag.reach import steers
 
 from .config import NO_BUCKET, place
 from .datasets import entry
-from .entries import listed_by_later_slices, local_credentials, one_place_under_two_names, unreachable
+from .entries import listed_by_later_slices, local_credentials, one_place_under_two_names, two_protocols, unreachable
 from .params import unread
 from .places import MEMORY
 from .project import base_parameters
@@ -47,6 +47,7 @@ def check(project: Project, compiled: Compiled, given: Mapping[str, Any] | None 
         *_secrets(compiled),
         *_steering(project, compiled),
         *unreachable(project, compiled),
+        *two_protocols(compiled),
         *one_place_under_two_names(project, compiled),
         *listed_by_later_slices(project, compiled),
         *local_credentials(project, compiled),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from dataclasses import dataclass
 from itertools import combinations, product
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from .project import Project
 
 
+#: A link of a path with a second protocol; the URL of a web archive may hold another URL.
+_TWO_PROTOCOLS = re.compile(r"(?!https?:)[\w+.-]+://[^?]*://")
 #: Up to so many datasets below one folder are a problem each.
 MOST_ONE_BY_ONE = 5
 
@@ -53,6 +56,15 @@ def unreachable(project: Project, compiled: Compiled) -> Iterator[Problem]:
                 f"Give it a path on S3 in conf/{project.environment}/catalog.yml, or name a folder that every job sees "
                 "in aws_batch.shared_paths.",
             )
+
+
+def two_protocols(compiled: Compiled) -> Iterator[Problem]:
+    """Yield the datasets with a path like `s3://s3://…`, which a global with a protocol makes."""
+    for name, dataset in compiled.datasets.items():
+        for place in dataset.places:
+            if not place.is_secret and any(map(_TWO_PROTOCOLS.match, place.path.split("::"))):
+                what = f"its path '{place.path}' has two protocols."
+                yield Problem(f"dataset '{name}'", what, "Write one: look at the globals that the path is made of.")
 
 
 def local_credentials(project: Project, compiled: Compiled) -> Iterator[Problem]:
