@@ -157,7 +157,7 @@ def listed_runs(dispatcher: Dispatcher, status: str | None, limit: int) -> list[
         before = page.next
         if before is None:
             break
-    return [_summary(run) for run in found[:limit]]
+    return [{**_summary(run), "resumed_from": (run.resumed or {}).get("from")} for run in found[:limit]]
 
 
 def _summary(run: Run) -> dict[str, Any]:

@@ -142,6 +142,12 @@ class RunState:
         return self.status in FINAL
 
     @property
+    def resumed_from(self) -> str | None:
+        """Return the run that it resumed, if any."""
+        found: str | None = (self.resumed or {}).get("from")
+        return found
+
+    @property
     def resumable(self) -> bool:
         """Whether it left something to do that another run may take up."""
         return self.status in RESUMABLE
@@ -176,6 +182,8 @@ class RunSummary:
     nodes_total: int = 0
     created_at: int | None = None
     ended_at: int | None = None
+    #: The run that it resumed; None if there is none, or an older service lists it.
+    resumed_from: str | None = None
 
     def seconds_until(self, now: int) -> float | None:
         """Return how long it took, or has taken until now (milliseconds, by any clock)."""

@@ -83,7 +83,9 @@ def test_a_run_is_looked_at_read_cancelled_and_resumed(there: Deployed) -> None:
     resumed = call("resume", "--params=way=on")
     assert resumed.exit_code == 0, resumed.output
     assert re.search(r"^Run \S+: 2 nodes in 2 jobs$", resumed.output, re.MULTILINE)
-    assert "No run is FAILED or CANCELLED" not in call("resume", "--detach").stderr
+    assert f"Resuming run {first}…\n" in resumed.stderr
+    nothing = call("resume", "--detach")
+    assert (nothing.exit_code, f"No run is left to resume: {first} CANCELLED" in nothing.stderr) == (1, True)
     ambiguous = call("status", first[:8])
     assert (ambiguous.exit_code, "begin with" in ambiguous.stderr) == (1, True)
 

@@ -11,6 +11,7 @@ from dag.errors import DagError, InvalidRequestError, NotReadyError, NotSettledE
 from dag.plan import Reused
 from dag.resume import Resumption
 from runs.creation import _resumed
+from runs.description import listed_runs
 from tests.runs.stage import LIFETIME, START, Interrupted, Stage
 from tests.simulation.graphs import chain, document
 
@@ -133,6 +134,7 @@ def test_a_resumed_run_does_only_what_was_not_done() -> None:
         "reused_total": 2,
         "again": {"n1": "it has not succeeded", "n2": "it has not succeeded"},
     }
+    assert [run["resumed_from"] for run in listed_runs(stage.dispatcher, None, 20)] == [first, None]
     stage.finish_all()
     assert (stage.run.status.value, stage.run.nodes_total) == ("SUCCEEDED", 2)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kedro_aws_batch._service.dag.status import RESUMABLE
-from kedro_aws_batch.launch.runs import find_run
+import click
+
+from kedro_aws_batch.launch.runs import find_resumable
 
 from .run import run
 from .service import runs_of
@@ -19,5 +20,7 @@ if TYPE_CHECKING:
 
 def resume(way: Way, wanted: str | None, changed: Selection, asked: RunOptions) -> int:
     """Run the rest of a run that did not finish, with the given changes, and return the exit code."""
-    run_id = find_run(runs_of(way.where), wanted, status=RESUMABLE)
+    run_id = find_resumable(runs_of(way.where), wanted)
+    if run_id != wanted:
+        click.echo(f"Resuming run {run_id}…", err=True)
     return run(way, changed, replace(asked, resume_from=run_id))

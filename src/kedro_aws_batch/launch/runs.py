@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kedro_aws_batch._service.dag.jobs import is_run_id
 from kedro_aws_batch._service.dag.problems import listed
 from kedro_aws_batch._service.dag.records import MOST_LISTED
+from kedro_aws_batch._service.dag.status import RESUMABLE
 from kedro_aws_batch.aws import embedded_client
 from kedro_aws_batch.client import RunSummary, Service
 from kedro_aws_batch.errors import KedroAwsBatchError, ServiceError
@@ -121,6 +122,35 @@ def find_run(runs: Runs, wanted: str | None, status: Sequence[str] = ()) -> str:
     latest = listed((run.run_id for run in found), limit=3)
     none = "No run begins" if len(found) < MOST_LISTED else f"Of the {MOST_LISTED} newest runs none begins"
     raise NoSuchRunError(f"{none} with '{wanted}'. The latest: {latest}.")
+
+
+def find_resumable(runs: Runs, wanted: str | None) -> str:
+    """Return the id of a run to resume: the one that is wanted, or else the latest that left something to do.
+
+    A run that a later one has resumed has left nothing if that one succeeded. If it didn't, that is the later one.
+    """
+    if wanted is not None:
+        return find_run(runs, wanted)
+    found = runs.list_runs(limit=MOST_LISTED)
+    if not found:
+        raise NoSuchRunError("There are no runs yet.")
+    failed, done = [run for run in found if run.status in RESUMABLE], _done_since(found)
+    left = [run.run_id for run in failed if run.run_id not in done]
+    if failed and not left:
+        raise NoSuchRunError(
+            f"No run is left to resume: {failed[0].run_id} {failed[0].status}, but a run that resumed it SUCCEEDED. "
+            "To resume it all the same, give its id."
+        )
+    return left[0] if left else _latest(found, RESUMABLE)
+
+
+def _done_since(found: Sequence[RunSummary]) -> set[str]:
+    """Return the runs, of these with the newest first, that ended well: by themselves, or by runs that resumed them."""
+    done = {run.run_id for run in found if run.status == "SUCCEEDED"}
+    for run in found:
+        if run.run_id in done and run.resumed_from is not None:
+            done.add(run.resumed_from)
+    return done
 
 
 def _latest(found: Sequence[RunSummary], status: Sequence[str]) -> str:

@@ -12,7 +12,7 @@ from kedro_aws_batch.errors import ServiceError
 from kedro_aws_batch.kept.commands import Live, in_progress, in_progress_now
 from kedro_aws_batch.kept.place import folder
 from kedro_aws_batch.kept.runs import CUT_OFF, save_run
-from kedro_aws_batch.launch.runs import LocalRuns, NoSuchRunError, find_run, live_client
+from kedro_aws_batch.launch.runs import LocalRuns, NoSuchRunError, find_resumable, find_run, live_client
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,6 +54,37 @@ def test_a_run_is_the_latest_or_what_its_beginning_says() -> None:
     whole = Listed()
     assert find_run(whole, "2020-01-01T00.00.00.000Z") == "2020-01-01T00.00.00.000Z"
     assert whole.asked == []
+
+
+@pytest.mark.parametrize(
+    ("runs", "taken"),
+    [
+        (SUMMARIES, SECOND),
+        ([RunSummary(THIRD, "SUCCEEDED", resumed_from=SECOND), RunSummary(SECOND, "FAILED"), SUMMARIES[2]], FIRST),
+        ([RunSummary(THIRD, "FAILED", resumed_from=SECOND), RunSummary(SECOND, "FAILED")], THIRD),
+        ([RunSummary(THIRD, "RUNNING", resumed_from=SECOND), RunSummary(SECOND, "FAILED")], SECOND),
+    ],
+)
+def test_resume_takes_the_latest_run_that_left_something(runs: list[RunSummary], taken: str) -> None:
+    assert find_resumable(Listed(runs), None) == taken
+    assert find_resumable(Listed(runs), runs[-1].run_id) == runs[-1].run_id
+
+
+def test_a_run_that_was_resumed_twice_until_it_succeeded_is_not_left() -> None:
+    last = RunSummary(THIRD, "SUCCEEDED", resumed_from=SECOND)
+    runs = [last, RunSummary(SECOND, "FAILED", resumed_from=FIRST), RunSummary(FIRST, "FAILED")]
+    with pytest.raises(NoSuchRunError, match=f"left to resume: {SECOND} FAILED, but a run that resumed it SUCC"):
+        find_resumable(Listed(runs), None)
+    with pytest.raises(NoSuchRunError, match=r"No run is FAILED or CANCELLED: the latest, .* is SUCCEEDED"):
+        find_resumable(Listed([RunSummary(THIRD, "SUCCEEDED")]), None)
+    with pytest.raises(NoSuchRunError, match="There are no runs yet"):
+        find_resumable(Listed([]), None)
+
+
+def test_a_local_run_lists_what_it_resumed(tmp_path: Path) -> None:
+    save_run(tmp_path, OVER)
+    save_run(tmp_path, replace(OVER, run_id=SECOND, status="SUCCEEDED", resumed={"from": FIRST, "reused": []}))
+    assert [run.resumed_from for run in LocalRuns(tmp_path).list_runs()] == [FIRST, None]
 
 
 @pytest.mark.parametrize(

@@ -43,8 +43,9 @@ def command(
 ) -> None:
     """Run the rest of a run that did not finish, on what it has made.
 
-    RUN is a run's id or a unique beginning of it. Default: the latest that FAILED or was CANCELLED. It keeps that run's
-    filters and parameters. Nodes whose inputs, outputs or parameters have changed run again.
+    RUN is a run's id or a unique beginning of it. Default: the latest that FAILED or was CANCELLED, and that no
+    run has resumed which SUCCEEDED. It keeps that run's filters and parameters. Nodes whose inputs, outputs or
+    parameters have changed run again.
 
     \b
     Examples:
