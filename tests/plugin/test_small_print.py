@@ -195,8 +195,9 @@ def test_times_are_this_machine_s_with_its_zone_and_utc_where_that_is_wanted(pro
 
 
 def test_the_tab_key_offers_the_runs_there_are(project: Path) -> None:
-    for run_id in RUNS:
-        save_run(project, RunState(run_id, "SUCCEEDED", 0, 0, settled=True))
+    for run_id, node in zip(RUNS, ("first", "second"), strict=True):
+        groups = (GroupState(0, (node, f"its_{node}"), "SUCCEEDED"),)
+        save_run(project, RunState(run_id, "SUCCEEDED", 1, 2, groups, settled=True))
 
     def offered(*words: str) -> list[str]:
         completing = ShellComplete(aws_batch, {}, "kedro", "_KEDRO_COMPLETE")
@@ -205,3 +206,8 @@ def test_the_tab_key_offers_the_runs_there_are(project: Path) -> None:
     assert offered("status", "--local", "2026") == [RUNS[1], RUNS[0]]
     assert offered("resume", "--local", "2026-11-22") == [RUNS[1]]
     assert offered("status", "--local", "1999") == []
+    for command in ("logs", "replay"):
+        assert offered(command, "--local", "") == [RUNS[1], RUNS[0], "second", "its_second"]
+        assert offered(command, "--local", "se") == ["second"]
+        assert offered(command, "--local", RUNS[0], "") == ["first", "its_first"]
+        assert offered(command, "--local", "1999-", "") == []

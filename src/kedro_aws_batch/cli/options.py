@@ -20,6 +20,7 @@ from kedro_aws_batch.launch.commands import Commands
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from types import ModuleType
 
     from kedro_aws_batch._service.dag.problems import Problem
 
@@ -90,12 +91,36 @@ def run_argument() -> Decorator:
     return click.argument("run", required=False, shell_complete=_run_ids)
 
 
+def run_and_node_arguments(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the arguments RUN and NODE, which the tab key completes. A single one may be either."""
+    node = click.argument("node", required=False, shell_complete=_nodes)
+    return click.argument("run", required=False, shell_complete=_run_ids_and_nodes)(node(command))
+
+
 def _run_ids(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Return the existing runs, for the tab key; none if they can't be listed."""
-    completing = import_module("kedro_aws_batch.cli.completing")  # imported late: only the tab key needs it
+    found = _completing().runs_for_completion(_where(ctx), incomplete)
+    return [CompletionItem(run_id, help=about) for run_id, about in found]
+
+
+def _nodes(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the nodes of the run, for the tab key; by default of the latest."""
+    found = _completing().nodes_for_completion(_where(ctx), ctx.params.get("run"), incomplete)
+    return [CompletionItem(name, help=status) for name, status in found]
+
+
+def _run_ids_and_nodes(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    return [*_run_ids(ctx, param, incomplete), *_nodes(ctx, param, incomplete)]
+
+
+def _completing() -> ModuleType:
+    return import_module("kedro_aws_batch.cli.completing")  # imported late: only the tab key needs it
+
+
+def _where(ctx: click.Context) -> Where:
+    """Return where the runs are, as far as it has been typed."""
     given = {one.name: ctx.params.get(one.name) for one in fields(Where)}
-    where = Where(bool(given["local"]), given["environment"] or "aws_batch", given["conf_source"], given["service"])
-    return [CompletionItem(run_id, help=about) for run_id, about in completing.runs_for_completion(where, incomplete)]
+    return Where(bool(given["local"]), given["environment"] or "aws_batch", given["conf_source"], given["service"])
 
 
 def environment_option() -> Decorator:

@@ -9,7 +9,7 @@ import click
 
 from kedro_aws_batch._service.dag.jobs import may_begin_run_id
 from kedro_aws_batch.cli.late import LateCommand
-from kedro_aws_batch.cli.options import Where, json_option, where_options
+from kedro_aws_batch.cli.options import Where, json_option, run_and_node_arguments, where_options
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -26,8 +26,7 @@ def _since(ctx: click.Context, param: click.Parameter, value: str | None) -> int
 
 
 @click.command("logs", cls=LateCommand)
-@click.argument("run", required=False)
-@click.argument("node", required=False)
+@run_and_node_arguments
 @click.option("-f", "--follow", is_flag=True, help="Go on until the run has ended.")
 @click.option("--slice", "part", type=click.IntRange(1), help="Only this slice of a split node, from 1.")
 @click.option("--since", callback=_since, metavar="TIME", help="Only lines newer than, e.g., 90s, 10m, 2h or 1d.")

@@ -8,12 +8,11 @@ import click
 
 from kedro_aws_batch._service.dag.jobs import may_begin_run_id
 from kedro_aws_batch.cli.late import LateCommand
-from kedro_aws_batch.cli.options import Where, where_options
+from kedro_aws_batch.cli.options import Where, run_and_node_arguments, where_options
 
 
 @click.command("replay", cls=LateCommand)
-@click.argument("run", required=False)
-@click.argument("node", required=False)
+@run_and_node_arguments
 @click.option("--pdb", "debug", is_flag=True, help="Open Python's debugger where it fails.")
 @click.option(
     "-o",
