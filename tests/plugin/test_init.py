@@ -220,6 +220,7 @@ def test_github_deploys_what_main_has_without_keys_and_with_pinned_actions(bare:
     result = call("init", "--bucket=mine", "--github")
     assert result.exit_code == 0
     assert "wrote .github/workflows/deploy-aws_batch.yml\n" in result.output
+    assert f"deploy-aws_batch.yml installs kedro-aws-batch=={__version__} from pip's index. If that" in result.output
     file = bare / ".github/workflows/deploy-aws_batch.yml"
     made = workflow(file)
     (job,) = made["jobs"].values()
@@ -256,6 +257,7 @@ def test_the_workflow_of_a_project_within_a_repository_is_where_github_looks(bar
     source = "git+https://git.example/kedro-aws-batch@v1"
     result = call("init", "--env=prod", "--github", f"--plugin-from={source}")
     assert "wrote ../.github/workflows/deploy-prod.yml\n" in result.output
+    assert "from pip's index" not in result.output
     made = workflow(bare.parent / ".github/workflows/deploy-prod.yml")
     assert made["defaults"]["run"]["working-directory"] == bare.name
     assert made["env"]["KEDRO_AWS_BATCH"] == f"kedro-aws-batch @ {source}"

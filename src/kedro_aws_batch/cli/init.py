@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kedro_aws_batch import __version__
 from kedro_aws_batch._service.dag.problems import listed
 from kedro_aws_batch.errors import ProjectError
 from kedro_aws_batch.graph import ENVIRONMENT
@@ -15,11 +16,12 @@ from kedro_aws_batch.graph.folder import find_project
 from kedro_aws_batch.graph.project import base_environment, bootstrap, usual_environment
 from kedro_aws_batch.package.data import wrong_bucket
 from kedro_aws_batch.package.errors import PackageError
-from kedro_aws_batch.package.image import provide
+from kedro_aws_batch.package.image import WHEEL, provide
 from kedro_aws_batch.quiet import stdout_kept_clean
 from kedro_aws_batch.scaffold import Wanted, scaffold, write
 from kedro_aws_batch.service_root import TEMPLATE
 from kedro_aws_batch.wording import counted
+from kedro_aws_batch.workflow import workflow_file
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -123,4 +125,10 @@ def init(wanted: Wanted, force: bool) -> None:
         "before the first time: npm install"
     )
     if wanted.github:
+        if wanted.plugin_from == WHEEL:
+            workflow = workflow_file(project, environment)
+            click.echo(
+                f"{workflow} installs kedro-aws-batch=={__version__} from pip's index. If that hasn't got it, put a "
+                "git+https://…@<commit> into KEDRO_AWS_BATCH there, or call init with --plugin-from=git+… --force"
+            )
         click.echo("GitHub deploys it, once it has a role: docs/deploy.md, “From GitHub”, has what that may do")
