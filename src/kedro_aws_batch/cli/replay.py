@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import click
 
 from kedro_aws_batch._service.dag import variables
+from kedro_aws_batch._service.dag.document import base_name
+from kedro_aws_batch._service.dag.status import GroupStatus
 from kedro_aws_batch.client import Service
 from kedro_aws_batch.container.aside import Aside
 from kedro_aws_batch.container.failing import Whereabouts, at_the_project_s_own, explain_failure
@@ -118,7 +120,7 @@ def _announce(asked: Replay) -> None:
     """Print what runs, how it differs from the run, and where its outputs go."""
     state, others = asked.state, [name for name in asked.nodes if name != asked.node]
     why = f": {asked.group.why}" if asked.group.why else ""
-    click.echo(f"Replaying '{asked.node}' of run {state.run_id}, where it {asked.group.status}{why}", err=True)
+    click.echo(f"Replaying '{asked.node}' of run {state.run_id}, where it {_was(asked.group)}{why}", err=True)
     if others:
         click.echo(f"With the nodes that pass it data in memory: {', '.join(others)}", err=True)
     if state.graph_digest and state.graph_digest != asked.compiled.document["digest"]:
@@ -126,6 +128,11 @@ def _announce(asked: Replay) -> None:
     asked.output.mkdir(parents=True, exist_ok=True)
     if asked.output.is_relative_to(asked.project.path / FOLDER):
         write_atomically(asked.project.path / FOLDER / ".gitignore", b"*\n")
+
+
+def _was(group: GroupState) -> str:
+    """Return what became of a job, as a verb."""
+    return group.status if group.status in {GroupStatus.SUCCEEDED, GroupStatus.FAILED} else f"was {group.status}"
 
 
 def _local_data(asked: Replay) -> AbstractContextManager[None]:
@@ -152,17 +159,33 @@ def _run(asked: Replay, debug: bool) -> int:
     except KedroAwsBatchError:
         raise
     except (Exception, SystemExit) as error:  # noqa: BLE001  (a node that calls sys.exit(0) has not done its work)
+        _require_made(asked, aside.loading, error)
         explain_failure(error, at.node, asked.project.path)
         if debug:
             pdb.post_mortem(at_the_project_s_own(error.__traceback__, asked.project.path))
         return 1
-    _say_what_was_kept(asked.output, aside)
+    _say_what_was_kept(aside)
     return 0
 
 
-def _say_what_was_kept(folder: Path, aside: Aside) -> None:
+def _require_made(asked: Replay, name: str | None, error: BaseException) -> None:
+    """Raise if a dataset could not be loaded since the run never made it. What an earlier run left there does load."""
+    if name is None:
+        return
+    makers = {base_name(output): node.name for node in asked.compiled.nodes for output in node.outputs}
+    maker = makers.get(base_name(name), "")
+    groups = [group for group in asked.state.groups if maker in group.nodes and group.index != asked.group.index]
+    if groups and groups[0].status != GroupStatus.SUCCEEDED:
+        again = asked.where.commands.to("replay", asked.state.run_id, maker)
+        raise KedroAwsBatchError(
+            f"The input '{name}' of '{asked.node}' was never made in run {asked.state.run_id}, where '{maker}' "
+            f"{_was(groups[0])}. Replay the node that makes it: {again}"
+        ) from error
+
+
+def _say_what_was_kept(aside: Aside) -> None:
     sys.stdout.flush()
-    for one in sorted(folder.iterdir()):
+    for one in sorted(aside.saved):
         click.echo(f"Saved: {os.path.relpath(one)}")
     for lost in aside.lost:
         click.echo(f"Not kept: {lost}", err=True)

@@ -34,6 +34,28 @@ class Aside:
     passed: frozenset[str] = frozenset()
     #: What was not saved, and why.
     lost: list[str] = field(default_factory=list)
+    #: The files, or folders, with the outputs that were saved.
+    saved: set[Path] = field(default_factory=set)
+    #: The dataset that is being loaded; None if none is.
+    loading: str | None = None
+    _places: dict[str, Path] = field(default_factory=dict)
+
+    @hook_impl(tryfirst=True)
+    def before_dataset_loaded(self, dataset_name: str) -> None:
+        """Note what is being loaded."""
+        self.loading = dataset_name
+
+    @hook_impl(tryfirst=True)
+    def after_dataset_loaded(self) -> None:
+        """Note that it was."""
+        self.loading = None
+
+    @hook_impl(tryfirst=True)
+    def after_dataset_saved(self, dataset_name: str) -> None:
+        """Note an output of the folder, unless it could not be saved."""
+        place = self._places.get(dataset_name)
+        if place is not None and place.exists():
+            self.saved.add(place)
 
     @hook_impl(tryfirst=True)
     def before_pipeline_run(self, pipeline: Pipeline, catalog: Any) -> None:
@@ -46,9 +68,11 @@ class Aside:
         config = {} if made else entry(catalog, name)
         key = next((key for key in _PATHS if isinstance(config.get(key), str)), None)
         if key is None:
-            return Pickled(self.folder / f"{file_name(name)}.pkl", self.lost)
+            self._places[name] = self.folder / f"{file_name(name)}.pkl"
+            return Pickled(self._places[name], self.lost)
         suffixes = "".join(Path(config[key].rpartition("/")[2]).suffixes[-2:])
-        return AbstractDataset.from_config(name, _here(config, key, self.folder / f"{file_name(name)}{suffixes}"))
+        self._places[name] = self.folder / f"{file_name(name)}{suffixes}"
+        return AbstractDataset.from_config(name, _here(config, key, self._places[name]))
 
 
 class Pickled(AbstractDataset[Any, Any]):
@@ -67,6 +91,7 @@ class Pickled(AbstractDataset[Any, Any]):
             content = pickle.dumps(data)
         except Exception as error:  # noqa: BLE001  (objects may do anything when they are pickled)
             self._lost.append(f"{self._file.stem}, which can't be pickled: {error}")
+            self._file.unlink(missing_ok=True)  # an earlier replay's would pass for this one's
             return
         self._file.parent.mkdir(parents=True, exist_ok=True)
         self._file.write_bytes(content)
