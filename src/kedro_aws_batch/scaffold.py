@@ -25,7 +25,7 @@ from .moving import move_catalog
 from .workflow import GITHUB, workflow_file, workflow_values
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from kedro_aws_batch.package.image import Plugin
 
@@ -125,13 +125,17 @@ def _region() -> str:
     return str(botocore.session.Session().get_config_variable("region") or "us-east-1")
 
 
-def write(project: Path, found: Scaffold, force: bool) -> list[str]:
-    """Write the files, and return the existing ones that were kept; with `force` there are none."""
-    kept = [] if force else [name for name in found.files if (project / name).exists()]
+def existing(project: Path, found: Scaffold) -> list[str]:
+    """Return the files that are there already."""
+    return [name for name in found.files if (project / name).exists()]
+
+
+def write(project: Path, found: Scaffold, kept: Collection[str]) -> Iterator[str]:
+    """Write the files except the kept ones, and yield the name of each once it is written."""
     for name, text in found.files.items():
         if name not in kept:
             write_atomically(project / name, text.encode())
-    return kept
+            yield name
 
 
 def _filled(name: str, values: Mapping[str, str]) -> str:

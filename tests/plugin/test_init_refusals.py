@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from kedro_aws_batch import scaffold
+from kedro_aws_batch.files import write_atomically
 
 from .commands import call
 from .project import Sources, pickled
@@ -69,3 +74,20 @@ def test_a_project_may_run_in_ours_by_default(make_project: Make, monkeypatch: p
     monkeypatch.chdir(project)
     assert call("init", "--force").exit_code == 0
     assert "s3://" in (project / "conf/aws_batch/catalog.yml").read_text(encoding="utf-8")
+
+
+def test_what_was_written_is_said_if_the_rest_can_t_be(make_project: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    def write_in_conf(path: Path, content: bytes) -> None:
+        if "conf" not in path.parts:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+        write_atomically(path, content)
+
+    project = project_of(make_project)
+    before = files_in(project)
+    monkeypatch.chdir(project)
+    monkeypatch.setattr(scaffold, "write_atomically", write_in_conf)
+    result = call("init", "--force")
+    said = [f"conf/aws_batch/{name}.yml" for name in ("catalog", "parameters", "schedules")]
+    assert (result.exit_code, result.stdout.splitlines()) == (1, [f"wrote {name}" for name in said])
+    assert result.stderr.startswith(f"Error: '{project / 'serverless.yml'}' can't be written or read: ")
+    assert files_in(project) == before | set(said)

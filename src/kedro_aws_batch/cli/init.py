@@ -18,7 +18,7 @@ from kedro_aws_batch.package.data import wrong_bucket
 from kedro_aws_batch.package.errors import PackageError
 from kedro_aws_batch.package.image import WHEEL, provide
 from kedro_aws_batch.quiet import stdout_kept_clean
-from kedro_aws_batch.scaffold import Wanted, scaffold, write
+from kedro_aws_batch.scaffold import Wanted, existing, scaffold, write
 from kedro_aws_batch.service_root import TEMPLATE
 from kedro_aws_batch.wording import counted
 from kedro_aws_batch.workflow import workflow_file
@@ -108,11 +108,13 @@ def init(wanted: Wanted, force: bool) -> None:
         package = bootstrap(project)
         _require_its_own(environment)
         found = scaffold(project, package, wanted)
-        kept = write(project, found, force)
-        wheel = provide(project)
-    written = [name for name in found.files if name not in kept]
-    for name in [*written, *([wheel.relative_to(project).as_posix()] if wheel else [])]:
+    kept = [] if force else existing(project, found)
+    for name in write(project, found, kept):
         click.echo(f"wrote {name}")
+    with stdout_kept_clean():
+        wheel = provide(project)
+    if wheel:
+        click.echo(f"wrote {wheel.relative_to(project).as_posix()}")
     for name in kept:
         click.echo(f"kept the existing {name}{_advice(name, found.stage)}")
     _say_what_moved(found.moved, f"conf/{environment}", bucket, kept)
