@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -86,11 +87,13 @@ def call(*words: str) -> Result:
 
 
 def sentence(*words: str) -> str:
-    """Return a refusing command's message, which must be an error in one line."""
+    """Return a refusing command's message: an error in one line, but for the line in which `run` says what it does."""
     result = call(*words)
     assert result.exit_code == 1, result.output
     assert isinstance(result.exception, SystemExit)
     lines = [line for line in result.stderr.splitlines() if line]
+    if words[0] == "run":
+        assert re.fullmatch(r"Opening the project in environment '\w+'…", lines.pop(0)), result.stderr
     assert len(lines) == 1, result.stderr
     return lines[0].removeprefix("Error: ")
 
