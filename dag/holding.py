@@ -26,6 +26,8 @@ _SHORTEST_START = 4.0
 _URGENT = 1 / 2
 #: A container is overdue if its group takes this much longer than it usually does, and at least so many ms.
 _LATER, _AT_LEAST = 0.25, 1_000
+#: ms for which it is remembered that a group was held: by then reconcile has seen it. A write is billed for all of it.
+_REMEMBERED = 120_000
 #: ms by which the clocks of two invocations may differ.
 _CLOCKS = 1_000
 #: Groups held at once, and containers looked at: more would make an invocation's work grow with the run.
@@ -65,7 +67,7 @@ class Held:
 
     def and_also(self, until: Mapping[int, int], now: int) -> Held:
         """Return it with more groups, without those that nobody can be waiting for any more."""
-        recent = {group: at for group, at in self.until.items() if at > now - 600_000}
+        recent = {group: at for group, at in self.until.items() if at > now - _REMEMBERED}
         return Held({**recent, **until}, self.version + 1)
 
 

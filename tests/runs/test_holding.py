@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dag.durations import dump_durations, duration_key
-from dag.holding import longest_hold
+from dag.holding import Held, longest_hold
 from dag.payload import token
 from dag.plan import start_key
 from dag.request import Allowed, make_plan
@@ -89,6 +89,12 @@ def test_a_message_ends_the_wait_of_what_nobody_came_for() -> None:
     stage.advance()
     assert stage.statuses()[3:] == ["SUBMITTED"] * 2
     assert len(stage.wakes) == 1  # nothing is held twice
+
+
+def test_it_is_forgotten_in_time_that_a_group_was_held_lest_the_item_grow_with_the_run() -> None:
+    some = Held({1: 10_000, 2: 100_000, 3: 140_000}, version=4)
+    assert some.and_also({4: 150_000}, now=130_000) == Held({2: 100_000, 3: 140_000, 4: 150_000}, version=5)
+    assert some.lately(now=130_000) == {3}
 
 
 def test_the_message_is_sent_before_anything_waits_for_it() -> None:
