@@ -41,10 +41,9 @@ def test_every_promise_is_kept_for_a_hundred_thousand_seeds(
     for first in range(1_000 + half * 50_000, 1_000 + (half + 1) * 50_000, _CHUNK):
         _play_all(first, _CHUNK)
         played += _CHUNK
-        if time.monotonic() > until:
+        if time.monotonic() > until and played >= 1_000:
             break
     record_property("seeds", played)
-    assert played >= 1000
 
 
 def test_a_seed_replays_to_the_same_end() -> None:
