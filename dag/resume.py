@@ -124,13 +124,12 @@ def _why_again(node: Node, done: Mapping[str, Reused], changed_params: Sequence[
 
 def _changed(node: Node, changed_params: Sequence[str]) -> str | None:
     for name in filter(is_parameter, node.inputs):
-        if changed := [key for key in changed_params if concerns(key, name)]:
+        if changed := [key for key in changed_params if _concerns(key, name)]:
             return f"parameter '{changed[0]}' has changed"
     return None
 
 
-def concerns(key: str, parameter: str) -> bool:
-    """Return whether a parameter of a run (a dotted name) is part of what a node reads, or the other way round."""
+def _concerns(key: str, parameter: str) -> bool:
     if parameter == "parameters":
         return True
     name = parameter.removeprefix("params:")

@@ -21,6 +21,8 @@ ENDINGS = {
     "return 3": (3, True),
     "os._exit(0)": (1, False),
     "os._exit(7)": (7, False),
+    # The fork comes to the end of the work, and its parent doesn't.
+    "os.fork() and (os.wait(), os._exit(0)); return 0": (1, False),
     "sys.exit(0)": (1, False),
     "os.kill(os.getpid(), signal.SIGKILL)": (137, False),
     "os.abort()": (134, False),

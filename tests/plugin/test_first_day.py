@@ -70,12 +70,12 @@ def failed(kedro: Kedro, project: Path) -> str:
     done = kedro(project, "run", "--local")
     assert done.returncode == 1, done.stderr
     run_id = re.search(r"^Run (\S+): 2 nodes", done.stdout, re.MULTILINE)[1]  # type: ignore[index]
-    lines = [line for line in plain(done.stdout) if "^^^" not in line]  # Python 3.10 marks no place in a line
+    # Python 3.10 marks no place in a line, and when progress is told is up to the machine.
+    lines = [line for line in plain(done.stdout) if "^^^" not in line and not line.startswith("Completed ")]
     assert lines == [
         "Inputs: 1 file uploaded to the embedded S3 (0.0 MB), 0 already there",
         f"Run {run_id}: 2 nodes in 2 jobs",
         "SUCCEEDED _ s  by_month",
-        "Completed 1 of 2 jobs",
         "FAILED _ s  total",
         "",
         f"total FAILED: {WHY}",

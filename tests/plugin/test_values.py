@@ -35,12 +35,34 @@ def test_what_reads_a_value_has_another_digest_when_that_changes(change: dict[st
     assert {name for name in before if before[name] != after[name]} == differ
 
 
-def test_what_a_run_s_own_parameters_concern_has_none() -> None:
-    assert digests({}, {"split": {"seed": 3}}).keys() == {"params:rate"}
-    assert digests({}, {"unread": 3}).keys() == {"params:rate", "params:split.seed", "params:split"}
+def test_what_a_run_s_own_parameters_set_is_left_out_of_it() -> None:
+    given = {"split": {"seed": 3}, "unread": 3}
+    changed = {"split": {"seed": 3, "parts": [1]}}
+    before, same, other = digests({}, given), digests({"split": {"seed": 9, "parts": [1, 2]}}, given), digests(changed)
+    assert before == same
+    assert {name for name in before if before[name] != other[name]} >= {"params:split", "parameters"}
 
 
-def test_a_value_that_json_does_not_know_has_one_too() -> None:
-    day = datetime.date(2026, 11, 27)
-    assert digests({"rate": day}) == digests({"rate": datetime.date(2026, 11, 27)})
-    assert digests({"rate": day}) != digests({"rate": "2026-11-27"})
+def test_a_run_s_id_and_date_are_left_out_of_it() -> None:
+    def stamped(run_id: str) -> dict[str, str]:
+        change = {"rate": f"{run_id} of {run_id[:10]}"}
+        return parameter_digests({**CONFIGURED, **change}, READ, {}, (run_id, run_id[:10]))
+
+    assert stamped("2026-11-22T13.11.00.123Z") == stamped("2026-11-23T13.11.00.999Z") != digests({})
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (datetime.date(2026, 11, 27), datetime.date(2026, 11, 27), True),
+        (datetime.date(2026, 11, 27), "2026-11-27", False),
+        ({1: "a", "b": "c"}, {"b": "c", 1: "a"}, True),
+        ({1: "a"}, {"1": "a"}, False),
+        ({"x", "y"}, {"y", "x"}, True),
+        (object(), object(), True),
+        (1, True, False),
+        ("\ud800", "?", False),
+    ],
+)
+def test_any_value_has_one_that_is_the_same_in_all_processes(one: Any, other: Any, same: bool) -> None:
+    assert (digests({"rate": one}) == digests({"rate": other})) is same

@@ -13,6 +13,7 @@ import kedro
 
 from kedro_aws_batch._service.dag.document import FORMAT, digest_of, is_parameter, read_document
 from kedro_aws_batch._service.dag.preview import plan_of
+from kedro_aws_batch.moment import Moment
 
 from . import datasets
 from .config import read_project_configuration
@@ -103,7 +104,9 @@ def compile_project(project: Project) -> Compiled:
         "run": dict(configuration.run),
     }
     inputs = [name for node in nodes for name in node.inputs]
-    if values := parameter_digests(project.parameters, inputs, as_deployed(project.opening.params)):
+    run_id = project.opening.run_id
+    moving = [] if run_id is None else [run_id, Moment(run_id).date]
+    if values := parameter_digests(project.parameters, inputs, as_deployed(project.opening.params), moving):
         document["parameters"] = values
     if depends := shaped_by(project, [name for name in found if name not in made]):
         document["shaped_by"] = depends

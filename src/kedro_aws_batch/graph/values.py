@@ -3,47 +3,65 @@
 from __future__ import annotations
 
 import hashlib
-import json
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from kedro_aws_batch._service.dag.configuration import KEY
 from kedro_aws_batch._service.dag.document import is_parameter
-from kedro_aws_batch._service.dag.resume import concerns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
 #: Hex digits of a digest.
 _DIGITS = 12
 
 
-def parameter_digests(parameters: Mapping[str, Any], inputs: Iterable[str], given: Mapping[str, Any]) -> dict[str, str]:
+def parameter_digests(
+    parameters: Mapping[str, Any], inputs: Iterable[str], given: Mapping[str, Any], moving: Iterable[str] = ()
+) -> dict[str, str]:
     """Return the digest of each parameter among the inputs, as configured.
 
-    What a run's own parameters concern has none: a resumed run compares those themselves.
+    What the run's own parameters set is left out of it: a resumed run compares those themselves. So are the texts in
+    `moving`, which each run has of its own: its id and its date.
     """
-    keys = list(_leaves(given))
+    configured = _without({key: value for key, value in parameters.items() if key != KEY}, given)
     found: dict[str, str] = {}
     for name in sorted(set(filter(is_parameter, inputs))):
-        if not any(concerns(key, name) for key in keys):
-            value = _value(parameters, name)
-            text = json.dumps(value, sort_keys=True, default=repr, ensure_ascii=False)
-            found[name] = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:_DIGITS]
+        text = _text(_value(configured, name))
+        for own in moving:
+            text = text.replace(own, "")
+        found[name] = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:_DIGITS]
     return found
 
 
-def _value(parameters: Mapping[str, Any], name: str) -> Any:
+def _without(parameters: Mapping[Any, Any], given: Mapping[str, Any]) -> dict[Any, Any]:
+    """Return the parameters without what is given."""
+    left: dict[Any, Any] = {}
+    for key, value in parameters.items():
+        if key not in given:
+            left[key] = value
+        elif isinstance(value, dict) and isinstance(given[key], dict):
+            left[key] = _without(value, given[key])
+    return left
+
+
+def _value(parameters: Mapping[Any, Any], name: str) -> Any:
     if name == "parameters":
-        return {key: value for key, value in parameters.items() if key != KEY}
+        return parameters
     value: Any = parameters
     for part in name.removeprefix("params:").split("."):
         value = value.get(part) if isinstance(value, dict) else None
     return value
 
 
-def _leaves(given: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    for key, value in given.items():
-        if isinstance(value, dict) and value:
-            yield from _leaves(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}"
+def _text(value: Any) -> str:
+    """Return a text that is the same for equal values in all processes; of objects that YAML can't make, the type."""
+    if isinstance(value, dict):
+        return f"{{{', '.join(sorted(f'{_text(key)}: {_text(inner)}' for key, inner in value.items()))}}}"
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(_text, value))}]"
+    if isinstance(value, (set, frozenset)):
+        return f"{{{', '.join(sorted(map(_text, value)))}}}"
+    if value is None or isinstance(value, (str, bytes, bool, int, float, date)):
+        return repr(value)
+    return f"<{type(value).__qualname__}>"
