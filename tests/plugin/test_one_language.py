@@ -105,8 +105,8 @@ def test_what_a_run_may_not_ask_for_is_refused_alike_before_anything_is_there(
     for way in (["--local"], ["--dry-run"], ["--local", "--dry-run"], []):
         result = call("run", *way, *words)
         counted = f"{len(wrong)} problem{'s' if len(wrong) > 1 else ''}"
-        opening = "Opening the project in environment 'aws_batch'…\n"
-        assert (result.exit_code, result.stderr) == (1, f"{opening}Error: {counted} to solve first:\n{problems}\n")
+        said = result.stderr.removeprefix("Opening the project in environment 'aws_batch'…\n")
+        assert (result.exit_code, said) == (1, f"Error: {counted} to solve first:\n{problems}\n")
     assert not (project / ".kedro_aws_batch").exists()
 
 
