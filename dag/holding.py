@@ -20,10 +20,10 @@ from .shards import Mark, View
 _PART = 1 / 2
 #: …of which more than so many seconds don't count.
 _LONGEST_START = 60.0
-#: Where containers start in less than so many seconds, holding isn't worth its calls.
-_SHORTEST_START = 4.0
 #: …and comes first in the last part of that time.
 _URGENT = 1 / 2
+#: Where containers start in less than so many seconds, holding isn't worth its calls.
+_SHORTEST_START = 4.0
 #: A container is overdue if its group takes this much longer than it usually does, and at least so many ms.
 _LATER, _AT_LEAST = 0.25, 1_000
 #: ms for which it is remembered that a group was held: by then reconcile has seen it. A write is billed for all of it.
@@ -120,9 +120,7 @@ def _asks_at(plan: Plan, worker: Worker, now: int) -> int | None:
     """Return when a worker is expected to ask for its next group; None if that isn't known, or it is overdue."""
     if waits(worker, now):
         return worker.waits_until
-    if not worker.answered or (at := ends_at(plan, worker, now)) is None:
-        return None
-    return at
+    return ends_at(plan, worker, now) if worker.answered else None
 
 
 def waits(worker: Worker, now: int) -> bool:
