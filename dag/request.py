@@ -178,14 +178,15 @@ def _written(selected: Sequence[Node], run_id: str, reused: Mapping[str, Reused]
 def _pins(document: GraphDocument, request: Mapping[str, Any], written: Mapping[str, str]) -> Mapping[str, str]:
     """Return the version to load for each versioned dataset: the one asked for; else, of what the run writes, its own.
 
-    As in Kedro, a version that is asked for one format of a transcoded dataset isn't meant for the others.
+    As in Kedro, a version that is asked for one format of a transcoded dataset isn't meant for the others, and one that
+    is asked for the name without a format isn't meant for what the run writes.
     """
     given = request.get("load_versions", {})
     if unknown := sorted(set(given) - {*document.datasets, *map(base_name, document.datasets)}):
         raise InvalidRequestError(
             f"load_versions names '{unknown[0]}', which no pipeline uses.{did_you_mean(unknown[0], document.datasets)}"
         )
-    pins = {**written, **given}
+    pins = {**given, **written}
     found = ((name, given.get(name) or pins.get(base_name(name))) for name in document.datasets)
     return {name: version for name, version in found if version and document.datasets[name].versioned}
 

@@ -69,8 +69,8 @@ def test_a_request_of_nothing_runs_the_default_pipeline_with_the_documents_setti
     [
         ({}, [{}, {"x@spark": RUN_ID}]),
         ({"raw": MINE, "look_up": OTHER}, [{"raw": MINE}, {"x@spark": RUN_ID, "look_up": OTHER}]),
-        ({"x": MINE}, [{}, {"x@spark": MINE}]),  # though the run writes another, as in Kedro
-        ({"x@spark": MINE}, [{}, {"x@spark": MINE}]),
+        ({"x": MINE}, [{}, {"x@spark": RUN_ID}]),  # for Kedro another dataset than those with a format
+        ({"x@spark": MINE}, [{}, {"x@spark": MINE}]),  # though the run writes another, as in Kedro
         ({"x@pandas": MINE}, [{}, {"x@spark": RUN_ID}]),  # asked for one of its formats
         ({"plain": MINE}, [{}, {"x@spark": RUN_ID}]),  # has no versions
     ],
