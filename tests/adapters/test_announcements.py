@@ -13,6 +13,7 @@ from botocore.stub import Stubber
 from adapters.announcements import EventBusAnnouncements, SqsMessages
 from adapters.ports import UnavailableError
 from kedro_aws_batch.local import EmbeddedAws
+from tests.local.support import until
 
 RUN_ID = "2026-11-22T13.11.00.123Z"
 DETAIL = {
@@ -85,6 +86,16 @@ def test_a_message_has_the_next_invocation_carry_on(aws: EmbeddedAws) -> None:
     SqsMessages(aws.client("sqs"), url).advance_later(RUN_ID)
 
     assert received(aws, url) == [{"advance": {"run_id": RUN_ID}}]
+
+
+def test_a_message_for_later_comes_later(aws: EmbeddedAws) -> None:
+    url = aws.client("sqs").create_queue(QueueName="later")["QueueUrl"]
+    queue = SqsMessages(aws.client("sqs"), url)
+    queue.advance_later(RUN_ID, 2)
+    assert queue.receive() == []
+    state = aws.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessagesDelayed"])
+    assert state["Attributes"] == {"ApproximateNumberOfMessagesDelayed": "1"}
+    assert until(queue.receive, seconds=10)
 
 
 def test_a_message_that_can_not_be_sent_is_an_error(aws: EmbeddedAws) -> None:
