@@ -20,25 +20,18 @@ from typing import Any
 
 from kedro.config import OmegaConfigLoader
 from kedro.framework import project
-from omegaconf import OmegaConf
 
 from kedro_aws_batch.moment import Moment
+
+from .resolvers import resolvers_called
 
 
 @contextmanager
 def clock_stands_at(moment: Moment) -> Iterator[None]:
     """Give resolvers called in this context this moment as now, in any time zone."""
-    before, still = OmegaConf._get_resolver, Still(moment)  # noqa: SLF001  (there is no public door)
-
-    def _get_resolver(name: str) -> Any:
-        found = before(name)
-        return None if found is None else functools.partial(_called, found, still)
-
-    setattr(OmegaConf, "_get_resolver", staticmethod(_get_resolver))  # noqa: B010  (mypy knows it as a method)
-    try:
+    still = Still(moment)
+    with resolvers_called(lambda kept, *args: _called(kept, still, *args)):
         yield
-    finally:
-        setattr(OmegaConf, "_get_resolver", staticmethod(before))  # noqa: B010
 
 
 #: The types of all that reads the clock. Most names of a module are of others, and a project has thousands of them.

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from omegaconf import OmegaConf
+from .resolvers import resolvers_called
 
 #: Leads to another year, month, day of the month, weekday, hour, minute and second, whatever the time is now.
 FAR = timedelta(days=401, hours=13, minutes=29, seconds=17)
@@ -39,17 +39,8 @@ def resolvers_elsewhere(by: timedelta) -> Iterator[None]:
 
     Not longer than that: compiled modules imported meanwhile may not bear it.
     """
-    before = OmegaConf._get_resolver  # noqa: SLF001  (there is no public door)
-
-    def _get_resolver(name: str) -> Any:
-        found = before(name)
-        return None if found is None else functools.partial(_called, found, by)
-
-    setattr(OmegaConf, "_get_resolver", staticmethod(_get_resolver))  # noqa: B010  (mypy knows it as a method)
-    try:
+    with resolvers_called(lambda kept, *args: _called(kept, by, *args)):
         yield
-    finally:
-        setattr(OmegaConf, "_get_resolver", staticmethod(before))  # noqa: B010
 
 
 @contextmanager
