@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import random
 from collections.abc import Mapping
 from dataclasses import replace
@@ -44,12 +43,7 @@ def measure(slices: int, partitions: int, nodes: int) -> tuple[int, int, int, fl
     for number in range(partitions):
         takes[slice_of(f"part_{number:06}", slices)] += rng.uniform(1.5, 2.5)
     service = Service(split_document(slices, nodes), lambda name: 1000 * _seconds(name, takes), Deployment.deployed())
-    gc.collect()
-    gc.disable()  # the simulated AWS's data would count as the functions' garbage
-    try:
-        service.go()
-    finally:
-        gc.enable()
+    service.go()
     assert service.ended is not None
     floor = 2 * _AROUND + nodes * max(takes.values())
     makespan = (service.ended - service.began) / 1000

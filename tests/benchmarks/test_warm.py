@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 
 import pytest
 
@@ -10,6 +11,12 @@ from benchmarks.aws import figures
 from benchmarks.warm import Way, least, makespan, misjudged, played
 from dag.durations import load_durations
 from tests.simulation.graphs import chain, layers
+
+
+@pytest.fixture(autouse=True)
+def no_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let functions take no CPU, so that a run is the same on each machine."""
+    monkeypatch.setattr(time, "thread_time", lambda: 0.0)
 
 
 @pytest.mark.parametrize(
