@@ -7,6 +7,7 @@ wait for that. It is a matter of time and money alone: a group that is held is r
 from __future__ import annotations
 
 import heapq
+import itertools
 from bisect import insort
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -165,12 +166,13 @@ class Prospect:
     first: Mark  #: the attempt that its job was submitted for
     soon: Mapping[int, int]  #: the groups at work that will end soon, and when (ms)
     others: int  #: how many other workers will take a group soon
+    children: Sequence[int]  #: the groups that may become ready then
 
     def pause(self, plan: Plan, view: View, now: int, waited: int) -> int:
         """Return after how many ms it should ask again; 0 if there will hardly be a group for it.
 
         The workers whose groups end get what that makes ready first, then those that wait. The view must hold the
-        shards of the children of `soon`, and of the children's parents.
+        shards of the children and of their parents.
         """
         left = longest_hold(plan, self.first.group) - waited
         coming = self._coming(plan, view) if left > 0 else []
@@ -180,14 +182,8 @@ class Prospect:
 
     def _coming(self, plan: Plan, view: View) -> list[int]:
         """Return when groups that suit it will be ready (ms), as many as matter."""
-        found: dict[int, int] = {}
-        for group in self.soon:
-            for child in plan.children[group]:
-                if child not in found and (at := self._ready_at(plan, view, child)) is not None:
-                    found[child] = at
-                    if len(found) >= self.others:
-                        return list(found.values())
-        return list(found.values())
+        ready = (self._ready_at(plan, view, child) for child in self.children)
+        return list(itertools.islice((at for at in ready if at is not None), max(1, self.others)))
 
     def _ready_at(self, plan: Plan, view: View, child: int) -> int | None:
         if view.newest_attempt(child) is not None or not suits(plan, self.first, Mark(child)):

@@ -75,9 +75,10 @@ class Holding:
         asking = {mark.group: now for other in workers if asks(other, now) and (mark := other.answer)}
         soon = self._soon(view, workers, now + longest_hold(self.plan, worker.first.group) - waited, now)
         others = len(soon) + len(asking) + sum(waits(other, now) for other in workers)
-        prospect = Prospect(first=worker.first, soon=soon | asking, others=others)
-        children = sorted({child for group in prospect.soon for child in self.plan.children[group]})[:_MOST_CHILDREN]
+        soon |= asking
+        children = sorted({child for group in soon for child in self.plan.children[group]})[:_MOST_CHILDREN]
         self._read(view, shards_to_read(self.plan, children))
+        prospect = Prospect(first=worker.first, soon=soon, others=others, children=children)
         return prospect.pause(self.plan, view, now, waited)
 
     def _workers(self) -> list[Worker]:

@@ -24,7 +24,15 @@ def started(parents: list[list[int]], request: dict[str, Any] | None = None, **r
     return stage
 
 
-def ask(stage: Stage, group: int, done: int | None, epoch: int = 1, job_id: str | None = None) -> Answer:
+def ask(
+    stage: Stage,
+    group: int,
+    done: int | None,
+    epoch: int = 1,
+    job_id: str | None = None,
+    *,
+    waited: int | None = None,
+) -> Answer:
     """Ask as the job does that was submitted for a group."""
     job = f"{group}-0"
     return next_group(
@@ -37,6 +45,7 @@ def ask(stage: Stage, group: int, done: int | None, epoch: int = 1, job_id: str 
             job_id=job_id or stage.job(group).job_id,
             epoch=epoch,
             done=done,
+            waited=waited,
         ),
     )
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
 
 from dag.durations import dump_durations, duration_key
 from dag.holding import Held, longest_hold
-from dag.payload import token
 from dag.plan import start_key
 from dag.request import Allowed, make_plan
 from dag.status import RunStatus
-from runs.asking import Answer, Question, next_group
+from runs.asking import Answer
+from tests.runs import test_carrying as carrying
 from tests.runs.stage import Stage, died
 from tests.runs.test_carrying import told
 from tests.simulation.graphs import DEFINITION, QUEUE, document
@@ -40,22 +41,7 @@ def started(
     return stage
 
 
-def ask(stage: Stage, group: int, done: int, waited: int | None = 0) -> Answer:
-    """Ask as the job does that was submitted for a group."""
-    job = f"{group}-0"
-    return next_group(
-        stage.dispatcher,
-        Question(
-            run_id=stage.run_id,
-            job=job,
-            token=token(stage.dispatcher.plan(stage.run_id), job),
-            index=None,
-            job_id=stage.job(group).job_id,
-            epoch=1,
-            done=done,
-            waited=waited,
-        ),
-    )
+ask = partial(carrying.ask, waited=0)
 
 
 def held() -> Stage:
