@@ -13,7 +13,7 @@ from dynaconf.utils import files  # type: ignore[import-untyped]
 from tests.forking import Interpreter
 
 from .jobs import surroundings
-from .project import Sources, write_project
+from .project import Sources, pickled, write_project
 
 if TYPE_CHECKING:
     import subprocess
@@ -23,6 +23,16 @@ if TYPE_CHECKING:
 
     Ended = subprocess.CompletedProcess[str]
     Forked = Callable[..., Ended]
+
+
+#: A base catalog with what init moves, and what it leaves.
+BASE: dict[str, Any] = {
+    "raw": {"type": "pandas.CSVDataset", "filepath": "data/01_raw/raw.csv", "load_args": {"sep": ";"}},
+    "{name}_model": pickled("data/06/{name}.pkl", versioned=True),
+    "cached": {"type": "CachedDataset", "dataset": pickled("data/cached.pkl")},
+    "remote": pickled("s3://elsewhere/remote.pkl"),
+    "held": {"type": "MemoryDataset"},
+}
 
 
 @pytest.fixture(autouse=True)
@@ -92,3 +102,21 @@ def run_job() -> Iterator[Forked]:
             return interpreter.run(["kedro_aws_batch.job"], project, told, timeout=60)
 
         yield run
+
+
+@pytest.fixture
+def bare(make_project: Callable[[Sources], Path], monkeypatch: pytest.MonkeyPatch) -> Path:
+    project = make_project(Sources(base_catalog=BASE))
+    for file in ("catalog.yml", "parameters.yml"):
+        (project / "conf/aws_batch" / file).unlink()
+    monkeypatch.chdir(project)
+    return project
+
+
+@pytest.fixture
+def deployable(make_project: Callable[[Sources], Path], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project that lacks only the files of init for packaging."""
+    base = {name: pickled(f"data/{name}.pkl") for name in ("raw", "middle", "final")}
+    project = make_project(Sources(base_catalog=base))
+    monkeypatch.chdir(project)
+    return project
