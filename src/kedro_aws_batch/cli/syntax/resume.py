@@ -45,7 +45,8 @@ def command(
 
     RUN is a run's id or a unique beginning of it. Default: the latest that FAILED or was CANCELLED, and that no
     run has resumed which SUCCEEDED. It keeps that run's filters and parameters. Nodes whose inputs, outputs or
-    parameters have changed run again.
+    parameters have changed run again. Changed code of nodes that succeeded, and moved data, it doesn't notice: then
+    start a new run.
 
     \b
     Examples:
