@@ -81,6 +81,8 @@ class GraphDocument:
     kedro_version: str = ""
     #: Digests of the values that nodes read as parameters, by the inputs' names: `params:rate`, or `parameters`.
     parameters: Mapping[str, str] = field(default_factory=dict)
+    #: The runtime parameters that the configuration asks for anywhere, as `${runtime_params:day}`.
+    runtime_params: Sequence[str] = ()
     #: The runtime parameters that it depends on, with the values for which it holds (`dag.shape`).
     shaped_by: ShapedBy = field(default_factory=dict)
 
@@ -160,5 +162,6 @@ def _parse(raw: Mapping[str, Any]) -> GraphDocument:
         run=raw["run"],
         kedro_version=raw["kedro_version"],
         parameters=raw.get("parameters", {}),
+        runtime_params=raw.get("runtime_params", ()),
         shaped_by=raw.get("shaped_by", {}),
     )

@@ -18,7 +18,7 @@ from .layers import Layers
 from .plan import Group, Plan, Reused, RunSettings
 from .problems import Problem
 from .reach import beyond
-from .resume import Resumption, changed_parameters, changed_values, done_before, resumption, signature_of
+from .resume import Changes, Resumption, changed_parameters, changed_values, done_before, resumption, signature_of
 from .rules import sentence
 from .selection import FILTERS, select
 from .shape import refuse_another_shape
@@ -161,9 +161,10 @@ def _settings(config: Mapping[str, Any]) -> RunSettings:
 
 def _resume(document: GraphDocument, request: Mapping[str, Any], nodes: Sequence[Node], earlier: Earlier) -> Resumption:
     changed = changed_parameters(earlier.request.get("params", {}), request.get("params", {}))
-    changed += changed_values(earlier.plan.parameters, document.parameters)
+    given = Changes.of(changed, document.runtime_params)
+    changes = replace(given, params=[*changed, *changed_values(earlier.plan.parameters, document.parameters)])
     done = done_before(earlier.plan, earlier.view)
-    return resumption(earlier.plan.run_id, nodes, document.datasets, done, changed)
+    return resumption(earlier.plan.run_id, nodes, document.datasets, done, changes)
 
 
 def _written(selected: Sequence[Node], run_id: str, reused: Mapping[str, Reused]) -> dict[str, str]:

@@ -16,6 +16,27 @@ from .slices import Slice, read_unit, unit
 
 
 @dataclass(frozen=True)
+class Changes:
+    """What has changed since the run that is resumed."""
+
+    params: Sequence[str] = ()  #: dotted names of parameters
+    #: Those of them that the configuration uses elsewhere (`${runtime_params:day}`): in other parameters, in places.
+    used: Sequence[str] = ()
+
+    @staticmethod
+    def of(params: Sequence[str], asked: Sequence[str]) -> Changes:
+        """Return changed parameters, of which the configuration asks for some by these names."""
+        return Changes(params, [key for key in params if any(_concerns(key, f"params:{name}") for name in asked)])
+
+    def why(self, node: Node) -> str | None:
+        """Return why a node runs again, if it does because of them."""
+        for name in filter(is_parameter, node.inputs):
+            if changed := [key for key in self.params if _concerns(key, name)]:
+                return f"parameter '{changed[0]}' has changed"
+        return f"parameter '{self.used[0]}', which the configuration uses, has changed" if self.used else None
+
+
+@dataclass(frozen=True)
 class Resumption:
     """The split of a resumed run's nodes."""
 
@@ -74,7 +95,7 @@ def resumption(
     nodes: Sequence[Node],
     datasets: Mapping[str, Dataset],
     done: Mapping[str, Reused],
-    changed_params: Sequence[str],
+    changes: Changes,
 ) -> Resumption:
     """Split the nodes (in topological order) into those to reuse and those to run again.
 
@@ -83,7 +104,7 @@ def resumption(
     """
     again: dict[int, str] = {}
     for index, node in enumerate(nodes):
-        if why := _why_again(node, done, changed_params):
+        if why := _why_again(node, done, changes):
             again[index] = why
     children = node_children(nodes)
     settled = False
@@ -104,7 +125,7 @@ def resumption(
         node.name
         for node in nodes
         if node.name in why_again
-        and _changed(node, changed_params) is None
+        and changes.why(node) is None
         and not any(name in datasets and datasets[name].versioned for name in node.outputs)
     }
     slices = {name: one for name, one in done.items() if (part := read_unit(name)) and part[0] in same}
@@ -114,19 +135,12 @@ def resumption(
 _NOT_SUCCEEDED = "it has not succeeded"
 
 
-def _why_again(node: Node, done: Mapping[str, Reused], changed_params: Sequence[str]) -> str | None:
+def _why_again(node: Node, done: Mapping[str, Reused], changes: Changes) -> str | None:
     if node.name not in done:
         return _NOT_SUCCEEDED
     if done[node.name].signature != node.signature:
         return "its inputs or outputs have changed"
-    return _changed(node, changed_params)
-
-
-def _changed(node: Node, changed_params: Sequence[str]) -> str | None:
-    for name in filter(is_parameter, node.inputs):
-        if changed := [key for key in changed_params if _concerns(key, name)]:
-            return f"parameter '{changed[0]}' has changed"
-    return None
+    return changes.why(node)
 
 
 def _concerns(key: str, parameter: str) -> bool:

@@ -132,7 +132,22 @@ def test_what_is_held_already_is_expected_to_be_taken_first_and_is_not_named_aga
 
 def test_what_was_held_in_vain_or_is_repeated_gets_a_container_of_its_own() -> None:
     assert held(ALONE, [AT_WORK], 4, known=Held({4: NOW})) == {}
-    assert to_hold(ALONE, [Mark(4, 1)], [AT_WORK], Held(), NOW) == {}
+    assert held(ALONE, [AT_WORK], *range(4, 10), known=Held({4: NOW})) == dict.fromkeys(range(5, 10), NOW + 20_000)
+    assert [to_hold(ALONE, [Mark(4, attempt)], [AT_WORK], Held(), NOW) for attempt in (1, 2)] == [{}, {}]
+
+
+def test_a_hold_ends_a_second_early_since_clocks_differ_and_is_the_first_attempt_s() -> None:
+    some = Held({4: NOW + 1_001, 5: NOW + 1_000})
+    assert [some.holds(Mark(group), NOW) for group in (4, 5, 6)] == [True, False, False]
+    assert (some.holds(Mark(4, 2), NOW), some.knows(Mark(4, 2)), some.knows(Mark(5))) == (False, False, True)
+    assert some.lately(NOW + 2_000) == {4}
+    assert some.lately(NOW + 1_999) == {4, 5}
+
+
+def test_what_has_waited_for_half_the_time_that_it_may_comes_first() -> None:
+    some = Held({5: NOW + 9_999, 6: NOW + 10_000})
+    ready = [Mark(4), Mark(6), Mark(5), Mark(5, 2)]
+    assert some.urgent_first(ALONE, ready, NOW) == [Mark(5), Mark(4), Mark(6), Mark(5, 2)]
 
 
 def test_so_many_are_held_and_no_more() -> None:

@@ -15,7 +15,7 @@ from dag.errors import InvalidRequestError
 from dag.grouping import is_in_memory
 from dag.plan import Plan, Reused, dump_plan, load_plan
 from dag.request import Earlier, make_plan, resumed_request
-from dag.resume import changed_parameters, changed_values, done_before, resumption
+from dag.resume import Changes, changed_parameters, changed_values, done_before, resumption
 from dag.shards import Mark
 
 from .build import ALLOWED, RUN_ID, document, plan_of, view_of
@@ -31,11 +31,11 @@ def done(*nodes: Node, run_id: str = FIRST) -> dict[str, Reused]:
 
 
 def again(nodes: list[Node], before: Mapping[str, Reused], datasets: Any = None, changed: Any = ()) -> dict[str, str]:
-    return dict(resumption(FIRST, nodes, STORED if datasets is None else datasets, before, changed).again)
+    return dict(resumption(FIRST, nodes, STORED if datasets is None else datasets, before, Changes(changed)).again)
 
 
 def test_what_succeeded_is_taken_over_and_the_rest_runs_again() -> None:
-    found = resumption(FIRST, CHAIN, STORED, done(*CHAIN[:2]), [])
+    found = resumption(FIRST, CHAIN, STORED, done(*CHAIN[:2]), Changes())
     assert found.source == FIRST
     assert found.reused == done(*CHAIN[:2])
     assert found.again == {"c": "it has not succeeded"}
@@ -114,7 +114,7 @@ def test_whatever_is_taken_over_can_be_read_by_whatever_runs_again(graph: Graph,
     names = [node.name for node in graph.nodes]
     succeeded = data.draw(st.sets(st.sampled_from(names)))
     before = done(*(node for node in graph.nodes if node.name in succeeded))
-    found = resumption(FIRST, graph.nodes, graph.datasets, before, [])
+    found = resumption(FIRST, graph.nodes, graph.datasets, before, Changes())
     assert sorted([*found.reused, *found.again]) == sorted(names)
     assert set(found.reused) <= succeeded
     for above, below in graph.edges:
@@ -129,8 +129,8 @@ def test_whatever_is_taken_over_can_be_read_by_whatever_runs_again(graph: Graph,
 
 @given(graphs())
 def test_where_all_was_done_nothing_runs_again_and_where_nothing_was_all_does(graph: Graph) -> None:
-    everything = resumption(FIRST, graph.nodes, graph.datasets, done(*graph.nodes), [])
-    nothing = resumption(FIRST, graph.nodes, graph.datasets, {}, [])
+    everything = resumption(FIRST, graph.nodes, graph.datasets, done(*graph.nodes), Changes())
+    nothing = resumption(FIRST, graph.nodes, graph.datasets, {}, Changes())
     assert (everything.again, nothing.reused) == ({}, {})
 
 
@@ -198,6 +198,31 @@ def test_a_parameter_that_is_configured_anew_runs_its_readers_again_and_what_fol
     assert found.again == {"c": "parameter 'm.rate' has changed"}
     with pytest.raises(InvalidRequestError, match="nothing to resume"):
         make_plan(before, {}, SECOND, ALLOWED, Earlier(first, view_of(succeeded=[0, 1, 2]), {}))
+
+
+@pytest.mark.parametrize(
+    ("asked", "params", "used", "read"),
+    [
+        (["day"], {"m": {"rate": 1}, "day": "Tuesday"}, "abc", ""),  # a dataset's place may have it
+        (["m.rate"], {"m": {"rate": 2}}, "ab", "c"),  # another parameter may have it, too
+        (["m"], {"m": {"rate": 2}}, "ab", "c"),
+        (["day"], {"m": {"rate": 2}}, "", "c"),
+        (["days"], {"m": {"rate": 2}, "day": "Tuesday"}, "", "c"),
+    ],
+)
+def test_a_parameter_that_the_configuration_uses_elsewhere_runs_all_again(
+    asked: list[str], params: dict[str, Any], used: str, read: str
+) -> None:
+    of = replace(document(CHAIN, VERSIONED), runtime_params=asked)
+    before = {"params": {"m": {"rate": 1}}}
+    first, _ = make_plan(of, before, FIRST, ALLOWED)
+    _, found = make_plan(of, {"params": params}, SECOND, ALLOWED, Earlier(first, view_of(succeeded=[0, 1, 2]), before))
+    assert found is not None
+    name = "m.rate" if read else "day"
+    assert found.again == {
+        **dict.fromkeys(used, f"parameter '{name}', which the configuration uses, has changed"),
+        **dict.fromkeys(read, f"parameter '{name}' has changed"),
+    }
 
 
 def test_a_run_of_an_older_release_says_nothing_about_values() -> None:

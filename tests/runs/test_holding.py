@@ -150,14 +150,16 @@ def test_the_longest_start_that_counts_is_a_minute() -> None:
 
 
 def test_what_has_waited_for_long_is_taken_before_what_has_the_longer_path() -> None:
-    stage = started([[], [], [0], [1], [2], [4]])  # 3 has nothing after it
+    stage = started([[], [], [0], [1], [2], [4], [5]])  # 3 has nothing after it
     ask(stage, 0, 0)
     stage.finish(1)
     assert stage.statuses()[3] == "WAITING"
     stage.now += 5_000
     assert told(ask(stage, 0, 1)) == ("n4",)
-    stage.now += 6_000
-    assert told(ask(stage, 0, 2)) == ("n3",)
+    stage.now += 5_000  # of 20 s
+    assert told(ask(stage, 0, 2)) == ("n5",)
+    stage.now += 1
+    assert told(ask(stage, 0, 3)) == ("n3",)
 
 
 # containers that wait -------------------------------------------------------------------------------------------------

@@ -108,6 +108,8 @@ def compile_project(project: Project) -> Compiled:
     moving = [] if run_id is None else [run_id, Moment(run_id).date]
     if values := parameter_digests(project.parameters, inputs, as_deployed(project.opening.params), moving):
         document["parameters"] = values
+    if project.asked:
+        document["runtime_params"] = sorted(project.asked)
     if depends := shaped_by(project, [name for name in found if name not in made]):
         document["shaped_by"] = depends
     return Compiled(
