@@ -387,3 +387,61 @@ def test_a_termination_that_fails_is_said_after_the_others_were_made() -> None:
         queue.terminate(["1", "2", "3"], "enough")
 
     assert len(wire.requests) == 3
+
+
+def test_without_time_to_record_nothing_is_terminated() -> None:
+    wire = Wire((200, "{}"))
+    with submitter(wire, VirtualClock(timeout=4.9)) as queue:
+        assert queue.terminate(["1", "2"], "enough") == 0
+    assert wire.requests == []
+    with submitter(wire, VirtualClock(timeout=5.0)) as queue:
+        assert queue.terminate(["1", "2"], "enough") == 2
+
+
+def test_a_server_s_fault_is_not_taken_for_a_queue_that_is_gone() -> None:
+    """Else a claim would be thought to have no job, and get a second one."""
+
+    def add(stubber: Stubber) -> None:
+        stubber.add_client_error("list_jobs", "ServerException", "try again", 500)
+
+    with stubbed(add) as queue, pytest.raises(ClientError, match="ServerException"):
+        queue.find("q", ["a"], "")
+
+
+def test_of_jobs_of_a_name_the_oldest_is_found_in_whatever_order_they_are_listed() -> None:
+    jobs = [listed("2", "a", 5), listed("1", "a", 3), listed("3", "a", 7)]
+
+    with stubbed(lambda stubber: stubber.add_response("list_jobs", {"jobSummaryList": jobs})) as queue:
+        assert queue.find("q", ["a"], "") == {"a": "1"}
+
+
+def test_a_hundred_names_are_looked_up_one_by_one() -> None:
+    names = [f"p--{number}-0" for number in range(100)]
+
+    def add(stubber: Stubber) -> None:
+        for name in names:
+            asked: dict[str, Any] = {"jobQueue": "q", "filters": [{"name": "JOB_NAME", "values": [name]}]}
+            stubber.add_response("list_jobs", {"jobSummaryList": []}, asked)
+
+    with stubbed(add) as queue:
+        assert queue.find("q", names, "p--") == {}
+
+
+def test_where_a_definition_is_missing_those_that_there_are_are_offered_instead() -> None:
+    def add(stubber: Stubber) -> None:
+        asked = {"jobDefinitionName": "b", "status": "ACTIVE"}
+        stubber.add_response("describe_job_queues", {"jobQueues": [a_queue("q")]}, {"jobQueues": ["q"]})
+        stubber.add_response("describe_job_definitions", {"jobDefinitions": []}, asked)
+        stubber.add_response("describe_job_definitions", {"jobDefinitions": [definition("d", 1)]}, {"status": "ACTIVE"})
+
+    with stubbed(add) as queue:
+        offer = queue.offer(["q"], ["b"])
+    # A queue without environments asks for none: for an empty list Batch would describe all.
+    assert (offer.definitions, set(offer.near), offer.environments) == ({}, {"d"}, [])
+
+
+def test_what_the_sdk_refuses_at_length_is_told_no_longer_than_a_reason_may_be() -> None:
+    with submitter(Wire(OK), VirtualClock()) as queue:
+        (answer,) = queue.submit([Submission((Mark(0),), {"x" * 1000: "a"})])
+    assert isinstance(answer, Rejected)
+    assert len(answer.reason) == LONGEST_REASON
