@@ -1,0 +1,56 @@
+"""How the functions are connected to AWS."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from adapters.ports import Unknown
+from handlers import service
+from tests.adapters.test_job_queue import SUBMISSION, Wire, error
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class FullMinute:
+    """The context of an invocation that has just begun."""
+
+    aws_request_id = "request"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 60_000
+
+
+@pytest.fixture(autouse=True)
+def deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    variables = {
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "RUN_TABLE": "runs",
+        "EVENT_BUS": "default",
+        "EVENTS_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/1/events",
+        "RUN_RETENTION_DAYS": "90",
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    service._made.cache_clear()
+    yield
+    service._made.cache_clear()
+
+
+def test_a_submission_without_an_answer_is_never_repeated_by_the_client() -> None:
+    queue = service.dispatcher(FullMinute()).ports.queue
+    wire = Wire(error("ServerException", 500))
+    for repeats in (True, False):
+        wire.answer(service._made("batch", repeats))
+    assert queue.submit([SUBMISSION]) == [Unknown()]
+    assert len(wire.requests) == 1
+
+
+def test_reading_is_repeated_and_no_call_outlives_its_invocation() -> None:
+    reading, submitting = (service._made("batch", repeats).meta.config for repeats in (True, False))
+    assert [one.retries["total_max_attempts"] for one in (reading, submitting)] == [5, 1]
+    assert {(one.connect_timeout, one.read_timeout) for one in (reading, submitting)} == {(5, 10)}
