@@ -12,9 +12,7 @@ from dag.status import RunStatus
 from handlers import start_run
 from handlers.next_group import _said
 from runs.asking import Answer
-from tests.handlers.test_fuzz import RUN_ID, Context, Play, play
-
-__all__ = ["play"]  # pytest finds the fixture by its name here
+from tests.handlers.play import RUN_ID, Context, Play
 
 
 def test_cancelling_ends_a_run_for_the_reason_given_and_its_job_with_it(play: Callable[..., Play]) -> None:

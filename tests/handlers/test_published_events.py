@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.handlers.test_fuzz import Context
+from tests.handlers.play import Context
 from tests.runs.stage import Stage
 from tests.simulation.batch import SimulatedJob
 from tests.simulation.graphs import chain, document

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from adapters.ports import Unknown
 from handlers import service
-from tests.adapters.test_job_queue import SUBMISSION, Wire, error
+from tests.adapters.batch import SUBMISSION, Wire, error
+from tests.handlers.play import Context
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-
-class FullMinute:
-    """The context of an invocation that has just begun."""
-
-    aws_request_id = "request"
-
-    def get_remaining_time_in_millis(self) -> int:
-        return 60_000
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +34,8 @@ def deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def test_a_submission_without_an_answer_is_never_repeated_by_the_client() -> None:
-    queue = service.dispatcher(FullMinute()).ports.queue
+    context: Any = Context()  # frozen, which the Protocol does not ask for
+    queue = service.dispatcher(context).ports.queue
     wire = Wire(error("ServerException", 500))
     for repeats in (True, False):
         wire.answer(service._made("batch", repeats))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import time
 from pathlib import Path
 
 import pytest
 
 import runs.reading
+from tests.mutations import __main__ as campaign
 from tests.mutations.guards import mutants
 from tests.mutations.live import _living, swap, watch
 
@@ -73,6 +75,17 @@ def test_what_is_reached_is_known_by_its_lines() -> None:
     finally:
         tree = ast.parse(source)
         swap(path, tree, [node.name for node in tree.body if isinstance(node, ast.FunctionDef)])
+
+
+def test_a_mutant_that_waits_for_ever_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(campaign, "_LONGEST", 1)
+
+    def wait() -> str:
+        campaign._allow(10)
+        time.sleep(60)
+        return "nobody"
+
+    assert campaign._forked(wait) is None
 
 
 @pytest.fixture(autouse=True)
