@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any
 
 from dag import decision
 from dag.blocked import asked_for, read_blocked
-from dag.events import earlier_times, log_group, log_streams
 from dag.plan import Plan
-from dag.records import Job, Outcome, Run, Worker
-from dag.resources import KEYS
+from dag.records import Job, Outcome, Run
 from dag.shards import Mark, View
 from dag.status import JobStatus
 from runs.advance import Dispatcher
-from runs.reading import read_jobs, read_outcomes, read_workers
+from runs.containers import Containers, Known, sizes, spans
+from runs.reading import read_jobs, read_outcomes
 
 #: Groups in a page: with all their details they stay under the 6 MB of a Lambda answer.
 PAGE = 1000
@@ -35,19 +33,25 @@ def describe(dispatcher: Dispatcher, run: Run, first: int, limit: int) -> dict[s
     table = dispatcher.ports.table
     shown = [Mark(index, view.newest_attempt(index) or 0) for index in range(first, last + 1)]
     jobs = _newest(read_jobs(table, plan, shown))
-    ended = read_outcomes(table, run.run_id, first, last)
-    ends = _newest(ended)
-    containers = _Containers.of(dispatcher, plan, details)
-    by_group = defaultdict(list)
-    for end in ended:
+    containers = Containers.of(dispatcher, plan, details, _MOST_DESCRIBED)
+    by_group: dict[int, list[Outcome]] = defaultdict(list)
+    for end in read_outcomes(table, run.run_id, first, last):
         by_group[end.mark.group].append(end)
     groups = []
     for mark in shown:
         status = decision.group_status(view, mark.group, run.status, mark.group in running)
-        known = containers.tell(mark, _Known(jobs.get(mark.group), ends.get(mark.group), details.get(mark, {})))
-        before = [_earlier(plan, end) for end in by_group[mark.group] if end.mark.attempt < mark.attempt]
-        shares = containers.shares(known)
-        groups.append({**_group(plan, mark, status.value, known), "shares_container": shares, "earlier": before})
+        found = next((end for end in by_group[mark.group] if end.mark == mark), None)
+        known = containers.tell(mark, Known(jobs.get(mark.group), found, details.get(mark, {})))
+        before = [end for end in by_group[mark.group] if end.mark.attempt < mark.attempt]
+        groups.append(
+            {
+                **_group(plan, mark, status.value, known),
+                "shares_container": containers.shares(known),
+                "container": containers.told(mark, known),
+                "held_until": containers.held_until(mark, status.value),
+                "earlier": [_earlier(plan, end, containers) for end in before],
+            }
+        )
     return {
         **_summary(run),
         "project": run.project,
@@ -56,6 +60,7 @@ def describe(dispatcher: Dispatcher, run: Run, first: int, limit: int) -> dict[s
         "on_failure": run.on_failure,
         "max_workers": run.max_workers,
         "graph_digest": run.graph_digest,
+        "warm_containers": plan.settings.warm_containers,
         "resumed": run.resumed,
         "settled": run.over and view.accounted(),
         "now": dispatcher.ports.clock.now(),
@@ -74,58 +79,6 @@ def _last(plan: Plan, first: int, limit: int) -> int:
         if parents > _PARENTS and index > first:
             return index - 1
     return min(first + min(limit, PAGE), len(plan.groups)) - 1
-
-
-@dataclass(frozen=True)
-class _Known:
-    """What is known of an attempt: its job, its end, and what Batch says of it while it is in flight."""
-
-    job: Job | None
-    end: Outcome | None
-    detail: Mapping[str, Any]
-
-    @property
-    def job_id(self) -> str | None:
-        """Return the id of the job, whoever told it."""
-        told = self.end.job_id if self.end else None
-        return told or (self.job.job_id if self.job else None)
-
-
-@dataclass(frozen=True)
-class _Containers:
-    """Knowledge of containers that run several groups: each has one log, and began before its later groups did."""
-
-    workers: Mapping[str, Worker]
-    alive: Mapping[str, Mapping[str, Any]]  #: Batch's descriptions of jobs in flight, by their ids
-
-    @classmethod
-    def of(cls, dispatcher: Dispatcher, plan: Plan, details: Mapping[Mark, Mapping[str, Any]]) -> _Containers:
-        """Return what is known of a run's containers; nothing if each runs one group."""
-        if not plan.settings.warm_containers:
-            return cls({}, {})
-        workers = read_workers(dispatcher.ports.table, plan.run_id)
-        return cls({each.job_id: each for each in workers}, {each["jobId"]: each for each in details.values()})
-
-    def tell(self, mark: Mark, known: _Known) -> _Known:
-        """Return what is known of an attempt, with the details from its container."""
-        job, end, worker = known.job, known.end, self.workers.get(known.job_id or "")
-        if worker is None:
-            return known
-        if job is not None and end is None and worker.first != mark:
-            return replace(known, detail={**known.detail, "startedAt": job.submitted_at})
-        if end is not None and end.log_stream is None:
-            told = worker.container or self._log(worker)
-            end = replace(end, log_stream=told.get("log_stream"), log_group=told.get("log_group"))
-        return replace(known, end=end)
-
-    def shares(self, known: _Known) -> bool:
-        """Return whether the attempt's container got other groups."""
-        worker = self.workers.get(known.job_id or "")
-        return worker is not None and worker.answered > 0
-
-    def _log(self, worker: Worker) -> Mapping[str, Any]:
-        container = self.alive.get(worker.job_id, {}).get("container") or {}
-        return {"log_stream": container.get("logStreamName"), "log_group": log_group(container)}
 
 
 def _blocked(plan: Plan, details: Mapping[Mark, Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -180,20 +133,13 @@ def _in_flight_details(dispatcher: Dispatcher, plan: Plan, view: View) -> dict[M
     return {by_id[detail["jobId"]]: detail for detail in dispatcher.ports.queue.describe(list(by_id))}
 
 
-#: The resources in which an earlier attempt may differ from the last one, or that have a price.
-SIZES = frozenset(name for name, key in KEYS.items() if key.unit)
-_R = TypeVar("_R", Job, Outcome)
+def _newest(jobs: Sequence[Job]) -> dict[int, Job]:
+    """Return the job of each group's newest attempt."""
+    return {job.mark.group: job for job in sorted(jobs, key=lambda job: job.mark)}
 
 
-def _newest(records: Sequence[_R]) -> dict[int, _R]:
-    """Return the record of each group's newest attempt."""
-    return {record.mark.group: record for record in sorted(records, key=lambda record: record.mark)}
-
-
-def _group(plan: Plan, mark: Mark, status: str, known: _Known) -> dict[str, Any]:
-    job, end, detail = known.job, known.end, known.detail
-    if end is not None and end.mark != mark:
-        end = None
+def _group(plan: Plan, mark: Mark, status: str, known: Known) -> dict[str, Any]:
+    job, end, own = known.job, known.end, known.part
     group = plan.groups[mark.group]
     resources = dict(plan.resources(mark.group, mark.attempt))
     return {
@@ -207,50 +153,37 @@ def _group(plan: Plan, mark: Mark, status: str, known: _Known) -> dict[str, Any]
         "job_id": (end and end.job_id) or (job.job_id if job else None),
         "job_name": job.name if job else (end and end.name) or plan.job_name(mark.group, mark.attempt),
         "submitted_at": job.submitted_at if job else None,
-        "started_at": end.started_at if end else _begun(detail),
+        "started_at": own.started_at,
         "ended_at": end.ended_at if end else None,
         "expected_ms": None if group.seconds is None else round(group.seconds * 1000),
         "exit_code": end.exit_code if end else None,
         "reason": end.reason if end else None,
-        "log_stream": end.log_stream if end else (detail.get("container") or {}).get("logStreamName"),
-        "log_streams": list(_streams(end) if end else log_streams(detail)),
-        "log_group": end.log_group if end else log_group(detail.get("container") or {}),
-        "batch_attempts": _spans((end.earlier_times or ()) if end else earlier_times(detail)),
+        "log_stream": own.streams[-1] if own.streams else None,
+        "log_streams": list(own.streams),
+        "log_group": own.log_group,
+        "batch_attempts": spans(own.times),
         "job_definition": resources.pop("job_definition"),
         "job_queue": resources.pop("job_queue"),
-        "job_status": detail.get("status"),
+        "job_status": known.detail.get("status"),
         "resources": resources,
     }
 
 
-def _begun(detail: Mapping[str, Any]) -> int | None:
-    """Return when the attempt in flight began, which was not before the end of the one before it."""
-    begun: int | None = detail.get("startedAt")
-    before = earlier_times(detail)[-1:]
-    return begun if begun is None else max((begun, *before))
-
-
-def _spans(times: Sequence[int]) -> list[dict[str, int]]:
-    """Return alternating begins and ends with their names."""
-    return [{"started_at": begun, "ended_at": ended} for begun, ended in zip(times[::2], times[1::2], strict=True)]
-
-
-def _streams(end: Outcome) -> tuple[str, ...]:
-    """Return the log streams of one of our attempts, one for each of Batch's, oldest first."""
-    return (*(end.earlier_streams or ()), *([end.log_stream] if end.log_stream else ()))
-
-
-def _earlier(plan: Plan, end: Outcome) -> dict[str, Any]:
+def _earlier(plan: Plan, end: Outcome, containers: Containers) -> dict[str, Any]:
     """Return an earlier attempt of a group, which ran out of memory."""
+    known = containers.tell(end.mark, Known(None, end, {}))
+    own = known.part
     return {
         "attempt": end.mark.attempt,
         "job_id": end.job_id,
-        "started_at": end.started_at,
+        "started_at": own.started_at,
         "ended_at": end.ended_at,
         "exit_code": end.exit_code,
         "reason": end.reason,
-        "log_group": end.log_group,
-        "log_streams": list(_streams(end)),
-        "batch_attempts": _spans(end.earlier_times or ()),
-        "resources": {key: value for key, value in plan.resources(*end.mark[:2]).items() if key in SIZES},
+        "log_group": own.log_group,
+        "log_streams": list(own.streams),
+        "batch_attempts": spans(own.times),
+        "resources": sizes(plan, end.mark),
+        "shares_container": containers.shares(known),
+        "container": containers.told(end.mark, known),
     }

@@ -61,6 +61,11 @@ class GroupState:
     log_streams: tuple[str, ...] = ()
     #: Whether its container also ran other groups: then its log has more than this group's output.
     shares_container: bool = False
+    #: If containers carry on, the one of its job: carried, asked, started_at, ended_at, batch_attempts, waits_until,
+    #: resources.
+    container: Mapping[str, Any] | None = None
+    #: Until when it is left to a container that is soon free, though it is ready.
+    held_until: int | None = None
     #: None means Batch's own log group, as far as Batch has told.
     log_group: str | None = None
     #: The version of each dataset that the run pins for its job.
@@ -76,6 +81,11 @@ class GroupState:
     job_status: str | None = None
     #: The slice of partitions that a split node's job gets: `number`, from 1, and `into` how many.
     slice: Mapping[str, int] | None = None
+
+    @property
+    def carried(self) -> bool:
+        """Whether its container had run other groups before, so that it waited for no start."""
+        return bool(self.container and self.container.get("carried"))
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -130,6 +140,8 @@ class RunState:
     on_failure: str | None = None
     max_workers: int | None = None
     graph_digest: str | None = None
+    #: Whether a container that has done its group carries on with another.
+    warm_containers: bool = False
     #: Jobs that Batch reports as stuck at the head of a queue: nodes, asks_for, job_queue, since, code, reason, remedy.
     blocked: tuple[Mapping[str, Any], ...] = ()
     created_at: int | None = None

@@ -79,6 +79,8 @@ def test_a_job_that_has_ended_is_told_nothing_more(table: RunTable) -> None:
     assert (closed.closed, closed.first, closed.done, closed.marks) == (True, FIRST, 0, {0: FIRST, 1: Mark(8)})
     assert asked(table, 1) is None
     assert not answered(table, 1, Mark(9))
+    told = {"succeeded": False, "job_id": "a-b:3", "reason": "why", "exit_code": 75, "log_stream": "log"}
+    assert closed.container == told
     assert table.close_worker(RUN_ID, FIRST, END, LATER) == closed
 
 

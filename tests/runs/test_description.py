@@ -39,6 +39,8 @@ def test_a_group_is_described_with_its_job_its_times_and_its_end() -> None:
         "log_group": "/aws/batch/simulated",
         "batch_attempts": [],
         "shares_container": False,
+        "container": None,
+        "held_until": None,
         "earlier": [],
         "job_definition": "definition:1",
         "job_queue": "queue",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
+from adapters.encoding import beyond_defaults
 from adapters.ports import Asking, Page, PlanPiece
 from dag import limits
 from dag.holding import Held
@@ -265,7 +266,7 @@ class MemoryRunTable:
         known = self._workers.setdefault(run_id, {})
         job_id = str(end.job_id)
         worker = known.get(job_id) or Worker(job_id, first, answer=first)
-        known[job_id] = worker = replace(worker, closed=True, container={"job_id": job_id})
+        known[job_id] = worker = replace(worker, closed=True, container=beyond_defaults(end, but="mark"))
         return worker
 
     def get_workers(self, run_id: str, job_ids: Collection[str]) -> list[Worker]:
