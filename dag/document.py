@@ -85,14 +85,15 @@ class GraphDocument:
     runtime_params: Sequence[str] = ()
     #: The runtime parameters that it depends on, with the values for which it holds (`dag.shape`).
     shaped_by: ShapedBy = field(default_factory=dict)
+    signatures: Mapping[str, Any] = field(default_factory=dict)  #: what its nodes are made of: `dag.signatures`
 
 
 def digest_of(document: Mapping[str, Any]) -> str:
-    """Return the digest of a document's canonical form, without its own digest and those of parameters.
+    """Return the digest of a document's canonical form, without its own digest, those of parameters, and signatures.
 
-    Values of parameters are no part of the graph: those of a run may be others.
+    Values of parameters are no part of the graph: those of a run may be others. Nor is what the nodes are made of.
     """
-    body = {key: value for key, value in document.items() if key not in ("digest", "parameters")}
+    body = {key: value for key, value in document.items() if key not in ("digest", "parameters", "signatures")}
     canonical = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
 
@@ -164,4 +165,5 @@ def _parse(raw: Mapping[str, Any]) -> GraphDocument:
         parameters=raw.get("parameters", {}),
         runtime_params=raw.get("runtime_params", ()),
         shaped_by=raw.get("shaped_by", {}),
+        signatures=raw.get("signatures", {}),
     )

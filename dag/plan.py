@@ -14,6 +14,7 @@ from .document import Resources
 from .errors import InvalidGraphError
 from .jobs import JobName
 from .shards import MOST_ATTEMPTS, Mark, by_shard
+from .signatures import MadeOf
 from .sizes import MemoryRetry
 from .slices import Slice, read_slice, unit
 from .status import OnFailure
@@ -96,6 +97,7 @@ class Plan:
     kedro_version: str = ""  #: with which the graph was compiled; unknown for runs of older releases
     #: Digests of the values of parameters, as deployed when the run started; without those of older releases.
     parameters: Mapping[str, str] = field(default_factory=dict)
+    made: MadeOf = field(default_factory=MadeOf)  #: what its nodes are made of, those reused included
     #: Seconds that containers took to start in earlier runs, by `start_key`.
     starts: Mapping[str, float] = field(default_factory=dict)
 
@@ -228,6 +230,7 @@ def dump_plan(plan: Plan) -> bytes:
         "home": vars(plan.home),
         "kedro_version": plan.kedro_version,
         "parameters": plan.parameters,
+        **({"made": vars(plan.made)} if plan.made.nodes else {}),
         "starts": plan.starts,
     }
     return zlib.compress(json.dumps(body, separators=(",", ":")).encode(), 6)
@@ -277,5 +280,6 @@ def load_plan(packed: bytes) -> Plan:
         home=Home(**body["home"]),
         kedro_version=body.get("kedro_version", ""),
         parameters=body.get("parameters", {}),
+        made=MadeOf(**body.get("made", {})),
         starts=body.get("starts", {}),
     )

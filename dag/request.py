@@ -23,6 +23,7 @@ from .rules import sentence
 from .selection import FILTERS, select
 from .shape import refuse_another_shape
 from .shards import View
+from .signatures import MadeOf, read_signatures
 from .sizes import MemoryRetry
 from .slices import Slice
 from .splitting import JobNodes, asked, slices_kept, splitting, spread
@@ -79,7 +80,8 @@ def make_plan(
     refuse([*problems, *_wrong_fields(request), *beyond(document, request, overrides.layers)])
     nodes = selected = select(document, pipelines, request)
     refuse(list(overrides.layers.unknown(nodes, f"params.{KEY}")))
-    resumed = _resume(document, request, nodes, earlier) if earlier else None
+    made, others = _made(document, nodes, earlier)
+    resumed = _resume(document, request, nodes, earlier, others) if earlier else None
     if resumed:
         nodes = [node for node in nodes if node.name in resumed.again]
         if not nodes:
@@ -109,6 +111,7 @@ def make_plan(
         reused={**reused, **kept},
         kedro_version=document.kedro_version,
         parameters=document.parameters,
+        made=made,
     )
     widths = {name: one.part.into for one in groups if one.part for name in one.nodes}
     return plan, resumed and resumed.keeping(kept, widths)
@@ -159,10 +162,24 @@ def _settings(config: Mapping[str, Any]) -> RunSettings:
     )
 
 
-def _resume(document: GraphDocument, request: Mapping[str, Any], nodes: Sequence[Node], earlier: Earlier) -> Resumption:
+def _made(document: GraphDocument, nodes: Sequence[Node], earlier: Earlier | None) -> tuple[MadeOf, dict[str, str]]:
+    """Return what the nodes are made of, and why some aren't surely what they were in an earlier run."""
+    signatures, selected = read_signatures(document.signatures), set(map(id, nodes))
+    indices = {index: node for index, node in enumerate(document.nodes) if id(node) in selected}
+    return signatures.made(indices), earlier.plan.made.others(signatures, indices) if earlier else {}
+
+
+def _resume(
+    document: GraphDocument,
+    request: Mapping[str, Any],
+    nodes: Sequence[Node],
+    earlier: Earlier,
+    made: Mapping[str, str],
+) -> Resumption:
     changed = changed_parameters(earlier.request.get("params", {}), request.get("params", {}))
     given = Changes.of(changed, document.runtime_params)
-    changes = replace(given, params=[*changed, *changed_values(earlier.plan.parameters, document.parameters)])
+    params = [*changed, *changed_values(earlier.plan.parameters, document.parameters)]
+    changes = replace(given, params=params, made=made)
     done = done_before(earlier.plan, earlier.view)
     return resumption(earlier.plan.run_id, nodes, document.datasets, done, changes)
 

@@ -22,6 +22,7 @@ class Changes:
     params: Sequence[str] = ()  #: dotted names of parameters
     #: Those of them that the configuration uses elsewhere (`${runtime_params:day}`): in other parameters, in places.
     used: Sequence[str] = ()
+    made: Mapping[str, str] = field(default_factory=dict)  #: node → what of its code, versions or places is another
 
     @staticmethod
     def of(params: Sequence[str], asked: Sequence[str]) -> Changes:
@@ -30,6 +31,8 @@ class Changes:
 
     def why(self, node: Node) -> str | None:
         """Return why a node runs again, if it does because of them."""
+        if node.name in self.made:
+            return self.made[node.name]
         for name in filter(is_parameter, node.inputs):
             if changed := [key for key in self.params if _concerns(key, name)]:
                 return f"parameter '{changed[0]}' has changed"

@@ -26,7 +26,7 @@ def write_document(opening: Opening, output: Path | None) -> None:
     """Write the graph document to a file, or to stdout."""
     require_folder(output, "graph document")
     compiled = _compiled(opening)
-    text = to_json(compiled.document)
+    text = to_json(compiled.signed)
     if output is None:
         click.echo(text, nl=False)
         return

@@ -59,7 +59,7 @@ def stage_project(wanted: PackageOptions, prepared: Prepared, output: Path | Non
     wheel = provide(project.path) if owner else None
     with tempfile.TemporaryDirectory() as temporary:
         graph = Path(temporary) / "document.json"
-        graph.write_text(to_json(compiled.document), encoding="utf-8")
+        graph.write_text(to_json(compiled.signed), encoding="utf-8")
         packaged = stage(
             graph,
             directory,

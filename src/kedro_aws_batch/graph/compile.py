@@ -19,10 +19,11 @@ from . import datasets
 from .config import read_project_configuration
 from .opening import as_deployed
 from .shape import shaped_by
+from .signing.sign import sign
 from .values import parameter_digests
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from kedro.pipeline import Pipeline
     from kedro.pipeline.node import Node
@@ -54,8 +55,14 @@ class Compiled:
     nodes: Sequence[Node]
     datasets: Mapping[str, CatalogDataset]
     configuration: ProjectConfiguration
+    sign: Callable[[], Mapping[str, Any]]
     #: What is wrong with the `aws_batch` parameters. With such problems the document can't be used.
     problems: Sequence[Problem]
+
+    @cached_property
+    def signed(self) -> Mapping[str, Any]:
+        """Return the document with its nodes' signatures, as it is deployed: it takes a while to read all code."""
+        return {**self.document, "signatures": self.sign()}
 
     @cached_property
     def read(self) -> GraphDocument:
@@ -117,6 +124,7 @@ def compile_project(project: Project) -> Compiled:
         nodes=nodes,
         datasets=found,
         configuration=configuration,
+        sign=lambda: sign(project, nodes, found, moving),
         problems=problems,
     )
 

@@ -32,7 +32,7 @@ _PROTOCOL = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+):/")
 #: The protocols of one store that go by several names.
 _ALSO = {"s3a": "s3", "s3n": "s3", "gcs": "gs", "abfss": "abfs", "az": "abfs"}
 #: Their file holds a query, which is code and so part of the image.
-_READS_CODE = re.compile(r"(?:Query|PolarsDatabase)Dataset$")
+READS_CODE = re.compile(r"(?:Query|PolarsDatabase)Dataset$")
 #: They keep their tables in a database in memory if their entries name no other.
 _IN_MEMORY_BY_DEFAULT = re.compile(r"(?:^|\.)ibis\.(?:\w+\.)?TableDataset$")
 #: The keys of an entry with what its reader and writer are told: a path in there isn't the place of the data.
@@ -114,7 +114,7 @@ def where_it_leads(path: str) -> str:
 def own_places(type_: str, config: Mapping[str, Any], ground: Ground) -> Iterator[DataPlace]:
     """Yield the entry's own places."""
     for key in (*PATH_KEYS, *_KEYS_OF_TYPES.get(type_.rpartition(".")[2], ())):
-        if isinstance(config.get(key), str) and not (key == "filepath" and _READS_CODE.search(type_)):
+        if isinstance(config.get(key), str) and not (key == "filepath" and READS_CODE.search(type_)):
             yield ground.place(key, config[key])
     yield from _databases(type_, config, ground)
     if type_.rpartition(".")[2] == "ChromaDBDataset":

@@ -160,7 +160,7 @@ def _execute(run: LocalRun, aws: EmbeddedAws, keeping: Keeping) -> int:
 def _embedded_aws(run: LocalRun, command: Command) -> EmbeddedAws:
     from kedro_aws_batch.local import EmbeddedAws, JobDefinitionSettings, service_root  # noqa: PLC0415
 
-    write_atomically(command.graph, to_json(run.compiled.document).encode())
+    write_atomically(command.graph, to_json(run.compiled.signed).encode())
     settings, nodes = run.compiled.document["run"], run.compiled.document["nodes"]
     queues, definitions, vcpus = (_asked(run, key) for key in ("job_queue", "job_definition", "vcpus"))
     platform, most = settings["launch_type"], _vcpus(vcpus)

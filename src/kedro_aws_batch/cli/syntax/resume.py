@@ -44,9 +44,10 @@ def command(
     """Run the rest of a run that did not finish, on what it has made.
 
     RUN is a run's id or a unique beginning of it. Default: the latest that FAILED or was CANCELLED, and that no
-    run has resumed which SUCCEEDED. It keeps that run's filters and parameters. Nodes whose inputs, outputs or
-    parameters have changed run again. Changed code of nodes that succeeded, and moved data, it doesn't notice: then
-    start a new run.
+    run has resumed which SUCCEEDED. It keeps that run's filters and parameters. What succeeded runs again
+    if its code, parameters, inputs, outputs, catalog entries, or the versions of packages that it imports have
+    changed, or if that can't be told; so does what follows it. The reason is shown. What it doesn't notice: data
+    that no node makes, if it was changed in its place. Then start a new run. On AWS deploy first what you changed.
 
     \b
     Examples:

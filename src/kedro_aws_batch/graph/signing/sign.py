@@ -1,0 +1,102 @@
+"""What the graph document says of each node's signature."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from kedro_aws_batch._service.dag.signatures import UNTOLD
+from kedro_aws_batch.graph.datasets import entry
+
+from .entries import read_entry
+from .functions import UntoldError, recognise
+from .modules import Code, Modules, digest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from kedro.pipeline.node import Node
+
+    from kedro_aws_batch.graph.project import Project
+
+#: Hex digits of the hash of a node's code.
+_SIGNATURE = 16
+#: Hex digits of another hash that the document has.
+_DIGITS = 12
+_HASH = 64
+#: What reading code and entries may raise. Whatever it is about can't be told then.
+_UNTOLD = (UntoldError, SyntaxError, ImportError, ValueError, OSError, RecursionError)
+
+
+def sign(
+    project: Project, nodes: Sequence[Node], datasets: Iterable[str], moving: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Return the signatures of a project's nodes; the texts in `moving`, which each run has of its own, don't count."""
+    modules, parts = Modules(project.package), _Parts()
+    signed = [_node(node, project.package, modules, parts) for node in nodes]
+    entries = {name: _entry(project, name, modules, parts, moving) for name in datasets}
+    return {"nodes": signed, "entries": entries, **parts.written()}
+
+
+@dataclass
+class _Parts:
+    """All that nodes are made of, each said once."""
+
+    hashes: dict[str, str] = field(default_factory=dict)
+    lists: dict[tuple[str, ...], int] = field(default_factory=dict)
+    _known: dict[int, int] = field(default_factory=dict)
+    _kept: list[Code] = field(default_factory=list)
+
+    def of(self, code: Code) -> int:
+        """Return the number of the list of what code leads to."""
+        if id(code) not in self._known:
+            self.hashes.update({**code.parts, **code.own})
+            self._known[id(code)] = self.lists.setdefault(tuple(sorted(code.parts)), len(self.lists))
+            self._kept.append(code)  # so that no other has its id
+        return self._known[id(code)]
+
+    def written(self) -> dict[str, Any]:
+        """Return them for the document."""
+        order = {name: index for index, name in enumerate(sorted(self.hashes))}
+        return {
+            "parts": {name: _shortened(self.hashes[name]) for name in order},
+            "made_of": [[order[name] for name in some] for some in self.lists],
+        }
+
+
+def _shortened(one: str) -> str:
+    return one[:_DIGITS] if len(one) == _HASH else one
+
+
+def _node(node: Node, package: str, modules: Modules, parts: _Parts) -> list[Any]:
+    """Return a node's hash, the number of the list of what it is made of, and the names of its own parts."""
+    try:
+        found = recognise(node.func, modules)
+        code = modules.code({*found.modules, f"{package}.settings"}, found.functions)
+    except _UNTOLD as error:
+        return [f"{UNTOLD}{error or type(error).__name__}", parts.of(Code())]
+    return [digest(f"{found.text} {code.hash}")[:_SIGNATURE], parts.of(code), *sorted(code.own)]
+
+
+def _entry(project: Project, name: str, modules: Modules, parts: _Parts, moving: Iterable[str]) -> list[Any]:
+    """Return the hash of a dataset's catalog entry, and the number of the list of what its types are made of."""
+    try:
+        read = read_entry(_config(project, name), project.path, modules)
+    except _UNTOLD as error:
+        return [f"{UNTOLD}{error or type(error).__name__}", parts.of(Code())]
+    text = read.text
+    for own in moving:
+        text = text.replace(own, "")
+    return [digest(text)[:_DIGITS], parts.of(read.code)]
+
+
+def _config(project: Project, name: str) -> Mapping[str, Any]:
+    """Return a dataset's configuration; of one that a hook made, what it was made with."""
+    instance = getattr(project.catalog, "_datasets", {}).get(name)
+    if instance is None:
+        return entry(project.catalog, name)
+    made_with = getattr(instance, "_init_config", None)
+    if made_with is None:
+        raise UntoldError(f"a hook made it, a {type(instance).__qualname__}")
+    config: Mapping[str, Any] = made_with()
+    return config
