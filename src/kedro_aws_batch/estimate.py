@@ -66,7 +66,8 @@ def time_left(state: RunState) -> Left | None:
         return None
     starting = _usual_start(state)
     seconds = {group.index: _remaining(group, state.now, starting) for group in to_come}
-    return Left(_played(to_come, seconds, state.max_workers), unknown)
+    carrying = any(group.carried for group in state.groups)
+    return Left(_Play(seconds, state.max_workers, starting if carrying else 0.0).of(to_come), unknown)
 
 
 def _to_come(state: RunState) -> list[GroupState]:
@@ -89,7 +90,7 @@ def _usual_start(state: RunState) -> float:
     known = [
         max(0, group.started_at - group.submitted_at) / 1000
         for group in state.groups
-        if group.started_at is not None and group.submitted_at is not None
+        if group.started_at is not None and group.submitted_at is not None and not group.carried
     ]
     return median(known) if known else 0.0
 
@@ -103,31 +104,51 @@ def _remaining(group: GroupState, now: int, starting: float) -> float:
     return expected if group.expected_ms is None else starting + expected
 
 
-def _played(groups: Sequence[GroupState], seconds: Mapping[int, float], places: int | None) -> float:
-    """Return when the last of these groups ends, if they run as the service does, longest remaining path first."""
-    children = defaultdict(list)
-    missing = {}
-    for group in groups:
-        parents = [parent for parent in group.parents if parent in seconds]
-        missing[group.index] = len(parents)
-        for parent in parents:
-            children[parent].append(group.index)
-    longest = dict(seconds)
-    for group in reversed(groups):
-        longest[group.index] += max((longest[child] for child in children[group.index]), default=0.0)
-    running = [(seconds[group.index], group.index) for group in groups if group.status in IN_FLIGHT]
-    waiting = [group for group in groups if group.status not in IN_FLIGHT]
-    ready = [(-longest[group.index], group.index) for group in waiting if not missing[group.index]]
-    heapq.heapify(running)
-    heapq.heapify(ready)
-    now = 0.0
-    while running or ready:
-        while ready and (places is None or len(running) < places):
-            _, index = heapq.heappop(ready)
-            heapq.heappush(running, (now + seconds[index], index))
-        now, index = heapq.heappop(running)
-        for child in children[index]:
-            missing[child] -= 1
-            if not missing[child]:
-                heapq.heappush(ready, (-longest[child], child))
-    return now
+@dataclass(frozen=True)
+class _Play:
+    """A run played as the service does it, longest remaining path first."""
+
+    #: How long each group will still take, with its container's start.
+    seconds: Mapping[int, float]
+    #: How many run at once; None means any number.
+    places: int | None
+    #: What a group saves that takes over the container of one that ends at that moment.
+    start: float
+
+    def of(self, groups: Sequence[GroupState]) -> float:
+        """Return when the last of these groups ends, in seconds from now."""
+        children, missing = self._graph(groups)
+        longest = dict(self.seconds)
+        for group in reversed(groups):
+            longest[group.index] += max((longest[child] for child in children[group.index]), default=0.0)
+        in_flight = [group for group in groups if group.status in IN_FLIGHT]
+        running = [(self.seconds[group.index], group.index) for group in in_flight]
+        waiting = [group.index for group in groups if group.status not in IN_FLIGHT]
+        ready = [(-longest[index], index) for index in waiting if not missing[index]]
+        heapq.heapify(running)
+        heapq.heapify(ready)
+        now, free = 0.0, False
+        while running or ready:
+            while ready and (self.places is None or len(running) < self.places):
+                _, index = heapq.heappop(ready)
+                saved = min(self.start, self.seconds[index]) if free else 0.0
+                heapq.heappush(running, (now + self.seconds[index] - saved, index))
+                free = False
+            now, index = heapq.heappop(running)
+            free = True
+            for child in children[index]:
+                missing[child] -= 1
+                if not missing[child]:
+                    heapq.heappush(ready, (-longest[child], child))
+        return now
+
+    def _graph(self, groups: Sequence[GroupState]) -> tuple[Mapping[int, Sequence[int]], dict[int, int]]:
+        """Return the children of each group to come, and how many of its parents are still to come."""
+        children = defaultdict(list)
+        missing = {}
+        for group in groups:
+            parents = [parent for parent in group.parents if parent in self.seconds]
+            missing[group.index] = len(parents)
+            for parent in parents:
+                children[parent].append(group.index)
+        return children, missing

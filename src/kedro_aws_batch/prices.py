@@ -1,6 +1,7 @@
 """The cost of a run's jobs: what they asked for, times how long they ran, at rates that a user can replace.
 
-It is an estimate from list prices. AWS bills Fargate from the pull of the image on, and EC2 by the instance, even idle.
+Where containers carry on, their groups share the cost of the container. It is an estimate from list prices. AWS bills
+Fargate from the pull of the image on, and EC2 by the instance, even idle.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from kedro_aws_batch._service.dag.errors import did_you_mean
 
+from .containers import containers_of
 from .wording import money
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from .client import GroupState, RunState
+    from .containers import JobContainer, Stay
 
 HOUR = 3600
 
@@ -105,16 +108,30 @@ class Prices:
         """Return the cost of so many seconds of a group's job; None if its size or a rate is unknown."""
         return self._cost(self.rates_of(group), group.resources, seconds)
 
-    def whole_cost(self, group: GroupState, now: int | None) -> float | None:
-        """Return the cost of a group until now: all of Batch's attempts of its job, and its earlier jobs."""
-        rates = self.rates_of(group)
-        costs = [self.cost(group, group.seconds_until(now))]
-        costs += [self._cost(rates, group.resources, _lasted(one)) for one in group.batch_attempts]
-        for job in group.earlier:
-            tries = [job, *(job.get("batch_attempts") or ())]
-            costs += [self._cost(rates, job.get("resources") or {}, _lasted(one)) for one in tries]
+    def costs(self, state: RunState) -> dict[int, float | None]:
+        """Return what each group has cost until the state was read, by its index; None if that isn't known.
+
+        A container costs what its job asked for, for all its time and for the minimum at least, once. Its groups share
+        that by how long each ran in it. So the time between them is theirs, too.
+        """
+        found: dict[int, float | None] = dict.fromkeys((group.index for group in state.groups), 0.0)
+        for container in containers_of(state):
+            whole = self.container_cost(container)
+            for stay, part in zip(container.stays, _parts(container), strict=True):
+                before = found[stay.group.index]
+                found[stay.group.index] = None if whole is None or before is None else before + whole * part
+        return found
+
+    def container_cost(self, container: JobContainer) -> float | None:
+        """Return the cost of a container until the state was read: each of Batch's attempts is billed by itself."""
+        rates = self.rates_of(container.first.group)
+        costs = [self._cost(rates, container.resources, one.seconds) for one in container.tries]
         known = [cost for cost in costs if cost is not None]
         return sum(known) if len(known) == len(costs) else None
+
+    def alone(self, stay: Stay, more: float) -> float | None:
+        """Return what a group would have cost in a container of its own that takes some seconds more than the group."""
+        return self._cost(self.rates_of(stay.group), stay.resources, stay.seconds + more)
 
     @staticmethod
     def _cost(rates: Rates, asked: Mapping[str, Any], seconds: float | None) -> float | None:
@@ -130,8 +147,9 @@ class Prices:
         """Return the cost of a run until its state was read."""
         sums: dict[str, float] = {}
         unknown = 0
+        costs = self.costs(state)
         for group in state.groups:
-            cost = self.whole_cost(group, state.now)
+            cost = costs[group.index]
             unknown += cost is None
             currency = self.rates_of(group).currency
             sums[currency] = sums.get(currency, 0.0) + (cost or 0.0)
@@ -144,10 +162,10 @@ class Prices:
         return [*((f"jobs in {name}", rates) for name, rates in self.queues.items()), (rest, self.usual)]
 
 
-def _lasted(attempt: Mapping[str, Any]) -> float | None:
-    """Return how many seconds an attempt ran, or None if it never did."""
-    begun, ended = attempt.get("started_at"), attempt.get("ended_at")
-    return None if begun is None or ended is None else max(0, ended - begun) / 1000
+def _parts(container: JobContainer) -> list[float]:
+    """Return each group's part of a container, by how long it ran there."""
+    seconds = [stay.seconds for stay in container.stays]
+    return [one / sum(seconds) if sum(seconds) else 1 / len(seconds) for one in seconds]
 
 
 def wrong_prices(value: Any) -> str | None:

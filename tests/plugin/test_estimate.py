@@ -84,3 +84,19 @@ def test_eight_hundred_jobs_in_layers_take_as_many_layers() -> None:
 def test_of_a_policy_of_a_later_release_nothing_is_known() -> None:
     groups = (group(0, status="FAILED"), group(1, status="RUNNING", started_at=10 * MINUTE), group(2, 1))
     assert time_left(run(*groups, on_failure="pause")) == Left(120)
+
+
+def test_a_group_that_its_container_carried_on_with_tells_nothing_of_starts() -> None:
+    carried = ran(1, 0, submitted_at=MINUTE, started_at=MINUTE, container={"carried": True})
+    waits = group(2, status="SUBMITTED", submitted_at=10 * MINUTE)
+    assert time_left(run(ran(0), carried, waits)) == Left(70)
+
+
+def test_where_containers_carry_on_one_that_ends_is_taken_over_and_the_others_start() -> None:
+    carried = ran(1, 0, submitted_at=MINUTE, started_at=MINUTE, container={"carried": True})
+    running = group(2, status="RUNNING", started_at=10 * MINUTE)
+    chain = (running, group(3, 2), group(4, 3))
+    assert time_left(run(ran(0), carried, *chain)) == Left(180)
+    assert time_left(run(ran(0), ran(1, 0), *chain)) == Left(200)
+    fan = (running, group(3, 2), group(4, 2))
+    assert time_left(run(ran(0), carried, *fan)) == Left(130)

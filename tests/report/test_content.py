@@ -9,7 +9,7 @@ from kedro_aws_batch.report.content import About, Content, content
 from kedro_aws_batch.report.page import render
 from kedro_aws_batch.wording import moment, money
 
-from . import runs
+from . import runs, warm
 
 if TYPE_CHECKING:
     from kedro_aws_batch.client import RunState
@@ -138,3 +138,8 @@ def test_a_page_that_keeps_up_does_not_ask_for_the_report_to_be_made_again() -> 
     state = runs.going_on()
     assert again in render(told(state))
     assert again not in render(content(state, Prices(), lambda _: None, About(live=True)))
+
+
+def test_the_time_of_containers_without_a_node_is_named_with_the_cost_that_has_it() -> None:
+    (cost,) = [one for one in told(warm.shared()).figures if one[0] == "Estimated cost"]
+    assert cost[2] == "rates: ec2-x86; 55.0 s of it for containers without a node, shared by theirs"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from kedro_aws_batch.client import GroupState
+from kedro_aws_batch.client import GroupState, RunState
 from kedro_aws_batch.graph.config import read_project_configuration
 from kedro_aws_batch.prices import TABLE, Prices, read_prices, wrong_prices
 
@@ -140,6 +140,10 @@ def test_arm_costs_four_fifths_of_x86_on_fargate() -> None:
     assert arm.gb_hour / x86.gb_hour == pytest.approx(0.8, rel=0.01)
 
 
+def whole_cost(prices: Prices, group: GroupState) -> float | None:
+    return prices.costs(RunState("r", "SUCCEEDED", 1, 1, (group,)))[group.index]
+
+
 def test_earlier_jobs_of_a_group_are_priced_by_what_they_asked_for() -> None:
     earlier = {"started_at": 0, "ended_at": 3_600_000, "resources": {"vcpus": 2, "memory": 1024}}
     group = GroupState(
@@ -151,9 +155,9 @@ def test_earlier_jobs_of_a_group_are_priced_by_what_they_asked_for() -> None:
         resources={"vcpus": 1, "memory": 2048},
         earlier=(earlier,),
     )
-    assert read_prices({"vcpu_hour": 1, "gb_hour": 0.5}).whole_cost(group, None) == pytest.approx(2 + 0.5 + 1 + 1)
+    assert whole_cost(read_prices({"vcpu_hour": 1, "gb_hour": 0.5}), group) == pytest.approx(2 + 0.5 + 1 + 1)
     unknown = {**earlier, "resources": {}}
-    assert Prices().whole_cost(replace(group, earlier=(unknown,)), None) is None
+    assert whole_cost(Prices(), replace(group, earlier=(unknown,))) is None
 
 
 def test_attempts_that_batch_repeated_are_each_priced_with_their_own_minimum() -> None:
@@ -161,6 +165,6 @@ def test_attempts_that_batch_repeated_are_each_priced_with_their_own_minimum() -
     asked = {"vcpus": 1, "memory": 1024}
     last = GroupState(0, ("n",), "SUCCEEDED", started_at=240_000, ended_at=3_840_000, resources=asked)
     prices = read_prices({"rates": "fargate-x86", "vcpu_hour": 3600, "gb_hour": 0})
-    assert prices.whole_cost(replace(last, batch_attempts=tries), None) == pytest.approx(60 + 120 + 3600)
+    assert whole_cost(prices, replace(last, batch_attempts=tries)) == pytest.approx(60 + 120 + 3600)
     earlier = {"started_at": 0, "ended_at": 600_000, "resources": asked, "batch_attempts": tries}
-    assert prices.whole_cost(replace(last, earlier=(earlier,)), None) == pytest.approx(600 + 60 + 120 + 3600)
+    assert whole_cost(prices, replace(last, earlier=(earlier,))) == pytest.approx(600 + 60 + 120 + 3600)

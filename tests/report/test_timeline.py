@@ -6,9 +6,11 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kedro_aws_batch.prices import Prices
+from kedro_aws_batch.report.content import content
 from kedro_aws_batch.report.timeline import Span, critical_path, lines
 
-from . import runs
+from . import runs, warm
 
 START = runs.START
 
@@ -104,3 +106,19 @@ def test_what_attempts_ran_that_batch_repeated_counts_not_as_starting() -> None:
         (Span(runs.START + 1_000, runs.START + 2_500),),
     )
     assert line.started_in == 1.5
+
+
+def test_a_group_that_its_container_carried_on_with_has_no_start() -> None:
+    found = {line.group.index: line for line in lines(warm.shared())}
+    assert [found[index].started_in for index in range(4)] == [44, None, 44, None]
+    assert [found[index].waiting for index in (1, 3)] == [
+        Span(warm.at(55), warm.at(55)),
+        Span(warm.at(110), warm.at(111)),
+    ]
+    page = content(warm.shared(), Prices(), lambda _: None)
+    (path,) = [about for name, _, about in page.figures if name == "Critical path"]
+    assert path == "30.0 s running, 1 min 28 s starting, 3.0 s waiting"
+    (carried,) = [bar for bar in page.drawing()["rows"] if bar["i"] == 1]
+    assert "starting" not in carried["spans"]
+    assert "carried on in its container, waited 0.0 s, ran 10.0 s" in carried["hover"]
+    assert [page.cells(row)[1].text for row in page.rows] == ["44.0 s", "carried on", "44.0 s", "carried on"]

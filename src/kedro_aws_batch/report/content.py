@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kedro_aws_batch._service.dag.selection import FILTERS
 from kedro_aws_batch._service.dag.status import IN_FLIGHT
+from kedro_aws_batch.containers import containers_of
 from kedro_aws_batch.estimate import words_left
 from kedro_aws_batch.wording import counted, lasting, moment, money, plain, zone
 
@@ -208,7 +209,9 @@ class Content:
         sums = [money(cost, currency) for currency, cost in sorted(by_currency.items())] or ["–"]
         more = "at least " if self.caveats else ""
         names = ", ".join(dict.fromkeys(rates.name for _, rates in self.prices.rates))
-        return more + " + ".join(sums), f"rates: {names}"
+        idle = sum(one.idle_seconds for one in containers_of(self.state)) if self.state.warm_containers else 0
+        between = f"; {lasting(idle)} of it for containers without a node, shared by theirs" if idle else ""
+        return more + " + ".join(sums), f"rates: {names}{between}"
 
     def _asked(self) -> tuple[str, str]:
         ran = [(row.group.resources, row.line.running.seconds / 3600) for row in self.rows if row.line.running]
@@ -238,11 +241,14 @@ def content(state: RunState, prices: Prices, log_link: LogLink, about: About | N
     """Return the content of a run's report."""
     about = about or About()
     used = about.measured.used if about.measured is not None else {}
+    costs = prices.costs(state)
 
     def row(line: Line) -> Row:
         group = line.group
-        cost, currency = prices.whole_cost(group, state.now), prices.rates_of(group).currency
-        return Row(line=line, cost=cost, currency=currency, log_link=log_link(group), used=used.get(group.index))
+        currency = prices.rates_of(group).currency
+        return Row(
+            line=line, cost=costs[group.index], currency=currency, log_link=log_link(group), used=used.get(group.index)
+        )
 
     return Content(
         state=state,

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from .timeline import Line, Span
 
 HOVER_WIDTH = 70
+#: What is said of a group whose container had run others: it waited for no start.
+CARRIED = "carried on"
 
 
 @dataclass(frozen=True)
@@ -85,8 +87,8 @@ COLUMNS = (
     ),
     FigureColumn(
         "Started in",
-        "From the submission until the container ran, without attempts that Batch repeated",
-        lambda row: Cell(lasting(row.line.started_in), row.line.started_in),
+        "From the submission until the container ran, without attempts that Batch repeated; or that it ran already",
+        lambda row: Cell(CARRIED if row.group.carried else lasting(row.line.started_in), row.line.started_in),
     ),
     FigureColumn("Ran", "How long the container ran, or has run so far", lambda row: _duration(row.line.running)),
     FigureColumn("Usually", "How long it took in earlier runs", _usual, optional=True),
@@ -111,7 +113,9 @@ COLUMNS = (
         optional=True,
     ),
     FigureColumn("GPUs", "What its job asks for", lambda row: _number(row.group.resources.get("gpus")), optional=True),
-    FigureColumn("Cost", "Estimated, from what it asked for and how long it ran", _cost),
+    FigureColumn(
+        "Cost", "Estimated, from what it asked for and how long it ran; or its part of its container's", _cost
+    ),
 )
 
 
@@ -124,7 +128,8 @@ def hover(row: Row) -> Iterable[str]:
     yield f"{group.status}{attempt}{critical}"
     waited, ran = (None if span is None else span.seconds for span in (line.waiting, line.running))
     parts = (("waited", waited), ("started in", line.started_in), ("ran", ran))
-    yield ", ".join(f"{word} {lasting(seconds)}" for word, seconds in parts if seconds is not None)
+    carried = [f"{CARRIED} in its container"] if group.carried else []
+    yield ", ".join([*carried, *(f"{word} {lasting(seconds)}" for word, seconds in parts if seconds is not None)])
     yield " to ".join(moment(at) for at in (group.started_at, group.ended_at) if at is not None)
     if group.batch_attempts:
         ran = sum(one["ended_at"] - one["started_at"] for one in group.batch_attempts) / 1000

@@ -33,7 +33,7 @@ class Line:
     group: GroupState
     #: From its parents' success until its job was submitted: it waited for a place, or for us.
     waiting: Span | None = None
-    #: From the submission until the container ran: it waited for a machine and an image.
+    #: From the submission until the container ran: it waited for a machine and an image. None if its container ran.
     starting: Span | None = None
     #: The part of that in which attempts ran that Batch repeated.
     tries: tuple[Span, ...] = ()
@@ -144,7 +144,7 @@ def _line(group: GroupState, ready: int | None, until: int | None, critical: boo
     return Line(
         group,
         waiting=_span(ready, submitted or until),
-        starting=_span(group.submitted_at, group.started_at or end),
+        starting=None if group.carried else _span(group.submitted_at, group.started_at or end),
         tries=tuple(Span(one["started_at"], one["ended_at"]) for one in group.batch_attempts),
         running=_span(group.started_at, end),
         critical=critical,
