@@ -12,6 +12,7 @@ from ._service.dag.records import OUR_REASON
 from ._service.dag.status import FINAL, IN_FLIGHT, RESUMABLE, OnFailure, known_policy
 from .aws_errors import Call, may_pass, why_refused
 from .errors import ServiceError
+from .marks import Beginning
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -86,6 +87,12 @@ class GroupState:
     def carried(self) -> bool:
         """Whether its container had run other groups before, so that it waited for no start."""
         return bool(self.container and self.container.get("carried"))
+
+    def beginning(self, stream: str | None) -> Beginning | None:
+        """Return how its lines begin in one of its streams; None if the stream can't have others'."""
+        earlier = (job for job in self.earlier if stream in (job.get("log_streams") or ()))
+        container = next((job.get("container") for job in earlier), self.container)
+        return None if container is None else Beginning(self.nodes, self.slice, bool(container.get("carried")))
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from kedro_aws_batch._service.dag.slices import Slice, read_slice
 from kedro_aws_batch.container.asking import ask
 from kedro_aws_batch.container.door import Door
 from kedro_aws_batch.errors import PayloadError
+from kedro_aws_batch.marks import first_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -48,7 +49,7 @@ class Payload:
 
         More people read logs than may read a run's parameters.
         """
-        words = ["kedro", "run", f"--nodes={','.join(self.nodes)}"]
+        words = []
         if self.environment:
             words.append(f"--env={self.environment}")
         words.append(f"--pipelines={','.join(self.pipelines)}")
@@ -60,7 +61,7 @@ class Payload:
         if self.conf_source:
             words.append(f"--conf-source={self.conf_source}")
         of = f"  # slice {self.part} of {listed(dict.fromkeys(self.part.over.values()))}" if self.part else ""
-        return shlex.join(words) + of
+        return f"{first_words(self.nodes)} {shlex.join(words)}{of}"
 
 
 def read_payload(environment: Mapping[str, str]) -> Payload:

@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 from kedro_aws_batch._service.dag.events import OWN_LOG_GROUP
 from kedro_aws_batch._service.dag.status import IN_FLIGHT
 from kedro_aws_batch.files import file_name, write_atomically
+from kedro_aws_batch.marks import OwnLines
 from kedro_aws_batch.show.causes import Causes
 from kedro_aws_batch.show.logs import LogLine, streams_of
 from kedro_aws_batch.show.outcome import LAST_WORDS
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kedro_aws_batch.client import GroupState, RunState
+    from kedro_aws_batch.marks import Beginning
     from kedro_aws_batch.show.causes import Read
 
 #: Runs whose logs are kept.
@@ -67,7 +69,7 @@ class KeptLogs:
     place: Path
     logs: Any
     _written: dict[str, str] = field(default_factory=dict)
-    _tokens: dict[str, str] = field(default_factory=dict)
+    _read: dict[str, _Stream] = field(default_factory=dict)
 
     def keep(self, run: RunState) -> None:
         """Write new lines."""
@@ -84,7 +86,7 @@ class KeptLogs:
             _forget_oldest(self.place)
 
     def _add(self, file: Path, group: GroupState) -> None:
-        text = "".join(f"{_stamp(line)}{line.text}\n" for line in _lines(self.logs, group, self._tokens))
+        text = "".join(f"{_stamp(line)}{line.text}\n" for line in _lines(self.logs, group, self._read))
         if text:
             file.parent.mkdir(parents=True, exist_ok=True)
             with file.open("a", encoding="utf-8") as lines:
@@ -135,21 +137,37 @@ def _read(line: str) -> tuple[int | None, str]:
     return round((moment - _EPOCH) / timedelta(milliseconds=1)), line[match.end() :]
 
 
-def _lines(logs: Any, group: GroupState, tokens: dict[str, str]) -> Iterator[LogLine]:
-    """Return the output of a group's jobs since these tokens, and renew the tokens."""
+@dataclass
+class _Stream:
+    """How far a group's stream has been read."""
+
+    #: Knows the group's own lines, if there may be others'.
+    following: OwnLines | None
+    token: str | None = None
+
+    @classmethod
+    def of(cls, beginning: Beginning | None) -> _Stream:
+        """Return one that has not been read."""
+        return cls(None if beginning is None else OwnLines.from_the_top(beginning))
+
+
+def _lines(logs: Any, group: GroupState, read: dict[str, _Stream]) -> Iterator[LogLine]:
+    """Return a group's own output since its streams were read last, and note how far they have been read now."""
     streams = streams_of(group)
-    for number, stream in enumerate(streams, start=1):
+    for number, name in enumerate(streams, start=1):
         attempt = number if len(streams) > 1 else 0
-        for event in _events(logs, group.log_group or OWN_LOG_GROUP, stream, tokens):
-            yield LogLine(
-                timestamp=event["timestamp"], index=group.index, text=event["message"], id="", attempt=attempt
-            )
+        stream = read.setdefault(f"{group.index} {name}", _Stream.of(group.beginning(name)))
+        for event in _events(logs, group.log_group or OWN_LOG_GROUP, name, stream):
+            if stream.following is None or stream.following.is_own(event["message"]):
+                yield LogLine(
+                    timestamp=event["timestamp"], index=group.index, text=event["message"], id="", attempt=attempt
+                )
 
 
-def _events(logs: Any, log_group: str, stream: str, tokens: dict[str, str]) -> Iterator[dict[str, Any]]:
-    request = {"logGroupName": log_group, "logStreamName": stream, "startFromHead": True}
+def _events(logs: Any, log_group: str, name: str, stream: _Stream) -> Iterator[dict[str, Any]]:
+    request = {"logGroupName": log_group, "logStreamName": name, "startFromHead": True}
     while True:
-        token = tokens.get(stream)
+        token = stream.token
         try:
             page = logs.get_log_events(**request, **({"nextToken": token} if token else {}))
         except ClientError as error:
@@ -157,6 +175,6 @@ def _events(logs: Any, log_group: str, stream: str, tokens: dict[str, str]) -> I
                 return  # the job's container hasn't started yet, or never did
             raise
         yield from page["events"]
-        tokens[stream] = page["nextForwardToken"]
+        stream.token = page["nextForwardToken"]
         if page["nextForwardToken"] == token or not page["events"]:
             return

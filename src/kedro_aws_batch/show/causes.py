@@ -107,4 +107,4 @@ def _unexplained(group: GroupState) -> bool:
 
 
 def _key(group: GroupState) -> str:
-    return f"{group.job_id} {group.log_stream}"
+    return f"{group.index} {group.job_id} {group.log_stream}"

@@ -11,11 +11,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 from kedro_aws_batch._service.dag.events import OWN_LOG_GROUP
 from kedro_aws_batch.aws_errors import Call, may_pass, why_refused
 from kedro_aws_batch.errors import ServiceError
+from kedro_aws_batch.marks import is_mark
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from kedro_aws_batch.client import GroupState
+    from kedro_aws_batch.marks import Beginning
 
 #: The most streams of a FilterLogEvents call.
 AT_ONCE = 100
@@ -39,18 +41,20 @@ class _Owner(NamedTuple):
 
     group: GroupState
     attempt: int
+    #: How its lines begin there, if others may print there, too.
+    beginning: Beginning | None
 
-    def printed(self, timestamp: int) -> bool:
-        """Return whether a line of that moment is the group's: a container that carries on also runs others."""
+    def printed(self, timestamp: int, mark: str | None) -> bool:
+        """Return whether a line of that moment is the group's.
+
+        The mark is the last one above it in its stream: empty if there is none, and None if it isn't known.
+        """
         group = self.group
+        if self.beginning is not None and mark is not None:
+            return self.beginning.is_at(mark) if mark else not self.beginning.carried
         if not group.shares_container:
             return True
         return (group.started_at or 0) <= timestamp and (group.ended_at is None or timestamp <= group.ended_at)
-
-
-def _owner(owners: Sequence[_Owner], timestamp: int) -> _Owner | None:
-    """Return the owner of a line, if it has one."""
-    return next((owner for owner in owners if owner.printed(timestamp)), None)
 
 
 def streams_of(group: GroupState) -> list[str]:
@@ -78,14 +82,20 @@ class LogReader:
             streams = streams_of(group)
             for number, stream in enumerate(streams, start=1):
                 owners = places.setdefault(self._log_group(group), {}).setdefault(stream, [])
-                owners.append(_Owner(group, number if len(streams) > 1 else 0))
+                attempt = number if len(streams) > 1 else 0
+                owners.append(_Owner(group, attempt, group.beginning(stream)))
         return sorted(line for place, streams in places.items() for line in self._read(place, streams, since))
 
     def _read(self, log_group: str, streams: dict[str, list[_Owner]], since: int) -> Iterator[LogLine]:
         names = list(streams)
+        marks: dict[str, str | None] = dict.fromkeys(names, None if since else "")
         for begin in range(0, len(names), AT_ONCE):
             for event in self._events(log_group, names[begin : begin + AT_ONCE], since):
-                owner = _owner(streams[event["logStreamName"]], event["timestamp"])
+                stream = event["logStreamName"]
+                if is_mark(event["message"]):
+                    marks[stream] = event["message"]
+                told = (one for one in streams[stream] if one.printed(event["timestamp"], marks[stream]))
+                owner = next(told, None)
                 if owner is not None and event["eventId"] not in self._seen:
                     self._seen[event["eventId"]] = event["timestamp"]
                     index, attempt = owner.group.index, owner.attempt

@@ -26,6 +26,8 @@ TAIL = 20
 LAST_WORDS = 20
 #: Lines to read: if a traceback begins in them, earlier ones need not be shown.
 READ = 60
+#: Lines to read where a container's log has those of several groups, before and after the group by this margin in ms.
+MOST_SHARED, MARGIN = 1_000, 2_000
 #: Python's error in an image without this package.
 WITHOUT_PACKAGE = re.compile(r"No module named '?kedro_aws_batch")
 #: Failed jobs whose logs are shown; for the others, only their names.
@@ -120,13 +122,26 @@ def whole_traceback(lines: Sequence[str]) -> list[str]:
 
 
 def end_of_log(logs: Any, group: GroupState, lines: int) -> tuple[list[str], ClientError | BotoCoreError | None]:
-    """Return the last lines of a job's log, or the error that prevents reading them."""
+    """Return the last lines of a group in its job's log, or the error that prevents reading them."""
     place = {"logGroupName": group.log_group or OWN_LOG_GROUP, "logStreamName": group.log_stream}
+    beginning = group.beginning(group.log_stream) if group.shares_container else None
+    most, when = (MOST_SHARED, _around(group)) if beginning else (lines, {})
     try:
-        page = logs.get_log_events(**place, limit=lines, startFromHead=False)
+        page = logs.get_log_events(**place, **when, limit=most, startFromHead=False)
     except (ClientError, BotoCoreError) as error:
         return [], error
-    return [event["message"] for event in page["events"]], None
+    said = [event["message"] for event in page["events"]]
+    return (beginning.own_end(said, is_cut=len(said) >= most)[-lines:] if beginning else said), None
+
+
+def _around(group: GroupState) -> dict[str, int]:
+    """Return the times of a group's lines for GetLogEvents, with a margin, since clocks differ."""
+    found = {}
+    if group.started_at is not None:
+        found["startTime"] = max(0, group.started_at - MARGIN)
+    if group.ended_at is not None:
+        found["endTime"] = group.ended_at + MARGIN
+    return found
 
 
 def _jobs(state: RunState) -> str:
