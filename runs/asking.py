@@ -151,9 +151,16 @@ class _Answering(Advance):
         Whoever was told to wait has reported it already.
         """
         if not self.question.waited:
-            return self.merge([self._outcome(place)], ())
+            return self._without_stray(self.merge([self._outcome(place)], ()), place)
         self.candidates |= decision.candidates_after(self.plan, [self.worker.marks[place]])
         return self.ports.table.get_run(self.plan.run_id)
+
+    def _without_stray(self, run: Run | None, place: int) -> Run | None:
+        """Give back the place that others took for a group when it was this container's already: nobody else will."""
+        stray = slot(self.worker.marks[place])
+        if place == 0 or run is None or stray not in run.slots:
+            return run
+        return self.ports.table.free_slots(run.run_id, [stray]) or run
 
     def _pause(self, place: int) -> int:
         """Return after how many ms the worker should ask again, since it may get a group then; 0 if it shouldn't."""

@@ -41,8 +41,11 @@ def conclude(ports: Ports, plan: Plan, ends: Sequence[Outcome]) -> Ends:
     closed = [(ports.table.close_worker(plan.run_id, end.mark, end, expires_at), end) for end in by_job.values()]
     view = _view(ports, plan.run_id, [worker for worker, _ in closed])
     for worker, end in closed:
-        ended.outcomes += carrying.ends(worker, end, view)
+        outcomes = carrying.ends(worker, end, view)
+        ended.outcomes += outcomes
         ended.places.append(slot(worker.first))
+        # Others may have taken one for a group when it was this container's already.
+        ended.places += [slot(outcome.mark) for outcome in outcomes if outcome.place]
     return ended
 
 

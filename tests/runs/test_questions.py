@@ -169,3 +169,28 @@ def test_what_it_was_told_long_ago_gets_no_job_of_its_own() -> None:
     with pytest.raises(SupersededError):
         ask(stage, 0, 0)
     assert stage.submitted() == [0]
+
+
+def _with_a_place_taken_for_what_its_container_was_told() -> Interrupted:
+    """Return a stage whose container carries on with group 1, for which an invocation that came too late took a place.
+
+    It can't give the place back: another invocation might have submitted the group with it.
+    """
+    stage = started([[], [0], [1], [1]], max_workers=2)
+    stage.before = ("claim", lambda: stage.table.take_slots(stage.run_id, [slot(Mark(1))], 2))
+    assert told(ask(stage, 0, 0)) == ("n1",)
+    assert set(stage.run.slots) == {slot(Mark(0)), slot(Mark(1))}
+    return stage
+
+
+def test_a_place_taken_too_late_for_a_container_s_group_is_given_back_with_the_next_question() -> None:
+    stage = _with_a_place_taken_for_what_its_container_was_told()
+    stage.handed_over.clear()
+    assert told(ask(stage, 0, 1)) == ("n2",)
+    assert (set(stage.run.slots), len(stage.handed_over)) == ({slot(Mark(0))}, 1)
+
+
+def test_a_place_taken_too_late_for_a_container_s_group_is_given_back_with_the_container_s_own() -> None:
+    stage = _with_a_place_taken_for_what_its_container_was_told()
+    stage.deliver(stage.end(0, exit_code=1))
+    assert set(stage.run.slots) == set()
