@@ -135,6 +135,21 @@ def test_a_rule_on_the_exit_code_decides_whether_it_is_retried(aws: EmbeddedAws)
     assert {code: len(job["attempts"]) for code, job in exits.items()} == {4: 1, 137: 2, 5: 2}
 
 
+def test_an_attempt_whose_host_is_taken_away_ends_without_an_exit_code_and_by_rule_is_retried(aws: EmbeddedAws) -> None:
+    source = "import os, time; time.sleep(60 if os.environ['AWS_BATCH_JOB_ATTEMPT'] == '1' else 0)"
+    rules = [{"onStatusReason": "Host EC2*", "action": "RETRY"}, {"onReason": "*", "action": "EXIT"}]
+    job_id = submit(aws, ["python", "-c", source], retryStrategy={"attempts": 3, "evaluateOnExit": rules})
+    wait_for(aws, job_id, "RUNNING")
+
+    assert aws.reclaim_host(job_id)
+    job = wait_for(aws, job_id)
+
+    assert (job["status"], aws.reclaim_host(job_id)) == ("SUCCEEDED", False)
+    lost, _ = job["attempts"]
+    assert lost["statusReason"] == "Host EC2 (instance i-0123456789abcdef0) terminated."
+    assert "exitCode" not in lost["container"]
+
+
 def test_an_attempt_that_takes_too_long_is_ended_and_not_retried(aws: EmbeddedAws) -> None:
     job_id = submit(
         aws,

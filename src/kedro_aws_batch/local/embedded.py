@@ -192,6 +192,10 @@ class EmbeddedAws:
         """Fire a scheduled rule now; it also goes on by its schedule."""
         self._started.bus.fire(rule)
 
+    def reclaim_host(self, job_id: str) -> bool:
+        """Take away the host of a job at once, as AWS does with Spot instances; return whether the job was running."""
+        return self._started.engine.reclaim(job_id)
+
     @property
     def _started(self) -> _Running:
         if self._running is None:
@@ -268,7 +272,7 @@ class _Running:
         self.bus = EventBus(self.place, self._alarms, lambda arn, body: _ignore(self._asynchronous.invoke(arn, body)))
         self._mappings = Mappings(self.place, self.functions)
         DeliveringEventsBackend.bus, MappedLambdaBackend.mappings = self.bus, self._mappings
-        self._engine = Engine(
+        self.engine = Engine(
             Surroundings(
                 place=self.place,
                 processes=self._processes,
@@ -280,7 +284,7 @@ class _Running:
                 start_seconds=settings.start_seconds,
             )
         )
-        batch = BatchApi(self.place, self._engine, settings.minimum_job_timeout)
+        batch = BatchApi(self.place, self.engine, settings.minimum_job_timeout)
         self._gateway = Gateway(Admission(key, settings.s3_keys), batch, self.functions, self._asynchronous)
 
     def client(self, service: str) -> Any:
@@ -292,13 +296,13 @@ class _Running:
         return self._clients[service]
 
     def stop(self, grace: float) -> None:
-        self._engine.stop()
+        self.engine.stop()
         self._asynchronous.stop()
         self._mappings.stop()
         self._alarms.stop()
         self.functions.stop()
         self._processes.stop(grace)
-        self._engine.join()
+        self.engine.join()
         self._folders.remove()
         self._asynchronous.join()
         self._mappings.join()

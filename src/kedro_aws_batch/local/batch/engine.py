@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from kedro_aws_batch.local.place import Place
     from kedro_aws_batch.local.processes import Child, Launch, Processes
 
+HOST_TERMINATED = "Host EC2 (instance i-0123456789abcdef0) terminated."
 TIMED_OUT = "Job attempt duration exceeded timeout"
 DEPENDENCY_FAILED = "Dependent Job failed"
 TOO_LARGE = (
@@ -121,6 +122,16 @@ class Engine:
             if job.children and (running_too or not any(each.status.started for each in job.children)):
                 job.stop_reason = job.stop_reason or reason
             self._settle()
+
+    def reclaim(self, job_id: str) -> bool:
+        """Take away the host of a running job, and all processes with it; return whether it was running."""
+        with self._lock:
+            job = self.find(job_id)
+            if job is None or not job.attempts or job.current.child is None:
+                return False
+            job.current.reclaimed = True
+            job.current.child.signal(signal.SIGKILL)
+            return True
 
     def stop(self) -> None:
         """Start nothing more. `Processes` ends running jobs."""
@@ -323,6 +334,8 @@ class Engine:
         attempt.child = None
         attempt.stopped_at = _now()
         attempt.status_reason = EXITED if attempt.reason is None else "Task failed to start"
+        if attempt.reclaimed:
+            attempt.status_reason, attempt.exit_code = HOST_TERMINATED, None
         self._used[attempt.environment.arn] -= job.spec.vcpus
         if self._stopping:
             return

@@ -70,6 +70,8 @@ class Attempt:
     starting: Alarm | None = None
     timeout: Alarm | None = None
     timed_out: bool = False
+    #: Whether its host was taken away: then nobody saw its exit code.
+    reclaimed: bool = False
     stopped_at: int | None = None
     exit_code: int | None = None
     #: Why there is no exit code.
