@@ -30,6 +30,7 @@ FIRST = (
     "tests/acceptance/test_pip.py",
     "tests/acceptance/test_soak.py",
     "tests/acceptance/test_chaos.py",
+    "tests/acceptance/test_warm_chaos.py",
     "tests/simulation/test_simulation.py",
     "tests/examples/",
     "tests/deploy/",
