@@ -37,8 +37,9 @@ def main() -> int:
         return _told(error)
     if payload.door is None:
         return _run_apart(payload)
-    from kedro_aws_batch.container import session  # noqa: F401, PLC0415  (what each of its processes begins with)
+    from kedro_aws_batch.container.beforehand import import_what_all_need  # noqa: PLC0415  (only where it carries on)
 
+    import_what_all_need()
     return Container(os.environ, payload.door, _run_apart).live(payload)
 
 
