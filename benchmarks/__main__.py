@@ -29,9 +29,13 @@ BENCHMARKS = {
     "check": "`kedro aws-batch check` of a large project against Kedro's own opening of it",
     "local_start": "start of the embedded AWS, and of the next job after the end of one",
     "side_by_side": "ours, the floor and other tools on one embedded Batch, in real time",
+    "example": "the example with containers that take 10 s to start, by several ways to run it, in real time",
 }
 #: Benchmarks whose `run` is in a module of its own.
-MODULES = {"side_by_side": "benchmarks.side_by_side.comparison"}
+MODULES = {
+    "side_by_side": "benchmarks.side_by_side.comparison",
+    "example": "benchmarks.side_by_side.example",
+}
 
 
 def main() -> int:

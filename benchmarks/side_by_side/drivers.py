@@ -93,12 +93,17 @@ def floor(spec: Spec) -> None:
 
 
 def polling(spec: Spec, workers: int) -> None:
-    """Submit each node from a thread that then polls its job once a second, as Kedro's guide describes it."""
-    batch, parents = Batch(spec), spec.parents()
+    """Run the nodes as Kedro's guide describes it."""
+    batch = Batch(spec)
+    poll_each(batch, spec.parents(), workers, lambda node: batch.submit(f"polling-{node}"))
+
+
+def poll_each(batch: Batch, parents: Sequence[Sequence[int]], workers: int, submit: Callable[[int], str]) -> None:
+    """Submit each node from a thread that then polls its job once a second; `submit` returns the job's id."""
     todo, done = set(range(len(parents))), set[int]()
 
     def see_through(node: int) -> int:
-        job = batch.submit(f"polling-{node}")
+        job = submit(node)
         while True:
             time.sleep(1)
             if batch.statuses([job]) == ["SUCCEEDED"]:
