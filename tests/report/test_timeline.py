@@ -6,9 +6,10 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kedro_aws_batch.critical import critical_path
 from kedro_aws_batch.prices import Prices
 from kedro_aws_batch.report.content import content
-from kedro_aws_batch.report.timeline import Span, critical_path, lines
+from kedro_aws_batch.report.timeline import Span, lines
 
 from . import runs, warm
 

@@ -73,7 +73,7 @@ def _end(known: GroupState, group: GroupState, at: int | None) -> dict[str, Any]
         "status": "FAILED",
         "statusReason": f"{OUR_REASON}{CUT_OFF}",
         "createdAt": group.submitted_at,
-        "startedAt": known.started_at,
+        "startedAt": (known.container or {}).get("started_at") or known.started_at,
         "stoppedAt": at,
         "container": {"logStreamName": known.log_stream, **log},
         **({"arrayProperties": {"index": int(index)}} if index else {}),

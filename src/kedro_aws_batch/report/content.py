@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any
 from kedro_aws_batch._service.dag.selection import FILTERS
 from kedro_aws_batch._service.dag.status import IN_FLIGHT
 from kedro_aws_batch.containers import containers_of
+from kedro_aws_batch.critical import critical_path
 from kedro_aws_batch.estimate import words_left
+from kedro_aws_batch.saved import saved, why_none_carried_on
 from kedro_aws_batch.wording import counted, lasting, moment, money, plain, zone
 
 from .chart import chart
 from .folds import Fold, fold_jobs
 from .graph import drawn
 from .rows import COLUMNS, Cell, FigureColumn, Row
-from .timeline import critical_path, lines
+from .timeline import lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -80,6 +82,11 @@ class Content:
     def blocked(self) -> list[str]:
         """Return why jobs can't start, and what to do about it."""
         return [plain(_stuck(one)) for one in self.state.blocked]
+
+    @property
+    def carried(self) -> str:
+        """Return what it saved that containers carried on, or why none did though they may."""
+        return saved(self.state, self.prices) or why_none_carried_on(self.state)
 
     @property
     def counts(self) -> list[tuple[str, int]]:

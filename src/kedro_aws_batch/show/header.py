@@ -9,7 +9,9 @@ from rich.table import Table
 from rich.text import Text
 
 from kedro_aws_batch._service.dag.status import ENDED
+from kedro_aws_batch.containers import containers_of
 from kedro_aws_batch.estimate import words_left
+from kedro_aws_batch.saved import saved, why_none_carried_on
 from kedro_aws_batch.wording import counted, lasting, one_line, plain
 
 from .colours import COLOURS
@@ -45,7 +47,24 @@ def header(state: RunState, prices: Prices | None, width: int) -> list[Renderabl
     if state.reason:
         lines.append(Text(plain(state.reason), "red" if state.status == "FAILED" else "yellow"))
     lines += [Text(text, "yellow") for text in stuck(state)]
+    if told := carrying_on(state, prices):
+        lines.append(Text(told, "dim"))
     return lines
+
+
+def carrying_on(state: RunState, prices: Prices | None) -> str:
+    """Return what it saved that the containers of an ended run carried on, or why none did though they may."""
+    return (saved(state, prices) or why_none_carried_on(state)) if state.ended else waiting(state)
+
+
+def waiting(state: RunState) -> str:
+    """Return how many ready nodes and containers of a run in progress wait for each other."""
+    now = state.now or 0
+    held = sum((group.held_until or 0) > now for group in state.groups)
+    idle = sum((one.waits_until or 0) > now for one in containers_of(state)) if state.warm_containers else 0
+    parts = [f"Waiting for a container that is soon free: {counted(held, 'ready job')}."] if held else []
+    parts += [f"Waiting for a node that is soon ready: {counted(idle, 'container')}."] if idle else []
+    return " ".join(parts)
 
 
 def figures(state: RunState, prices: Prices | None) -> list[str]:

@@ -12,7 +12,7 @@ from kedro_aws_batch.wording import counted, lasting, one_line, roughly
 
 from .colours import COLOURS
 from .columns import NARROW, Column, piped, table_of
-from .header import figures, header, stuck
+from .header import carrying_on, figures, header, stuck
 from .slices import TELLING, first_failed, lasted, split_nodes, status_of, told
 
 if TYPE_CHECKING:
@@ -124,6 +124,7 @@ def plain_lines(state: RunState, prices: Prices | None = None) -> list[str]:
         "; ".join(figures(state, prices)),
         *([one_line(state.reason)] if state.reason else []),
         *map(one_line, stuck(state)),
+        carrying_on(state, prices),
         *(piped(COLUMNS, JobRow(status=job.status, job=job, now=state.now)) for job in jobs),
     ]
     return [line for line in lines if line]

@@ -14,6 +14,9 @@ from kedro_aws_batch._service.dag.status import ENDED, GroupStatus
 from kedro_aws_batch.aws_errors import Call, why_refused
 from kedro_aws_batch.wording import counted
 
+from .display import can_draw
+from .header import carrying_on
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -59,6 +62,8 @@ def report(display: Display, state: RunState, ending: Ending) -> None:
     )
     colour = "green" if state.status == "SUCCEEDED" else "red"
     display.note(f"Run {state.run_id} {state.status}{took}: {_jobs(state)}, {', '.join(parts) or 'none ran'}.", colour)
+    if not can_draw(display.console) and (told := carrying_on(state, display.prices)):
+        display.note(told)  # a drawn table has it already
     if ending.place:
         display.note(f"Logs: {ending.place}")
     if state.status != "SUCCEEDED":
