@@ -11,7 +11,7 @@ from typing import Any
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from dag.records import Array, Job, Run, Worker
-from dag.shards import SETS, Mark, Shard
+from dag.shards import SETS, SHARD_SIZE, Mark, Shard
 from dag.status import RunStatus
 
 _AS_JSON = frozenset({"request", "pipelines", "resumed"})
@@ -132,8 +132,18 @@ def _whole(value: Any) -> Any:
     return int(value) if type(value).__name__ == "Decimal" else value
 
 
+class _Numbers(dict[str, int]):
+    """Numbers by their digits; to look up those of first attempts takes half the time of reading them."""
+
+    def __missing__(self, digits: str) -> int:
+        return int(digits)
+
+
+_NUMBERS = _Numbers({str(number): number for number in range(SHARD_SIZE)})
+
+
 def read_shard(index: int, item: Mapping[str, Any]) -> Shard:
-    sets = {name: frozenset(map(int, item[name]["NS"])) for name in SETS if name in item}
+    sets = {name: frozenset(map(_NUMBERS.__getitem__, item[name]["NS"])) for name in SETS if name in item}
     return Shard(index, **sets)
 
 

@@ -326,8 +326,5 @@ def _by_partition(units: Mapping[Key, int]) -> Counter[str]:
 
 
 def _shown(item: Item) -> Item:
-    """Return an item as in an answer: sets as lists, which later updates don't change."""
-    return {
-        name: {kind: list(content) for kind, content in value.items()} if {"NS", "SS"} & value.keys() else value
-        for name, value in item.items()
-    }
+    """Return an item as in an answer, which later updates don't change."""
+    return dict(item)

@@ -61,7 +61,7 @@ def apply_change(item: Item, action: str, name: str, value: Item) -> int:
     if not changed:
         item.pop(name, None)
         return -(len(name) + value_size(difference)) if before else 0
-    item[name] = {kind: changed}
+    item[name] = {kind: list(changed)}  # never changed again, so that answers may share it
     grown = value_size(difference) if action == "ADD" else -value_size(difference)
     return grown + (len(name) if old is None else 0)
 

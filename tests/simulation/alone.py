@@ -15,7 +15,7 @@ from tests.simulation.fibers import START
 from tests.simulation.graphs import document, shape
 from tests.simulation.lateness import stated
 from tests.simulation.scenarios import play
-from tests.simulation.world import Outage, World
+from tests.simulation.world import Call, Outage, World
 
 
 def nothing(_world: World, _rng: random.Random) -> None:
@@ -34,12 +34,12 @@ def event_lost(world: World, rng: random.Random) -> None:
 
 def crash(world: World, rng: random.Random) -> None:
     """Let one invocation die at one of its calls."""
-    world.crash_at = frozenset({_some_call(world, rng)})
+    world.crash_at = frozenset({_some_call(world, rng, CALLS)})
 
 
 def crashes(world: World, rng: random.Random) -> None:
     """Let invocations die at ten calls."""
-    world.crash_at = frozenset(_some_call(world, rng) for _ in range(10))
+    world.crash_at = frozenset(_some_call(world, rng, CALLS) for _ in range(10))
 
 
 def submission_lost(world: World, rng: random.Random) -> None:
@@ -49,7 +49,7 @@ def submission_lost(world: World, rng: random.Random) -> None:
 
 def write_lost(world: World, rng: random.Random) -> None:
     """Lose an answer of DynamoDB, so that the SDK asks again."""
-    world.twice_at = frozenset({_some_call(world, rng)})
+    world.twice_at = frozenset({_some_call(world, rng, READS_AND_WRITES)})
 
 
 def out(service: str, seconds: int) -> Callable[[World, random.Random], None]:
@@ -62,6 +62,9 @@ def out(service: str, seconds: int) -> Callable[[World, random.Random], None]:
     return happen
 
 
+#: What a run's invocations call most.
+READS_AND_WRITES = ("GetItem", "BatchGetItem", "UpdateItem", "BatchWriteItem")
+CALLS = (*READS_AND_WRITES, "SubmitJob", "SubmitJob")
 #: By their names in docs/reliability.md.
 FAULTS: Mapping[str, Callable[[World, random.Random], None]] = {
     "nothing": nothing,
@@ -77,8 +80,9 @@ FAULTS: Mapping[str, Callable[[World, random.Random], None]] = {
 }
 
 
-def _some_call(world: World, rng: random.Random) -> int:
-    return rng.randint(1, 20 + 15 * len(world.document.nodes))
+def _some_call(world: World, rng: random.Random, operations: Sequence[str]) -> Call:
+    """Draw a call that a run of this size makes, an early one often: those claim and submit the most at once."""
+    return Call(rng.choice(operations), round((2 * len(world.document.nodes)) ** rng.random()))
 
 
 def build_alone(fault: str, seed: int, parents: Sequence[Sequence[int]] | None = None, **run: Any) -> World:

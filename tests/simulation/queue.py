@@ -63,13 +63,23 @@ class EventsQueue:
         self._consume()
 
     def _take(self) -> list[Message]:
-        rng = self._timeline.rng
-        most = deployed().batch_size if self._orderly else rng.randint(1, deployed().batch_size)
-        if not self._orderly:
-            rng.shuffle(self.waiting)
-        got, self.waiting[:most] = self.waiting[:most], []
+        got = self._first(deployed().batch_size) if self._orderly else self._any()
         for message in got:
             message.receives += 1
+        return got
+
+    def _first(self, most: int) -> list[Message]:
+        got, self.waiting[:most] = self.waiting[:most], []
+        return got
+
+    def _any(self) -> list[Message]:
+        """Take some in any order, however many there are: each changes places with the last and is taken from there."""
+        rng, waiting = self._timeline.rng, self.waiting
+        got = []
+        for _ in range(min(len(waiting), rng.randint(1, deployed().batch_size))):
+            place = rng.randrange(len(waiting))
+            waiting[place], waiting[-1] = waiting[-1], waiting[place]
+            got.append(waiting.pop())
         return got
 
     def _consume(self) -> None:

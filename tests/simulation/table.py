@@ -48,7 +48,7 @@ class SimulatedDynamoDB(MeteredDynamoDB):
     If an answer is lost, the SDK repeats the request, which then takes effect twice.
     """
 
-    def __init__(self, wire: Wire, page_bytes: int, loses_answer: Callable[[], bool]) -> None:
+    def __init__(self, wire: Wire, page_bytes: int, loses_answer: Callable[[str], bool]) -> None:
         super().__init__(wire, page_bytes)
         self._loses_answer = loses_answer
 
@@ -66,7 +66,7 @@ class SimulatedDynamoDB(MeteredDynamoDB):
     def _request(self, operation: str, effect: Callable[[], Any]) -> Item:
         try:
             answer = super()._request(operation, effect)
-            return super()._request(operation, effect) if self._loses_answer() else answer
+            return super()._request(operation, effect) if self._loses_answer(operation) else answer
         except ClientError as error:
             if error.response["Error"]["Code"] == "ValidationException":
                 raise BrokenPromiseError(f"DynamoDB refuses {operation}: {error}") from error

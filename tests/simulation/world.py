@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from adapters.ports import Ports, UnavailableError
 from adapters.run_table import DynamoRunTable
@@ -41,6 +41,13 @@ from tests.simulation.queue import EventsQueue, event
 from tests.simulation.table import Peek, SimulatedDynamoDB, Wire
 
 
+class Call(NamedTuple):
+    """The so-many-th call of an operation, from 1."""
+
+    operation: str
+    number: int
+
+
 @dataclass(frozen=True)
 class Outage:
     """For a while all calls of a service fail."""
@@ -65,8 +72,8 @@ class World:
     timeout: int | None = None  #: ms, for every function, instead of the deployed one
     skew: int = 0  #: the most ms by which invocations' clocks are off
     outages: list[Outage] = field(default_factory=list)
-    crash_at: frozenset[int] = frozenset()  #: the calls at which the invocation dies, counted from the first
-    twice_at: frozenset[int] = frozenset()  #: the calls to DynamoDB whose answer is lost
+    crash_at: frozenset[Call] = frozenset()  #: the calls at which the invocation dies
+    twice_at: frozenset[Call] = frozenset()  #: the calls to DynamoDB whose answer is lost
     lost_events: frozenset[int] = frozenset()
     bounds: Mapping[str, int] | None = None  #: how late each step may come, in ms
 
@@ -92,7 +99,7 @@ class World:
         self.run_id: str | None = None
         self.run_ids: set[str] = set()
         self.calls: Counter[str] = Counter()
-        self.made = 0
+        self.answers: Counter[str] = Counter()
         self.faults_end = self.begun
         self.settled_at: int | None = None
         self._plans, self._told = Plans(), Plans()
@@ -105,8 +112,7 @@ class World:
         self.calls[name] += 1
         if current() is None:
             return
-        self.made += 1
-        dies = self.made in self.crash_at or self._unlucky(self.faults.crash)
+        dies = (name, self.calls[name]) in self.crash_at or self._unlucky(self.faults.crash)
         self.timeline.pause(self._latency(name))
         if dies:
             self.timeline.crash()
@@ -124,8 +130,9 @@ class World:
         now = self.timeline.now
         return any(each.service == service and each.begins <= now < each.ends for each in self.outages)
 
-    def _loses_answer(self) -> bool:
-        return self.made in self.twice_at or self._unlucky(self.faults.dynamodb_twice)
+    def _loses_answer(self, operation: str) -> bool:
+        self.answers[operation] += 1
+        return (operation, self.answers[operation]) in self.twice_at or self._unlucky(self.faults.dynamodb_twice)
 
     def _dispatcher(self, invocation: Invocation, dynamodb: MeteredDynamoDB, plans: Plans) -> Dispatcher:
         clock = InvocationClock(self.timeline, invocation)
