@@ -184,7 +184,7 @@ MOVING_PARTITIONS = chain(
 
 
 @pytest.mark.filterwarnings("ignore")  # Kedro's, about names
-@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=settings().max_examples // 5)
+@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=min(30, settings().max_examples // 5))
 @given(worlds.worlds())
 @example(ASKED_FOR_ONE_FORMAT)
 @example(ASKED_FOR_WHAT_IT_WRITES)

@@ -80,6 +80,17 @@ FAULTS: Mapping[str, Callable[[World, random.Random], None]] = {
 }
 
 
+#: What `build_in_turn` lets happen.
+IN_TURN = (
+    "an invocation dies",
+    "SubmitJob's answer is lost",
+    "DynamoDB's answer is lost",
+    "Batch answers 5xx for a minute",
+    "DynamoDB throttles for a minute",
+    "EventBridge is out for ten minutes",
+)
+
+
 def _some_call(world: World, rng: random.Random, operations: Sequence[str]) -> Call:
     """Draw a call that a run of this size makes, an early one often: those claim and submit the most at once."""
     return Call(rng.choice(operations), round((2 * len(world.document.nodes)) ** rng.random()))
@@ -100,6 +111,23 @@ def build_alone(fault: str, seed: int, parents: Sequence[Sequence[int]] | None =
     world = World(seed, document(parents, **run), faults, request, calm=True)
     world.bounds = stated()[fault]
     FAULTS[fault](world, rng)
+    world.start()
+    world.later(rng.randrange(60_000), world.reconcile_every_minute)
+    return world
+
+
+def build_in_turn(seed: int, parents: Sequence[Sequence[int]], **run: Any) -> World:
+    """Return a world of this graph in which one fault follows the other, so that the largest of their bounds holds."""
+    rng = random.Random(f"in turn {seed}")
+    world = World(seed, document(parents, **run), Faults(), {}, calm=True)
+    for happen in (crash, submission_lost, write_lost):
+        happen(world, rng)
+    world.outages = [
+        Outage(service, START + 1000 * begins, START + 1000 * ends)
+        for service, begins, ends in (("Batch", 100, 160), ("DynamoDB", 300, 360), ("EventBridge", 500, 1_100))
+    ]
+    bounds = [stated()[fault] for fault in IN_TURN]
+    world.bounds = {step: max(each[step] for each in bounds) for step in bounds[0]}
     world.start()
     world.later(rng.randrange(60_000), world.reconcile_every_minute)
     return world

@@ -25,14 +25,15 @@ class Lateness:
     """The latest of each kind of step, in ms."""
 
     history: History
-    excused: dict[str, int] = field(default_factory=dict)  #: until when a step could not be taken
+    #: From when until when a step could not be taken, each time.
+    excused: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
     worst: dict[str, int] = field(default_factory=dict)
     which: dict[str, str] = field(default_factory=dict)
 
-    def excuse(self, service: str, until: int) -> None:
-        """Note that a service is out until a moment; steps that need it are not late before."""
+    def excuse(self, service: str, begins: int, until: int) -> None:
+        """Note that a service is out between two moments: whatever waits for it then is not late before the second."""
         for step in _BY_EVENT if service == "EventBridge" else STEPS:
-            self.excused[step] = max(until, self.excused.get(step, 0))
+            self.excused.setdefault(step, []).append((begins, until))
 
     def submitted(self, job: SimulatedJob, now: int) -> None:
         """Note that a job is submitted now. Call it before the history knows."""
@@ -66,7 +67,7 @@ class Lateness:
         self._note("settled", "the run", max(self.history.run_ended or now, *self.history.ends[-1:], 0), now)
 
     def _note(self, step: str, which: str, since: int, now: int) -> None:
-        since = max(since, self.excused.get(step, 0))
+        since = max([since, *(until for begins, until in self.excused.get(step, ()) if begins <= now)])
         submissions, ends = self.history.work_since(since)
         late = now - since - submissions * A_SUBMISSION - ends * AN_END
         if late > self.worst.get(step, -1):

@@ -312,7 +312,7 @@ class World:
         """Run the world until all is settled. Raises BrokenPromiseError also when that takes too long."""
         self.faults_end = max([self.now + faults_last, *(outage.ends for outage in self.outages)])
         for outage in self.outages:
-            self.lateness.excuse(outage.service, outage.ends)
+            self.lateness.excuse(outage.service, outage.begins, outage.ends)
         self.later(faults_last, self._stop_faults)
         bound = self.faults_end + 1_800_000 + 600_000 * _depth(self.history.parents) + self._work_in_turn()
         while not self._settled():
