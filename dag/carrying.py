@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from fnmatch import fnmatch
 
 from .plan import Plan
 from .records import Outcome, Worker
@@ -20,6 +21,8 @@ UNSURE = 75
 TOO_LONG = 79
 #: Both, and other codes of sysexits.h, in Batch's pattern for exit codes: Batch itself retries none of them.
 OURS = "7*"
+#: Batch's words for a job that exceeded its time-out, for a group that exceeded its own.
+TIMED_OUT = "Job attempt duration exceeded timeout"
 
 
 def suits(plan: Plan, worker: Mark, mark: Mark) -> bool:
@@ -50,7 +53,8 @@ def ends(worker: Worker, end: Outcome, view: View) -> list[Outcome]:
                 found.append(_done(end, mark, place))
         elif not view.ended(mark):
             begun = end.started_at if place == 0 else worker.answered_at
-            found.append(replace(end, mark=mark, place=place, started_at=begun))
+            reason = TIMED_OUT if end.exit_code == TOO_LONG else end.reason
+            found.append(replace(end, mark=mark, place=place, started_at=begun, reason=reason))
     return found
 
 
@@ -77,6 +81,11 @@ def repeats(plan: Plan, outcome: Outcome) -> bool:
     if outcome.succeeded or outcome.cancelled or plan.as_before(outcome.mark.attempt) is None:
         return False
     return outcome.exit_code == UNSURE or (outcome.place > 0 and outcome.out_of_memory)
+
+
+def passed_on(exit_code: int) -> int:
+    """Return the exit code with which a container passes on its group's: 1 instead of one that means a container's."""
+    return 1 if fnmatch(str(exit_code), OURS) else exit_code
 
 
 def limit(plan: Plan, mark: Mark) -> int | None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kedro_aws_batch._service.dag import variables
+from kedro_aws_batch._service.dag.carrying import passed_on
 from kedro_aws_batch._service.dag.records import KILLED
 from kedro_aws_batch.container.carrying import Container
 from kedro_aws_batch.container.child import run_apart
@@ -44,18 +45,22 @@ def main() -> int:
 
 
 def _run_apart(payload: Payload, on_signal: Callable[[], None] | None = None) -> int:
-    """Run a group in a process of its own, and return the exit code for its container, if that ends now."""
+    """Run a group in a process of its own, and return the exit code for its container, if that ends now.
+
+    Only containers that carry on give `on_signal`.
+    """
     print(payload.command(), flush=True)
     _prepare_environment(payload)
     began = time.monotonic()
     ended = run_apart(lambda: _work(payload, began), payload.timeout, on_signal)
     if ended.too_long:
         return _told(f"The nodes took longer than their timeout, {payload.timeout} s.", ended.verdict)
+    verdict = ended.verdict if on_signal is None else passed_on(ended.verdict)
     if not ended.finished:
         print(used(began), flush=True)
         why = " If nobody stopped the job, it needs more memory." if ended.exit_code == KILLED else ""
-        return _told(f"The process that ran the nodes {ended.fate} before they were done.{why}", ended.verdict)
-    return ended.verdict
+        return _told(f"The process that ran the nodes {ended.fate} before they were done.{why}", verdict)
+    return verdict
 
 
 def _work(payload: Payload, began: float) -> int:

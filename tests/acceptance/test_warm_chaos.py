@@ -73,8 +73,6 @@ PIPELINES = {
 def carrying_project(root: Path) -> Project:
     """Return a project whose jobs are the product's, but for Kedro."""
     project = make_project(root, PIPELINES, warm_containers=True)
-    for entry in project.document["nodes"]:
-        del entry["resources"]["environment"]
     package = root / "jobs/kedro_aws_batch"
     package.joinpath("__init__.py").write_text(
         "import pkgutil\n__path__ = pkgutil.extend_path(__path__, __name__)\n", encoding="utf-8"

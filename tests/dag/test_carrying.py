@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from dag.carrying import UNSURE, ends, limit, repeats, suits
+from dag.carrying import TIMED_OUT, TOO_LONG, UNSURE, ends, limit, repeats, suits
 from dag.plan import Plan
 from dag.records import OUR_REASON, Outcome, Worker
 from dag.shards import Mark
@@ -23,6 +23,11 @@ def test_what_was_reported_as_done_has_succeeded_and_the_rest_ended_as_the_job_d
     first, second = ends(WORKER, FAILED, view_of(claimed=[0, 1]))
     assert first == Outcome(Mark(0), succeeded=True, job_id="job", started_at=100, ended_at=900)
     assert second == replace(FAILED, mark=Mark(1), place=1, started_at=500)
+
+
+def test_a_group_that_exceeded_its_time_out_failed_in_batch_s_words() -> None:
+    late = replace(FAILED, reason="Essential container in task exited", exit_code=TOO_LONG)
+    assert [end.reason for end in ends(WORKER, late, view_of())] == [None, TIMED_OUT]
 
 
 def test_what_has_an_outcome_is_told_no_other() -> None:

@@ -2,7 +2,7 @@
 
 Each group needs its own process, because a process remembers what it has seen of storage: fsspec keeps listings, so a
 second group would not see what another container has written meanwhile. The processes are forked from one that has
-imported Kedro, but neither the project nor any file system.
+imported Kedro, but neither the project nor any file system. What a group has started and left behind ends with it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from kedro_aws_batch._service.dag.carrying import UNSURE
 
 from .asking import Next, Said, ask_next
 from .door import Door
+from .leftovers import adopt_orphans, end_leftovers
 from .payload import Payload, read_group
 
 if TYPE_CHECKING:
@@ -36,11 +37,12 @@ class Container:
         until = time.monotonic() + self.door.seconds
         if self.door.epoch > 1:
             return self._restart(first)
+        adopt_orphans()
         payload, place = first, 0
         while True:
             began = _now()
             code = self.run(payload, self._stop)
-            if code or self.is_stopped or time.monotonic() >= until:
+            if code or self.is_stopped or time.monotonic() >= until or not end_leftovers():
                 return code
             told = ask_next(first.run_id, self.door, place, (began, _now()), lambda: self.is_stopped)
             if not isinstance(told, Next):
