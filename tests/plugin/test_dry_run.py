@@ -55,6 +55,21 @@ def test_a_dry_run_says_what_would_run_where_and_in_which_order(grouped: Path) -
     assert not (grouped / ".kedro_aws_batch").exists()
 
 
+def test_a_dry_run_promises_no_number_of_containers_where_they_carry_on(
+    make_project: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(make_project(Sources(GROUPED, CATALOG, {**CONFIGURATION, "warm_containers": True})))
+    lines = call("run", "--dry-run").output.splitlines()
+    assert lines[0].startswith("3 nodes in at most 2 jobs, in 2 steps; ")
+    carrying = (
+        "Containers carry on: one that has done its nodes takes others that are ready and fit, so fewer may start"
+    )
+    assert lines[-2:] == [
+        f"{carrying} than are listed.",
+        "Would run as many jobs at once as are ready; when one fails: abort. Nothing was submitted.",
+    ]
+
+
 @pytest.mark.usefixtures("grouped")
 def test_a_dry_run_takes_filters_and_this_run_s_settings() -> None:
     overrides = "--params=aws_batch.resources.nodes.third.vcpus=8"

@@ -12,7 +12,7 @@ from kedro_aws_batch.prices import Prices
 from kedro_aws_batch.report.content import content
 from kedro_aws_batch.report.measured import Measured
 
-from . import runs
+from . import runs, warm
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -99,6 +99,17 @@ def test_the_report_of_a_run_that_succeeded_has_its_bars_figures_and_critical_pa
     assert column(page, 2) == ["ingest.companies", "features.scale", "features.encode\nfeatures.join", "train"]
     assert texts(page, ".badge") == ["SUCCEEDED"]
     keep(page, "succeeded")
+    assert sound(page)
+
+
+def test_the_report_of_a_run_whose_containers_carried_on_draws_their_starts_once_and_has_their_rows(
+    open_report: Open,
+) -> None:
+    page = open_report(warm.shared())
+    assert page.run(f"{BARS}('starting')") == 2
+    assert texts(page, "#containers .nodes") == ["node_0, node_1, node_3", "node_2"]
+    assert page.run("document.querySelector('#containers .when').offsetWidth") > 200
+    keep(page, "warm")
     assert sound(page)
 
 

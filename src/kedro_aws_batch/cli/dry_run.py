@@ -25,6 +25,13 @@ if TYPE_CHECKING:
     from .options import Way
 
 
+#: What is certain before a run about containers that carry on; how many start depends on how long its nodes take.
+CARRYING = (
+    "Containers carry on: one that has done its nodes takes others that are ready and fit, so fewer may start than "
+    "are listed."
+)
+
+
 def show(way: Way, selection: Selection, asked: RunOptions, as_json: bool) -> None:
     """Print what would run. Raises a DagError if the service would refuse it, and parameters that nodes would miss."""
     prepared = prepare(way, selection)
@@ -68,7 +75,8 @@ def folded(groups: Sequence[PlannedGroup]) -> Iterator[tuple[PlannedGroup, int]]
 def preview_lines(found: Preview) -> Iterator[str]:
     """Yield what would run, as text."""
     steps = max((group.step for group in found.groups), default=-1) + 1
-    size = f"{counted(found.nodes, 'node')} in {counted(len(found.groups), 'job')}"
+    most = "at most " if found.settings["warm_containers"] else ""
+    size = f"{counted(found.nodes, 'node')} in {most}{counted(len(found.groups), 'job')}"
     yield f"{size}, in {counted(steps, 'step')}; the jobs of a step don't depend on each other."
     for step in range(steps):
         yield ""
@@ -80,7 +88,7 @@ def preview_lines(found: Preview) -> Iterator[str]:
                 if len(group.nodes) > 1:
                     yield f"      together, because {'; '.join(map(one_line, group.why))}"
     yield ""
-    yield _settings(found.settings)
+    yield from _settings(found.settings)
 
 
 def _submitted(found: Preview, step: int) -> str:
@@ -98,7 +106,9 @@ def _asked(resources: Mapping[str, Any]) -> str:
     return f"  [{'; '.join(filter(None, parts))}]"
 
 
-def _settings(settings: Mapping[str, Any]) -> str:
+def _settings(settings: Mapping[str, Any]) -> Iterator[str]:
+    if settings["warm_containers"]:
+        yield CARRYING
     most = settings["max_workers"]
     limit = "as many jobs at once as are ready" if most is None else f"at most {counted(most, 'job')} at once"
-    return f"Would run {limit}; when one fails: {settings['on_failure']}. Nothing was submitted."
+    yield f"Would run {limit}; when one fails: {settings['on_failure']}. Nothing was submitted."

@@ -16,6 +16,7 @@ from kedro_aws_batch.saved import saved, why_none_carried_on
 from kedro_aws_batch.wording import counted, lasting, moment, money, plain, zone
 
 from .chart import chart
+from .containers_table import container_rows
 from .folds import Fold, fold_jobs
 from .graph import drawn
 from .rows import COLUMNS, Cell, FigureColumn, Row
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from kedro_aws_batch.client import GroupState, RunState
     from kedro_aws_batch.prices import Prices
 
+    from .containers_table import ContainerRow
     from .folds import Item
     from .graph import Box, Frame
     from .measured import Measured
@@ -168,6 +170,11 @@ class Content:
     def zone(self) -> str:
         """Return the time zone of the times."""
         return zone(self.state.created_at)[0]
+
+    @cached_property
+    def containers(self) -> list[ContainerRow]:
+        """Return the containers, if any ran several groups."""
+        return container_rows(self.state, self.prices)
 
     @cached_property
     def items(self) -> tuple[Item, ...]:
