@@ -18,7 +18,16 @@ from .layers import Layers
 from .plan import Group, Plan, Reused, RunSettings
 from .problems import Problem
 from .reach import beyond
-from .resume import Changes, Resumption, changed_parameters, changed_values, done_before, resumption, signature_of
+from .resume import (
+    Changes,
+    Resumption,
+    changed_parameters,
+    changed_values,
+    done_before,
+    newer_inputs,
+    resumption,
+    signature_of,
+)
 from .rules import sentence
 from .selection import FILTERS, select
 from .shape import refuse_another_shape
@@ -179,8 +188,9 @@ def _resume(
     changed = changed_parameters(earlier.request.get("params", {}), request.get("params", {}))
     given = Changes.of(changed, document.runtime_params)
     params = [*changed, *changed_values(earlier.plan.parameters, document.parameters)]
-    changes = replace(given, params=params, made=made)
     done = done_before(earlier.plan, earlier.view)
+    newer = newer_inputs(nodes, done, request.get("inputs_written", {}))
+    changes = replace(given, params=params, made={**newer, **made})
     return resumption(earlier.plan.run_id, nodes, document.datasets, done, changes)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .document import Dataset, Node, is_parameter
+from .document import Dataset, Node, base_name, is_parameter
 from .grouping import is_in_memory, node_children
 from .plan import Plan, Reused
 from .shards import View
@@ -151,6 +151,26 @@ def _concerns(key: str, parameter: str) -> bool:
         return True
     name = parameter.removeprefix("params:")
     return name == key or name.startswith(f"{key}.") or key.startswith(f"{name}.")
+
+
+def newer_inputs(nodes: Sequence[Node], done: Mapping[str, Reused], written: Mapping[str, str]) -> dict[str, str]:
+    """Return the nodes that read an input which none of the nodes makes before it was last written, each with why.
+
+    A node reads its inputs after its run has begun, so what was written before that is what it has read.
+    """
+    made = {base_name(name) for node in nodes for name in node.outputs}
+    moments = {base_name(name): at for name, at in written.items() if base_name(name) not in made}
+    began: dict[str, str] = {}
+    for name, reused in done.items():
+        part = read_unit(name)
+        whole = part[0] if part else name
+        began[whole] = min(reused.run_id, began.get(whole, reused.run_id))
+    told: dict[str, str] = {}
+    for node in nodes:
+        for name in map(base_name, node.inputs):
+            if node.name in began and moments.get(name, "") > began[node.name]:
+                told.setdefault(node.name, f"'{name}' is newer: it was written at {moments[name]}")
+    return told
 
 
 def _needed_from_memory(

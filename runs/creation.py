@@ -26,6 +26,8 @@ from runs.reading import read_all
 
 #: The largest request, in bytes. The run's status item keeps it, and an item of DynamoDB takes 400 KB in all.
 LARGEST_REQUEST = 300_000
+#: Fields that say how things were when it was sent, and not what to run.
+_OF_ONE_START = ("idempotency_key", "graph_digest", "inputs_written")
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ def _refuse_large(request: Mapping[str, Any]) -> None:
 
 
 def _own(request: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in request.items() if name not in ("idempotency_key", "graph_digest")}
+    return {name: value for name, value in request.items() if name not in _OF_ONE_START}
 
 
 def _fingerprint(request: Mapping[str, Any]) -> str:

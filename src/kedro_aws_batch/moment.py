@@ -16,7 +16,12 @@ class Moment:
     @classmethod
     def of_now(cls) -> Moment:
         """Return the moment of a run that begins now."""
-        now = datetime.now(timezone.utc)
+        return cls.of(datetime.now(timezone.utc))
+
+    @classmethod
+    def of(cls, moment: datetime) -> Moment:
+        """Return a moment that has a time zone."""
+        now = moment.astimezone(timezone.utc)
         return cls(f"{now:%Y-%m-%dT%H.%M.%S}.{now.microsecond // 1000:03d}Z")
 
     @cached_property

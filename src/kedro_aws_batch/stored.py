@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 #: The ETags of objects, by bucket and key.
 Objects = dict[str, dict[str, str]]
+#: When objects were put, in ms, by bucket and key.
+Times = dict[str, dict[str, int]]
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from dag.errors import InvalidRequestError
 from dag.grouping import is_in_memory
 from dag.plan import Plan, Reused, dump_plan, load_plan
 from dag.request import Earlier, make_plan, resumed_request
-from dag.resume import Changes, changed_parameters, changed_values, done_before, resumption
+from dag.resume import Changes, changed_parameters, changed_values, done_before, newer_inputs, resumption
 from dag.shards import Mark
 
 from .build import ALLOWED, RUN_ID, document, plan_of, view_of
@@ -257,3 +257,35 @@ def test_a_request_to_resume_means_what_the_run_before_meant_unless_it_says_othe
         "params": {"a": 1},
         "max_workers": 2,
     }
+
+
+FILE = {"raw": "2026-11-21T13.11.00.124Z"}
+
+
+def test_a_node_that_read_an_input_before_it_was_last_written_runs_again() -> None:
+    first, second = done(CHAIN[0]), done(CHAIN[0], run_id=SECOND)
+    why = "'raw' is newer: it was written at 2026-11-21T13.11.00.124Z"
+    assert newer_inputs(CHAIN, first, FILE) == {"a": why}
+    assert newer_inputs(CHAIN, second, FILE) == {}
+    assert newer_inputs(CHAIN, {}, FILE) == {}
+
+
+def test_what_the_run_itself_makes_is_not_looked_at_and_transcoding_makes_no_difference() -> None:
+    assert newer_inputs(CHAIN, done(*CHAIN), {"x": FILE["raw"]}) == {}
+    spark = [replace(CHAIN[0], inputs=("raw@spark",))]
+    assert newer_inputs(spark, done(*spark), {"raw@pandas": FILE["raw"]}).keys() == {"a"}
+
+
+def test_a_split_node_runs_again_if_its_input_is_newer_than_its_oldest_slice() -> None:
+    before = {"a[1/2]": Reused("s raw", FIRST), "a[2/2]": Reused("s raw", SECOND)}
+    assert newer_inputs(CHAIN, before, FILE).keys() == {"a"}
+
+
+def test_a_resumed_run_says_which_input_is_newer() -> None:
+    graph = document(CHAIN)
+    plan, _ = make_plan(graph, {}, FIRST, ALLOWED)
+    earlier = Earlier(plan, view_of(succeeded=[0, 1]), {})
+    _, resumed = make_plan(graph, {"resume_from": FIRST, "inputs_written": FILE}, SECOND, ALLOWED, earlier)
+    assert resumed is not None
+    assert resumed.again["a"] == "'raw' is newer: it was written at 2026-11-21T13.11.00.124Z"
+    assert resumed.reused == {}

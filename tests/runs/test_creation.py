@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -137,6 +138,24 @@ def test_a_resumed_run_does_only_what_was_not_done() -> None:
     assert [run["resumed_from"] for run in listed_runs(stage.dispatcher, None, 20)] == [first, None]
     stage.finish_all()
     assert (stage.run.status.value, stage.run.nodes_total) == ("SUCCEEDED", 2)
+
+
+def test_an_input_that_was_written_since_runs_its_reader_again_and_is_no_part_of_the_request_that_is_kept() -> None:
+    base = document([[], [], [1]])
+    nodes = (replace(base.nodes[0], inputs=("raw",)), *base.nodes[1:])
+    stage = Stage(replace(base, nodes=nodes, datasets={**base.datasets, "raw": base.datasets["d0"]}))
+    first = stage.start(on_failure="drain").run_id
+    stage.finish(0)
+    stage.finish(1)
+    stage.finish(2, exit_code=1)
+    second = stage.start(key="given:2", resume_from=first, inputs_written={"raw": "2999-01-01T00.00.00.000Z"})
+    assert second.resumed is not None
+    assert second.resumed["reused"] == ["n1"]
+    assert second.resumed["again"] == {
+        "n0": "'raw' is newer: it was written at 2999-01-01T00.00.00.000Z",
+        "n2": "it has not succeeded",
+    }
+    assert "inputs_written" not in stage.run.request
 
 
 def test_what_is_taken_over_is_loaded_at_the_version_of_the_run_that_wrote_it_through_several_resumes() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,15 +16,16 @@ from kedro_aws_batch.launch.missing import only_missing
 from kedro_aws_batch.launch.own_keys import own_keys
 from kedro_aws_batch.launch.remote import RemoteRun, run_on_aws
 from kedro_aws_batch.launch.selection import inputs_of
+from kedro_aws_batch.launch.stored import written_since
 from kedro_aws_batch.quiet import stdout_kept_clean
 from kedro_aws_batch.show.display import Display, stdout_console
 
 from .filters import merged
-from .prepare import prepare, request_of, require_possible
+from .prepare import inputs_to_ask, prepare, request_of, require_possible
 from .service import runs_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from kedro_aws_batch.graph.compile import Compiled
     from kedro_aws_batch.graph.project import Project
@@ -44,9 +45,12 @@ def run(way: Way, selection: Selection, asked: RunOptions) -> int:
     selection = replace(selection, params=merged(earlier.get("params", {}), selection.params))
     prepared = prepare(way, selection)
     require_possible(way, prepared, selection, asked, earlier)
+    request = request_of(way, prepared, selection, asked)
+    unmade = inputs_to_ask(prepared, request, earlier)
+    wanted = ToRun(selection=selection, asked=asked, unmade=unmade)
     start = _run_locally if way.where.local else _run_on_aws
     try:
-        return start(way, selection, asked, prepared)
+        return start(way, wanted, prepared)
     except KeyboardInterrupt:  # before there was a run to leave or to cancel, or twice
         click.echo("Interrupted.", err=True)
         return INTERRUPTED
@@ -58,14 +62,26 @@ def _request_of(way: Way, run_id: str) -> Mapping[str, Any]:
     return runs.request_of(run_id) if isinstance(runs, Service) else runs.describe_run(run_id).request
 
 
-def _run_on_aws(way: Way, selection: Selection, asked: RunOptions, prepared: Prepared) -> int:
-    project, compiled = prepared.project, prepared.compiled
+@dataclass(frozen=True)
+class ToRun:
+    """A run that is to start."""
+
+    selection: Selection
+    asked: RunOptions
+    unmade: Collection[str]  #: the inputs of a resumed run that none of its nodes makes
+
+
+def _run_on_aws(way: Way, wanted: ToRun, prepared: Prepared) -> int:
+    project, compiled, selection = prepared.project, prepared.compiled, wanted.selection
     display = _display(compiled)
     narrowed = _narrowed(way, project)(selection)
     if narrowed is None:
         display.note("All outputs exist: nothing to run.")
         return 0
-    request = request_of(way, prepared, narrowed, asked)
+    request = {
+        **request_of(way, prepared, narrowed, wanted.asked),
+        **written_since(project, wanted.unmade, display.note),
+    }
     ours = read_overrides(selection.params)[0].settings.get("service")
     remote = RemoteRun(
         service=str(way.where.service or ours or compiled.configuration.service),
@@ -76,14 +92,15 @@ def _run_on_aws(way: Way, selection: Selection, asked: RunOptions, prepared: Pre
     return run_on_aws(remote, display, way.wait).exit_code
 
 
-def _run_locally(way: Way, selection: Selection, asked: RunOptions, prepared: Prepared) -> int:
-    project, compiled = prepared.project, prepared.compiled
+def _run_locally(way: Way, wanted: ToRun, prepared: Prepared) -> int:
+    project, compiled, selection = prepared.project, prepared.compiled, wanted.selection
     click.echo("Starting the embedded AWS on this machine…", err=True)
     local = LocalRun(
         project=project,
         compiled=compiled,
         selection=selection,
-        asked=asked,
+        asked=wanted.asked,
+        unmade=wanted.unmade,
         narrow=_narrowed(way, project),
         needed=inputs_of(selection, compiled),
         commands=Commands(way.where.environment, local=True),

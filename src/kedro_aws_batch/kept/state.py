@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from kedro_aws_batch.client import RunState
     from kedro_aws_batch.local.storage import Storage
-    from kedro_aws_batch.stored import Objects
+    from kedro_aws_batch.stored import Objects, Times
 
 
 FORMAT = 2
@@ -44,10 +44,12 @@ class State:
     def load(self) -> None:
         """Restore the state of earlier runs, without the runs that other commands still have in progress."""
         with locked(self.project) as place:
+            times = _read_times(place)
             for bucket, keys in (_read_index(place) or {}).items():
                 self.storage.create_bucket(bucket)
                 for key, etag in keys.items():
-                    self.storage.put_object(bucket, key, (place / OBJECTS / etag).read_bytes(), etag)
+                    written = times.get(bucket, {}).get(key)
+                    self.storage.put_object(bucket, key, (place / OBJECTS / etag).read_bytes(), etag, written)
             items = read_items(place / ITEMS, self._oldest_run())
             foreign = self._foreign_runs()
         self._kept = self.storage.objects()
@@ -83,6 +85,7 @@ class State:
             index, self._kept = {}, {}
         elif objects == self._kept:
             return
+        times, put = _read_times(place), self.storage.times()
         for bucket, keys in objects.items():
             before, others = self._kept.get(bucket, {}), index.setdefault(bucket, {})
             for key in before.keys() - keys.keys():
@@ -92,11 +95,14 @@ class State:
                     continue
                 if self._save_object(place / OBJECTS / etag, (bucket, key)):
                     others[key] = etag
+                    if (at := put.get(bucket, {}).get(key)) is not None:
+                        times.setdefault(bucket, {})[key] = at
                 else:
                     del keys[key]  # it has changed since, and the next save has the new one
         for bucket in self._kept.keys() - objects.keys():
             index.pop(bucket, None)
-        write_atomically(place / INDEX, json.dumps({"format": FORMAT, "objects": index}).encode())
+        told = {"format": FORMAT, "objects": index, "written": _of(index, times)}
+        write_atomically(place / INDEX, json.dumps(told).encode())
         self._kept = objects
 
     def _save_object(self, file: Path, where: tuple[str, str]) -> bool:
@@ -126,3 +132,19 @@ def _read_index(place: Path) -> Objects | None:
         return None
     sound = isinstance(index, dict) and index.get("format") == FORMAT
     return index["objects"] if sound else None
+
+
+def _read_times(place: Path) -> Times:
+    """Return when the saved objects were put, as far as that is known."""
+    try:
+        index = json.loads((place / INDEX).read_bytes())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return index.get("written", {}) if isinstance(index, dict) else {}
+
+
+def _of(index: Objects, times: Times) -> Times:
+    """Return the times of those objects that are in the index."""
+    return {
+        bucket: {key: at for key, at in times.get(bucket, {}).items() if key in keys} for bucket, keys in index.items()
+    }

@@ -31,6 +31,7 @@ from .inputs import Uploaded, buckets, exists, free_inputs, local_sources, uploa
 from .keeping import Keeping
 from .settling import settle
 from .sources import for_jobs
+from .stored import written_since
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -63,6 +64,8 @@ class LocalRun:
     #: The datasets that the run's pipelines read; other inputs may be missing.
     needed: Collection[str]
     commands: Commands
+    #: The inputs of a resumed run that none of its nodes makes.
+    unmade: Collection[str] = ()
     fresh: bool = False
     #: The datasets' own access keys, id → secret: the embedded S3 takes them.
     s3_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -151,10 +154,11 @@ def _execute(run: LocalRun, aws: EmbeddedAws, keeping: Keeping) -> int:
     execution = Execution(service=keeping, display=display, pace=PACE, ending=ending)
     with _environment(aws.environment):
         narrowed = run.narrow(run.selection)
+        written = written_since(run.project, run.unmade, display.note)
     if narrowed is None:
         display.note("All outputs exist: nothing to run.")
         return 0
-    return watch(execution, start(execution, {**narrowed.request(), **run.asked.request()})).exit_code
+    return watch(execution, start(execution, {**narrowed.request(), **run.asked.request(), **written})).exit_code
 
 
 def _embedded_aws(run: LocalRun, command: Command) -> EmbeddedAws:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from moto.dynamodb.models import dynamodb_backends
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from moto.s3.models import S3Backend
 
     from kedro_aws_batch.local.place import Place
-    from kedro_aws_batch.stored import Objects
+    from kedro_aws_batch.stored import Objects, Times
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,14 @@ class Storage:
             for name, bucket in buckets
         }
 
+    def times(self) -> Times:
+        """Return when each object was put, in ms."""
+        buckets = list(self._s3.buckets.items())
+        return {
+            name: {key: _ms(one.last_modified) for key in list(dict.keys(bucket.keys)) if (one := bucket.keys.get(key))}
+            for name, bucket in buckets
+        }
+
     def read(self, bucket: str, key: str, etag: str) -> bytes | None:
         """Return an object's content; None if it has changed or is gone."""
         found = self._s3.buckets[bucket].keys.get(key)
@@ -56,9 +65,11 @@ class Storage:
         if bucket not in self._s3.buckets:
             self._s3.create_bucket(bucket, self._place.region)
 
-    def put_object(self, bucket: str, key: str, content: bytes, etag: str) -> None:
-        """Put an object with its former ETag."""
-        self._s3.put_object(bucket, key, content, etag=etag)
+    def put_object(self, bucket: str, key: str, content: bytes, etag: str, written: int | None = None) -> None:
+        """Put an object with its former ETag, and the time at which it was put (ms), if that is known."""
+        made = self._s3.put_object(bucket, key, content, etag=etag)
+        if written is not None:
+            made.last_modified = datetime.fromtimestamp(written / 1000, timezone.utc).replace(tzinfo=None)
 
     def put_items(self, items: Iterable[StoredItem]) -> None:
         """Put items into their tables, if those exist; they count as saved."""
@@ -102,6 +113,11 @@ class Storage:
         backend = dynamodb_backends[self._place.account][self._place.region]
         assert isinstance(backend, PartitionedDynamoDBBackend)  # noqa: S101 - `_Running` has seen to it  # nosec B101
         return backend
+
+
+def _ms(moment: datetime) -> int:
+    """Return a moment of moto's, which is in UTC, in ms."""
+    return round(moment.replace(tzinfo=timezone.utc).timestamp() * 1000)
 
 
 def _json(value: Any) -> Any:

@@ -90,7 +90,7 @@ def list_as_of(partitioned: Any, run_id: str) -> None:
     def _list_partitions() -> list[str]:
         found = partitioned._filesystem.find(partitioned._normalized_path, detail=True)  # noqa: SLF001
         held = {
-            _folder_of_versions(path) for path, info in found.items() if as_of.holds(_version(path), _written(info))
+            _folder_of_versions(path) for path, info in found.items() if as_of.holds(_version(path), written_at(info))
         }
         return [partition for partition in listed() if partition in held]
 
@@ -124,15 +124,15 @@ def _last_written(dataset: Any, path: str) -> datetime | None:
     """Return when a version was last written; for a folder, the last of its files."""
     filesystem = getattr(dataset, "_fs", None)
     if filesystem is None:
-        return _written({"mtime": Path(path).stat().st_mtime}) if Path(path).is_file() else None
+        return written_at({"mtime": Path(path).stat().st_mtime}) if Path(path).is_file() else None
     info = filesystem.info(path)
     if info.get("type") != "directory":
-        return _written(info)
-    moments = [_written(one) for one in filesystem.find(path, detail=True).values()]
+        return written_at(info)
+    moments = [written_at(one) for one in filesystem.find(path, detail=True).values()]
     return max((moment for moment in moments if moment is not None), default=None)
 
 
-def _written(info: Mapping[str, Any]) -> datetime | None:
+def written_at(info: Mapping[str, Any]) -> datetime | None:
     """Return when a file was last written, if its file system says so; S3 does in whole seconds, rounded down."""
     found = next((info[key] for key in _WRITTEN_AT if info.get(key)), None)
     if isinstance(found, (int, float)):

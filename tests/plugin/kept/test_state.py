@@ -4,6 +4,7 @@ import itertools
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -179,6 +180,21 @@ def test_only_what_has_changed_is_written(tmp_path: Path, begin: Begin) -> None:
     assert [[key["pk"]["S"] for _, key, _ in line] for line in lines] == [["first"], ["second"]]
 
 
+def test_an_object_keeps_the_time_at_which_it_was_put(begin: Begin) -> None:
+    put = datetime(2020, 1, 2, 3, 4, 5, tzinfo=timezone.utc).replace(tzinfo=None)  # as moto has it
+    with begin() as world:
+        world.put("one", old=b"x", new=b"x")
+        world.s3.buckets["one"].keys["folder/old"].last_modified = put
+        world.state.save()
+    for _ in range(2):
+        with begin() as world:
+            keys = world.s3.buckets["one"].keys
+            found = {key: keys[f"folder/{key}"].last_modified for key in ("old", "new")}
+            assert (found["old"], found["new"] > put) == (put, True)
+            world.put("one", another=b"y")
+            world.state.save()
+
+
 def test_of_two_at_once_both_are_kept(tmp_path: Path, begin: Begin) -> None:
     with begin() as world:
         world.put("bucket", old=b"old", both=b"0", goes=b"x")
@@ -213,6 +229,9 @@ class _Fixed:
 
     def objects(self) -> dict[str, dict[str, str]]:
         return {bucket: dict(keys) for bucket, keys in self._objects.items()}
+
+    def times(self) -> dict[str, dict[str, int]]:
+        return {}
 
     def read(self, *_: str) -> bytes:
         return self._content

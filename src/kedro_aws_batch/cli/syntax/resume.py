@@ -46,8 +46,9 @@ def command(
     RUN is a run's id or a unique beginning of it. Default: the latest that FAILED or was CANCELLED, and that no
     run has resumed which SUCCEEDED. It keeps that run's filters and parameters. What succeeded runs again
     if its code, parameters, inputs, outputs, catalog entries, or the versions of packages that it imports have
-    changed, or if that can't be told; so does what follows it. The reason is shown. What it doesn't notice: data
-    that no node makes, if it was changed in its place. Then start a new run. On AWS deploy first what you changed.
+    changed, if that can't be told, or if storage says that an input which no node makes is newer; so does what
+    follows it. The reason is shown. What it doesn't notice: files that code opens by itself. Inputs that don't tell
+    when they were written are named. On AWS deploy first what you changed.
 
     \b
     Examples:

@@ -24,6 +24,8 @@ _SIGNATURE = 16
 #: Hex digits of another hash that the document has.
 _DIGITS = 12
 _HASH = 64
+#: Characters of a reason.
+_LONGEST = 200
 #: What reading code and entries may raise. Whatever it is about can't be told then.
 _UNTOLD = (UntoldError, SyntaxError, ImportError, ValueError, OSError, RecursionError)
 
@@ -74,7 +76,7 @@ def _node(node: Node, package: str, modules: Modules, parts: _Parts) -> list[Any
         found = recognise(node.func, modules)
         code = modules.code({*found.modules, f"{package}.settings"}, found.functions)
     except _UNTOLD as error:
-        return [f"{UNTOLD}{error or type(error).__name__}", parts.of(Code())]
+        return [_why(error), parts.of(Code())]
     return [digest(f"{found.text} {code.hash}")[:_SIGNATURE], parts.of(code), *sorted(code.own)]
 
 
@@ -83,11 +85,17 @@ def _entry(project: Project, name: str, modules: Modules, parts: _Parts, moving:
     try:
         read = read_entry(_config(project, name), project.path, modules)
     except _UNTOLD as error:
-        return [f"{UNTOLD}{error or type(error).__name__}", parts.of(Code())]
+        return [_why(error), parts.of(Code())]
     text = read.text
     for own in moving:
         text = text.replace(own, "")
     return [digest(text)[:_DIGITS], parts.of(read.code)]
+
+
+def _why(error: Exception) -> str:
+    """Return why something can't be told. What others' errors say may name places of this machine."""
+    ours = isinstance(error, (UntoldError, SyntaxError))
+    return f"{UNTOLD}{str(error)[:_LONGEST] if ours else f'reading its code ended in a {type(error).__name__}'}"
 
 
 def _config(project: Project, name: str) -> Mapping[str, Any]:
