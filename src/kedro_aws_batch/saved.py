@@ -33,7 +33,8 @@ def saved(state: RunState, prices: Prices | None = None) -> str:
     stays = [stay for one in found for stay in one.stays if stay.parts]
     alone = all(len(stay.group.nodes) == 1 for stay in stays)
     told = f"{counted(len(found), 'container')} ran {counted(len(stays), 'node' if alone else 'group')}"
-    differences = [*_waited(state, found), *_cost(_Bill(found, stays), prices)]
+    whole = state.status == "SUCCEEDED"  # of a part of a run nobody knows what would have come else
+    differences = [*_waited(state, found), *_cost(_Bill(found, stays), prices)] if whole else []
     one_each = f"; one a {'node' if alone else 'group'} would have {' and '.join(differences)}" if differences else ""
     return f"{told}{one_each}."
 

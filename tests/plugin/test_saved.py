@@ -42,6 +42,10 @@ def test_starts_that_the_critical_path_was_spared_count_less_what_it_waited_inst
     assert saved(shared()) == "2 containers ran 4 nodes; one a node would have waited about 39 s more for starts."
 
 
+def test_of_a_run_that_did_not_succeed_no_saving_is_claimed() -> None:
+    assert saved(replace(shared(), status="CANCELLED"), PRICES) == "2 containers ran 4 nodes."
+
+
 def test_where_nothing_carried_on_nothing_is_said() -> None:
     assert saved(runs.succeeded(), PRICES) == ""
     assert saved(going_on(), PRICES) == ""
@@ -109,3 +113,5 @@ def test_it_is_told_which_ready_nodes_wait_for_a_container() -> None:
     held = changed(going_on(), lambda group: replace(group, held_until=at(70) if group.status == "WAITING" else None))
     said = "Waiting for a container that is soon free: 1 ready job. Waiting for a node that is soon ready: 1 container."
     assert said in plain_lines(held)
+    (row,) = [line for line in plain_lines(held) if line.startswith("WAITING")]
+    assert row.endswith("node_2  ready: left to a container that is soon free")

@@ -36,6 +36,10 @@ STARTING = {
 }
 
 
+#: Why a ready job isn't submitted.
+HELD = "ready: left to a container that is soon free"
+
+
 @dataclass(frozen=True)
 class JobRow:
     """A line of the table: one job, or several that share it."""
@@ -75,6 +79,8 @@ def _why(row: JobRow) -> str:
         return ""
     if job.status == "SUBMITTED":
         return STARTING.get(job.job_status or "", "")
+    if job.held_until is not None:
+        return HELD
     which = f"slice {job.slice['number']}: " if row.slices and job.slice and job.why else ""
     return one_line(f"{which}{job.why}")
 
