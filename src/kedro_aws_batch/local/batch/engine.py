@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kedro_aws_batch._service.dag import limits
+from kedro_aws_batch._service.dag.carrying import TIMED_OUT
 from kedro_aws_batch._service.dag.records import EXITED
 from kedro_aws_batch._service.dag.status import JobStatus
 from kedro_aws_batch.local.batch.jobs import Attempt, BatchJob, JobSpec
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from kedro_aws_batch.local.processes import Child, Launch, Processes
 
 HOST_TERMINATED = "Host EC2 (instance i-0123456789abcdef0) terminated."
-TIMED_OUT = "Job attempt duration exceeded timeout"
 DEPENDENCY_FAILED = "Dependent Job failed"
 TOO_LARGE = (
     "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE - "
