@@ -9,14 +9,19 @@ from dag.errors import DagError
 from handlers.requests import Reply, answering, for_the_log, log_refusal
 from handlers.service import Context, counts, dispatcher, logger, source
 from runs.counting import Count
-from runs.creation import begin_run
+from runs.creation import begin_run, rehearse
 
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: Any, context: Context) -> Reply:
-    """Return {run_id, status, groups, nodes} of a new run, or of the one that the same key started before."""
+    """Return {run_id, status, groups, nodes} of a new run, or of the one that the same key started before.
+
+    Of a dry run it returns {dry_run, groups, nodes}.
+    """
 
     def act(request: dict[str, Any]) -> Reply:
+        if request.get("dry_run"):
+            return _rehearsed(context, request)
         run = begin_run(dispatcher(context), source(), request, _key(request.get("idempotency_key"), context))
         answer: Reply = {
             "run_id": run.run_id,
@@ -28,6 +33,15 @@ def handler(event: Any, context: Context) -> Reply:
 
     given = event.get("idempotency_key") if isinstance(event, dict) else None
     return answering("start_run", event, act, log_refusal if _event_id(given) is None else _missed)
+
+
+def _rehearsed(context: Context, request: dict[str, Any]) -> Reply:
+    plan, resumed = rehearse(dispatcher(context), source(), request)
+    answer: Reply = {"dry_run": True, "groups": len(plan.groups), "nodes": plan.node_count}
+    if resumed is None:
+        return answer
+    told = {"from": resumed.source, "reused": sorted(resumed.reused), "again": dict(resumed.again)}
+    return answer | {"resumed": told}
 
 
 def _key(given: str | None, context: Context) -> str:

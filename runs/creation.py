@@ -27,7 +27,7 @@ from runs.reading import read_all
 #: The largest request, in bytes. The run's status item keeps it, and an item of DynamoDB takes 400 KB in all.
 LARGEST_REQUEST = 300_000
 #: Fields that say how things were when it was sent, and not what to run.
-_OF_ONE_START = ("idempotency_key", "graph_digest", "inputs_written")
+_OF_ONE_START = ("idempotency_key", "graph_digest", "inputs_written", "dry_run")
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,16 @@ def _announce(dispatcher: Dispatcher, run: Run) -> None:
         dispatcher.ports.log.exception("start not announced", run_id=run.run_id)
 
 
+def rehearse(dispatcher: Dispatcher, source: RunSource, request: Mapping[str, Any]) -> tuple[Plan, Resumption | None]:
+    """Return the plan that a request would make now, and what it would reuse; nothing is written or submitted.
+
+    Raises a DagError for a run that is impossible.
+    """
+    plan, resumed = _maker(dispatcher, source, request)(run_id_at(dispatcher.ports.clock.now()))
+    _offer(dispatcher, plan)
+    return plan, resumed
+
+
 def _existing(dispatcher: Dispatcher, request: Mapping[str, Any], key: str) -> Run | None:
     run_id = dispatcher.ports.table.get_key(key)
     run = dispatcher.ports.table.get_run(run_id) if run_id else None
@@ -90,12 +100,9 @@ def _fingerprint(request: Mapping[str, Any]) -> str:
 
 
 def _create(dispatcher: Dispatcher, source: RunSource, request: Mapping[str, Any], key: str) -> Run:
-    _refuse_large(request)
-    table = dispatcher.ports.table
-    earlier = _earlier(dispatcher, request)
-    meant = resumed_request(request, earlier.request) if earlier else request
+    make, table = _maker(dispatcher, source, request), dispatcher.ports.table
     accepted = _Accepted(
-        request=_own(meant),
+        request=_own(make.request),
         request_digest=_fingerprint(request),
         graph_digest=source.document.digest,
         key=key,
@@ -103,9 +110,6 @@ def _create(dispatcher: Dispatcher, source: RunSource, request: Mapping[str, Any
         expires_at=dispatcher.ports.expiry(),
     )
     run_id = run_id_at(accepted.created_at)
-    learned = load_durations(table.get_durations(source.document.project, source.document.environment))
-    home = replace(source.home, key=secrets.token_hex(16))
-    make = _RunMaker(source=source, home=home, request=meant, earlier=earlier, durations=learned)
     plan, resumed = make(run_id)
     offer = _offer(dispatcher, plan)
     if not table.put_key(key, run_id, accepted.expires_at):
@@ -130,6 +134,20 @@ def _create(dispatcher: Dispatcher, source: RunSource, request: Mapping[str, Any
         later += 1  # another run was made in the same millisecond
         next_id = run_id_at(accepted.created_at, later)
         run_id = next_id if table.move_key(key, next_id, instead=run_id) else table.get_key(key) or next_id
+
+
+def _maker(dispatcher: Dispatcher, source: RunSource, request: Mapping[str, Any]) -> _RunMaker:
+    """Return what makes plans of a request."""
+    _refuse_large(request)
+    earlier = _earlier(dispatcher, request)
+    learned = dispatcher.ports.table.get_durations(source.document.project, source.document.environment)
+    return _RunMaker(
+        source=source,
+        home=replace(source.home, key=secrets.token_hex(16)),
+        request=resumed_request(request, earlier.request) if earlier else request,
+        earlier=earlier,
+        durations=load_durations(learned),
+    )
 
 
 def _offer(dispatcher: Dispatcher, plan: Plan) -> Offer | None:

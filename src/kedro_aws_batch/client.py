@@ -35,6 +35,15 @@ class Started:
 
 
 @dataclass(frozen=True)
+class Rehearsed:
+    """The answer of `start_run` to a dry run."""
+
+    groups: int
+    nodes: int
+    resumed: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
 class GroupState:
     """The nodes of one job, and its progress. Times are milliseconds since the epoch."""
 
@@ -238,6 +247,10 @@ class Service:
     def start_run(self, request: Mapping[str, Any]) -> Started:
         """Start a run. An ambiguous failure may have started it: give an idempotency_key to be sure."""
         return _parse(Started, self._invoke("start_run", request))
+
+    def rehearse(self, request: Mapping[str, Any]) -> Rehearsed:
+        """Return what a request would run; nothing is started."""
+        return _parse(Rehearsed, self._invoke("start_run", {**request, "dry_run": True}))
 
     def describe_run(self, run_id: str) -> RunState:
         """Return the state of a run with its groups, from all pages."""

@@ -75,6 +75,7 @@ def of_type(field: Mapping[str, Any]) -> st.SearchStrategy[Any]:
         "integer": st.integers(0, 3) | st.just(10**40) | st.sampled_from([0.0, 1.0, 2.0]),
         "array": st.lists(TEXTS, max_size=3),
         "object": st.dictionaries(TEXTS, JSON, max_size=3),
+        "boolean": st.booleans(),
     }
     return kinds[field["type"]]
 

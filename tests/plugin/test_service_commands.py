@@ -80,6 +80,15 @@ def test_a_run_is_looked_at_read_cancelled_and_resumed(there: Deployed) -> None:
     assert "No run is RUNNING: the latest" in call("cancel").stderr
 
     (there.project / "shared/wake").touch()
+    rehearsed = call("resume", "--dry-run", "--params=way=on")
+    assert rehearsed.exit_code == 0, rehearsed.output
+    assert rehearsed.stdout.splitlines() == [
+        "Would run 2 nodes in 2 jobs; nothing is started.",
+        "  again: second (it has not succeeded)",
+        "  again: third (it has not succeeded)",
+        "  taken over: first",
+    ]
+    assert [run["run_id"] for run in json.loads(call("list", "--json").output)] == [first]
     resumed = call("resume", "--params=way=on")
     assert resumed.exit_code == 0, resumed.output
     assert re.search(r"^Run \S+: 2 nodes in 2 jobs$", resumed.output, re.MULTILINE)

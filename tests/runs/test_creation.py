@@ -10,11 +10,12 @@ import pytest
 from dag.document import MOST_GROUPS, Dataset, GraphDocument, Node
 from dag.errors import DagError, InvalidRequestError, NotReadyError, NotSettledError, RunTooLargeError, UnknownRunError
 from dag.plan import Reused
+from dag.request import Allowed
 from dag.resume import Resumption
-from runs.creation import _resumed
+from runs.creation import RunSource, _resumed, rehearse
 from runs.description import listed_runs
 from tests.runs.stage import LIFETIME, START, Interrupted, Stage
-from tests.simulation.graphs import chain, document
+from tests.simulation.graphs import DEFINITION, HOME, QUEUE, chain, document
 
 
 def test_the_same_key_is_the_same_run() -> None:
@@ -138,6 +139,24 @@ def test_a_resumed_run_does_only_what_was_not_done() -> None:
     assert [run["resumed_from"] for run in listed_runs(stage.dispatcher, None, 20)] == [first, None]
     stage.finish_all()
     assert (stage.run.status.value, stage.run.nodes_total) == ("SUCCEEDED", 2)
+
+
+def test_a_rehearsal_says_what_a_start_would_do_and_writes_nothing() -> None:
+    stage = Stage(document([[], [0], [1], [0]]))
+    source = RunSource(stage.document, Allowed([QUEUE], [DEFINITION]), HOME)
+    first = stage.start(on_failure="drain").run_id
+    stage.finish(0)
+    stage.finish(1, exit_code=1)
+    stage.finish(2)
+    request = {"resume_from": first}
+    plan, resumed = rehearse(stage.dispatcher, source, {**request, "dry_run": True})
+    assert [run["run_id"] for run in listed_runs(stage.dispatcher, None, 20)] == [first]
+    assert resumed is not None
+    second = stage.start(key="given:2", **request)
+    assert second.resumed is not None
+    assert (len(plan.groups), resumed.again) == (second.groups_total, second.resumed["again"])
+    with pytest.raises(InvalidRequestError, match="still RUNNING"):
+        rehearse(stage.dispatcher, source, {"resume_from": second.run_id, "dry_run": True})
 
 
 def test_an_input_that_was_written_since_runs_its_reader_again_and_is_no_part_of_the_request_that_is_kept() -> None:

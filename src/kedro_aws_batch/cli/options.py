@@ -55,6 +55,8 @@ class Way:
     only_missing: bool = False
     #: How long each job of a local run takes to start.
     start_seconds: float = 0
+    #: Whether to say only what would run.
+    dry_run: bool = False
 
 
 def gathered(name: str, record: type[Any]) -> Decorator:

@@ -22,5 +22,5 @@ def resume(way: Way, wanted: str | None, changed: Selection, asked: RunOptions) 
     """Run the rest of a run that did not finish, with the given changes, and return the exit code."""
     run_id = find_resumable(runs_of(way.where), wanted)
     if run_id != wanted:
-        click.echo(f"Resuming run {run_id}…", err=True)
+        click.echo(f"{'Rehearsing to resume' if way.dry_run else 'Resuming'} run {run_id}…", err=True)
     return run(way, changed, replace(asked, resume_from=run_id))

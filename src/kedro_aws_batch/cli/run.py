@@ -14,7 +14,7 @@ from kedro_aws_batch.launch.execution import INTERRUPTED
 from kedro_aws_batch.launch.local import LocalRun, run_locally
 from kedro_aws_batch.launch.missing import only_missing
 from kedro_aws_batch.launch.own_keys import own_keys
-from kedro_aws_batch.launch.remote import RemoteRun, run_on_aws
+from kedro_aws_batch.launch.remote import RemoteRun, rehearse_on_aws, run_on_aws
 from kedro_aws_batch.launch.selection import inputs_of
 from kedro_aws_batch.launch.stored import written_since
 from kedro_aws_batch.quiet import stdout_kept_clean
@@ -89,7 +89,7 @@ def _run_on_aws(way: Way, wanted: ToRun, prepared: Prepared) -> int:
         request=request,
         commands=Commands(way.where.environment),
     )
-    return run_on_aws(remote, display, way.wait).exit_code
+    return rehearse_on_aws(remote, display) if way.dry_run else run_on_aws(remote, display, way.wait).exit_code
 
 
 def _run_locally(way: Way, wanted: ToRun, prepared: Prepared) -> int:
@@ -105,6 +105,7 @@ def _run_locally(way: Way, wanted: ToRun, prepared: Prepared) -> int:
         needed=inputs_of(selection, compiled),
         commands=Commands(way.where.environment, local=True),
         fresh=way.fresh,
+        dry_run=way.dry_run,
         s3_keys=own_keys(project.catalog, compiled.datasets),
         start_seconds=way.start_seconds,
     )

@@ -21,7 +21,7 @@ from .follow import Pace, follow
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from kedro_aws_batch.client import RunState, Started
+    from kedro_aws_batch.client import RunState, Service, Started
     from kedro_aws_batch.show.display import Display
     from kedro_aws_batch.show.outcome import Ending
 
@@ -70,6 +70,18 @@ def start(execution: Execution, request: Mapping[str, Any]) -> Started:
     for node, why in ((started.resumed or {}).get("again") or {}).items():
         execution.display.note(f"  again: {node} ({why})", "dim")
     return started
+
+
+def show_rehearsal(service: Service, display: Display, request: Mapping[str, Any]) -> int:
+    """Print what a request would run, and what it would reuse, and return the exit code; nothing is started."""
+    would = service.rehearse(request)
+    display.note(f"Would run {counted(would.nodes, 'node')} in {counted(would.groups, 'job')}; nothing is started.")
+    resumed = would.resumed or {}
+    for node, why in resumed.get("again", {}).items():
+        display.note(f"  again: {node} ({why})")
+    for node in resumed.get("reused", ()):
+        display.note(f"  taken over: {node}", "dim")
+    return 0
 
 
 def watch(execution: Execution, started: Started) -> Watched:

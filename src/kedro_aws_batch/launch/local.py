@@ -25,7 +25,7 @@ from kedro_aws_batch.show.outcome import LAST_WORDS, Ending, end_of_log
 from kedro_aws_batch.wording import counted
 
 from .commands import Commands
-from .execution import Execution, start, watch
+from .execution import Execution, show_rehearsal, start, watch
 from .follow import Pace
 from .inputs import Uploaded, buckets, exists, free_inputs, local_sources, upload
 from .keeping import Keeping
@@ -67,6 +67,8 @@ class LocalRun:
     #: The inputs of a resumed run that none of its nodes makes.
     unmade: Collection[str] = ()
     fresh: bool = False
+    #: Whether to say only what would run.
+    dry_run: bool = False
     #: The datasets' own access keys, id → secret: the embedded S3 takes them.
     s3_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
     #: How long each job takes to start.
@@ -106,6 +108,8 @@ def _run(run: LocalRun, aws: EmbeddedAws, command: Command, display: Display) ->
     for bucket in buckets(run.compiled):
         aws.storage.create_bucket(bucket)
     _say(display, _upload_inputs(run, aws))
+    if run.dry_run:
+        return _rehearse(run, aws, display)
     state.save()  # first, to find out whether the state can be saved
     command.reached_at(_live(aws))
     service = Service(aws.service_prefix, aws.client("lambda"), _causes(run.project.path, aws.client("logs")))
@@ -144,6 +148,25 @@ def _live(aws: EmbeddedAws) -> Live:
     )
 
 
+def _rehearse(run: LocalRun, aws: EmbeddedAws, display: Display) -> int:
+    """Print what would run. Nothing is saved, so the uploaded inputs are forgotten, too."""
+    request = _request(run, aws, display)
+    if request is None:
+        return 0
+    return show_rehearsal(Service(aws.service_prefix, aws.client("lambda")), display, request)
+
+
+def _request(run: LocalRun, aws: EmbeddedAws, display: Display) -> dict[str, Any] | None:
+    """Return the run's request; None if nothing is left to run, which it notes."""
+    with _environment(aws.environment):
+        narrowed = run.narrow(run.selection)
+        written = written_since(run.project, run.unmade, display.note)
+    if narrowed is None:
+        display.note("All outputs exist: nothing to run.")
+        return None
+    return {**narrowed.request(), **run.asked.request(), **written}
+
+
 def _execute(run: LocalRun, aws: EmbeddedAws, keeping: Keeping) -> int:
     display = keeping.display
 
@@ -152,13 +175,8 @@ def _execute(run: LocalRun, aws: EmbeddedAws, keeping: Keeping) -> int:
         return Ending(keeping.logs.logs, os.path.relpath(place), run.commands.to)
 
     execution = Execution(service=keeping, display=display, pace=PACE, ending=ending)
-    with _environment(aws.environment):
-        narrowed = run.narrow(run.selection)
-        written = written_since(run.project, run.unmade, display.note)
-    if narrowed is None:
-        display.note("All outputs exist: nothing to run.")
-        return 0
-    return watch(execution, start(execution, {**narrowed.request(), **run.asked.request(), **written})).exit_code
+    request = _request(run, aws, display)
+    return 0 if request is None else watch(execution, start(execution, request)).exit_code
 
 
 def _embedded_aws(run: LocalRun, command: Command) -> EmbeddedAws:

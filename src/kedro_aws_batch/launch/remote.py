@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -13,11 +14,11 @@ from kedro_aws_batch.graph.difference import explain_difference
 from kedro_aws_batch.show.causes import in_cloudwatch
 from kedro_aws_batch.show.outcome import Ending
 
-from .execution import Execution, Watched, start, watch
+from .execution import Execution, Watched, show_rehearsal, start, watch
 from .follow import REMOTE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from kedro_aws_batch.client import RunState
     from kedro_aws_batch.show.display import Display
@@ -36,6 +37,27 @@ class RemoteRun:
     request: Mapping[str, Any]
     commands: Commands
 
+    @property
+    def whole_request(self) -> dict[str, Any]:
+        """Return the request, which is refused for another graph."""
+        return {**self.request, "graph_digest": self.document["digest"]}
+
+
+def rehearse_on_aws(run: RemoteRun, display: Display) -> int:
+    """Print what would run, and return the exit code. Raises ServiceError if the deployed graph differs."""
+    with _differences_explained(run):
+        return show_rehearsal(Service(run.service, client("lambda")), display, run.whole_request)
+
+
+@contextmanager
+def _differences_explained(run: RemoteRun) -> Iterator[None]:
+    try:
+        yield
+    except ServiceError as error:
+        if error.type != "GraphMismatch":
+            raise
+        raise ServiceError(explain_difference(run.document, error.details), error.type) from error
+
 
 def run_on_aws(run: RemoteRun, display: Display, wait: bool) -> Watched:
     """Start a run and, if wanted, show it until it has ended. Raises ServiceError if the deployed graph differs."""
@@ -50,12 +72,8 @@ def run_on_aws(run: RemoteRun, display: Display, wait: bool) -> Watched:
         ending=ending,
         commands=run.commands,
     )
-    try:
-        started = start(execution, {**run.request, "graph_digest": run.document["digest"]})
-    except ServiceError as error:
-        if error.type != "GraphMismatch":
-            raise
-        raise ServiceError(explain_difference(run.document, error.details), error.type) from error
+    with _differences_explained(run):
+        started = start(execution, run.whole_request)
     if wait:
         return watch(execution, started)
     display.note(run.commands.way_back(started.run_id))

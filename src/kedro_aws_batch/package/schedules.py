@@ -26,7 +26,7 @@ ScheduleEvent = dict[str, Any]
 SCHEDULES_FILE = "schedules.yml"
 
 #: Fields that we set for each event, or that don't fit a schedule that outlives deployments.
-_NOT_YOURS = ("idempotency_key", "graph_digest", "resume_from")
+_NOT_YOURS = ("idempotency_key", "graph_digest", "resume_from", "inputs_written", "dry_run")
 #: The types in a request's schema, and their words.
 _TYPES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "string": (lambda value: isinstance(value, str) and bool(value), "a text"),

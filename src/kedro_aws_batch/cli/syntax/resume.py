@@ -31,6 +31,7 @@ from kedro_aws_batch.launch.selection import RunOptions, Selection
 @description_option()
 @detach_option()
 @gathered("asked", RunOptions)
+@click.option("--dry-run", is_flag=True, help="Print what would run again, why, and what is taken over; start nothing.")
 @where_options
 def command(
     where: Where,
@@ -40,6 +41,7 @@ def command(
     load_versions: dict[str, str],
     asked: RunOptions,
     detach: bool,
+    dry_run: bool,
 ) -> None:
     """Run the rest of a run that did not finish, on what it has made.
 
@@ -53,6 +55,7 @@ def command(
     \b
     Examples:
       kedro aws-batch resume
+      kedro aws-batch resume --dry-run
       kedro aws-batch resume 2026-11-22T13.11 --params=model.rate=0.01
       kedro aws-batch resume --local
     """
@@ -61,4 +64,4 @@ def command(
     if where.local and detach:
         raise click.UsageError("--detach is for runs on AWS: a local run ends with the command that runs it.")
     changed = Selection(params=read_params(params_file, params), load_versions=load_versions)
-    raise SystemExit(resume(Way(where, wait=not detach), run, changed, asked))
+    raise SystemExit(resume(Way(where, wait=not detach, dry_run=dry_run), run, changed, asked))
