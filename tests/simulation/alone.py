@@ -44,7 +44,7 @@ def crashes(world: World, rng: random.Random) -> None:
 
 def submission_lost(world: World, rng: random.Random) -> None:
     """Lose SubmitJob's answer, or its request."""
-    world.batch.losing = {rng.randint(1, len(world.document.nodes)): rng.choice(("request", "answer"))}
+    world.batch.losing = {_some_call(world, rng, ["SubmitJob"]).number: rng.choice(("request", "answer"))}
 
 
 def write_lost(world: World, rng: random.Random) -> None:
@@ -93,7 +93,12 @@ IN_TURN = (
 
 def _some_call(world: World, rng: random.Random, operations: Sequence[str]) -> Call:
     """Draw a call that a run of this size makes, an early one often: those claim and submit the most at once."""
-    return Call(rng.choice(operations), round((2 * len(world.document.nodes)) ** rng.random()))
+    operation, size = rng.choice(operations), len(world.document.nodes)
+    if operation == "SubmitJob":
+        most = size // 100 + 3 if world.document.run["array_jobs"] else size
+    else:
+        most = size // 8 + 10
+    return Call(operation, round(most ** rng.random()))
 
 
 def build_alone(fault: str, seed: int, parents: Sequence[Sequence[int]] | None = None, **run: Any) -> World:

@@ -26,9 +26,12 @@ def test_a_run_of_any_size_ends_within_the_bounds_of_what_goes_wrong(size: int, 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
 def test_the_largest_run_ends_within_the_bounds_of_one_fault_after_the_other() -> None:
-    _ends_well(build_in_turn(0, layers(random.Random(_LARGEST), 5, _LARGEST // 5), array_jobs=True))
+    _ends_well(build_in_turn(8, layers(random.Random(_LARGEST), 5, _LARGEST // 5), array_jobs=True))
 
 
 def _ends_well(world: World) -> None:
     world.go()
+    assert all(world.calls[operation] >= number for operation, number in world.crash_at)
+    assert all(world.calls["SubmitJob"] >= number for number in world.batch.losing)
+    assert all(world.answers[operation] >= number for operation, number in world.twice_at)
     assert [run.status for run in world.peek.runs()] == [RunStatus.SUCCEEDED]
