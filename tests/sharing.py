@@ -25,6 +25,7 @@ APART = (
 )
 #: What takes longest, the slowest first.
 FIRST = (
+    "tests/simulation/test_sizes.py",
     "tests/acceptance/test_versions.py",
     "tests/image/",
     "tests/acceptance/test_pip.py",

@@ -17,16 +17,16 @@ _LARGEST = 100_000
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1800)
+def test_the_largest_run_ends_within_the_bounds_of_one_fault_after_the_other() -> None:
+    _ends_well(build_in_turn(8, layers(random.Random(_LARGEST), 5, _LARGEST // 5), array_jobs=True))
+
+
+@pytest.mark.long
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(("size", "fault"), [*_RUN, (10_000, "ten invocations die")])
 def test_a_run_of_any_size_ends_within_the_bounds_of_what_goes_wrong(size: int, fault: str) -> None:
     _ends_well(build_alone(fault, size, layers(random.Random(size), 5, size // 5), array_jobs=True))
-
-
-@pytest.mark.long
-@pytest.mark.timeout(1800)
-def test_the_largest_run_ends_within_the_bounds_of_one_fault_after_the_other() -> None:
-    _ends_well(build_in_turn(8, layers(random.Random(_LARGEST), 5, _LARGEST // 5), array_jobs=True))
 
 
 def _ends_well(world: World) -> None:
