@@ -148,6 +148,15 @@ def test_a_failed_run_says_why_and_is_resumed_once_the_project_is_mended(make_pr
     kept = project / f".kedro_aws_batch/replay/{run_id}/second/final.pkl"
     assert pickle.loads(kept.read_bytes()) == 42  # noqa: S301
     assert stored(project) == before
+    state = [project / f".kedro_aws_batch/local/{name}" for name in ("index.json", "items.jsonl")]
+    saved = [file.read_bytes() for file in state]
+    rehearsed = forked(project, "resume", "--dry-run")
+    assert rehearsed.stdout.splitlines()[-3:] == [
+        "Would run 1 node in 1 job; nothing is started.",
+        "  again: second (it has not succeeded)",
+        "  taken over: first",
+    ]
+    assert [file.read_bytes() for file in state] == saved
     resumed = forked(project, "run", f"--resume-from={run_id}", "--start-seconds=1.5")
     assert resumed.returncode == 0, resumed.stdout + resumed.stderr
     (again,) = json.loads(look(project, "status", "--json"))["groups"]
