@@ -93,6 +93,13 @@ def test_what_has_no_job_has_no_container_and_neither_has_a_run_of_one_group_a_j
     assert (told["warm_containers"], told["groups"][0]["container"]) == (False, None)
 
 
+def test_a_container_that_ended_without_a_question_has_not_asked() -> None:
+    stage = started(chain(2))
+    stage.finish(0)
+    told = stage.described()["groups"][0]["container"]
+    assert (told["asked"], told["carried"], told["ended_at"]) == (False, False, stage.job(0).ended_at)
+
+
 def test_after_a_reclaimed_host_each_group_has_its_own_part_of_the_attempts() -> None:
     stage = started(chain(3))
     job = stage.job(0)
