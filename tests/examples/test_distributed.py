@@ -39,8 +39,8 @@ class Run:
     logs: dict[str, list[str]]  #: by file
 
 
-#: Containers that end with their group, and containers that carry on.
-WAYS = ["one job a node", pytest.param("warm", marks=pytest.mark.long)]
+#: Containers that carry on, as the example says, and containers that end with their group.
+WAYS = ["warm", pytest.param("one job a node", marks=pytest.mark.long)]
 
 
 @pytest.fixture(scope="module", params=WAYS)
@@ -48,15 +48,15 @@ def distributed(tmp_path_factory: pytest.TempPathFactory, request: pytest.Fixtur
     """Return a copy of the example after one distributed run of the whole. Not to be changed."""
     folder = tmp_path_factory.mktemp("distributed")
     project = copy_spaceflights(folder)
-    if request.param == "warm":
-        let_containers_carry_on(project)
+    if request.param != "warm":
+        let_no_container_carry_on(project)
     return project, run_distributed(project, folder / "bucket", "--fresh")
 
 
-def let_containers_carry_on(project: Path) -> None:
-    """Set `warm_containers` in the project's environment for AWS."""
+def let_no_container_carry_on(project: Path) -> None:
+    """Switch `warm_containers` off in the project's environment for AWS."""
     file = project / "conf/aws_batch/parameters.yml"
-    file.write_text(file.read_text().replace("aws_batch:\n", "aws_batch:\n  warm_containers: true\n", 1))
+    file.write_text(file.read_text().replace("warm_containers: true", "warm_containers: false", 1))
 
 
 def carries_on(project: Path) -> bool:
