@@ -22,7 +22,7 @@ from kedro_aws_batch.container.carrying import Container
 from kedro_aws_batch.container.child import run_apart
 from kedro_aws_batch.container.failing import Whereabouts, explain_failure
 from kedro_aws_batch.container.payload import Payload, read_payload
-from kedro_aws_batch.container.usage import used
+from kedro_aws_batch.container.usage import used, used_by
 
 from .errors import KedroAwsBatchError
 
@@ -57,7 +57,7 @@ def _run_apart(payload: Payload, on_signal: Callable[[], None] | None = None) ->
         return _told(f"The nodes took longer than their timeout, {payload.timeout} s.", ended.verdict)
     verdict = ended.verdict if on_signal is None else passed_on(ended.verdict)
     if not ended.finished:
-        print(used(began), flush=True)
+        print(used_by(began, ended.usage), flush=True)
         why = " If nobody stopped the job, it needs more memory." if ended.exit_code == KILLED else ""
         return _told(f"The process that ran the nodes {ended.fate} before they were done.{why}", verdict)
     return verdict

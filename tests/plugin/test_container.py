@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from kedro_aws_batch.container.usage import read_used
+
 #: A container that says, as it asks, which process of its group is left.
 CONTAINER = """
 import os, subprocess, sys, time
@@ -72,3 +74,29 @@ def test_a_group_s_exit_code_is_not_taken_for_its_container_s() -> None:
     """With 75 a container has its group repeated, and with any that begins with 7 Batch makes no other attempt."""
     ended = subprocess.run([sys.executable, "-c", EXITS], capture_output=True, text=True, check=True, timeout=30)
     assert ended.stderr.splitlines()[-1] == "[3, 1, 1, 1] [75]"
+
+
+USAGE = """
+import os
+from kedro_aws_batch import job
+from kedro_aws_batch.container.payload import Payload
+
+def run(work):
+    job._run = work
+    job._run_apart(Payload(run_id="r", nodes=("n",)), lambda: None)
+
+def large(*_):
+    bytes(range(256)) * 2_000_000
+    sum(range(10_000_000))
+
+run(large)
+run(lambda *_: os._exit(1))
+"""
+
+
+def test_what_a_lost_group_used_is_told_without_what_others_of_its_container_did() -> None:
+    ended = subprocess.run([sys.executable, "-c", USAGE], capture_output=True, text=True, check=True, timeout=60)
+    large, lost = filter(None, (read_used([line]) for line in ended.stdout.splitlines()))
+    assert large.memory > 500
+    assert lost.memory < 200
+    assert lost.cpu < large.cpu

@@ -13,10 +13,13 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import NoReturn
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NoReturn
 
 from kedro_aws_batch._service.dag.carrying import TOO_LONG
+
+if TYPE_CHECKING:
+    from resource import struct_rusage
 
 #: Signals to a container go to its first process, which is ours: it forwards these to the child.
 _FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
@@ -34,6 +37,8 @@ class ChildEnd:
     exit_code: int
     #: Whether its work came to an end, successful or not.
     finished: bool
+    #: What it and its children have used.
+    usage: struct_rusage = field(repr=False)
     #: Whether it was ended because it took too long.
     too_long: bool = False
 
@@ -89,9 +94,9 @@ def run_apart(
     signal.setitimer(
         signal.ITIMER_REAL, 0 if timeout is None else timeout + 1
     )  # by then the child has printed where it is
-    exit_code = _wait_for(child)
+    exit_code, usage = _wait_for(child)
     signal.setitimer(signal.ITIMER_REAL, 0)
-    return ChildEnd(exit_code, _said(reading), watchdog.has_bitten)
+    return ChildEnd(exit_code, _said(reading), usage, watchdog.has_bitten)
 
 
 class _Watchdog:
@@ -130,13 +135,13 @@ def _send(child: int, number: int) -> None:
         os.kill(child, number)
 
 
-def _wait_for(child: int) -> int:
-    """Wait for the child and return its exit code. In a container, others' orphans also become our children."""
+def _wait_for(child: int) -> tuple[int, struct_rusage]:
+    """Wait for the child; return its exit code and usage. In a container, others' orphans also become our children."""
     while True:
-        pid, status = os.wait()
+        pid, status, usage = os.wait3(0)
         if pid == child:
             code = os.waitstatus_to_exitcode(status)
-            return code if code >= 0 else 128 - code
+            return code if code >= 0 else 128 - code, usage
 
 
 def _said(reading: int) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from resource import struct_rusage
 
 _LINE = re.compile(r"Used: (\d{1,9}) MiB of memory at most, (\d{1,9}\.\d) s of CPU in (\d{1,9}\.\d) s\.")
 
@@ -44,8 +45,12 @@ def used(began: float) -> str:
         import resource  # noqa: PLC0415
     except ImportError:
         return ""
-    own, others = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used_by(began, resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN))
+
+
+def used_by(began: float, *usages: struct_rusage) -> str:
+    """Return what some processes have used since a moment of `time.monotonic`, as text."""
     unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB on Linux
-    memory = max(own.ru_maxrss, others.ru_maxrss) * unit / 2**20
-    cpu = own.ru_utime + own.ru_stime + others.ru_utime + others.ru_stime
+    memory = max(one.ru_maxrss for one in usages) * unit / 2**20
+    cpu = sum(one.ru_utime + one.ru_stime for one in usages)
     return f"Used: {memory:.0f} MiB of memory at most, {cpu:.1f} s of CPU in {time.monotonic() - began:.1f} s."
