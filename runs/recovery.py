@@ -161,7 +161,8 @@ class Recovery:
                 return
             over = run.over or (run.failure is not None and plan.settings.on_failure.stops_submitting)
             slice_ = abandoned[:_ACCOUNTED] if over else first_jobs(plan, abandoned, SLICE)
-            abandoned = [claim for claim in abandoned if claim not in set(slice_)]
+            chosen = set(slice_)
+            abandoned = [claim for claim in abandoned if claim not in chosen]
             taken = slice_ if over else self._with_places(plan, run, slice_, traces, view)
             ours = self._claimed(plan.run_id, sorted(taken))
             repairs.claims += len(ours)
