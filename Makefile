@@ -113,7 +113,7 @@ $(VENV)/redun/.ready: $(READY)
 bench: $(VENV)/redun/.ready  ## Run the benchmarks, three quarters of an hour; they write benchmarks/results/ and docs/performance.md
 	@$(BIN)/python -m benchmarks
 
-mutants: $(READY)  ## Break each guard of FILES, and print which no test notices (minutes a file): make mutants FILES=runs/claiming.py
+mutants: $(READY)  ## Break each guard of FILES; fail if no test notices one, and none says why (minutes a file): make mutants FILES=runs/claiming.py
 	@test -n "$(FILES)" || { echo "Say which files: make mutants FILES='runs/claiming.py runs/ending.py'" >&2; exit 2; }
 	@$(BIN)/python -m tests.mutations $(FILES) --tests $(or $(TESTS),tests/runs tests/handlers tests/contract tests/adapters tests/dag)
 

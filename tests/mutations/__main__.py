@@ -2,7 +2,8 @@
 
 `python -m tests.mutations runs/claiming.py --tests tests/runs`. What each check reaches is measured first, so that a
 mutant meets those alone that come by it: what has noticed most so far, then the quickest. Each mutant lives in a fork
-of a process that has imported everything. Not all that survive are faults: some change nothing.
+of a process that has imported everything. Not all that survive are faults: `survivors.yml` has the reasons of those
+that somebody has judged. These are passed over but for `--again`. Ends with code 1 if another one survives.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ import pytest
 from tests.mutations.checks import Check, seeds, tests
 from tests.mutations.guards import Mutant, mutants
 from tests.mutations.live import Place, swap, watch
+from tests.mutations.survivors import reason
 
 #: Seconds that a check may take longer than it usually does, four times over: then it is stuck, which is noticed.
 _LONGER = 2.0
@@ -51,6 +53,7 @@ class Campaign:
 
     arguments: argparse.Namespace
     noticing: Counter[str] = field(default_factory=Counter)  #: how many mutants each check has noticed
+    unjudged: int = 0  #: how many survive without a reason, or have one and don't survive
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Break all guards of all files."""
@@ -64,6 +67,7 @@ class Campaign:
         gc.freeze()
         for path in files:
             self._break(path, checks, reached)
+        session.testsfailed = self.unjudged  # then pytest ends with code 1
         return True
 
     def _reached(self, checks: Mapping[str, Check]) -> dict[str, Reached]:
@@ -82,15 +86,25 @@ class Campaign:
         for mutant, tree in mutants(_read(path), path):
             if lines and mutant.line not in lines:
                 continue
+            if reason(mutant) is not None and not self.arguments.again:
+                tally["with a reason"] += 1
+                continue
             place = (path, mutant.statement)
             near = [name for name, each in reached.items() if place in each.places]
             near.sort(key=lambda name: (-self.noticing[name], reached[name].seconds))
             noticed = self._notice(mutant, tree, [(checks[name], reached[name].seconds) for name in near])
             self.noticing[noticed] += 1
-            tally[noticed if noticed in {"nobody", "not reached"} else "noticed"] += 1
-            if noticed in {"nobody", "not reached"} or self.arguments.all:
-                print(f"{mutant}: {noticed}", flush=True)
+            self._count(mutant, noticed, tally)
         print(f"{path}: {dict(tally)}", flush=True)
+
+    def _count(self, mutant: Mutant, noticed: str, tally: Counter[str]) -> None:
+        survives = noticed in {"nobody", "not reached"}
+        judged = reason(mutant) is not None
+        tally[("with a reason" if judged else noticed) if survives else "noticed"] += 1
+        self.unjudged += survives != judged
+        told = f"{noticed}, so it needs no reason" if judged and not survives else noticed
+        if survives != judged or self.arguments.all:
+            print(f"{mutant}: {told}", flush=True)
 
     def _notice(self, mutant: Mutant, tree: ast.Module, checks: Sequence[tuple[Check, float]]) -> str:
         """Return the name of the check that notices a mutant."""
@@ -165,6 +179,7 @@ def main() -> None:
     parser.add_argument("--most", type=float, default=10.0, help="seconds of checks that a mutant meets at most")
     parser.add_argument("--lines", nargs="*", type=int, help="break these lines alone")
     parser.add_argument("--reached", type=Path, help="a file that keeps what checks reach, for the next time")
+    parser.add_argument("--again", action="store_true", help="break what has a reason to survive, too")
     parser.add_argument("--all", action="store_true", help="print by what a mutant was noticed, too")
     arguments = parser.parse_args()
     options = ["-q", "-p", "no:cacheprovider", "-m", "not long", "-o", "timeout=60", "-k", arguments.select]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -35,14 +36,20 @@ class Mutant:
 
 
 def mutants(source: str, path: str) -> Iterator[tuple[Mutant, ast.Module]]:
-    """Yield each mutant with its syntax tree, which is whole again when the next is asked for."""
+    """Yield each mutant with its syntax tree, which is whole again when the next is asked for.
+
+    What a function has several times is numbered from the second on: its name and `what` tell all mutants apart.
+    """
     tree = ast.parse(source)
     for function, name in functions(tree):
+        times: Counter[str] = Counter()
         for statement in _statements(function):
             for parent, field, index, node in _slots(statement):
                 for what, instead in _broken(parent, field, node):
                     line = getattr(node, "lineno", statement.lineno)
-                    mutant = Mutant(path, name, statement.lineno, line, what)
+                    times[what] += 1
+                    numbered = what if times[what] == 1 else f"{what} ({times[what]})"
+                    mutant = Mutant(path, name, statement.lineno, line, numbered)
                     _put(parent, field, index, ast.fix_missing_locations(ast.copy_location(instead, statement)))
                     yield mutant, tree
                     _put(parent, field, index, node)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import argparse
 import ast
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 import runs.reading
 from tests.mutations import __main__ as campaign
-from tests.mutations.guards import mutants
+from tests.mutations.guards import Mutant, mutants
 from tests.mutations.live import _living, swap, watch
+from tests.mutations.survivors import reasons
 
 GUARDED = """
 def f(items, table):
@@ -50,6 +53,38 @@ def test_the_file_is_whole_again_for_the_next_mutant() -> None:
     texts = [ast.unparse(tree) for _, tree in mutants(GUARDED, "f.py")]
     assert len(set(texts)) == len(texts)
     assert ast.unparse(ast.parse(GUARDED)) not in texts
+
+
+def test_what_a_function_has_twice_is_told_apart() -> None:
+    twice = "def f(a):\n    if a:\n        g(a)\n        g(a)\n"
+    assert [mutant.what for mutant, _ in mutants(twice, "f.py")][-2:] == ["g(a) → dropped", "g(a) → dropped (2)"]
+
+
+def test_every_reason_is_of_a_guard_that_there_is() -> None:
+    for path, functions in reasons().items():
+        made = mutants(Path(path).read_text(encoding="utf-8"), path)
+        there = {(mutant.function, mutant.what) for mutant, _ in made}
+        known = {(function, what) for function, reasons in functions.items() for what in reasons}
+        assert known - there == set(), f"survivors.yml names what {path} does not have"
+        assert all(reason for function in functions.values() for reason in function.values())
+
+
+def test_a_survivor_without_a_reason_is_told_and_so_is_a_reason_without_a_survivor(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path, functions = next(iter(reasons().items()))
+    function, known = next(iter(functions.items()))
+    judged = Mutant(path, function, 1, 1, next(iter(known)))
+    unjudged = Mutant("f.py", "f", 1, 1, "run → True")
+    told = campaign.Campaign(argparse.Namespace(all=False))
+    tally: Counter[str] = Counter()
+    told._count(judged, "nobody", tally)
+    told._count(unjudged, "a test", tally)
+    assert (told.unjudged, capsys.readouterr().out) == (0, "")
+    told._count(unjudged, "nobody", tally)
+    told._count(judged, "a test", tally)
+    assert (told.unjudged, tally) == (2, {"with a reason": 1, "noticed": 2, "nobody": 1})
+    assert capsys.readouterr().out == f"{unjudged}: nobody\n{judged}: a test, so it needs no reason\n"
 
 
 def test_a_mutant_lives_in_every_module_that_has_the_function() -> None:
