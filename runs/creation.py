@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from adapters.ports import LARGEST_PIECE, PlanPiece, UnavailableError
+from dag import limits
 from dag.document import GraphDocument
 from dag.durations import load_durations, with_durations
 from dag.errors import InvalidRequestError, NotSettledError, UnknownRunError
@@ -26,6 +27,8 @@ from runs.reading import read_all
 
 #: The largest request, in bytes. The run's status item keeps it, and an item of DynamoDB takes 400 KB in all.
 LARGEST_REQUEST = 300_000
+#: Bytes of the status item for all but the request and the places of `max_workers`, and those that a place takes.
+_FOR_THE_REST, _PLACE_BYTES = 50_000, 5
 #: Fields that say how things were when it was sent, and not what to run.
 _OF_ONE_START = ("idempotency_key", "graph_digest", "inputs_written", "dry_run")
 
@@ -88,6 +91,20 @@ def _refuse_large(request: Mapping[str, Any]) -> None:
         raise InvalidRequestError(
             f"The request takes {size:,} bytes, but the run table keeps only {LARGEST_REQUEST:,}. Put large "
             "parameters into conf/, or name fewer nodes: a tag, a namespace or from_nodes says the same in few words."
+        )
+
+
+def _refuse_many_places(plan: Plan, request: Mapping[str, Any]) -> None:
+    """Refuse a run whose places would fill its status item, so that it could neither go on nor be cancelled.
+
+    No more are taken than the run has groups.
+    """
+    places = min(plan.settings.max_workers or 0, len(plan.groups))
+    room = limits.ITEM_BYTES.most - _FOR_THE_REST - len(json.dumps(_own(request)).encode())
+    if places * _PLACE_BYTES > room:
+        raise InvalidRequestError(
+            f"max_workers: with this request, the run table can keep {room // _PLACE_BYTES:,} places, but the run may "
+            f"take {places:,}. Use a lower number, or leave it out for no limit."
         )
 
 
@@ -211,6 +228,7 @@ class _RunMaker:
         plan, resumed = make_plan(self.source.document, self.request, run_id, self.source.allowed, self.earlier)
         plan = with_durations(replace(plan, home=self.home), self.durations)
         refuse_oversized(plan)
+        _refuse_many_places(plan, self.request)
         return plan, resumed
 
 

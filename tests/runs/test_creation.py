@@ -39,6 +39,17 @@ def test_a_request_is_the_same_in_any_order_and_whatever_graph_its_caller_saw() 
     assert first.request == {"description": "d", "max_workers": 1}
 
 
+def test_a_run_whose_places_would_fill_its_status_item_is_refused() -> None:
+    """Full, the item took neither another place nor the status of a cancelled run."""
+    large = {"x": "y" * 299_000}
+    stage = Stage(document([[]] * 12_500))
+    with pytest.raises(InvalidRequestError, match=r"max_workers: .* can keep 12,1\d\d places, .* take 12,500\. Use"):
+        stage.start(params=large, max_workers=1_000_000)
+    assert not stage.table._runs
+    few = Stage(document(chain(2)))
+    assert few.start(params=large, max_workers=1_000_000).max_workers == 1_000_000
+
+
 def test_two_starts_with_one_key_whose_millisecond_was_taken_are_one_run() -> None:
     stage = Interrupted(document(chain(1)))
     first = stage.start(key="given:a").run_id
