@@ -59,7 +59,7 @@ def checked_request(function: str, request: Any) -> dict[str, Any]:
 
 def _as_meant(value: Any, field: dict[str, Any]) -> Any:
     """Return a value as the field's kind of number: for a schema 1.0 is an integer, too."""
-    return int(value) if field["type"] == "integer" and isinstance(value, float) else value
+    return int(value) if field["type"] == "integer" else value
 
 
 def _refuse_no_text(function: str, request: dict[str, Any]) -> None:

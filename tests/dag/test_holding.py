@@ -92,7 +92,14 @@ def test_who_has_reported_its_group_asks_or_waits(
     assert (waits(worker, now), asks(worker, now)) == (waiting, asking)
 
 
-def test_who_was_told_that_there_is_nothing_does_not_ask() -> None:
+def test_a_worker_that_is_a_little_late_is_expected_now() -> None:
+    plan = taught([[]] * 12, 7.0)
+    late = replace(AT_WORK, answered_at=NOW - 8_000)  # a second late
+    assert held(plan, [late], 4, 5, 6, 7) == dict.fromkeys((4, 5, 6), NOW + 20_000)
+
+
+def test_who_has_ended_or_was_told_that_there_is_nothing_does_not_ask() -> None:
+    assert not asks(replace(WAITING, waits_until=None, closed=True), NOW)
     assert not asks(Worker("job", Mark(0), done=1, answered=1, answer=None), NOW)
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dag.errors import DagError, GraphMismatchError, InvalidRequestError, NotReadyError
-from handlers.requests import answering, checked_request, for_the_log
+from handlers.requests import DEEPEST, LONGEST, answering, checked_request, for_the_log
 
 SCHEMAS = Path(__file__).parents[2] / "handlers" / "schemas"
 
@@ -83,3 +85,54 @@ def test_every_field_of_every_schema_is_explained(path: Path) -> None:
     schema = json.loads(path.read_text(encoding="utf-8"))
     assert schema["additionalProperties"] is False
     assert all(field.get("description") for field in schema["properties"].values())
+
+
+def nested(depth: int) -> object:
+    value: object = "x"
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    ("request_", "field", "says"),
+    [
+        ({"params": {"a": "\ud800"}}, "params", "A text in field 'params' has half a character (a surrogate)."),
+        ({"secret": "\udfff"}, None, "A text in field that the function doesn't have has half a character"),
+        ({"params": {"a": nested(DEEPEST)}}, "params", f"The field 'params' is nested more than {DEEPEST} deep."),
+        ({"secret": nested(DEEPEST + 1)}, None, "The field that the function doesn't have is nested more than"),
+    ],
+)
+def test_what_no_later_step_could_keep_is_refused_by_the_field(
+    request_: dict[str, object], field: str | None, says: str
+) -> None:
+    with pytest.raises(InvalidRequestError) as caught:
+        checked_request("start_run", request_)
+    assert (caught.value.field, str(caught.value).startswith(says)) == (field, True)
+
+
+def test_a_request_may_be_nested_so_deep_and_end_with_nothing() -> None:
+    ends: list[object] = ["x", [], {}]
+    for innermost in ends:
+        params: object = innermost
+        for _ in range(DEEPEST - 1):
+            params = [params]
+        assert checked_request("start_run", {"params": {"a": params}}) == {"params": {"a": params}}
+
+
+def test_a_refusal_is_told_with_its_details_and_at_a_length_that_people_read() -> None:
+    def refuse(error: DagError) -> Callable[[object], dict[str, Any]]:
+        def act(_: object) -> dict[str, Any]:
+            raise error
+
+        return act
+
+    mismatch = answering("list_runs", {}, refuse(GraphMismatchError("another graph", {"graph": "1"})))
+    assert mismatch["error"]["details"] == {"graph": "1"}
+    for length, told in ((LONGEST, "x" * LONGEST), (LONGEST + 1, "x" * (LONGEST - 1) + "…")):
+        assert answering("list_runs", {}, refuse(NotReadyError("x" * length)))["error"]["message"] == told
+    assert "details" not in answering("list_runs", {}, refuse(NotReadyError("x")))["error"]
+
+
+def test_a_whole_number_is_taken_as_one_however_it_is_written() -> None:
+    assert repr(checked_request("start_run", {"max_workers": 4.0})) == "{'max_workers': 4}"
