@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Iterable
 
 import pytest
 
 from benchmarks.aws import figures
+from dag.plan import Plan, load_plan
 from dag.shards import Mark, by_shard
 from dag.status import RunStatus
+from runs import plans
+from runs.plans import Plans
 from tests.runs.stage import Stage
 from tests.simulation.graphs import document
 
@@ -176,3 +181,22 @@ def test_claims_are_taken_over_no_faster_than_they_can_be_settled() -> None:
     shards = stage.table._shards[stage.run_id].values()
     generations = {mark.generation for shard in shards for mark in shard.marks("claimed")}
     assert generations <= {0, 1}
+
+
+def test_a_plan_that_has_to_go_is_gone_before_the_next_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two plans of 100,000 groups, with what their nodes are made of, take more than a function's memory."""
+    stage = fan(3)
+    first = stage.run_id
+    second = stage.start(key="given:2").run_id
+    kept = Plans(most=8, most_groups=len(stage.dispatcher.plan(first).groups))
+    before = weakref.ref(kept.get(stage.table, first))
+    alive: list[bool] = []
+
+    def load(packed: bytes) -> Plan:
+        gc.collect()
+        alive.append(before() is not None)
+        return load_plan(packed)
+
+    monkeypatch.setattr(plans, "load_plan", load)
+    assert kept.get(stage.table, second).run_id == second
+    assert alive == [False]
