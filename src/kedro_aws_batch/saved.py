@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from .containers import JobContainer, Stay
     from .prices import Prices
 
-#: Seconds, and the part of the cost, below which a difference isn't worth a word.
-_LEAST, _PART = 1.0, 0.01
+#: Seconds, units of money, and the part of the cost, below which a difference isn't worth a word.
+_LEAST, _LEAST_MONEY, _PART = 1.0, 0.001, 0.01
 
 
 def saved(state: RunState, prices: Prices | None = None) -> str:
@@ -94,7 +94,7 @@ def _cost(bill: _Bill, prices: Prices | None) -> list[str]:
     """Return how much more or less one container for each group would have cost, if that is known."""
     currencies = {prices.rates_of(stay.group).currency for stay in bill.stays} if prices else set()
     sums = bill.sums(prices) if prices and len(currencies) == 1 else None
-    if sums is None or abs(sums[1] - sums[0]) < _PART * sums[0]:
+    if sums is None or abs(sums[1] - sums[0]) < max(_LEAST_MONEY, _PART * sums[0]):
         return []
     said = money(abs(sums[1] - sums[0]), currencies.pop())
     return [f"cost about {said} {'more' if sums[1] > sums[0] else 'less'}"]

@@ -64,6 +64,11 @@ def test_what_carrying_on_cost_more_is_said_too() -> None:
     assert saved(shared(), by_the_second).endswith("waited about 39 s more for starts and cost about $106.00 less.")
 
 
+def test_a_difference_of_less_than_a_tenth_of_a_cent_is_not_worth_a_word() -> None:
+    cheap = read_prices({"rates": "fargate-x86", "vcpu_hour": 0.04, "gb_hour": 0})  # 80 ÷ 90,000 of a dollar
+    assert saved(shared(), cheap) == saved(shared())
+
+
 def test_groups_of_several_nodes_are_called_groups() -> None:
     several = changed(shared(), lambda group: replace(group, nodes=(*group.nodes, "more")))
     assert saved(several).startswith("2 containers ran 4 groups; one a group would have")
