@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 from .document import Node, is_parameter
@@ -36,10 +37,12 @@ class MadeOf:
         """
         if not self.nodes or not now.nodes:
             return {}
-        told = {node.name: self._why_another(now, index, node) for index, node in nodes.items()}
+        compared = _Compared(self.parts, now)
+        told = {node.name: self._why_another(compared, index, node) for index, node in nodes.items()}
         return {name: why for name, why in told.items() if why}
 
-    def _why_another(self, now: Signatures, index: int, node: Node) -> str | None:
+    def _why_another(self, compared: _Compared, index: int, node: Node) -> str | None:
+        now = compared.now
         old, new = self.nodes.get(node.name), now.sign(index, node)
         if new.startswith(UNTOLD):
             return f"it can't be told whether it is the same: {new[1:]}"
@@ -47,10 +50,36 @@ class MadeOf:
             return None
         if old.startswith(UNTOLD):
             return f"it could not be told what it was: {old[1:]}"
-        parts = now.parts_of(index, node).items()
-        clauses = [_clause(part, self.parts.get(part), one) for part, one in parts if self.parts.get(part) != one]
-        more = f", and {len(clauses) - _MOST} more" if len(clauses) > _MOST else ""
-        return (", ".join(clauses[:_MOST]) or "what its function holds has changed") + more
+        clauses, number = compared.clauses(index, node)
+        more = f", and {number - _MOST} more" if number > _MOST else ""
+        return (", ".join(clauses) or "what its function holds has changed") + more
+
+
+@dataclass(frozen=True)
+class _Compared:
+    """Parts compared with those of a run: what many nodes share, once for all of them."""
+
+    before: Mapping[str, str]
+    now: Signatures
+    _shared: dict[tuple[int, ...], Mapping[str, str]] = field(default_factory=dict)
+
+    def clauses(self, index: int, node: Node) -> tuple[list[str], int]:
+        """Return the first clauses of why a node is another, its own first, and how many there are."""
+        own, lists = self.now.parts_of(index, node)
+        first, others = self._differences(own), self._of(lists)
+        shown = islice({**first, **dict(islice(others.items(), _MOST + len(first)))}.items(), _MOST)
+        number = len(first) + len(others) - sum(name in others for name in first)
+        return [_clause(part, self.before.get(part), one) for part, one in shown], number
+
+    def _of(self, lists: tuple[int, ...]) -> Mapping[str, str]:
+        if lists not in self._shared:
+            self._shared[lists] = {
+                name: one for some in lists for name, one in self._differences(self.now.lists[some]).items()
+            }
+        return self._shared[lists]
+
+    def _differences(self, parts: Mapping[str, str]) -> dict[str, str]:
+        return {name: one for name, one in parts.items() if self.before.get(name) != one}
 
 
 def _clause(part: str, before: str | None, now: str) -> str:
@@ -72,24 +101,21 @@ class Signatures:
     entries: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
     @cached_property
-    def _lists(self) -> Sequence[Mapping[str, str]]:
+    def lists(self) -> Sequence[Mapping[str, str]]:
+        """Return what nodes and datasets lead to, as `made_of` has it, by the parts' names."""
         names = [*self.parts]
         return [{names[one]: self.parts[names[one]] for one in some} for some in self.made_of]
 
     @cached_property
     def _hashes(self) -> Sequence[str]:
-        return [_shortened(sorted(some.items())) for some in self._lists]
+        return [_shortened(sorted(some.items())) for some in self.lists]
 
-    def parts_of(self, index: int, node: Node) -> dict[str, str]:
-        """Return what a node is made of: its own code first, then its datasets, then what both lead to."""
+    def parts_of(self, index: int, node: Node) -> tuple[dict[str, str], tuple[int, ...]]:
+        """Return what a node is made of: its own code and then its datasets, and of `lists` those that both lead to."""
         _, some, *own = self.nodes[index]
         entries = self._entries_of(node)
-        return {
-            **{name: self.parts[name] for name in own},
-            **{_named(name): entry[0] for name, entry in entries.items()},
-            **self._lists[some],
-            **{name: one for entry in entries.values() for name, one in self._lists[entry[1]].items()},
-        }
+        told = {**{name: self.parts[name] for name in own}, **{_named(name): one for name, (one, _) in entries.items()}}
+        return told, tuple(dict.fromkeys((some, *(of for _, of in entries.values()))))
 
     def sign(self, index: int, node: Node) -> str:
         """Return a node's signature, or UNTOLD and why there is none."""
@@ -111,7 +137,7 @@ class Signatures:
         parts = {
             **{name: self.parts[name] for index in nodes for name in self.nodes[index][2:]},
             **{_named(name): told for name, (told, _) in entries.items()},
-            **{name: one for some in sorted(lists) for name, one in self._lists[some].items()},
+            **{name: one for some in sorted(lists) for name, one in self.lists[some].items()},
         }
         return MadeOf({node.name: self.sign(index, node) for index, node in nodes.items()}, parts)
 
