@@ -66,7 +66,7 @@ class Holding:
     def pause(self, view: View, worker: Worker, waited: int) -> int:
         """Return after how many ms a worker that gets no group should ask again; 0 if it shouldn't.
 
-        It is told to wait only if more groups become ready soon than there are others to take them.
+        It is told to wait only if at least as many groups become ready soon as there are others to take them.
         """
         now = self.ports.clock.now()
         if not may_hold(self.plan) or waited >= longest_hold(self.plan, worker.first.group):

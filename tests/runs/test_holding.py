@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import pytest
 
+from dag import limits
 from dag.durations import dump_durations, duration_key
 from dag.holding import Held, longest_hold
 from dag.plan import start_key
 from dag.request import Allowed, make_plan
+from dag.shards import Shard, View
 from dag.status import RunStatus
 from runs.asking import Answer
+from runs.holding import Holding
 from tests.runs import test_carrying as carrying
 from tests.runs.stage import Stage, died
 from tests.runs.test_carrying import told
@@ -146,6 +149,7 @@ def test_the_longest_start_that_counts_is_a_minute() -> None:
     stage = started(PARENTS)
     plan = stage.dispatcher.plan(stage.run_id)
     assert longest_hold(plan, 0) == 20_000
+    assert longest_hold(replace(plan, starts={}), 0) == 0
     assert longest_hold(replace(plan, starts=dict.fromkeys(plan.starts, 600.0)), 0) == 30_000
 
 
@@ -212,3 +216,83 @@ def test_nobody_waits_in_a_run_that_will_fail() -> None:
     stage.finish(2, exit_code=1)
     stage.now += 44_000
     assert ask(stage, 0, 0) == Answer()
+
+
+def test_a_container_does_not_count_itself_among_those_that_take_what_comes() -> None:
+    stage = started([[], [], [0, 1]])
+    stage.now += 44_000
+    assert ask(stage, 0, 0).wait == 1_000
+
+
+def test_those_that_wait_and_those_that_ask_again_take_what_comes_too() -> None:
+    stage = started([[], [], [], [0, 1, 2], [0, 1, 2]])
+    stage.now += 44_000
+    assert ask(stage, 1, 0).wait == 1_000
+    assert ask(stage, 0, 0).wait == 1_000  # two groups come, for the one that waits and the one that ends
+    stage.now += 2_000
+    assert ask(stage, 0, 0).wait == 1_000
+
+
+def test_who_has_waited_waits_for_less_of_what_comes() -> None:
+    stage = started(JOIN, {**dict.fromkeys(range(6), EACH), 1: 22.0, 2: 22.0})
+    stage.now += 44_000
+    assert ask(stage, 0, 0).wait == 17_999  # their job was submitted a millisecond before
+    assert ask(stage, 0, 0, waited=4_000) == Answer()
+
+
+def test_what_a_container_carries_on_with_ends_without_another_start() -> None:
+    stage = started([[], [], [1], [0, 2], [0, 2]])
+    stage.now += 44_000
+    assert told(ask(stage, 1, 0)) == ("n2",)
+    assert ask(stage, 0, 0).wait == 5_000
+
+
+def test_whoever_may_not_wait_costs_no_look_at_what_is_at_work() -> None:
+    short, late = started(JOIN, start=3.0), started(JOIN)
+    for stage, waited in ((short, 0), (late, 20_000)):
+        stage.now += 44_000
+        stage.calls.clear()
+        assert ask(stage, 0, 0, waited=waited) == Answer()
+        assert stage.calls["get_jobs"] == 1  # whose the question is
+    late.calls.clear()
+    ask(late, 1, 0)
+    assert late.calls["get_jobs"] == 2
+
+
+def test_what_was_held_in_vain_costs_no_look_at_containers() -> None:
+    stage = held()
+    stage.now = stage.wakes[0]
+    stage.calls.clear()
+    stage.advance()
+    assert "workers" not in stage.calls
+
+
+def test_what_comes_is_looked_for_among_so_many_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    def wait() -> int | None:
+        stage = started([[], [], [], [1, 2], [1, 2], [1, 2]])
+        stage.now += 44_000
+        return ask(stage, 0, 0).wait
+
+    assert wait() == 1_000
+    for name, most in (("_MOST_CHILDREN", 1), ("limits.BATCH_GET", replace(limits.BATCH_GET, most=1))):
+        with monkeypatch.context() as patched:
+            patched.setattr(f"runs.holding.{name}", most)
+            assert (name, wait()) == (name, None)
+
+
+def test_parents_are_read_from_other_shards_and_no_more_than_a_request_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dag.shards.SHARD_SIZE", 2)
+    stage = started([[], [], [], [1, 2], [1, 2]], dict.fromkeys((0, 1), EACH))
+    stage.now += 44_000
+    stage.finish(2)
+    assert ask(stage, 0, 0).wait == 1_000
+    monkeypatch.setattr("runs.holding.limits.BATCH_GET", replace(limits.BATCH_GET, most=2))
+    asked: list[list[int]] = []
+
+    def get_shards(_: str, indices: Collection[int]) -> list[Shard]:
+        asked.append(list(indices))
+        return []
+
+    stage.table.get_shards = get_shards  # type: ignore[assignment]
+    Holding(stage.dispatcher.ports, stage.dispatcher.plan(stage.run_id))._read(View({0: Shard(0)}), range(5))
+    assert asked == [[1, 2]]
