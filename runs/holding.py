@@ -89,11 +89,11 @@ class Holding:
         """Return the groups at work that are expected to end until a moment, and when."""
         at_work = {worker.answer: ends_at(self.plan, worker, now) for worker in workers if worker.answer is not None}
         first = [mark for mark in view.in_flight() if mark not in at_work][: limits.BATCH_GET.most]
-        jobs = self.ports.table.get_jobs(self.plan.run_id, first) if first else []
+        jobs = self.ports.table.get_jobs(self.plan.run_id, first)
         ends = {**at_work, **{job.mark: first_ends_at(self.plan, job, now) for job in jobs}}
         return {mark.group: at for mark, at in ends.items() if at is not None and at <= until}
 
     def _read(self, view: View, shards: Collection[int]) -> None:
         missing = sorted(set(shards) - view.shards.keys())[: limits.BATCH_GET.most]
-        for shard in self.ports.table.get_shards(self.plan.run_id, missing) if missing else ():
+        for shard in self.ports.table.get_shards(self.plan.run_id, missing):
             view.add(shard)

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from dag.carrying import suits
 from dag.holding import MOST, Held, Prospect, asks, ends_at, first_ends_at, may_hold, to_hold, waits, wake_after
 from dag.plan import Plan, start_key
 from dag.records import Job, Worker
 from dag.shards import Mark, View
+from dag.sizes import MemoryRetry
 
 from .build import plan_of, view_of
 
@@ -141,6 +143,13 @@ def test_what_was_held_in_vain_or_is_repeated_gets_a_container_of_its_own() -> N
     assert held(ALONE, [AT_WORK], 4, known=Held({4: NOW})) == {}
     assert held(ALONE, [AT_WORK], *range(4, 10), known=Held({4: NOW})) == dict.fromkeys(range(5, 10), NOW + 20_000)
     assert [to_hold(ALONE, [Mark(4, attempt)], [AT_WORK], Held(), NOW) for attempt in (1, 2)] == [{}, {}]
+
+
+def test_what_is_tried_with_more_memory_is_not_held_even_for_a_container_that_has_it() -> None:
+    plan = asking_more(ALONE, 0, memory=9_000)
+    plan = replace(plan, settings=replace(plan.settings, memory_retry=MemoryRetry(2, 8_000)))
+    assert suits(plan, Mark(0), Mark(4, 2))
+    assert [to_hold(plan, [Mark(4, attempt)], [AT_WORK], Held(), NOW) for attempt in (0, 2)] == [{4: NOW + 20_000}, {}]
 
 
 def test_a_hold_ends_a_second_early_since_clocks_differ_and_is_the_first_attempt_s() -> None:

@@ -282,7 +282,7 @@ def test_what_comes_is_looked_for_among_so_many_and_no_more(monkeypatch: pytest.
 
 def test_parents_are_read_from_other_shards_and_no_more_than_a_request_takes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dag.shards.SHARD_SIZE", 2)
-    stage = started([[], [], [], [1, 2], [1, 2]], dict.fromkeys((0, 1), EACH))
+    stage = started([[], [], [], [1, 2], [1, 2], [1, 2], [0, 5], [6]], dict.fromkeys((0, 1), EACH))
     stage.now += 44_000
     stage.finish(2)
     assert ask(stage, 0, 0).wait == 1_000
