@@ -120,7 +120,7 @@ class Containers:
         workers = {each.job_id: each for each in read_workers(table, plan.run_id)}
         alive = {each["jobId"]: each for each in details.values()}
         idle = [job_id for job_id, worker in workers.items() if not worker.closed and job_id not in alive][:most]
-        alive |= {each["jobId"]: each for each in queue.describe(idle)} if idle else {}
+        alive |= {each["jobId"]: each for each in queue.describe(idle)}
         held = table.get_held(plan.run_id) if may_hold(plan) else Held()
         return cls(plan, workers, alive, held, now)
 
