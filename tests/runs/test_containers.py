@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from dag.payload import token
 from runs.asking import Answer, Question, next_group
 from tests.runs.stage import START, Stage
@@ -146,6 +148,38 @@ def test_a_container_between_two_groups_has_its_times_from_batch() -> None:
     assert containers_of_begun(stage)[0] == (False, True)
     assert stage.described()["groups"][0]["container"]["started_at"] == stage.job(0).accepted_at
     assert stage.calls["DescribeJobs"] == 4  # each time: what is in flight, and what is idle
+
+
+def test_batch_is_asked_once_about_each_container_that_lives_and_about_so_many_between_two_groups(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stage = started([[], [], [], [], [0, 1, 2, 3]], array_jobs=False)
+    for whose in (0, 1, 2):
+        done(stage, 0, whose=whose)
+    stage.deliver(stage.end(2))
+    describe, asked = stage.batch.describe_jobs, list[str]()
+
+    def noted(jobs: list[str]) -> dict[str, Any]:
+        asked.extend(jobs)
+        return describe(jobs=jobs)
+
+    stage.batch.describe_jobs = noted  # type: ignore[method-assign,assignment]
+    ids = [stage.job(group).job_id for group in range(4)]
+    stage.described()
+    assert sorted(asked) == sorted([ids[3], ids[0], ids[1]])  # at work, idle, idle; the third has ended
+    asked.clear()
+    monkeypatch.setattr("runs.description._MOST_DESCRIBED", 1)
+    stage.described()
+    assert len(asked) == 2
+
+
+def test_nothing_is_read_of_containers_where_none_carries_on_nor_of_what_is_held_where_nothing_can_be() -> None:
+    cold, first = Stage(document(chain(1))), started(chain(1))
+    cold.start()
+    for stage, read in ((cold, set()), (first, {"workers"}), (held(), {"workers", "get_held"})):
+        stage.calls.clear()
+        stage.described()
+        assert {"workers", "get_held"} & stage.calls.keys() == read
 
 
 def test_it_is_told_until_when_a_group_is_left_to_a_container() -> None:

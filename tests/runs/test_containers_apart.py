@@ -42,7 +42,7 @@ def own(known: Containers, mark: Mark, at: int, **end: Any) -> Own:
 
 def test_of_a_job_that_ran_nothing_else_its_end_tells_or_batch_and_what_is_not_told_is_not_known() -> None:
     assert Known(None, Outcome(FIRST, succeeded=True), {}).part == Own(None, (), (), None)
-    whole = {
+    whole: dict[str, Any] = {
         "started_at": 3,
         "earlier_times": (1, 2),
         "earlier_streams": ("a",),
