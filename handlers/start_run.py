@@ -9,7 +9,10 @@ from dag.errors import DagError
 from handlers.requests import Reply, answering, for_the_log, log_refusal
 from handlers.service import Context, counts, dispatcher, logger, source
 from runs.counting import Count
-from runs.creation import begin_run, rehearse
+from runs.creation import begin_run, rehearse, told_of
+
+#: Bytes of what a dry run would reuse, and of what it would do again: an answer takes 6 MB (`dag.limits.INVOKE_BYTES`).
+_MOST_TOLD = 2_000_000
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -38,10 +41,7 @@ def handler(event: Any, context: Context) -> Reply:
 def _rehearsed(context: Context, request: dict[str, Any]) -> Reply:
     plan, resumed = rehearse(dispatcher(context), source(), request)
     answer: Reply = {"dry_run": True, "groups": len(plan.groups), "nodes": plan.node_count}
-    if resumed is None:
-        return answer
-    told = {"from": resumed.source, "reused": sorted(resumed.reused), "again": dict(resumed.again)}
-    return answer | {"resumed": told}
+    return answer | ({"resumed": told_of(resumed, _MOST_TOLD)} if resumed else {})
 
 
 def _key(given: str | None, context: Context) -> str:

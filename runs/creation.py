@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from itertools import accumulate
+from typing import Any, TypeVar
 
 from adapters.ports import LARGEST_PIECE, PlanPiece, UnavailableError
 from dag import limits
@@ -25,10 +26,13 @@ from runs.advance import Dispatcher
 from runs.announcing import announce
 from runs.reading import read_all
 
+_T = TypeVar("_T")
 #: The largest request, in bytes. The run's status item keeps it, and an item of DynamoDB takes 400 KB in all.
 LARGEST_REQUEST = 300_000
 #: Bytes of the status item for all but the request and the places of `max_workers`, and those that a place takes.
 _FOR_THE_REST, _PLACE_BYTES = 50_000, 5
+#: Bytes of that for the names of what a resumed run reuses, and as many for what it does again and why.
+_RESUMED_BYTES = 15_000
 #: Fields that say how things were when it was sent, and not what to run.
 _OF_ONE_START = ("idempotency_key", "graph_digest", "inputs_written", "dry_run")
 
@@ -212,7 +216,7 @@ class _Accepted:
             expires_at=self.expires_at,
             max_workers=plan.settings.max_workers,
             description=self.request.get("description"),
-            resumed=_resumed(resumed) if resumed else None,
+            resumed=told_of(resumed, _RESUMED_BYTES) if resumed else None,
         )
 
 
@@ -265,13 +269,19 @@ def _digest(plan: Plan) -> str:
     return hashlib.sha256(dump_plan(plan)).hexdigest()[:16]
 
 
-def _resumed(resumed: Resumption) -> Mapping[str, Any]:
-    """Return what a resumed run reuses, cut to fit an item; the plan has all of it."""
-    most = 200
-    again = dict(list(resumed.again.items())[:most])
+def told_of(resumed: Resumption, most: int) -> Mapping[str, Any]:
+    """Return what a resumed run reuses and what it does again, each cut to so many bytes, and how many there are."""
     return {
         "from": resumed.source,
-        "reused": sorted(resumed.reused)[:most],
+        "reused": _cut(sorted(resumed.reused), most),
         "reused_total": len(resumed.reused),
-        "again": again,
+        "again": dict(_cut(resumed.again.items(), most)),
+        "again_total": len(resumed.again),
     }
+
+
+def _cut(some: Iterable[_T], most: int) -> list[_T]:
+    """Return the first of some values that together take at most so many bytes."""
+    values = list(some)
+    sizes = accumulate(len(json.dumps(one)) + 2 for one in values)
+    return [one for one, size in zip(values, sizes, strict=True) if size <= most]

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from dag import limits
 from dag.payload import token
 from dag.status import RunStatus
 from handlers import start_run
@@ -92,3 +93,7 @@ def test_each_invocation_without_a_key_starts_a_run_and_its_retry_none(play: Cal
     contexts: list[Any] = [Context(aws_request_id=each) for each in ("a", "b", "a")]
     first, other, retry = (start_run.handler({}, context)["run_id"] for context in contexts)
     assert (first == retry, first == other) == (True, False)
+
+
+def test_what_a_dry_run_tells_fits_an_answer() -> None:
+    assert limits.INVOKE_BYTES.most - 1_000_000 > 2 * start_run._MOST_TOLD

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +13,7 @@ from dag.errors import DagError, InvalidRequestError, NotReadyError, NotSettledE
 from dag.plan import Reused
 from dag.request import Allowed
 from dag.resume import Resumption
-from runs.creation import RunSource, _resumed, rehearse
+from runs.creation import RunSource, rehearse, told_of
 from runs.description import listed_runs
 from tests.runs.stage import LIFETIME, START, Interrupted, Stage
 from tests.simulation.graphs import DEFINITION, HOME, QUEUE, chain, document
@@ -146,6 +147,7 @@ def test_a_resumed_run_does_only_what_was_not_done() -> None:
         "reused": ["n0", "n3"],
         "reused_total": 2,
         "again": {"n1": "it has not succeeded", "n2": "it has not succeeded"},
+        "again_total": 2,
     }
     assert [run["resumed_from"] for run in listed_runs(stage.dispatcher, None, 20)] == [first, None]
     stage.finish_all()
@@ -293,8 +295,23 @@ def test_a_start_that_can_not_be_announced_goes_on_and_is_announced_later() -> N
 
 
 def test_what_a_resumed_run_took_over_fits_its_item_however_much_it_is() -> None:
-    nodes = [f"n{number:03}" for number in range(300)]
-    told = _resumed(
-        Resumption("earlier", {node: Reused("s", "earlier") for node in nodes}, dict.fromkeys(nodes, "new"))
-    )
-    assert (told["reused"], told["reused_total"], list(told["again"])) == (nodes[:200], 300, nodes[:200])
+    nodes = [f"n{number:05}" for number in range(30_000)]
+    why = "code of a/long/way/to/the/module/of/a/node.py has changed, " * 4
+    resumed = Resumption("earlier", {node: Reused("s", "earlier") for node in nodes}, dict.fromkeys(nodes, why))
+    told = told_of(resumed, 15_000)
+    assert (told["reused_total"], told["again_total"]) == (30_000, 30_000)
+    assert told["reused"] == nodes[:1_500]  # of ten bytes each
+    assert list(told["again"].items()) == [(node, why) for node in nodes[: len(told["again"])]]
+    assert 14_000 < len(json.dumps(told["again"])) <= 15_000
+    assert len(json.dumps(told)) < 50_000  # with which the status item reckons
+
+
+def test_what_little_a_resumed_run_took_over_is_told_whole() -> None:
+    told = told_of(Resumption("earlier", {"b": Reused("s", "earlier"), "a": Reused("s", "earlier")}, {"c": "new"}), 30)
+    assert told == {
+        "from": "earlier",
+        "reused": ["a", "b"],
+        "reused_total": 2,
+        "again": {"c": "new"},
+        "again_total": 1,
+    }

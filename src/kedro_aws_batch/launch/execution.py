@@ -19,7 +19,7 @@ from kedro_aws_batch.wording import counted
 from .follow import Pace, follow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from kedro_aws_batch.client import RunState, Service, Started
     from kedro_aws_batch.show.display import Display
@@ -67,8 +67,8 @@ def start(execution: Execution, request: Mapping[str, Any]) -> Started:
     started = _persistently(execution, {"idempotency_key": uuid.uuid4().hex, **request})
     size = f"{counted(started.nodes, 'node')} in {counted(started.groups, 'job')}"
     execution.display.note(f"Run {started.run_id}: {size}")
-    for node, why in ((started.resumed or {}).get("again") or {}).items():
-        execution.display.note(f"  again: {node} ({why})", "dim")
+    for line in _again(started.resumed or {}):
+        execution.display.note(line, "dim")
     return started
 
 
@@ -77,11 +77,23 @@ def show_rehearsal(service: Service, display: Display, request: Mapping[str, Any
     would = service.rehearse(request)
     display.note(f"Would run {counted(would.nodes, 'node')} in {counted(would.groups, 'job')}; nothing is started.")
     resumed = would.resumed or {}
-    for node, why in resumed.get("again", {}).items():
-        display.note(f"  again: {node} ({why})")
-    for node in resumed.get("reused", ()):
+    for line in _again(resumed):
+        display.note(line)
+    reused = resumed.get("reused", ())
+    for node in reused:
         display.note(f"  taken over: {node}", "dim")
+    if (more := resumed.get("reused_total", 0) - len(reused)) > 0:
+        display.note(f"  … and {counted(more, 'other')} taken over", "dim")
     return 0
+
+
+def _again(resumed: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what a resumed run does again, and why; the answer may leave some out."""
+    again = resumed.get("again", {})
+    for node, why in again.items():
+        yield f"  again: {node} ({why})"
+    if (more := resumed.get("again_total", 0) - len(again)) > 0:
+        yield f"  … and {counted(more, 'other')} again"
 
 
 def watch(execution: Execution, started: Started) -> Watched:

@@ -314,7 +314,8 @@ def _pretty(value: Any) -> str:
 def _resumed(resumed: Mapping[str, Any] | None) -> str:
     if not resumed:
         return ""
-    return f"{resumed.get('from', '')}, of which {counted(len(resumed.get('reused') or ()), 'node')} were reused"
+    reused = resumed.get("reused_total", len(resumed.get("reused") or ()))  # the list may be cut
+    return f"{resumed.get('from', '')}, of which {counted(reused, 'node')} were reused"
 
 
 def _said(rates: Any) -> str:

@@ -10,10 +10,10 @@ import pytest
 from moto import mock_aws
 from rich.console import Console
 
-from kedro_aws_batch.client import GroupState, RunState, Service, Started
+from kedro_aws_batch.client import GroupState, Rehearsed, RunState, Service, Started
 from kedro_aws_batch.errors import ServiceError
 from kedro_aws_batch.launch.commands import Commands
-from kedro_aws_batch.launch.execution import Execution, Watched, start, watch
+from kedro_aws_batch.launch.execution import Execution, Watched, show_rehearsal, start, watch
 from kedro_aws_batch.launch.follow import Pace
 from kedro_aws_batch.show.display import Display
 from kedro_aws_batch.show.outcome import Ending
@@ -212,3 +212,18 @@ def test_what_will_not_pass_is_not_waited_for() -> None:
     refused, _, _ = execution(ServiceError("not allowed", "Refused"))
     with pytest.raises(ServiceError, match=r"^not allowed$"):
         watch(refused, STARTED)
+
+
+def test_an_answer_that_leaves_out_some_of_what_is_resumed_says_of_how_many() -> None:
+    told = {"again": {"a": "new", "b": "new"}, "again_total": 5, "reused": ["c"], "reused_total": 1_001}
+    would, output = Rehearsed(3, 5, told), io.StringIO()
+    service = cast("Service", type("Rehearsing", (), {"rehearse": lambda *_: would})())
+    assert show_rehearsal(service, Display(Console(file=output, width=200)), {}) == 0
+    assert output.getvalue().splitlines() == [
+        "Would run 5 nodes in 3 jobs; nothing is started.",
+        "  again: a (new)",
+        "  again: b (new)",
+        "  … and 3 others again",
+        "  taken over: c",
+        "  … and 1,000 others taken over",
+    ]
