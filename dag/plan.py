@@ -14,7 +14,6 @@ from .document import Resources
 from .errors import InvalidGraphError
 from .jobs import JobName
 from .shards import MOST_ATTEMPTS, Mark, by_shard
-from .signatures import MadeOf
 from .sizes import MemoryRetry
 from .slices import Slice, read_slice, unit
 from .status import OnFailure
@@ -97,7 +96,8 @@ class Plan:
     kedro_version: str = ""  #: with which the graph was compiled; unknown for runs of older releases
     #: Digests of the values of parameters, as deployed when the run started; without those of older releases.
     parameters: Mapping[str, str] = field(default_factory=dict)
-    made: MadeOf = field(default_factory=MadeOf)  #: what its nodes are made of, those reused included
+    #: What its nodes are made of, those reused included: `MadeOf.packed`, which nobody reads but a run that resumes it.
+    made: str = ""
     #: Seconds that containers took to start in earlier runs, by `start_key`.
     starts: Mapping[str, float] = field(default_factory=dict)
 
@@ -230,7 +230,7 @@ def dump_plan(plan: Plan) -> bytes:
         "home": vars(plan.home),
         "kedro_version": plan.kedro_version,
         "parameters": plan.parameters,
-        **({"made": vars(plan.made)} if plan.made.nodes else {}),
+        "made": plan.made,
         "starts": plan.starts,
     }
     return zlib.compress(json.dumps(body, separators=(",", ":")).encode(), 6)
@@ -280,6 +280,6 @@ def load_plan(packed: bytes) -> Plan:
         home=Home(**body["home"]),
         kedro_version=body.get("kedro_version", ""),
         parameters=body.get("parameters", {}),
-        made=MadeOf(**body.get("made", {})),
+        made=body.get("made", ""),
         starts=body.get("starts", {}),
     )

@@ -92,11 +92,7 @@ def make_plan(
     made, others = _made(document, nodes, earlier)
     resumed = _resume(document, request, nodes, earlier, others) if earlier else None
     if resumed:
-        nodes = [node for node in nodes if node.name in resumed.again]
-        if not nodes:
-            raise InvalidRequestError(
-                f"Run {resumed.source} has done everything: there is nothing to resume. Start a new run to do it again."
-            )
+        nodes = _left(nodes, resumed)
     reused: Mapping[str, Reused] = resumed.reused if resumed else {}
     pins = _pins(document, request, _written(selected, run_id, reused))
     maker = _GroupMaker(
@@ -120,10 +116,20 @@ def make_plan(
         reused={**reused, **kept},
         kedro_version=document.kedro_version,
         parameters=document.parameters,
-        made=made,
+        made=made.packed,
     )
     widths = {name: one.part.into for one in groups if one.part for name in one.nodes}
     return plan, resumed and resumed.keeping(kept, widths)
+
+
+def _left(nodes: Sequence[Node], resumed: Resumption) -> list[Node]:
+    """Return the nodes that a resumed run does again. Raises InvalidRequestError if there are none."""
+    left = [node for node in nodes if node.name in resumed.again]
+    if not left:
+        raise InvalidRequestError(
+            f"Run {resumed.source} has done everything: there is nothing to resume. Start a new run to do it again."
+        )
+    return left
 
 
 def _refuse_another_graph(document: GraphDocument, request: Mapping[str, Any]) -> None:
@@ -175,7 +181,7 @@ def _made(document: GraphDocument, nodes: Sequence[Node], earlier: Earlier | Non
     """Return what the nodes are made of, and why some aren't surely what they were in an earlier run."""
     signatures, selected = read_signatures(document.signatures), set(map(id, nodes))
     indices = {index: node for index, node in enumerate(document.nodes) if id(node) in selected}
-    return signatures.made(indices), earlier.plan.made.others(signatures, indices) if earlier else {}
+    return signatures.made(indices), MadeOf.unpacked(earlier.plan.made).others(signatures, indices) if earlier else {}
 
 
 def _resume(

@@ -30,6 +30,16 @@ class MadeOf:
     nodes: Mapping[str, str] = field(default_factory=dict)  #: node → 16 hex digits, or UNTOLD and why
     parts: Mapping[str, str] = field(default_factory=dict)  #: what they are made of → hash or version
 
+    @property
+    def packed(self) -> str:
+        """Return it as text; no text if it says nothing."""
+        return json.dumps(vars(self), separators=(",", ":"), ensure_ascii=False) if self.nodes else ""
+
+    @staticmethod
+    def unpacked(text: str) -> MadeOf:
+        """Return what a text says."""
+        return MadeOf(**json.loads(text)) if text else MadeOf()
+
     def others(self, now: Signatures, nodes: Mapping[int, Node]) -> dict[str, str]:
         """Return why some nodes, as they are signed now, aren't surely what they were in this run.
 

@@ -60,6 +60,12 @@ def test_a_reason_begins_with_the_node_s_own_and_counts_the_rest() -> None:
     assert why == {"n0": f"code of demo/n0 {first} 199 more", "n1": f"code of demo/n1 {first} 198 more"}
 
 
+def test_it_is_kept_as_text_which_says_the_same() -> None:
+    made = signed(0).made({0: node(0)})
+    assert MadeOf.unpacked(made.packed) == made != MadeOf()
+    assert (MadeOf().packed, MadeOf.unpacked("")) == ("", MadeOf())
+
+
 def test_what_is_both_its_own_and_shared_counts_once() -> None:
     def of(which: str) -> Signatures:
         return Signatures(nodes=[[which, 0, "code of a"]], parts={"code of a": which}, made_of=[[0]])
