@@ -244,13 +244,20 @@ def believe_invocations_short(aws: EmbeddedAws, seconds: int = 1) -> None:
 @contextlib.contextmanager
 def reconciling(aws: EmbeddedAws, every: float) -> Iterator[None]:
     """Let the schedule fire every so many seconds rather than every minute."""
+    with meanwhile(lambda: reconcile(aws), lambda: every):
+        yield
+
+
+@contextlib.contextmanager
+def meanwhile(act: Callable[[], object], pause: Callable[[], float]) -> Iterator[None]:
+    """Do something again and again until the end of the context, each time after so many seconds."""
     stopping = threading.Event()
 
-    def fire() -> None:
-        while not stopping.wait(every):
-            reconcile(aws)
+    def work() -> None:
+        while not stopping.wait(pause()):
+            act()
 
-    thread = threading.Thread(target=fire, name="reconciling")
+    thread = threading.Thread(target=work, name="meanwhile")
     thread.start()
     try:
         yield

@@ -8,7 +8,6 @@ import os
 import random
 import shutil
 import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -32,6 +31,7 @@ from .support import (
     layers,
     left_alive,
     make_project,
+    meanwhile,
     messages_in,
     open_runs,
     reconciling,
@@ -71,23 +71,17 @@ T = TypeVar("T")
 @contextlib.contextmanager
 def killing(seed: int, kills: list[int]) -> Iterator[None]:
     """Kill a process of some function every second or so, but sometimes none, so that a lone one gets on."""
-    stopping, rng = threading.Event(), random.Random(seed)
+    rng = random.Random(seed)
 
     def kill() -> None:
-        while not stopping.wait(rng.uniform(0.5, 2.0)):
-            aim, pids = rng.randrange(5), function_pids()
-            if aim < len(pids):
-                kills.append(rng.choice(pids))
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(kills[-1], signal.SIGKILL)
+        aim, pids = rng.randrange(5), function_pids()
+        if aim < len(pids):
+            kills.append(rng.choice(pids))
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(kills[-1], signal.SIGKILL)
 
-    thread = threading.Thread(target=kill, name="killing")
-    thread.start()
-    try:
+    with meanwhile(kill, lambda: rng.uniform(0.5, 2.0)):
         yield
-    finally:
-        stopping.set()
-        thread.join()
 
 
 @contextlib.contextmanager

@@ -9,10 +9,10 @@ import os
 import random
 import shutil
 import signal
-import threading
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from .support import (
     finished,
     layers,
     make_project,
+    meanwhile,
     open_runs,
     reconciling,
     service,
@@ -107,22 +108,9 @@ class Killer:
         #: The jobs killed at some moment, and what killed them.
         self.killed: dict[tuple[str, int], str] = {}
 
-    @contextlib.contextmanager
-    def at_work(self) -> Iterator[None]:
-        """Kill until the end of the context."""
-        stopping = threading.Event()
-
-        def work() -> None:
-            while not stopping.wait(self._random.uniform(0.02, 0.06)):
-                self.look()
-
-        thread = threading.Thread(target=work, name="killer")
-        thread.start()
-        try:
-            yield
-        finally:
-            stopping.set()
-            thread.join()
+    def at_work(self) -> AbstractContextManager[None]:
+        """Return a context until whose end it kills."""
+        return meanwhile(self.look, lambda: self._random.uniform(0.02, 0.06))
 
     def look(self) -> None:
         """Take hosts, and by chance kill one container that may be tried again."""

@@ -12,7 +12,7 @@ from tests.simulation.graphs import layers
 from tests.simulation.world import World
 
 _RUN = [(10, fault) for fault in FAULTS] + [(1_000, fault) for fault in FAULTS] + [(10_000, fault) for fault in IN_TURN]
-#: The largest that a run may be. Simulated, one takes six minutes of CPU, so one has to do for all faults.
+#: The largest that a run may be. Simulated, one takes four to six minutes of CPU, so one has to do for all faults.
 _LARGEST = 100_000
 
 
