@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import statistics
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -193,12 +194,16 @@ def test_a_window_gathers_a_batch_larger_than_ten(aws: EmbeddedAws) -> None:
     assert until(lambda: function_log(aws, "gather")) == ["30"]
 
 
-def test_a_jobs_end_invokes_the_function_within_milliseconds(aws: EmbeddedAws) -> None:
+def test_a_jobs_end_invokes_the_function_as_soon_as_some_direct_invocations_take(aws: EmbeddedAws) -> None:
     wait_for(aws, submit(aws, ["true"]))
     until(lambda: function_log(aws, "hear"))  # so that its cold start is not measured
-    jobs = [submit(aws, ["true" if n % 2 else "false"]) for n in range(20)]
-    for job_id in jobs:
-        wait_for(aws, job_id)
+    jobs, floor = list[str](), list[float]()
+    for n in range(20):
+        jobs.append(submit(aws, ["true" if n % 2 else "false"]))
+        wait_for(aws, jobs[-1])
+        begun = time.monotonic()
+        aws.client("lambda").invoke(FunctionName=aws.function_name("hear"), Payload=b'{"Records": []}')
+        floor.append(1000 * (time.monotonic() - begun))
 
     def heard() -> list[Any]:
         lines = [json.loads(line) for line in function_log(aws, "hear")]
@@ -209,7 +214,8 @@ def test_a_jobs_end_invokes_the_function_within_milliseconds(aws: EmbeddedAws) -
     assert {line["job"]: line["status"] for line in seen} == {
         job_id: "FAILED" if n % 2 == 0 else "SUCCEEDED" for n, job_id in enumerate(jobs)
     }
-    assert statistics.median(line["late"] for line in seen) < 100  # about 2 on a machine that is not busy
+    # Nothing on the way waits for a time of its own: it takes as long as some invocations do, however busy the machine.
+    assert statistics.median(line["late"] for line in seen) < 10 * statistics.median(floor)
 
 
 def test_a_disabled_mapping_reads_nothing_until_it_is_enabled(aws: EmbeddedAws) -> None:
