@@ -50,6 +50,10 @@ class InvalidRequestError(DagError):
         return error
 
 
+class NothingLeftError(InvalidRequestError):
+    """The run to resume has done everything, and nothing of it has changed."""
+
+
 class UnknownRunError(DagError):
     """There is no such run, or it is gone."""
 

@@ -11,7 +11,14 @@ from . import variables
 from .configuration import KEY, RUN, read_overrides
 from .difference import MOST_NODES, fingerprints
 from .document import MOST_GROUPS, GraphDocument, Node, Resources, base_name
-from .errors import GraphMismatchError, InvalidRequestError, NotAllowedError, RunTooLargeError, did_you_mean
+from .errors import (
+    GraphMismatchError,
+    InvalidRequestError,
+    NotAllowedError,
+    NothingLeftError,
+    RunTooLargeError,
+    did_you_mean,
+)
 from .faults import faults
 from .grouping import group
 from .layers import Layers
@@ -123,10 +130,10 @@ def make_plan(
 
 
 def _left(nodes: Sequence[Node], resumed: Resumption) -> list[Node]:
-    """Return the nodes that a resumed run does again. Raises InvalidRequestError if there are none."""
+    """Return the nodes that a resumed run does again. Raises NothingLeftError if there are none."""
     left = [node for node in nodes if node.name in resumed.again]
     if not left:
-        raise InvalidRequestError(
+        raise NothingLeftError(
             f"Run {resumed.source} has done everything: there is nothing to resume. Start a new run to do it again."
         )
     return left

@@ -140,7 +140,8 @@ _NOT_SUCCEEDED = "it has not succeeded"
 
 def _why_again(node: Node, done: Mapping[str, Reused], changes: Changes) -> str | None:
     if node.name not in done:
-        return _NOT_SUCCEEDED
+        changed = changes.why(node)
+        return f"{_NOT_SUCCEEDED}, and {changed}" if changed else _NOT_SUCCEEDED
     if done[node.name].signature != node.signature:
         return "its inputs or outputs have changed"
     return changes.why(node)

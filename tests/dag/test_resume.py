@@ -41,6 +41,15 @@ def test_what_succeeded_is_taken_over_and_the_rest_runs_again() -> None:
     assert found.again == {"c": "it has not succeeded"}
 
 
+def test_a_node_that_failed_says_what_of_it_is_another_now() -> None:
+    changes = Changes(["m"], made={"a": "code of f in demo/a.py has changed"})
+    assert dict(resumption(FIRST, CHAIN, STORED, {}, changes).again) == {
+        "a": "it has not succeeded, and code of f in demo/a.py has changed",
+        "b": "it has not succeeded",
+        "c": "it has not succeeded, and parameter 'm' has changed",
+    }
+
+
 def test_what_follows_a_node_that_runs_again_runs_again() -> None:
     assert again(CHAIN, done(*CHAIN[1:])) == {
         "a": "it has not succeeded",

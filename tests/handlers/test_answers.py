@@ -32,6 +32,13 @@ def test_a_run_that_has_ended_is_not_cancelled(play: Callable[..., Play]) -> Non
     assert (played.stage.run.status, played.stage.run.reason) == (RunStatus.SUCCEEDED, None)
 
 
+def test_a_run_that_left_nothing_to_resume_is_refused_as_that(play: Callable[..., Play]) -> None:
+    played = play()
+    played.stage.finish_all()
+    error = played.call("start_run", {"resume_from": played.stage.run_id, "dry_run": True})["error"]
+    assert (error["type"], "has done everything" in error["message"]) == ("NothingLeft", True)
+
+
 @pytest.mark.parametrize("function", ["cancel_run", "describe_run"])
 def test_a_run_that_there_is_not_is_named_in_the_refusal(play: Callable[..., Play], function: str) -> None:
     error = play().call(function, {"run_id": RUN_ID})["error"]

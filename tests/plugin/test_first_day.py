@@ -138,7 +138,7 @@ def replayed_and_resumed(kedro: Kedro, project: Path, run_id: str) -> None:
         [
             "Inputs: 0 files uploaded to the embedded S3 (0.0 MB), 1 already there",
             f"Run {new}: 1 node in 1 job",
-            "  again: total (it has not succeeded)",
+            f"  again: total (it has not succeeded, and code of total in {PACKAGE}/nodes.py has changed)",
             "SUCCEEDED _ s  total",
             f"Run {new} SUCCEEDED in _ s: 1 node in 1 job, 1 succeeded.",
             f"Logs: .kedro_aws_batch/local/logs/{new}",

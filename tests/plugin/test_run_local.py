@@ -151,9 +151,10 @@ def test_a_failed_run_says_why_and_is_resumed_once_the_project_is_mended(make_pr
     state = [project / f".kedro_aws_batch/local/{name}" for name in ("index.json", "items.jsonl")]
     saved = [file.read_bytes() for file in state]
     rehearsed = forked(project, "resume", "--dry-run")
+    changed = f"code of second in {registry.parent.name}/{registry.name} has changed"
     assert rehearsed.stdout.splitlines()[-3:] == [
         "Would run 1 node in 1 job; nothing is started.",
-        "  again: second (it has not succeeded)",
+        f"  again: second (it has not succeeded, and {changed})",
         "  taken over: first",
     ]
     assert [file.read_bytes() for file in state] == saved
