@@ -26,6 +26,7 @@ COMMANDS = {
     "ui": "Show runs on a page of this machine, live, with buttons to cancel and resume.",
     "cancel": "Cancel a run.",
     "resume": "Run the rest of a run that did not finish.",
+    "why": "Show what a node is made of, and what of it differs from a run.",
     "redrive": "Move the dead letters of the service back to its queue.",
 }
 

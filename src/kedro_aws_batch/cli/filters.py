@@ -97,6 +97,13 @@ def parameter_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def params_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options for a run's parameters."""
+    for option in reversed(_params_options()):
+        command = option(command)
+    return command
+
+
 def _params_options() -> list[Decorator]:
     return [
         click.option(

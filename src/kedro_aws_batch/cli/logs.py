@@ -124,9 +124,13 @@ def _of_node(state: RunState, node: str) -> list[GroupState]:
     found = [group for group in state.groups if node in group.nodes]
     if not found:
         names = [name for group in state.groups for name in group.nodes]
-        near = (did_you_mean(node, names) if "." in node else "") or _of_a_namespace(node, names)
-        raise NoSuchNodeError(f"Run {state.run_id} has no node '{node}'.{near}")
+        raise NoSuchNodeError(f"Run {state.run_id} has no node '{node}'.{nearest_node(node, names)}")
     return found
+
+
+def nearest_node(node: str, names: Sequence[str]) -> str:
+    """Return ` Did you mean …?` for the nearest of some nodes, or nothing."""
+    return (did_you_mean(node, names) if "." in node else "") or _of_a_namespace(node, names)
 
 
 def _of_a_namespace(node: str, names: Sequence[str]) -> str:

@@ -99,6 +99,16 @@ def run_and_node_arguments(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.argument("run", required=False, shell_complete=_run_ids_and_nodes)(node(command))
 
 
+def node_argument() -> Decorator:
+    """Return the argument NODE, which the tab key completes."""
+    return click.argument("node", shell_complete=_nodes)
+
+
+def run_option(text: str) -> Decorator:
+    """Return the option --run, which the tab key completes."""
+    return click.option("--run", metavar="RUN", shell_complete=_run_ids, help=text)
+
+
 def _run_ids(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Return the existing runs, for the tab key; none if they can't be listed."""
     found = _completing().runs_for_completion(_where(ctx), incomplete)

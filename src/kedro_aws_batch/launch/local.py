@@ -7,7 +7,7 @@ import signal
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from kedro_aws_batch._service.dag import variables
 from kedro_aws_batch._service.dag.configuration import read_overrides
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 
     from .selection import RunOptions, Selection
 
+_Answer = TypeVar("_Answer")
 #: Seconds: at most one request a second, as elsewhere, though nobody would be throttled here.
 PACE = Pace(interval=1)
 
@@ -77,6 +78,21 @@ class LocalRun:
 
 def run_locally(run: LocalRun, display: Display) -> int:
     """Run on the embedded AWS and return the exit code. Its objects on S3 and its run table are saved."""
+    return _on_embedded_aws(run, lambda aws, command: _run(run, aws, command, display))
+
+
+def ask_locally(run: LocalRun, display: Display, ask: Callable[[Service], _Answer]) -> _Answer:
+    """Return the answer to a question about earlier local runs, whose data datasets find. Nothing is saved."""
+
+    def answer(aws: EmbeddedAws, command: Command) -> _Answer:
+        _restore(run, aws, command, display)
+        with _environment(aws.environment):
+            return ask(Service(aws.service_prefix, aws.client("lambda")))
+
+    return _on_embedded_aws(run, answer)
+
+
+def _on_embedded_aws(run: LocalRun, act: Callable[[EmbeddedAws, Command], _Answer]) -> _Answer:
     try:
         from kedro_aws_batch.local import EmbeddedAwsError  # noqa: PLC0415
     except ImportError as error:
@@ -89,7 +105,7 @@ def run_locally(run: LocalRun, display: Display) -> int:
             in_progress(run.project.path) as command,
             _embedded_aws(run, command) as aws,
         ):
-            return _run(run, aws, command, display)
+            return act(aws, command)
     except EmbeddedAwsError as error:
         raise ServiceError(str(error), "Failed") from error
 
@@ -100,7 +116,8 @@ def _forget(project: Path) -> None:
     forget(project)
 
 
-def _run(run: LocalRun, aws: EmbeddedAws, command: Command, display: Display) -> int:
+def _restore(run: LocalRun, aws: EmbeddedAws, command: Command, display: Display) -> State:
+    """Restore what earlier runs have saved, and put the current inputs beside it."""
     state = State(run.project.path, aws.storage, command.name)
     state.load()
     for run_id in settle(run.project.path, aws):
@@ -108,6 +125,11 @@ def _run(run: LocalRun, aws: EmbeddedAws, command: Command, display: Display) ->
     for bucket in buckets(run.compiled):
         aws.storage.create_bucket(bucket)
     _say(display, _upload_inputs(run, aws))
+    return state
+
+
+def _run(run: LocalRun, aws: EmbeddedAws, command: Command, display: Display) -> int:
+    state = _restore(run, aws, command, display)
     if run.dry_run:
         return _rehearse(run, aws, display)
     state.save()  # first, to find out whether the state can be saved

@@ -45,18 +45,19 @@ class RemoteRun:
 
 def rehearse_on_aws(run: RemoteRun, display: Display) -> int:
     """Print what would run, and return the exit code. Raises ServiceError if the deployed graph differs."""
-    with _differences_explained(run):
+    with differences_explained(run.document):
         return show_rehearsal(Service(run.service, client("lambda")), display, run.whole_request)
 
 
 @contextmanager
-def _differences_explained(run: RemoteRun) -> Iterator[None]:
+def differences_explained(document: Mapping[str, Any]) -> Iterator[None]:
+    """Say in the refusal of another graph how the deployed one differs from this document's."""
     try:
         yield
     except ServiceError as error:
         if error.type != "GraphMismatch":
             raise
-        raise ServiceError(explain_difference(run.document, error.details), error.type) from error
+        raise ServiceError(explain_difference(document, error.details), error.type) from error
 
 
 def run_on_aws(run: RemoteRun, display: Display, wait: bool) -> Watched:
@@ -72,7 +73,7 @@ def run_on_aws(run: RemoteRun, display: Display, wait: bool) -> Watched:
         ending=ending,
         commands=run.commands,
     )
-    with _differences_explained(run):
+    with differences_explained(run.document):
         started = start(execution, run.whole_request)
     if wait:
         return watch(execution, started)

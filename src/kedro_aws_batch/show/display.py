@@ -86,6 +86,11 @@ def _line(group: GroupState) -> Text:
     return line.append(f"{took:<11}", "default").append(f"{one_line(', '.join(group.labels))}{again}", "default")
 
 
+def stderr_console() -> Console:
+    """Return the console for what isn't a command's output."""
+    return Console(file=sys.stderr, highlight=False)
+
+
 def stdout_console() -> Console:
     """Return the console that commands print to."""
     return Console(file=sys.stdout, highlight=False)
