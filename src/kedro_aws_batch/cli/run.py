@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from kedro_aws_batch._service.dag.configuration import read_overrides
-from kedro_aws_batch.client import Service
 from kedro_aws_batch.launch.commands import Commands
 from kedro_aws_batch.launch.execution import INTERRUPTED
 from kedro_aws_batch.launch.local import LocalRun, run_locally
@@ -25,7 +24,7 @@ from .prepare import inputs_to_ask, prepare, request_of, require_possible
 from .service import runs_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection
 
     from kedro_aws_batch.graph.compile import Compiled
     from kedro_aws_batch.graph.project import Project
@@ -41,7 +40,7 @@ def run(way: Way, selection: Selection, asked: RunOptions) -> int:
     What takes seconds is told beforehand, on stderr.
     """
     click.echo(f"Opening the project in environment '{way.where.environment}'…", err=True)
-    earlier = {} if asked.resume_from is None else _request_of(way, asked.resume_from)
+    earlier = {} if asked.resume_from is None else runs_of(way.where).request_of(asked.resume_from)
     selection = replace(selection, params=merged(earlier.get("params", {}), selection.params))
     prepared = prepare(way, selection)
     require_possible(way, prepared, selection, asked, earlier)
@@ -54,12 +53,6 @@ def run(way: Way, selection: Selection, asked: RunOptions) -> int:
     except KeyboardInterrupt:  # before there was a run to leave or to cancel, or twice
         click.echo("Interrupted.", err=True)
         return INTERRUPTED
-
-
-def _request_of(way: Way, run_id: str) -> Mapping[str, Any]:
-    """Return the request of an earlier run."""
-    runs = runs_of(way.where)
-    return runs.request_of(run_id) if isinstance(runs, Service) else runs.describe_run(run_id).request
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,6 @@ from kedro_aws_batch.show.causes import in_cloudwatch
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from kedro_aws_batch.client import Runs
     from kedro_aws_batch.graph.config import ProjectConfiguration
 
     from .options import Where
@@ -30,7 +29,7 @@ def this_project() -> Path:
         return find_project()
 
 
-def runs_of(where: Where) -> Runs:
+def runs_of(where: Where) -> Service | LocalRuns:
     """Return the source of the runs."""
     if where.local:
         return LocalRuns(this_project())

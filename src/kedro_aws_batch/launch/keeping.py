@@ -59,9 +59,14 @@ class Keeping:
         return self.service.cancel_run(run_id, reason)
 
     def finish(self) -> None:
-        """Save the state at the end of the command. Raises ProjectError if that fails."""
+        """Save the state at the end of the command. Raises ProjectError if that fails.
+
+        A run that nobody has described is in no list. If its items were saved, the next command's service would go on
+        with it, so an interruption that comes before its description leaves nothing of it.
+        """
         try:
-            self.state.save(self._last)
+            if self._last is not None:
+                self.state.save(self._last)
             self.state.close()
         except OSError as error:
             raise ProjectError(

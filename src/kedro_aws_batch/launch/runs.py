@@ -19,7 +19,7 @@ from kedro_aws_batch.show.outcome import LAST_WORDS, end_of_log
 from kedro_aws_batch.wording import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from kedro_aws_batch.client import Runs, RunState
@@ -48,6 +48,21 @@ class LocalRuns:
             if error.type != "Unreachable":
                 raise
             return self._told(self._kept(run_id))  # its command has just ended
+
+    def request_of(self, run_id: str) -> Mapping[str, Any]:
+        """Return the request of a run that is to be resumed. Raises ServiceError if another command still has it."""
+        state = self.describe_run(run_id)
+        if state.over:
+            return state.request
+        if state.ended:
+            raise ServiceError(
+                f"Run {run_id} is {state.status}, but its command is still ending its jobs. Try again in a minute.",
+                "NotSettled",
+            )
+        raise ServiceError(
+            f"Run {run_id} is {state.status} in another command: wait for its end, or cancel it, then resume it.",
+            "NotSettled",
+        )
 
     def list_runs(self, status: str | None = None, limit: int | None = None) -> list[RunSummary]:
         """Return the runs, newest first."""

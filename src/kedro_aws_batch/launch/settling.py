@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from kedro_aws_batch._service.dag import variables
@@ -35,7 +36,7 @@ def settle(project: Path, aws: EmbeddedAws) -> list[str]:
     settled = []
     for kept in [kept for kept in raw_runs(project) if kept.is_cut_off(living)]:
         try:
-            state = _settle(kept.state, aws, service)
+            state = _ended_then(cut_off(kept.state), _settle(kept.state, aws, service))
         except ServiceError as error:
             if error.type != "UnknownRun":
                 raise
@@ -43,6 +44,11 @@ def settle(project: Path, aws: EmbeddedAws) -> list[str]:
         save_run(project, state)
         settled.append(state.run_id)
     return settled
+
+
+def _ended_then(cut: RunState, settled: RunState) -> RunState:
+    """Return a settled run as one that ended when its command did, not when the next one began."""
+    return replace(settled, ended_at=cut.ended_at) if settled.reason == CUT_OFF else settled
 
 
 def _settle(run: RunState, aws: EmbeddedAws, service: Service) -> RunState:

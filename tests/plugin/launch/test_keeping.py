@@ -32,8 +32,11 @@ class Told:
     """A service that describes what the test says."""
 
     run: RunState = BEGUN
+    interrupted: bool = False
 
     def start_run(self, _: Any) -> Started:
+        if self.interrupted:
+            raise KeyboardInterrupt
         return Started("r", "RUNNING", 2, 2)
 
     def describe_run(self, _: str) -> RunState:
@@ -95,6 +98,16 @@ def test_a_run_is_kept_as_it_begins_and_whenever_something_has_changed(scene: Sc
     scene.look(OVER, seconds=60)
     scene.keeping.finish()
     assert (scene.kept.runs, scene.kept.closed) == ([BEGUN, HALF, OVER, OVER], True)
+
+
+def test_a_run_that_is_interrupted_as_it_starts_leaves_nothing_that_the_next_command_would_go_on_with(
+    scene: Scene,
+) -> None:
+    scene.told.interrupted = True
+    with pytest.raises(KeyboardInterrupt):
+        scene.keeping.start_run({})
+    scene.keeping.finish()
+    assert (scene.kept.runs, scene.kept.closed) == ([], True)
 
 
 def test_keeping_takes_a_tenth_of_the_time_but_for_the_end(scene: Scene) -> None:

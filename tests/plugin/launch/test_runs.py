@@ -167,6 +167,21 @@ def test_a_run_whose_command_lives_goes_on(tmp_path: Path) -> None:
         assert runs.list_runs()[0].status == "RUNNING"
 
 
+def test_what_another_command_still_has_is_not_resumed(tmp_path: Path) -> None:
+    runs = LocalRuns(tmp_path)
+    with in_progress(tmp_path) as command:
+        save_run(tmp_path, GOES_ON, command.name)
+        with pytest.raises(ServiceError, match=f"Run {FIRST} is RUNNING in another command: wait for its end, or can"):
+            runs.request_of(FIRST)
+        save_run(tmp_path, replace(GOES_ON, status="CANCELLED"), command.name)
+        with pytest.raises(ServiceError, match=f"Run {FIRST} is CANCELLED, but its command is still ending its jobs."):
+            runs.request_of(FIRST)
+        save_run(tmp_path, replace(OVER, request={"tags": ["t"]}), command.name)
+        assert runs.request_of(FIRST) == {"tags": ["t"]}
+    save_run(tmp_path, replace(GOES_ON, request={"tags": ["t"]}), command.name)
+    assert runs.request_of(FIRST) == {"tags": ["t"]}  # it was cut off
+
+
 def test_a_run_that_ended_as_it_was_to_be_cancelled_keeps_its_status(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

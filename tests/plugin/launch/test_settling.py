@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,8 @@ from kedro_aws_batch.local import EmbeddedAws, JobDefinitionSettings, service_ro
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+#: When the command that was cut off last looked, in ms.
+LAST_SEEN = 1_700_000_000_000
 DOCUMENT = Path(__file__).parents[2] / "golden/graph_document.json"
 
 
@@ -48,7 +51,7 @@ def begun(project: Path) -> Iterator[tuple[EmbeddedAws, Service, State]]:
 def test_a_run_that_was_cut_off_is_settled_at_once(tmp_path: Path, lost: bool) -> None:
     with begun(tmp_path) as (aws, service, state):
         run_id = service.start_run({}).run_id
-        before = service.describe_run(run_id)
+        before = replace(service.describe_run(run_id), now=LAST_SEEN)
         state.save(before)
         if lost:
             forget_job(aws, run_id)
@@ -61,6 +64,9 @@ def test_a_run_that_was_cut_off_is_settled_at_once(tmp_path: Path, lost: bool) -
         state_now = service.describe_run(run_id)
         assert (state_now.status, state_now.reason, state_now.settled) == ("CANCELLED", CUT_OFF, True)
         assert {group.status for group in state_now.groups} <= {"CANCELLED", "SKIPPED"}
+        kept = kept_run(tmp_path, run_id)
+        assert kept is not None
+        assert (kept.state.status, kept.state.ended_at) == ("CANCELLED", LAST_SEEN)
         assert service.start_run({"resume_from": run_id}).nodes == before.nodes_total
 
 
