@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import shutil
 from contextlib import contextmanager
@@ -21,9 +22,16 @@ def folder(project: Path) -> Path:
     return project / FOLDER
 
 
+def require_there(project: Path) -> None:
+    """Raise FileNotFoundError if a project was moved or deleted: a new folder in its old place would help nobody."""
+    if not project.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "the project is not there any more", str(project))
+
+
 @contextmanager
 def locked(project: Path) -> Iterator[Path]:
     """Give the folder to one command at a time; the kernel frees the lock of a killed one."""
+    require_there(project)
     place = folder(project)
     if not (place / ".gitignore").is_file():
         write_atomically(place / ".gitignore", b"*\n")

@@ -40,19 +40,23 @@ class State:
     #: The command's own name.
     command: str = ""
     _kept: Objects = field(default_factory=dict)
+    #: Whether there has been an index. If there is none any more, somebody has deleted what was saved.
+    _saved: bool = False
+    #: Whether that has happened since the last save.
+    _deleted: bool = False
 
     def load(self) -> None:
         """Restore the state of earlier runs, without the runs that other commands still have in progress."""
         with locked(self.project) as place:
-            times = _read_times(place)
-            for bucket, keys in (_read_index(place) or {}).items():
+            times, index = _read_times(place), _read_index(place)
+            for bucket, keys in (index or {}).items():
                 self.storage.create_bucket(bucket)
                 for key, etag in keys.items():
                     written = times.get(bucket, {}).get(key)
                     self.storage.put_object(bucket, key, (place / OBJECTS / etag).read_bytes(), etag, written)
             items = read_items(place / ITEMS, self._oldest_run())
             foreign = self._foreign_runs()
-        self._kept = self.storage.objects()
+        self._kept, self._saved = self.storage.objects(), index is not None
         self.storage.put_items([item for name, item in items.items() if not any(run in name for run in foreign)])
 
     def save(self, run: RunState | None = None) -> None:
@@ -60,13 +64,17 @@ class State:
 
         Raises OSError, for example if the disk is full; what was saved before stays intact.
         """
-        written = self.storage.written()  # first: the objects read next include all that these refer to
+        with locked(self.project) as place:
+            self._deleted = self._deleted or (self._saved and not (place / INDEX).exists())
+        # first: the objects read next include all that these refer to
+        written = self.storage.everything() if self._deleted else self.storage.written()
         objects = self.storage.objects()
         with locked(self.project) as place:
             self._save_objects(place, objects)
             if run is not None:
                 save_run(self.project, run, self.command)
             append_items(place / ITEMS, written.items)
+        self._saved, self._deleted = True, False
         self.storage.kept(written)
 
     def close(self) -> None:

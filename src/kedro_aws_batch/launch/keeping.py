@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from kedro_aws_batch.errors import ProjectError
-from kedro_aws_batch.kept.place import folder
+from kedro_aws_batch.kept.place import folder, require_there
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,6 +20,24 @@ if TYPE_CHECKING:
 
 #: Saving takes at most one part in this many of the time.
 SHARE = 10
+
+
+@dataclass(frozen=True)
+class _Remedy:
+    """What to do if a run can't be saved."""
+
+    meanwhile: str
+    afterwards: str
+
+
+_ROOM = _Remedy("Make room", "make room, then resume the run")
+_GONE = _Remedy("Move it back", "resume the run in the folder that the project is in now")
+_REMEDIES = {errno.ENOSPC: _ROOM, errno.EDQUOT: _ROOM, errno.ENOENT: _GONE}
+_OTHERS = _Remedy("Make that place writable", "make that place writable, then resume the run")
+
+
+def _remedy(error: OSError) -> _Remedy:
+    return _REMEDIES.get(error.errno or 0, _OTHERS)
 
 
 @dataclass
@@ -71,10 +90,11 @@ class Keeping:
         except OSError as error:
             raise ProjectError(
                 f"The state of the run could not be saved in '{folder(self.state.project)}': {error.strerror}. "
-                "What was saved before is intact: make room, then resume the run."
+                f"What was saved before is intact: {_remedy(error).afterwards}."
             ) from error
 
     def _keep(self, run: RunState) -> None:
+        require_there(self.state.project)
         self.logs.keep(run)
         told = (run.status, run.settled, [(group.status, group.attempt) for group in run.groups])
         began = self.clock()
@@ -88,6 +108,7 @@ class Keeping:
             self._trouble = str(error.strerror)
             place = folder(self.state.project)
             self.display.note(
-                f"The run goes on, but can't be saved in '{place}': {error.strerror}. Make room before it ends.",
+                f"The run goes on, but can't be saved in '{place}': {error.strerror}. "
+                f"{_remedy(error).meanwhile} before it ends.",
                 "yellow",
             )

@@ -7,6 +7,7 @@ import signal
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import ceil
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from kedro_aws_batch._service.dag import variables
@@ -35,7 +36,6 @@ from .stored import written_since
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from kedro_aws_batch.client import RunState
     from kedro_aws_batch.graph.compile import Compiled
@@ -118,7 +118,7 @@ def _forget(project: Path) -> None:
 
 def _restore(run: LocalRun, aws: EmbeddedAws, command: Command, display: Display) -> State:
     """Restore what earlier runs have saved, and put the current inputs beside it."""
-    state = State(run.project.path, aws.storage, command.name)
+    state = State(project=run.project.path, storage=aws.storage, command=command.name)
     state.load()
     for run_id in settle(run.project.path, aws):
         display.note(f"Run {run_id} was cut off before its end; the work of its jobs is kept.", "dim")
@@ -155,7 +155,7 @@ def _causes(project: Path, logs: Any) -> Causes:
 def kept_data(run: LocalRun) -> Iterator[None]:
     """Let datasets of this process use the data of earlier local runs. Changes to it meanwhile are not saved."""
     with in_progress(run.project.path) as command, _embedded_aws(run, command) as aws:
-        State(run.project.path, aws.storage, command.name).load()
+        State(project=run.project.path, storage=aws.storage, command=command.name).load()
         with _environment(aws.environment):
             yield
 
@@ -190,11 +190,11 @@ def _request(run: LocalRun, aws: EmbeddedAws, display: Display) -> dict[str, Any
 
 
 def _execute(run: LocalRun, aws: EmbeddedAws, keeping: Keeping) -> int:
-    display = keeping.display
+    display, here = keeping.display, Path.cwd()  # it may be gone by the end
 
     def ending(ended: RunState) -> Ending:
         place = keeping.logs.place / ended.run_id
-        return Ending(keeping.logs.logs, os.path.relpath(place), run.commands.to)
+        return Ending(keeping.logs.logs, os.path.relpath(place, here), run.commands.to)
 
     execution = Execution(service=keeping, display=display, pace=PACE, ending=ending)
     request = _request(run, aws, display)

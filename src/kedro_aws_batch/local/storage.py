@@ -86,6 +86,13 @@ class Storage:
             writes = dict(self._dynamodb.written)
             return Written(tuple(self._item(key) for key in writes), writes)
 
+    def everything(self) -> Written:
+        """Return all items, as `written` returns some."""
+        with ONE_AT_A_TIME:
+            tables = self._dynamodb.tables.items()
+            keys = [ItemKey(name, one.hash_key, one.range_key) for name, table in tables for one in table.all_items()]
+            return Written(tuple(self._item(key) for key in keys), dict(self._dynamodb.written))
+
     def kept(self, written: Written) -> None:
         """Mark items as saved, except those written again meanwhile."""
         with ONE_AT_A_TIME:

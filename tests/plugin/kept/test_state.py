@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import itertools
 import json
+import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -85,8 +86,8 @@ def begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Begin:
     monkeypatch.setattr(dynamodb_backends, "backend", PartitionedDynamoDBBackend)
 
     @contextmanager
-    def a_world(command: str = "") -> Iterator[World]:
-        world = World(tmp_path, command)
+    def a_world(command: str = "", project: Path = tmp_path) -> Iterator[World]:
+        world = World(project, command)
         try:
             world.state.load()
             yield world
@@ -241,6 +242,47 @@ class _Fixed:
 
     def kept(self, _: Any) -> None:
         """Record what was saved."""
+
+
+def test_a_project_that_was_moved_gets_no_second_folder_and_is_kept_once_it_is_back(
+    tmp_path: Path, begin: Begin
+) -> None:
+    project, elsewhere = tmp_path / "project", tmp_path / "elsewhere"
+    project.mkdir()
+    with begin(project=project) as world:
+        world.put("one", a=b"x")
+        world.put_item("first")
+        world.state.save(RUN)
+        project.rename(elsewhere)
+        world.put_item("second")
+        for _ in range(2):
+            with pytest.raises(FileNotFoundError, match="not there any more"):
+                world.state.save(RUN)
+        assert not project.exists()
+        elsewhere.rename(project)
+        world.state.save(RUN)
+    assert _pks(project) == {"first", "second"}
+
+
+def test_whoever_deletes_what_is_kept_while_a_run_goes_on_gets_all_of_it_again(
+    tmp_path: Path, begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with begin() as world:
+        world.put("one", a=b"x")
+        world.put_item("first")
+        world.state.save(RUN)
+        shutil.rmtree(folder(tmp_path))
+        world.put("one", b=b"y")
+        world.put_item("second")
+        for room in range(20):  # the index is written, and then there is no room for the items
+            with full_disk(monkeypatch, room), suppress(OSError):
+                world.state.save(RUN)
+                break
+        world.put_item("third")
+        world.state.save(RUN)
+    lines = [json.loads(line) for line in (folder(tmp_path) / "items.jsonl").read_bytes().split(b"\n") if line]
+    assert [sorted(key["pk"]["S"] for _, key, _ in line) for line in lines] == [["first", "second"], ["third"]]
+    assert kept_objects(tmp_path) == {"one/folder/a": b"x", "one/folder/b": b"y"}
 
 
 def test_a_run_of_another_command_that_goes_on_is_left_to_it(tmp_path: Path, begin: Begin) -> None:

@@ -13,6 +13,7 @@ from rich.console import Console
 from kedro_aws_batch.client import GroupState, RunState, Started
 from kedro_aws_batch.errors import ProjectError
 from kedro_aws_batch.kept.logs import KeptLogs
+from kedro_aws_batch.kept.place import folder
 from kedro_aws_batch.launch.keeping import Keeping
 from kedro_aws_batch.show.display import Display
 
@@ -48,7 +49,7 @@ class Kept:
     """A state that takes a second to save, by a clock that the test reads."""
 
     clock: list[float]
-    project: Path = Path("project")
+    project: Path
     runs: list[RunState | None] = field(default_factory=list)
     trouble: OSError | None = None
     closed: bool = False
@@ -82,7 +83,8 @@ class Scene:
 @pytest.fixture
 def scene(tmp_path: Path) -> Scene:
     clock, said = [100.0], io.StringIO()
-    told, kept = Told(), Kept(clock)
+    told, kept = Told(), Kept(clock, tmp_path / "project")
+    kept.project.mkdir()
     logs = KeptLogs(tmp_path, None)
     display = Display(Console(file=said, width=300))
     keeping = Keeping(cast("Service", told), cast("State", kept), logs, display, lambda: clock[0])
@@ -126,7 +128,7 @@ def test_a_run_goes_on_when_the_disk_is_full_which_is_said_once(scene: Scene) ->
     scene.look(HALF, seconds=60)
     scene.look(HALF, seconds=60)
     assert scene.said.getvalue() == (
-        "The run goes on, but can't be saved in 'project/.kedro_aws_batch/local': No space left on device. Make room "
+        f"The run goes on, but can't be saved in '{folder(scene.kept.project)}': No space left on device. Make room "
         "before it ends.\n"
     )
     scene.kept.trouble = None
@@ -140,4 +142,32 @@ def test_what_could_not_be_kept_at_the_end_is_no_success(scene: Scene) -> None:
     with pytest.raises(
         ProjectError, match=r"could not be saved in '.*': No space left on device. What was saved before"
     ):
+        scene.keeping.finish()
+
+
+def test_a_project_that_was_moved_is_missed_at_once_and_made_by_nobody(scene: Scene) -> None:
+    scene.look(BEGUN)
+    moved = scene.kept.project.with_name("moved")
+    scene.kept.project.rename(moved)
+    scene.look(HALF, seconds=60)
+    assert "the project is not there any more. Move it back before it ends.\n" in scene.said.getvalue()
+    assert not scene.kept.project.exists()
+    moved.rename(scene.kept.project)
+    scene.look(HALF, seconds=60)
+    assert scene.kept.runs == [BEGUN, HALF]
+
+
+@pytest.mark.parametrize(
+    ("trouble", "meanwhile", "afterwards"),
+    [
+        (OSError(122, "Disk quota exceeded"), "Make room", "make room, then resume the run"),
+        (OSError(30, "Read-only file system"), "Make that place writable", "make that place writable, then resume"),
+        (OSError(2, "gone"), "Move it back", "resume the run in the folder that the project is in now"),
+    ],
+)
+def test_each_trouble_has_its_own_remedy(scene: Scene, trouble: OSError, meanwhile: str, afterwards: str) -> None:
+    scene.kept.trouble = trouble
+    scene.look(BEGUN)
+    assert f"{trouble.strerror}. {meanwhile} before it ends.\n" in scene.said.getvalue()
+    with pytest.raises(ProjectError, match=f"{trouble.strerror}. What was saved before is intact: {afterwards}"):
         scene.keeping.finish()
