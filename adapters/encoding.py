@@ -113,7 +113,8 @@ def mark_of_key(sort_key: str) -> Mark:
 
 
 def numbers(numbers: Collection[int]) -> Item:
-    return {"NS": [str(number) for number in sorted(numbers)]}
+    """Return a set of numbers. DynamoDB refuses one that comes twice, as a mark does if an event is delivered twice."""
+    return {"NS": [str(number) for number in sorted(set(numbers))]}
 
 
 def written_item(item: Item) -> Item:

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 from botocore.exceptions import ClientError
 
-from benchmarks.aws.expressions import Item, apply_change, condition_holds, read_changes, value_size
+from benchmarks.aws.expressions import Item, apply_change, condition_holds, read_changes, refuse_duplicates, value_size
 from dag import limits
 
 Key = tuple[str, str]
@@ -151,6 +151,7 @@ class MeteredDynamoDB:
         ReturnValues: str = "NONE",
     ) -> Item:
         key = _key(Key)
+        refuse_duplicates(ExpressionAttributeValues)
         changes = list(read_changes(UpdateExpression, ExpressionAttributeNames or {}, ExpressionAttributeValues))
 
         def effect() -> Effect:

@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 Item = dict[str, Any]
 
 
@@ -33,6 +35,15 @@ def _number_size(digits: str) -> int:
 
 _CLAUSES = re.compile(r"\b(SET|ADD|DELETE) (.*?)(?= (?:SET|ADD|DELETE) |$)")
 _CLAUSE = re.compile(r"([#\w]+) (?:= )?(if_not_exists\(\w+, )?(:\w+)\)?|(\w+) = (\w+)")
+
+
+def refuse_duplicates(values: Item) -> None:
+    """Raise DynamoDB's ValidationException for a set in which something comes twice."""
+    for name, value in values.items():
+        for kind in ("NS", "SS"):
+            if len(set(value.get(kind, ()))) < len(value.get(kind, ())):
+                why = "ExpressionAttributeValues contains invalid value: Input collection contains duplicates for key "
+                raise ClientError({"Error": {"Code": "ValidationException", "Message": why + name}}, "UpdateItem")
 
 
 def read_changes(expression: str, names: Mapping[str, str], values: Item) -> Iterable[tuple[str, str, Item]]:

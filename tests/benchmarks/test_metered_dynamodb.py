@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from adapters.run_table import DynamoRunTable
 from benchmarks.aws.dynamodb import MeteredDynamoDB, item_size, read_units, write_units
@@ -88,3 +89,13 @@ def test_a_shard_costs_by_its_whole_size(dynamodb: MeteredDynamoDB, table: Dynam
     assert kept is not None
     assert dynamodb.meter.largest == item_size(kept) == 1394
     assert (first, second) == (1, 2)
+
+
+def test_a_set_in_which_something_comes_twice_is_refused(dynamodb: MeteredDynamoDB) -> None:
+    with pytest.raises(ClientError, match="contains duplicates for key :more"):
+        dynamodb.update_item(
+            TableName="runs",
+            Key={"pk": {"S": "a"}, "sk": {"S": "1"}},
+            UpdateExpression="ADD claimed :more",
+            ExpressionAttributeValues={":more": {"NS": ["1", "1"]}},
+        )

@@ -9,6 +9,7 @@ import pytest
 
 from adapters.ports import RunTable
 from dag.records import Run
+from dag.shards import Shard
 from dag.status import RunStatus
 from tests.contract.values import LATER, OTHER_RUN_ID, REFUSED, RUN_ID, a_run
 
@@ -240,3 +241,11 @@ def test_a_run_is_forgotten_when_it_was_said_last(table: RunTable) -> None:
     assert table.put_run(a_run())
     table.expire_run(RUN_ID, LATER + 1)
     assert table.get_run(RUN_ID) == replace(a_run(), expires_at=LATER + 1)
+
+
+def test_a_number_that_is_named_twice_counts_once(table: RunTable) -> None:
+    table.put_run(a_run(max_workers=3))
+    assert table.take_slots(RUN_ID, [4, 4], 3)
+    assert table.claim(RUN_ID, 0, [4, 4]) == Shard(0)
+    assert table.add_marks(RUN_ID, 0, {"submitted": [4, 4]}) == Shard(0, claimed=frozenset({4}))
+    assert table.free_slots(RUN_ID, [4, 4]) == a_run(max_workers=3)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,3 +82,12 @@ def test_values_of_every_type_come_back_as_they_went(dynamodb: DynamoDBClient) -
     key: Any = {"pk": {"S": "types"}, "sk": {"S": "é"}}
 
     assert dynamodb.get_item(TableName="things", Key=key)["Item"] == item
+
+
+def test_a_set_in_which_something_comes_twice_is_refused_as_dynamodb_does(dynamodb: DynamoDBClient) -> None:
+    key: Any = {"pk": {"S": "a"}, "sk": {"S": "1"}}
+    values: Any = {":more": {"NS": ["1", "1"]}}
+    with pytest.raises(ClientError, match=r"contains duplicates for key :more"):
+        dynamodb.update_item(
+            TableName="things", Key=key, UpdateExpression="ADD numbers :more", ExpressionAttributeValues=values
+        )

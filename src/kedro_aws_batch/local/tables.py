@@ -12,6 +12,7 @@ import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from moto.core.serialize import JSONSerializer
+from moto.dynamodb.exceptions import MockValidationException
 from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.table import Table
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 #: Types whose values moto keeps in JSON's form.
 _PLAIN = {"S", "N", "BOOL", "NULL", "SS", "NS"}
+_TWICE = "ExpressionAttributeValues contains invalid value: Input collection contains duplicates"
 
 
 #: moto's UpdateItem reads and writes without a lock, and claims were won twice. So requests are answered one at a time.
@@ -74,7 +76,11 @@ class PartitionedDynamoDBBackend(DynamoDBBackend):
         return item
 
     def update_item(self, table_name: str, key: dict[str, dict[str, Any]], *args: Any, **kwargs: Any) -> Item:
-        """Change an item."""
+        """Change an item. moto alone would take a set in which something comes twice."""
+        for name, value in (kwargs.get("expression_attribute_values") or {}).items():
+            for kind in ("NS", "SS"):
+                if len(set(value.get(kind, ()))) < len(value.get(kind, ())):
+                    raise MockValidationException(f"{_TWICE} for key {name}")
         item = super().update_item(table_name, key, *args, **kwargs)
         self._note(ItemKey(table_name, *self.get_keys_value(self.get_table(table_name), key)))
         return item
