@@ -76,7 +76,7 @@ def _slots(statement: ast.stmt) -> Iterator[tuple[ast.AST, str, int | None, ast.
     while pending:
         parent = pending.pop()
         for field, value in ast.iter_fields(parent):
-            if field == "annotation":
+            if field in ("annotation", "returns"):
                 continue
             for index, node in enumerate(value) if isinstance(value, list) else [(None, value)]:
                 if not isinstance(node, ast.AST):

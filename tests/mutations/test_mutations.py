@@ -19,6 +19,10 @@ from tests.mutations.survivors import reasons
 GUARDED = """
 def f(items, table):
     found: int | None = None
+
+    def page(after: int | None) -> int | None:
+        return after
+
     if table and len(items) > 3:
         table.put(items[:3])
     try:
