@@ -87,7 +87,7 @@ def compile_project(project: Project) -> Compiled:
     indices = {identity: index for index, identity in enumerate(identities)}
     nodes = [node for node, _ in identities]
     found = _datasets(project, nodes, configuration.shared_paths)
-    made = getattr(project.catalog, "_datasets", {})
+    made = dict(getattr(project.catalog, "_datasets", {}))
     document: dict[str, Any] = {
         "format": FORMAT,
         "project": project_name(project.package),
@@ -124,7 +124,7 @@ def compile_project(project: Project) -> Compiled:
         nodes=nodes,
         datasets=found,
         configuration=configuration,
-        sign=lambda: sign(project, nodes, found, moving),
+        sign=lambda: sign(project, nodes, {name: made.get(name) for name in found}, moving),
         problems=problems,
     )
 

@@ -307,3 +307,14 @@ def test_signatures_are_no_part_of_the_digest_and_hold_no_values_and_no_secrets(
     after = signed(project)
     assert (before.digest == after.digest, before.signatures == after.signatures) == (True, False)
     assert "secret" not in json.dumps(after.signatures)
+
+
+def test_what_has_used_the_catalog_before_makes_no_difference(project: Path, before: GraphDocument) -> None:
+    """Kedro's catalog then has instances, as it has of what hooks put there."""
+    opened = open_project(Opening(path=project))
+    compiled = compile_project(opened)
+    for name in compiled.datasets:
+        opened.catalog.get(name)
+    assert compiled.signed["signatures"]["entries"] == {
+        name: list(entry) for name, entry in before.signatures["entries"].items()
+    }

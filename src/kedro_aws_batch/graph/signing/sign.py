@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from kedro_aws_batch._service.dag.signatures import UNTOLD
@@ -13,7 +14,7 @@ from .functions import UntoldError, recognise
 from .modules import Code, Modules, digest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from kedro.pipeline.node import Node
 
@@ -31,12 +32,17 @@ _UNTOLD = (UntoldError, SyntaxError, ImportError, ValueError, OSError, Recursion
 
 
 def sign(
-    project: Project, nodes: Sequence[Node], datasets: Iterable[str], moving: Sequence[str] = ()
+    project: Project, nodes: Sequence[Node], datasets: Mapping[str, Any], moving: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """Return the signatures of a project's nodes; the texts in `moving`, which each run has of its own, don't count."""
+    """Return the signatures of a project's nodes; the texts in `moving`, which each run has of its own, don't count.
+
+    Of datasets that are none of the configuration, but made by hooks, `datasets` has the instance. The catalog can't
+    tell them from those that it has made itself, once somebody has used it.
+    """
     modules, parts = Modules(project.package), _Parts()
     signed = [_node(node, project.package, modules, parts) for node in nodes]
-    entries = {name: _entry(project, name, modules, parts, moving) for name in datasets}
+    reading = {name: partial(_config, project, name, made) for name, made in datasets.items()}
+    entries = {name: _entry(project, read, modules, parts, moving) for name, read in reading.items()}
     return {"nodes": signed, "entries": entries, **parts.written()}
 
 
@@ -80,10 +86,12 @@ def _node(node: Node, package: str, modules: Modules, parts: _Parts) -> list[Any
     return [digest(f"{found.text} {code.hash}")[:_SIGNATURE], parts.of(code), *sorted(code.own)]
 
 
-def _entry(project: Project, name: str, modules: Modules, parts: _Parts, moving: Iterable[str]) -> list[Any]:
+def _entry(
+    project: Project, config: Callable[[], Mapping[str, Any]], modules: Modules, parts: _Parts, moving: Iterable[str]
+) -> list[Any]:
     """Return the hash of a dataset's catalog entry, and the number of the list of what its types are made of."""
     try:
-        read = read_entry(_config(project, name), project.path, modules)
+        read = read_entry(config(), project.path, modules)
     except _UNTOLD as error:
         return [_why(error), parts.of(Code())]
     text = read.text
@@ -98,9 +106,8 @@ def _why(error: Exception) -> str:
     return f"{UNTOLD}{str(error)[:_LONGEST] if ours else f'reading its code ended in a {type(error).__name__}'}"
 
 
-def _config(project: Project, name: str) -> Mapping[str, Any]:
+def _config(project: Project, name: str, instance: Any | None) -> Mapping[str, Any]:
     """Return a dataset's configuration; of one that a hook made, what it was made with."""
-    instance = getattr(project.catalog, "_datasets", {}).get(name)
     if instance is None:
         return entry(project.catalog, name)
     made_with = getattr(instance, "_init_config", None)
