@@ -33,6 +33,7 @@ RUN_IDS = ("2026-11-22T13.11.00.123Z", "2026-11-23T13.11.00.123Z")
 ALLOWED = Allowed(["main_queue"], ["kedro_run"])
 REGISTRY = """
 from .nodes import clean, copy
+from .tables import keep
 from .training import train
 from .reports import report
 
@@ -43,6 +44,10 @@ def register_pipelines():
         node(report, "trained", "page", name="report"),
         node(copy, "page", "sent", name="send"),
         node(copy, "other", "copied", name="copy"),
+        node(keep, "source", "table@made", name="tabulate"),
+        node(keep, "table@rows", "first", name="rows"),
+        node(keep, "table@columns", "second", name="columns"),
+        node(keep, "second", "third", name="sum"),
     ])}
 """
 MODULES = {
@@ -65,8 +70,11 @@ def twice(f):
         return f(*args) * 2
     return wrapper
 """,
+    "tables.py": "def keep(x): return x\n",
     "reports.py": "import shipped\ndef report(x):\n    'Say.'\n    text = str(x)\n    return text\n",
 }
+#: One file that is written in one format and read in two others.
+TABLE = {"type": "pandas.CSVDataset", "filepath": "s3://bucket/table.csv"}
 SOURCES = Sources(
     package=PACKAGE,
     registry=REGISTRY,
@@ -77,6 +85,9 @@ SOURCES = Sources(
         "trained": pickled("s3://bucket/trained.pkl"),
         "page": {"type": "text.TextDataset", "filepath": "s3://bucket/page.txt", "credentials": {"key": "secret"}},
         "sent": pickled("s3://bucket/sent.pkl"),
+        "table@made": {**TABLE, "save_args": {"made": 1}},
+        "table@rows": {**TABLE, "load_args": {"rows": 1}},
+        "table@columns": {**TABLE, "load_args": {"columns": 1}},
         "{any}": pickled("s3://bucket/{any}.pkl"),
     },
     parameters={"clean": {"rate": 1}, "model": {"alpha": 0.1, "seeds": [1, 2]}, "unread": 1},
@@ -166,6 +177,14 @@ AFTER = {
     "train": {"report": "it follows 'train', which runs again"},
     "report": {},
     "copy": {},
+    "tabulate": {
+        "rows": "it follows 'tabulate', which runs again",
+        "columns": "it follows 'tabulate', which runs again",
+        "sum": "it follows 'columns', which runs again",
+    },
+    "rows": {},
+    "columns": {"sum": "it follows 'columns', which runs again"},
+    "sum": {},
 }
 
 
@@ -207,6 +226,9 @@ CONFIGURATION = [
         "page.txt\n  save_args: {a: 1}",
         reruns("report", why="catalog entry of 'page' has changed"),
     ),
+    ("catalog.yml", "rows: 1", "rows: 2", reruns("rows", why="catalog entry of 'table@rows' has changed")),
+    ("catalog.yml", "columns: 1", "columns: 2", reruns("columns", why="catalog entry of 'table@columns' has changed")),
+    ("catalog.yml", "made: 1", "made: 2", reruns("tabulate", why="catalog entry of 'table@made' has changed")),
     ("catalog.yml", "key: secret", "key: another", {}),
     ("catalog.yml", "page.txt", "page.txt\n  metadata: {a: 1}", {}),
 ]
