@@ -5,39 +5,32 @@ Each job goes through the code that runs in a container, but in this process, wh
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 from hypothesis import HealthCheck, event, example, given, settings
-from kedro.config import OmegaConfigLoader
 from kedro.framework import project as framework
 from kedro.framework.session import KedroSession
 from kedro.framework.session import session as sessions
-from kedro.io import AbstractVersionedDataset, core
+from kedro.io import core
 from kedro.pipeline import Pipeline, node
 from kedro.pipeline.node import Node
-from omegaconf import OmegaConf
 
-from kedro_aws_batch import world as world_of_a_run
 from kedro_aws_batch._service.dag.document import read_document
-from kedro_aws_batch._service.dag.payload import payload
 from kedro_aws_batch._service.dag.request import Allowed, make_plan
 from kedro_aws_batch._service.dag.shards import Mark
-from kedro_aws_batch.container.failing import Whereabouts
-from kedro_aws_batch.container.payload import read_payload
-from kedro_aws_batch.container.session import run_payload, session_class
+from kedro_aws_batch.container.session import session_class
 from kedro_aws_batch.graph.compile import compile_project, to_json
 from kedro_aws_batch.graph.opening import Opening
 from kedro_aws_batch.graph.project import bootstrap, open_project
 from tests.dag.kedro_pipelines import Case, positional
 
 from . import worlds
+from .in_process import a_process, run_job
 from .project import CONFIGURATION, Sources, write_project
 from .worlds import OLDEST, RUNS, World
 
@@ -46,26 +39,6 @@ if TYPE_CHECKING:
 
 REGISTRY = "from tests.plugin.worlds import REGISTERED\n\ndef register_pipelines():\n    return dict(REGISTERED)\n"
 SETTINGS = "from tests.plugin.worlds import Remembering as CONFIG_LOADER_CLASS\n"
-#: What a job replaces in its process.
-REPLACED = [
-    (core, "generate_timestamp"),
-    (AbstractVersionedDataset, "_fetch_latest_load_version"),
-    (AbstractVersionedDataset, "_get_save_path"),
-    (OmegaConf, "_get_resolver"),
-    (OmegaConfigLoader, "_get_runtime_value"),
-]
-
-
-@contextmanager
-def a_process() -> Iterator[None]:
-    """Undo what is changed in the process."""
-    with pytest.MonkeyPatch.context() as patch:
-        for owner, name in REPLACED:
-            patch.setattr(owner, name, getattr(owner, name))
-        try:
-            yield
-        finally:
-            world_of_a_run._for_good.close()
 
 
 @pytest.fixture(scope="module")
@@ -142,12 +115,6 @@ def in_some_order(plans: list[Plan], choices: tuple[int, ...]) -> Iterator[tuple
         one, index = ready[next(turns, 0) % len(ready)]
         yield plans[one], index
         left.remove((one, index))
-
-
-def run_job(project: Path, plan: Plan, mark: Mark) -> None:
-    told = json.dumps(payload(plan, [mark]))
-    with a_process():
-        run_payload(project, read_payload({"KEDRO_AWS_BATCH_JOB": told}), Whereabouts())
 
 
 def chain(*nodes: Node, **more: Any) -> World:
