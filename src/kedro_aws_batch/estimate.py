@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from kedro_aws_batch._service.dag.status import IN_FLIGHT, GroupStatus
 
+from .sizing import noun
 from .wording import counted, roughly
 
 if TYPE_CHECKING:
@@ -30,12 +31,14 @@ class Left:
     seconds: float
     #: Jobs to come that never ran before: they count as nothing.
     unknown: int = 0
+    #: What those are: jobs or, where containers carry on, nodes or groups.
+    unit: str = "job"
 
     @property
     def words(self) -> str:
         """Return `about 4 min left`, or whatever is certain."""
         if self.unknown:
-            new = counted(self.unknown, "job")
+            new = counted(self.unknown, self.unit)
             return f"at least {roughly(self.seconds)} left ({new} never ran before)" if self.seconds else NOT_KNOWN
         return f"about {roughly(self.seconds)} left" if self.seconds else "it takes longer than usual"
 
@@ -67,7 +70,7 @@ def time_left(state: RunState) -> Left | None:
     starting = _usual_start(state)
     seconds = {group.index: _remaining(group, state.now, starting) for group in to_come}
     carrying = any(group.carried for group in state.groups)
-    return Left(_Play(seconds, state.max_workers, starting if carrying else 0.0).of(to_come), unknown)
+    return Left(_Play(seconds, state.max_workers, starting if carrying else 0.0).of(to_come), unknown, noun(state))
 
 
 def _to_come(state: RunState) -> list[GroupState]:

@@ -70,7 +70,7 @@ def run_distributed(project: Path, bucket: Path, *words: str) -> Run:
 
 def results(project: Path, bucket: Path, printed: str) -> Run:
     """Return the results of a run that printed this; S3 is written out as files below the bucket."""
-    started = re.search(r"^Run (\S+): (\d+) nodes? in (\d+) jobs?$", printed, re.MULTILINE)
+    started = re.search(r"^Run (\S+): (\d+) nodes? in (?:at most )?(\d+) jobs?$", printed, re.MULTILINE)
     assert started, printed
     place = project / ".kedro_aws_batch/local"
     for key, etag in json.loads((place / "index.json").read_text())["objects"]["spaceflights"].items():

@@ -74,7 +74,7 @@ def test_a_real_run_is_watched_in_two_terminals_to_its_end(tmp_path: Path) -> No
         listing = [KEDRO, "aws-batch", "list", "--watch", f"--service={PREFIX}"]
         listed = opened((80, 24), listing, there.project, there.environment())
         columns = listed.until(lambda lines: any(line.startswith(run_id) and " 1/3" in line for line in lines))
-        assert columns[-2].split()[:6] == ["run", "status", "took", "left", "cost", "jobs"]
+        assert columns[-2].split()[:6] == ["run", "status", "took", "left", "cost", "nodes"]
         for terminal in terminals:
             terminal.until(lambda lines: any(line.startswith("RUNNING") and "second" in line for line in lines))
             lines = terminal.until(lambda lines: any("1/3 jobs" in line for line in lines))

@@ -19,7 +19,7 @@ from kedro_aws_batch.graph.problems import errors
 from kedro_aws_batch.package import service_and_stage
 from kedro_aws_batch.wording import counted
 
-from .dry_run import shared
+from .dry_run import shared, size_of
 from .options import tell_problems
 from .prepare import open_checked
 
@@ -88,4 +88,4 @@ def _shared(default: Preview | None) -> list[str]:
 def _size(default: Preview | None) -> str:
     if default is None:
         return ""
-    return f" __default__ runs {counted(default.nodes, 'node')} in {counted(len(default.groups), 'job')}."
+    return f" __default__ runs {size_of(default)}."

@@ -11,6 +11,7 @@ import click
 from kedro_aws_batch._service.dag.errors import DagError
 from kedro_aws_batch._service.dag.preview import preview
 from kedro_aws_batch._service.dag.resources import left_to_definition, shown
+from kedro_aws_batch.sizing import to_run
 from kedro_aws_batch.wording import counted, one_line
 
 from .prepare import prepare, request_of, require_parameters
@@ -53,8 +54,13 @@ def explained(document: GraphDocument) -> Iterator[str]:
             continue
         sharing = list(shared(found))
         rest = "each node has a job of its own." if not sharing else ""
-        yield f"{name}: {counted(found.nodes, 'node')} in {counted(len(found.groups), 'job')}; {rest}".rstrip("; ")
+        yield f"{name}: {size_of(found)}; {rest}".rstrip("; ")
         yield from sharing
+
+
+def size_of(found: Preview) -> str:
+    """Return the size of a run to come."""
+    return to_run(found.nodes, len(found.groups), carrying=found.settings["warm_containers"])
 
 
 def shared(found: Preview) -> Iterator[str]:
@@ -75,9 +81,7 @@ def folded(groups: Sequence[PlannedGroup]) -> Iterator[tuple[PlannedGroup, int]]
 def preview_lines(found: Preview) -> Iterator[str]:
     """Yield what would run, as text."""
     steps = max((group.step for group in found.groups), default=-1) + 1
-    most = "at most " if found.settings["warm_containers"] else ""
-    size = f"{counted(found.nodes, 'node')} in {most}{counted(len(found.groups), 'job')}"
-    yield f"{size}, in {counted(steps, 'step')}; the jobs of a step don't depend on each other."
+    yield f"{size_of(found)}, in {counted(steps, 'step')}; the jobs of a step don't depend on each other."
     for step in range(steps):
         yield ""
         yield f"Step {step + 1}: {_submitted(found, step)}"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from kedro_aws_batch.client import Runs
 from kedro_aws_batch.errors import ServiceError
 from kedro_aws_batch.show.outcome import report
+from kedro_aws_batch.sizing import to_run
 from kedro_aws_batch.wording import counted
 
 from .follow import Pace, follow
@@ -51,6 +52,8 @@ class Execution:
     ending: Callable[[RunState], Ending]
     #: How to return to a run that goes on without this process; None if it ends with it.
     commands: Commands | None = None
+    #: Whether the run's containers may carry on.
+    carrying: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,17 +68,18 @@ class Watched:
 def start(execution: Execution, request: Mapping[str, Any]) -> Started:
     """Start a run once, despite retries, and print what it is."""
     started = _persistently(execution, {"idempotency_key": uuid.uuid4().hex, **request})
-    size = f"{counted(started.nodes, 'node')} in {counted(started.groups, 'job')}"
+    size = to_run(started.nodes, started.groups, carrying=execution.carrying)
     execution.display.note(f"Run {started.run_id}: {size}")
     for line in _again(started.resumed or {}):
         execution.display.note(line, "dim")
     return started
 
 
-def show_rehearsal(service: Service, display: Display, request: Mapping[str, Any]) -> int:
+def show_rehearsal(service: Service, display: Display, request: Mapping[str, Any], *, carrying: bool = False) -> int:
     """Print what a request would run, and what it would reuse, and return the exit code; nothing is started."""
     would = service.rehearse(request)
-    display.note(f"Would run {counted(would.nodes, 'node')} in {counted(would.groups, 'job')}; nothing is started.")
+    size = to_run(would.nodes, would.groups, carrying=carrying)
+    display.note(f"Would run {size}; nothing is started.")
     resumed = would.resumed or {}
     for line in _again(resumed):
         display.note(line)

@@ -23,6 +23,7 @@ from kedro_aws_batch.kept.place import folder, forget
 from kedro_aws_batch.kept.state import State
 from kedro_aws_batch.quiet import stdout_kept_clean
 from kedro_aws_batch.show.outcome import LAST_WORDS, Ending, end_of_log
+from kedro_aws_batch.sizing import carries_on
 from kedro_aws_batch.wording import counted
 
 from .commands import Commands
@@ -175,7 +176,8 @@ def _rehearse(run: LocalRun, aws: EmbeddedAws, display: Display) -> int:
     request = _request(run, aws, display)
     if request is None:
         return 0
-    return show_rehearsal(Service(aws.service_prefix, aws.client("lambda")), display, request)
+    service, carrying = Service(aws.service_prefix, aws.client("lambda")), carries_on(run.compiled.document, request)
+    return show_rehearsal(service, display, request, carrying=carrying)
 
 
 def _request(run: LocalRun, aws: EmbeddedAws, display: Display) -> dict[str, Any] | None:
@@ -196,9 +198,12 @@ def _execute(run: LocalRun, aws: EmbeddedAws, keeping: Keeping) -> int:
         place = keeping.logs.place / ended.run_id
         return Ending(keeping.logs.logs, os.path.relpath(place, here), run.commands.to)
 
-    execution = Execution(service=keeping, display=display, pace=PACE, ending=ending)
     request = _request(run, aws, display)
-    return 0 if request is None else watch(execution, start(execution, request)).exit_code
+    if request is None:
+        return 0
+    carrying = carries_on(run.compiled.document, request)
+    execution = Execution(service=keeping, display=display, pace=PACE, ending=ending, carrying=carrying)
+    return watch(execution, start(execution, request)).exit_code
 
 
 def _embedded_aws(run: LocalRun, command: Command) -> EmbeddedAws:

@@ -13,6 +13,7 @@ from kedro_aws_batch.errors import ServiceError
 from kedro_aws_batch.graph.difference import explain_difference
 from kedro_aws_batch.show.causes import in_cloudwatch
 from kedro_aws_batch.show.outcome import Ending
+from kedro_aws_batch.sizing import carries_on
 
 from .execution import Execution, Watched, show_rehearsal, start, watch
 from .follow import REMOTE
@@ -42,11 +43,16 @@ class RemoteRun:
         """Return the request, which is refused for another graph."""
         return {**self.request, "graph_digest": self.document["digest"]}
 
+    @property
+    def carrying(self) -> bool:
+        """Whether the run's containers may carry on."""
+        return carries_on(self.document, self.request)
+
 
 def rehearse_on_aws(run: RemoteRun, display: Display) -> int:
     """Print what would run, and return the exit code. Raises ServiceError if the deployed graph differs."""
     with differences_explained(run.document):
-        return show_rehearsal(Service(run.service, client("lambda")), display, run.whole_request)
+        return show_rehearsal(Service(run.service, client("lambda")), display, run.whole_request, carrying=run.carrying)
 
 
 @contextmanager
@@ -72,6 +78,7 @@ def run_on_aws(run: RemoteRun, display: Display, wait: bool) -> Watched:
         pace=REMOTE,
         ending=ending,
         commands=run.commands,
+        carrying=run.carrying,
     )
     with differences_explained(run.document):
         started = start(execution, run.whole_request)

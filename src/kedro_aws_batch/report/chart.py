@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kedro_aws_batch.show.slices import told
+from kedro_aws_batch.sizing import noun
 from kedro_aws_batch.wording import counted, plain, zone
 
 from .folds import Fold, leaves, rows_of
@@ -32,7 +33,7 @@ def chart(state: RunState, rows: Sequence[Row], items: Iterable[Item]) -> dict[s
         "ahead": zone(begin)[1],
         "start": begin,
         "end": max([state.ended_at or 0, *ends], default=None) or begin,
-        "rows": list(_Bars(place).of(items)),
+        "rows": list(_Bars(place, noun(state)).of(items)),
     }
 
 
@@ -41,6 +42,8 @@ class _Bars:
     """Makes the bars of jobs, which have places, and counts their bands."""
 
     place: Mapping[int, int]
+    #: What a row is: a job or, where containers carry on, a node or a group.
+    unit: str
     bands: int = 0
 
     def of(self, items: Iterable[Item], band: Mapping[str, int] | None = None) -> Iterator[dict[str, Any]]:
@@ -50,7 +53,7 @@ class _Bars:
                 yield {**_bar(item), **(band or {})}
                 continue
             self.bands += 1
-            yield {**_band(-self.bands, item), **(band or {})}
+            yield {**_band(-self.bands, item, self.unit), **(band or {})}
             inside = (one for part in item.inside for one in leaves(part))
             yield from self.of(inside, {"band": -self.bands})
 
@@ -69,7 +72,7 @@ def _bar(row: Row) -> dict[str, Any]:
     }
 
 
-def _band(number: int, fold: Fold) -> dict[str, Any]:
+def _band(number: int, fold: Fold, unit: str) -> dict[str, Any]:
     """Return the bar of a fold: all times at which one of its jobs waited, started or ran."""
     together: dict[str, list[Span]] = {}
     for row in fold.rows:
@@ -84,15 +87,15 @@ def _band(number: int, fold: Fold) -> dict[str, Any]:
         "critical": False,
         "spans": {kind: [[one.start, one.end] for one in joined(spans)] for kind, spans in together.items() if spans},
         "failures": [at for row in fold.rows for at in _failure(row)],
-        "hover": _for_plotly(plain(_told(fold))),
+        "hover": _for_plotly(plain(_told(fold, unit))),
         "inside": [row.group.index for row in fold.rows],
     }
 
 
-def _told(fold: Fold) -> str:
+def _told(fold: Fold, unit: str) -> str:
     if fold.kind == "slices":
         return told([row.group for row in fold.rows])
-    return f"{fold.label}, {counted(len(fold.rows), 'job')}: {states(fold)}"
+    return f"{fold.label}, {counted(len(fold.rows), unit)}: {states(fold)}"
 
 
 def _spans(row: Row) -> dict[str, list[Span]]:

@@ -13,6 +13,7 @@ from kedro_aws_batch.containers import containers_of
 from kedro_aws_batch.critical import critical_path
 from kedro_aws_batch.estimate import words_left
 from kedro_aws_batch.saved import saved, why_none_carried_on
+from kedro_aws_batch.sizing import noun, size
 from kedro_aws_batch.wording import counted, lasting, moment, money, plain, zone
 
 from .chart import chart
@@ -99,10 +100,9 @@ class Content:
     def figures(self) -> list[tuple[str, str, str]]:
         """Return the figures at the top: a name, a value, and a remark."""
         took = "took" if self.state.ended else "has taken"
-        size = f"{counted(self.state.nodes_total, 'node')} in {counted(self.state.groups_total, 'job')}"
         return [
             (f"The run {took}", lasting(self.state.seconds) or "–", _between(self.state)),
-            ("Size", size, self._at_once()),
+            ("Size", size(self.state), self._at_once()),
             ("Critical path", *self._critical()),
             ("Estimated cost", *self._cost()),
             ("Asked for", *self._asked()),
@@ -135,12 +135,13 @@ class Content:
         found = []
         if unknown:
             found.append(
-                f"{counted(unknown, 'job')} could not be priced: the job definition sets the size, or no price "
-                "of a GPU is configured."
+                f"{counted(unknown, noun(self.state))} could not be priced: the job definition sets the size, "
+                "or no price of a GPU is configured."
             )
         if again:
             found.append(
-                f"{counted(again, 'job')} had attempts whose times Batch has not told: those attempts are not counted."
+                f"{counted(again, noun(self.state))} had attempts whose times Batch has not told: those attempts are "
+                "not counted."
             )
         return found
 
@@ -153,12 +154,15 @@ class Content:
         silent = measured.looked_at - len(measured.used)
         if measured.unread:
             return f"Usage is not known: {measured.unread}"
-        parts = []
+        parts, one = [], noun(self.state)
         if silent:
-            parts.append(f"{counted(silent, 'job')} did not report it. Jobs that were killed or failed to start can't.")
+            parts.append(
+                f"{counted(silent, one)} did not report it. "
+                f"{one.capitalize()}s that were killed or failed to start can't."
+            )
         if measured.left_out:
-            parts.append(f"Only the logs of the {measured.looked_at:,} longest jobs were read.")
-        return plain(f"Usage is not known for all jobs. {' '.join(parts)}" if parts else "")
+            parts.append(f"Only the logs of the {measured.looked_at:,} longest {one}s were read.")
+        return plain(f"Usage is not known for all {one}s. {' '.join(parts)}" if parts else "")
 
     @property
     def as_of(self) -> str:
@@ -184,7 +188,7 @@ class Content:
     @cached_property
     def graph(self) -> tuple[tuple[Box | Frame, ...], ...]:
         """Return the graph's boxes, layer by layer."""
-        return drawn(self.items)
+        return drawn(self.items, noun(self.state))
 
     @property
     def folds(self) -> bool:
@@ -206,7 +210,7 @@ class Content:
         waiting = sum(line.waiting.seconds for line in path if line.waiting)
         if not path:
             return "–", "nothing has run"
-        return counted(len(path), "job"), (
+        return counted(len(path), noun(self.state)), (
             f"{lasting(ran)} running, {lasting(starting)} starting, {lasting(waiting)} waiting"
         )
 
@@ -238,7 +242,11 @@ class Content:
         known = [(row.used, row.group.resources) for row in self.rows if row.used is not None]
         vcpus = _part((used.cpu, asked.get("vcpus", 0) * used.seconds) for used, asked in known)
         memory = _part((used.memory * used.seconds, asked.get("memory", 0) * used.seconds) for used, asked in known)
-        said = "" if len(known) == len(self.rows) else f", for the {counted(len(known), 'job')} that reported it"
+        said = (
+            ""
+            if len(known) == len(self.rows)
+            else f", for the {counted(len(known), noun(self.state))} that reported it"
+        )
         return f"{vcpus} of the vCPUs", f"{memory} of the memory at its peak{said}"
 
 

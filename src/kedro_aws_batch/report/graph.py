@@ -66,9 +66,12 @@ class Frame:
     layers: tuple[tuple[Box | Frame, ...], ...]
 
 
-def drawn(items: Sequence[Item], around: Fold | None = None) -> tuple[tuple[Box | Frame, ...], ...]:
-    """Return items as boxes, layer by layer. Labels leave out the namespace of the fold around them."""
-    return tuple(tuple(_box(item, around) for item in layer) for layer in arranged(items))
+def drawn(items: Sequence[Item], unit: str, around: Fold | None = None) -> tuple[tuple[Box | Frame, ...], ...]:
+    """Return items as boxes, layer by layer. Labels leave out the namespace of the fold around them.
+
+    A fold counts what it holds in `unit`s: jobs or, where containers carry on, nodes or groups.
+    """
+    return tuple(tuple(_box(item, around, unit) for item in layer) for layer in arranged(items))
 
 
 def arranged(items: Sequence[Item]) -> list[list[Item]]:
@@ -112,9 +115,9 @@ def _mean(values: Sequence[float], otherwise: float) -> float:
     return sum(values) / len(values) if values else otherwise
 
 
-def _box(item: Item, around: Fold | None) -> Box | Frame:
+def _box(item: Item, around: Fold | None, unit: str) -> Box | Frame:
     if isinstance(item, Fold):
-        return _frame(item, around)
+        return _frame(item, around, unit)
     group = item.group
     name = one_line(group.labels[0]) if group.labels else "–"
     more = f" +{len(group.labels) - 1}" if len(group.labels) > 1 else ""
@@ -129,10 +132,10 @@ def _about(row: Row) -> str:
     return f"{one_line(', '.join(group.labels))}: {group.status.lower()}{took}{why}"
 
 
-def _frame(fold: Fold, around: Fold | None) -> Frame:
+def _frame(fold: Fold, around: Fold | None, unit: str) -> Frame:
     found = Counter(row.group.status for row in fold.rows)
     counts = tuple((status, found[status]) for status in SIGNS if found[status])
-    what = "slice" if fold.kind == "slices" else "job"
+    what = "slice" if fold.kind == "slices" else unit
     return Frame(
         fold=fold,
         label=_within(fold.label, around) if fold.kind == "slices" else fold.label,
@@ -140,7 +143,7 @@ def _frame(fold: Fold, around: Fold | None) -> Frame:
         status=min(found, key=TELLING.index),
         counts=counts,
         critical=any(row.line.critical for row in fold.rows),
-        layers=drawn(fold.inside, fold),
+        layers=drawn(fold.inside, unit, fold),
     )
 
 

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from kedro_aws_batch._service.dag.status import ENDED
+from kedro_aws_batch.sizing import noun
 from kedro_aws_batch.wording import counted, one_line, plain
 
 from .colours import COLOURS
@@ -60,7 +61,7 @@ class Display:
             self._shown.add(group.index)
             self._print(_line(group))
         if new and not state.over:
-            self._print(Text(f"Completed {len(ended)} of {counted(len(state.groups), 'job')}", "dim"))
+            self._print(Text(f"Completed {len(ended)} of {counted(len(state.groups), noun(state))}", "dim"))
 
     def note(self, text: str, style: str = "") -> None:
         """Print a line of text that stays."""

@@ -12,6 +12,7 @@ from kedro_aws_batch._service.dag.status import ENDED
 from kedro_aws_batch.containers import containers_of
 from kedro_aws_batch.estimate import words_left
 from kedro_aws_batch.saved import saved, why_none_carried_on
+from kedro_aws_batch.sizing import noun
 from kedro_aws_batch.wording import counted, lasting, one_line, plain
 
 from .colours import COLOURS
@@ -32,8 +33,8 @@ def header(state: RunState, prices: Prices | None, width: int) -> list[Renderabl
     what = " · ".join(filter(None, (state.project, ", ".join(state.pipelines), state.environment, state.description)))
     done = sum(group.status in ENDED for group in state.groups)
     bar = Table.grid(padding=(0, 1))
-    size = f"{done:,}/{state.groups_total:,} jobs"
-    if width >= MEDIUM:
+    size = f"{done:,}/{state.groups_total:,} {noun(state)}s"
+    if width >= MEDIUM and noun(state) != "node":
         size += f", {counted(state.nodes_total, 'node')}"
     long = max(8, min(40, width - len(size) - 2))
     colour = COLOURS.get(state.status, "cyan")
@@ -62,7 +63,7 @@ def waiting(state: RunState) -> str:
     now = state.now or 0
     held = sum((group.held_until or 0) > now for group in state.groups)
     idle = sum((one.waits_until or 0) > now for one in containers_of(state)) if state.warm_containers else 0
-    parts = [f"Waiting for a container that is soon free: {counted(held, 'ready job')}."] if held else []
+    parts = [f"Waiting for a container that is soon free: {counted(held, f'ready {noun(state)}')}."] if held else []
     parts += [f"Waiting for a node that is soon ready: {counted(idle, 'container')}."] if idle else []
     return " ".join(parts)
 

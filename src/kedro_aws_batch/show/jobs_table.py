@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Group
 
+from kedro_aws_batch.sizing import noun, size
 from kedro_aws_batch.wording import counted, lasting, one_line, roughly
 
 from .colours import COLOURS
@@ -123,10 +124,9 @@ def plain_lines(state: RunState, prices: Prices | None = None) -> list[str]:
     """Return a run for a file or a pipe: a line for the run and one for each job."""
     counts = Counter(group.status for group in state.groups)
     parts = [f"{counts[status]} {status.lower()}" for status in reversed(ORDER) if counts[status]]
-    size = f"{counted(state.nodes_total, 'node')} in {counted(state.groups_total, 'job')}"
     jobs = sorted(state.groups, key=lambda group: (ORDER.index(group.status), group.index))
     lines = [
-        f"Run {state.run_id} {state.status}: {size}, {', '.join(parts) or 'none'}.",
+        f"Run {state.run_id} {state.status}: {size(state)}, {', '.join(parts) or 'none'}.",
         "; ".join(figures(state, prices)),
         *([one_line(state.reason)] if state.reason else []),
         *map(one_line, stuck(state)),
@@ -181,13 +181,13 @@ def _lines(state: RunState, groups: Sequence[GroupState], room: int | None) -> I
         if status in folded:
             mine = spare // len(folded)
             spare, folded = spare - mine, folded[1:]
-            for text in _folded(by_status[status][number:], 1 + mine, more=number > 0):
+            word = f"{'more ' if number else ''}{noun(state)}s"
+            for text in _folded(by_status[status][number:], 1 + mine, word):
                 yield JobRow(status, folded=text)
 
 
-def _folded(groups: Sequence[GroupState], lines: int, more: bool) -> list[str]:
+def _folded(groups: Sequence[GroupState], lines: int, word: str) -> list[str]:
     """Return the texts of so many folded lines: the commonest namespaces, each in its own line if there is room."""
-    word = "more jobs" if more else "jobs"
     names = Counter(_namespace(group) for group in groups)
     if len(names) < 2 or lines < min(3, len(names)):
         most = [f"{name} {number:,}" for name, number in names.most_common(3) if name]

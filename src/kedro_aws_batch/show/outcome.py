@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from kedro_aws_batch._service.dag.events import OWN_LOG_GROUP
 from kedro_aws_batch._service.dag.status import ENDED, GroupStatus
 from kedro_aws_batch.aws_errors import Call, why_refused
-from kedro_aws_batch.wording import counted
+from kedro_aws_batch.sizing import size
 
 from .display import can_draw
 from .header import carrying_on
@@ -61,7 +61,7 @@ def report(display: Display, state: RunState, ending: Ending) -> None:
         else f" in {(state.ended_at - state.created_at) / 1000:.1f} s"
     )
     colour = "green" if state.status == "SUCCEEDED" else "red"
-    display.note(f"Run {state.run_id} {state.status}{took}: {_jobs(state)}, {', '.join(parts) or 'none ran'}.", colour)
+    display.note(f"Run {state.run_id} {state.status}{took}: {size(state)}, {', '.join(parts) or 'none ran'}.", colour)
     if not can_draw(display.console) and (told := carrying_on(state, display.prices)):
         display.note(told)  # a drawn table has it already
     if ending.place:
@@ -147,7 +147,3 @@ def _around(group: GroupState) -> dict[str, int]:
     if group.ended_at is not None:
         found["endTime"] = group.ended_at + MARGIN
     return found
-
-
-def _jobs(state: RunState) -> str:
-    return f"{counted(state.nodes_total, 'node')} in {counted(state.groups_total, 'job')}"

@@ -48,12 +48,12 @@ def _cost(row: RunRow) -> str:
     return spent.words.replace("at least ", ">") if spent.known else "?"
 
 
-def _jobs(row: RunRow) -> str:
-    state, total = row.listed.state, f"{row.listed.run.groups_total:,}"
+def _nodes(row: RunRow) -> str:
+    state, total = row.listed.state, f"{row.listed.run.nodes_total:,}"
     if state is None or state.ended:
         return total
-    done = sum(state.counts.get(status, 0) for status in ENDED)
-    return f"{done:,}/{total}"
+    to_come = {node for group in state.groups if group.status not in ENDED for node in group.nodes}
+    return f"{row.listed.run.nodes_total - len(to_come):,}/{total}"
 
 
 def _what(row: RunRow) -> str:
@@ -68,7 +68,7 @@ COLUMNS: tuple[Column[RunRow], ...] = (
     Column("took", lambda row: lasting(row.listed.run.seconds_until(row.now)), justify="right", least=MEDIUM),
     Column("left", _left, justify="right", least=NARROW, optional=True),
     Column("cost", _cost, justify="right", least=NARROW, optional=True),
-    Column("jobs", _jobs, justify="right", least=MEDIUM),
+    Column("nodes", _nodes, justify="right", least=MEDIUM),
     Column("what", _what, least=NARROW, share=1, least_room=12),
 )
 

@@ -145,10 +145,10 @@ def test_the_bar_counts_all_that_has_ended_and_is_short_where_there_is_little_ro
 
 def test_more_namespaces_than_lines_share_the_last() -> None:
     groups = [GroupState(index, (f"space_{index % 6}.n",), "WAITING") for index in range(60)]
-    lines = _folded(groups, 4, more=False)
+    lines = _folded(groups, 4, "jobs")
     assert lines[0].startswith("10 jobs of space_")
     assert (len(lines), lines[-1]) == (4, "30 jobs of 3 other namespaces")
-    assert len(_folded(groups, 6, more=True)) == 6
+    assert len(_folded(groups, 6, "more jobs")) == 6
 
 
 @pytest.mark.parametrize(

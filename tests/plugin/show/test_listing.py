@@ -196,7 +196,7 @@ def rows() -> list[Listed]:
 def test_a_list_says_how_far_runs_are_how_long_still_and_what_they_cost() -> None:
     lines = [" ".join(line.split()) for line in printed(runs_table(rows(), 61_000, 120, PRICES), 120)]
     assert lines == [
-        "run status took left cost jobs what",
+        "run status took left cost nodes what",
         f"{IDS[0]} RUNNING 1 min 00 s ~1 min $0.060 1/2 p",
         f"{IDS[1]} RUNNING 1 min 00 s ? $0.060 1/2 p",
         f"{IDS[2]} SUCCEEDED 1 min 00 s $0.060 2 p",
@@ -207,10 +207,10 @@ def test_a_list_says_how_far_runs_are_how_long_still_and_what_they_cost() -> Non
 @pytest.mark.parametrize(
     ("width", "heads"),
     [
-        (200, "run status took left cost jobs what"),
-        (100, "run status took left cost jobs what"),
-        (79, "run status took left cost jobs"),
-        (60, "run status took jobs"),
+        (200, "run status took left cost nodes what"),
+        (100, "run status took left cost nodes what"),
+        (79, "run status took left cost nodes"),
+        (60, "run status took nodes"),
         (40, "run status"),
     ],
 )
@@ -223,7 +223,7 @@ def test_a_list_of_runs_fits_a_narrow_terminal(width: int, heads: str) -> None:
 
 def test_where_no_run_goes_on_there_is_room_for_what_runs_are() -> None:
     lines = printed(runs_table(rows()[3:], 61_000, 80), 80)
-    assert lines[0].split() == ["run", "status", "took", "jobs", "what"]
+    assert lines[0].split() == ["run", "status", "took", "nodes", "what"]
     assert lines[1].split()[2:] == ["1", "min", "00", "s", "2", "p", "·", "nightly", "·", "why", "not"]
 
 
@@ -231,7 +231,7 @@ def test_where_no_run_goes_on_there_is_room_for_what_runs_are() -> None:
 def test_a_long_reason_takes_no_column_away(width: int) -> None:
     failed = Listed(replace(summary(state(IDS[0], "FAILED")), reason="why not " * 30))
     lines = printed(runs_table([failed], 61_000, width), width)
-    assert lines[0].split() == ["run", "status", "took", "jobs", "what"]
+    assert lines[0].split() == ["run", "status", "took", "nodes", "what"]
     assert (lines[1].split()[1:6], lines[1][-1]) == (["FAILED", "1", "min", "00", "s"], "…")
     assert max(map(len, lines)) <= width
 
