@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,10 @@ ROOT = Path(__file__).parents[2]
 #: `make` installs it apart from the installed Plotly.
 OLDEST_PLOTLY = ROOT / ".venv/plotly/plotly/package_data/plotly.min.js"
 LOOKS = [(1280, 900, "light"), (1280, 900, "dark"), (400, 800, "light"), (400, 800, "dark")]
+#: A colour, which CSS names.
+COLOUR = """(name => { const probe = document.createElement('i'); document.body.append(probe);
+  probe.style.color = `var(--${name})`; const colour = getComputedStyle(probe).color;
+  probe.remove(); return colour })"""
 #: The bars of a colour, which CSS names, as Plotly drew them.
 BARS = """(name => { const probe = document.createElement('i'); document.body.append(probe);
   probe.style.color = `var(--${name})`; const colour = getComputedStyle(probe).color; probe.remove();
@@ -109,8 +114,31 @@ def test_the_report_of_a_run_whose_containers_carried_on_draws_their_starts_once
     assert page.run(f"{BARS}('starting')") == 2
     assert texts(page, "#containers .nodes") == ["node_0, node_1, node_3", "node_2"]
     assert page.run("document.querySelector('#containers .when').offsetWidth") > 200
+    assert texts(page, "#jobs h2") == ["Nodes"]
+    assert texts(page, "#jobs .legend .key")[-1] == "a container carried on with it"
+    marks = '#chart .scatterlayer .point[role=img][aria-label="A container carried on with it"]'
+    for scheme in ("light", "dark"):
+        page.look(1280, 900, scheme)
+        page.settle()
+        colours = f"(one => [one.fill, one.stroke])(getComputedStyle(document.querySelector({json.dumps(marks)})))"
+        fill, line = page.run(colours)
+        assert (fill, line) == (page.run(f"{COLOUR}('text')"), page.run(f"{COLOUR}('ground')"))
+        assert page.run(f"document.querySelectorAll({json.dumps(marks)}).length") == 2
+    assert "carried on in its container" in hover(page, f"document.querySelector({json.dumps(marks)})")
     keep(page, "warm")
     assert sound(page)
+
+
+def test_a_failure_of_what_a_container_carried_on_with_has_both_marks_and_others_have_none(open_report: Open) -> None:
+    state = warm.shared()
+    failed = replace(state.groups[3], status="FAILED")
+    page = open_report(replace(state, status="FAILED", groups=(*state.groups[:3], failed)))
+    named = "[...document.querySelectorAll('#chart .scatterlayer .point')].map(one => one.ariaLabel)"
+    assert page.run(named) == [None, "A container carried on with it", "A container carried on with it"]
+    assert sound(page)
+    page = open_report(runs.succeeded())
+    assert "a container carried on with it" not in texts(page, "#jobs .legend .key")
+    assert page.run(named) == []
 
 
 def test_the_report_of_a_run_that_failed_shows_red_and_says_why(open_report: Open) -> None:

@@ -68,6 +68,7 @@ def _bar(row: Row) -> dict[str, Any]:
         "critical": row.line.critical,
         "spans": {kind: [[span.start, span.end] for span in spans] for kind, spans in _spans(row).items()},
         "failures": _failure(row),
+        "carried": [row.line.running.start] if row.group.carried and row.line.running else [],
         "hover": "<br>".join(_for_plotly(one) for one in hover(row) if one),
     }
 
@@ -87,6 +88,7 @@ def _band(number: int, fold: Fold, unit: str) -> dict[str, Any]:
         "critical": False,
         "spans": {kind: [[one.start, one.end] for one in joined(spans)] for kind, spans in together.items() if spans},
         "failures": [at for row in fold.rows for at in _failure(row)],
+        "carried": [],
         "hover": _for_plotly(plain(_told(fold, unit))),
         "inside": [row.group.index for row in fold.rows],
     }

@@ -50,6 +50,8 @@ LEGEND = (
     ("CANCELLED", "cancelled"),
     ("critical", "on the critical path"),
 )
+#: The mark of what had no container of its own.
+CARRIED_MARK = ("carried", "a container carried on with it")
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,16 @@ class Content:
     def cells(self, row: Row) -> list[Cell]:
         """Return a row's figures, in the order of the columns."""
         return [column.cell(row) for column in self.columns]
+
+    @property
+    def noun(self) -> str:
+        """Return what a row is: a job or, where containers carry on, a node or a group of nodes."""
+        return noun(self.state)
+
+    @property
+    def legend(self) -> tuple[tuple[str, str], ...]:
+        """Return the timeline's colours and marks, each with what it means."""
+        return (*LEGEND, CARRIED_MARK) if any(row.group.carried for row in self.rows) else LEGEND
 
     @property
     def failed(self) -> list[Row]:

@@ -5,6 +5,7 @@
   for (const one of data.rows) {
     for (const spans of Object.values(one.spans)) for (const span of spans) span.forEach((at, n) => { span[n] = at + data.ahead; });
     one.failures = one.failures.map((at) => (at ?? data.end) + data.ahead);
+    one.carried = one.carried.map((at) => at + data.ahead);
   }
   if (data.start !== null) [data.start, data.end] = [data.start + data.ahead, data.end + data.ahead];
   const $ = (id) => document.getElementById(id);
@@ -60,17 +61,20 @@
   const traces = (first, last) => {
     const seen = shown.slice(first, last).map((one, n) => [first + n, one]);
     const part = (kind) => seen.flatMap(([y, one]) => (one.spans[kind] ?? []).map((span) => [y, span, one]));
-    const failed = seen.flatMap(([y, one]) => one.failures.map((at) => [y, at, one]));
+    const marks = (name, found, marker) => ({
+      type: "scatter", mode: "markers", name, showlegend: false, cliponaxis: false,
+      x: found.map(([, at]) => at), y: found.map(([y]) => y),
+      customdata: found.map(([, , one]) => one.i),
+      hovertext: found.map(([, , one]) => one.hover), hoverinfo: "text", marker,
+    });
+    const at = (moments) => seen.flatMap(([y, one]) => one[moments].map((moment) => [y, moment, one]));
     return [
       ...Object.entries(KINDS).map(([kind, name]) => bars(name, colour(name), part(kind))),
       bars("path", "rgba(0,0,0,0)", part("path")),
-      { // A failure shows even if no container ever ran.
-        type: "scatter", mode: "markers", name: "failure", showlegend: false, cliponaxis: false,
-        x: failed.map(([, at]) => at), y: failed.map(([y]) => y),
-        customdata: failed.map(([, , one]) => one.i),
-        hovertext: failed.map(([, , one]) => one.hover), hoverinfo: "text",
-        marker: { symbol: "x", size: 10, color: colour("failed"), line: { width: 1, color: colour("ground") } },
-      },
+      // A failure shows even if no container ever ran.
+      marks("failure", at("failures"), { symbol: "x", size: 10, color: colour("failed"), line: { width: 1, color: colour("ground") } }),
+      // Lower than a bar, so that the shortest can still be seen.
+      marks("carried", at("carried"), { symbol: "triangle-right", size: 10, color: colour("text"), line: { width: 1, color: colour("ground") } }),
     ];
   };
 
@@ -112,6 +116,15 @@
   const chart = $("chart");
   let waiting = 0;
 
+  // Plotly draws marks without a name, in the order of the data; those of what was carried come last.
+  const named = (carried) => {
+    if (!carried.x.length) return;
+    for (const point of [...chart.querySelectorAll(".scatterlayer .trace")].at(-1).querySelectorAll(".point")) {
+      point.setAttribute("role", "img");
+      point.setAttribute("aria-label", "A container carried on with it");
+    }
+  };
+
   const draw = () => {
     waiting = 0;
     const tall = Math.min(shown.length * HEIGHT + TOP + BOTTOM, Math.max(240, window.innerHeight * 0.7));
@@ -122,7 +135,7 @@
     const place = { first, last: first + (height - TOP - BOTTOM) / HEIGHT };
     const drawn = traces(Math.max(0, Math.floor(first) - 1), Math.ceil(place.last) + 1);
     chart.dataset.rows = String(shown.length);
-    return Plotly.react(chart, drawn, layout(place, width, height), config);
+    return Plotly.react(chart, drawn, layout(place, width, height), config).then(() => named(drawn.at(-1)));
   };
   const soon = () => { waiting = waiting || requestAnimationFrame(draw); };
 

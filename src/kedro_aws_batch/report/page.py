@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from kedro_aws_batch.errors import missing_packages
 
-from .content import LEGEND, STATUSES
+from .content import STATUSES
 from .graph import SIGNS, parts
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ def render(content: Content, plotly: str | None = None) -> str:
         environment.from_string(_own("page.html")).render(
             content=content,
             statuses=STATUSES,
-            legend=LEGEND,
             policy=_policy(scripts),
             style=_own("page.css") + _own("graph.css"),
             signs=SIGNS,
