@@ -40,6 +40,7 @@ class State:
     #: The command's own name.
     command: str = ""
     _kept: Objects = field(default_factory=dict)
+    _times: Times = field(default_factory=dict)  #: when those were put
     #: Whether there has been an index. If there is none any more, somebody has deleted what was saved.
     _saved: bool = False
     #: Whether that has happened since the last save.
@@ -56,7 +57,8 @@ class State:
                     self.storage.put_object(bucket, key, (place / OBJECTS / etag).read_bytes(), etag, written)
             items = read_items(place / ITEMS, self._oldest_run())
             foreign = self._foreign_runs()
-        self._kept, self._saved = self.storage.objects(), index is not None
+        self._kept, self._times = self.storage.objects()
+        self._saved = index is not None
         self.storage.put_items([item for name, item in items.items() if not any(run in name for run in foreign)])
 
     def save(self, run: RunState | None = None) -> None:
@@ -68,9 +70,9 @@ class State:
             self._deleted = self._deleted or (self._saved and not (place / INDEX).exists())
         # first: the objects read next include all that these refer to
         written = self.storage.everything() if self._deleted else self.storage.written()
-        objects = self.storage.objects()
+        objects, put = self.storage.objects()
         with locked(self.project) as place:
-            self._save_objects(place, objects)
+            self._save_objects(place, objects, put)
             if run is not None:
                 save_run(self.project, run, self.command)
             append_items(place / ITEMS, written.items)
@@ -86,24 +88,25 @@ class State:
                 if file.name not in kept:
                     file.unlink()
 
-    def _save_objects(self, place: Path, objects: Objects) -> None:
+    def _save_objects(self, place: Path, objects: Objects, put: Times) -> None:
         """Write new objects, then add the changes to the index."""
         index = _read_index(place)
         if index is None:  # the object is gone
             index, self._kept = {}, {}
-        elif objects == self._kept:
+        elif objects == self._kept and put == self._times:
             return
-        times, put = _read_times(place), self.storage.times()
+        times = _read_times(place)
         for bucket, keys in objects.items():
             before, others = self._kept.get(bucket, {}), index.setdefault(bucket, {})
             for key in before.keys() - keys.keys():
                 others.pop(key, None)
             for key, etag in list(keys.items()):
-                if before.get(key) == etag:
-                    continue
+                at = put.get(bucket, {}).get(key)
+                if before.get(key) == etag and at == self._times.get(bucket, {}).get(key):
+                    continue  # else the same was put again, which S3 tells by its time
                 if self._save_object(place / OBJECTS / etag, (bucket, key)):
                     others[key] = etag
-                    if (at := put.get(bucket, {}).get(key)) is not None:
+                    if at is not None:
                         times.setdefault(bucket, {})[key] = at
                 else:
                     del keys[key]  # it has changed since, and the next save has the new one
@@ -111,7 +114,7 @@ class State:
             index.pop(bucket, None)
         told = {"format": FORMAT, "objects": index, "written": _of(index, times)}
         write_atomically(place / INDEX, json.dumps(told).encode())
-        self._kept = objects
+        self._kept, self._times = objects, put
 
     def _save_object(self, file: Path, where: tuple[str, str]) -> bool:
         """Write an object's content, unless it is saved; return whether it was still available."""

@@ -123,7 +123,8 @@ class Mapping:
                     with contextlib.suppress(ReceiptHandleIsInvalid):
                         backend.delete_message(self._queue_name, str(message.receipt_handle))
         except (ApiError, EmbeddedAwsError, OSError) as error:
-            logger.warning("a batch could not be handled", extra={"queue": self._queue_name, "reason": str(error)})
+            if not self._stopping:  # else the functions may be gone, and the batch is left to the next time
+                logger.warning("a batch could not be handled", extra={"queue": self._queue_name, "reason": str(error)})
         finally:
             with arrivals:
                 self._busy.discard(threading.current_thread())

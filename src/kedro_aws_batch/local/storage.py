@@ -37,21 +37,15 @@ class Storage:
     def __init__(self, place: Place) -> None:
         self._place = place
 
-    def objects(self) -> Objects:
-        """Return the objects, and buckets without objects; for an object with versions, the newest."""
-        buckets = list(self._s3.buckets.items())
-        return {
-            name: {key: one.etag.strip('"') for key in list(dict.keys(bucket.keys)) if (one := bucket.keys.get(key))}
-            for name, bucket in buckets
-        }
-
-    def times(self) -> Times:
-        """Return when each object was put, in ms."""
-        buckets = list(self._s3.buckets.items())
-        return {
-            name: {key: _ms(one.last_modified) for key in list(dict.keys(bucket.keys)) if (one := bucket.keys.get(key))}
-            for name, bucket in buckets
-        }
+    def objects(self) -> tuple[Objects, Times]:
+        """Return the objects and when each was put, and buckets without objects; of one with versions, the newest."""
+        objects: Objects = {}
+        times: Times = {}
+        for name, bucket in list(self._s3.buckets.items()):
+            found = {key: one for key in list(dict.keys(bucket.keys)) if (one := bucket.keys.get(key))}
+            objects[name] = {key: one.etag.strip('"') for key, one in found.items()}
+            times[name] = {key: _ms(one.last_modified) for key, one in found.items()}
+        return objects, times
 
     def read(self, bucket: str, key: str, etag: str) -> bytes | None:
         """Return an object's content; None if it has changed or is gone."""

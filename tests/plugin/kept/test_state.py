@@ -196,6 +196,19 @@ def test_an_object_keeps_the_time_at_which_it_was_put(begin: Begin) -> None:
             world.state.save()
 
 
+def test_an_object_that_was_put_again_unchanged_has_its_newest_time(begin: Begin) -> None:
+    with begin() as world:
+        world.put("one", a=b"x")
+        world.s3.buckets["one"].keys["folder/a"].last_modified = datetime(2020, 1, 2, tzinfo=timezone.utc)
+        world.state.save()
+        world.put("one", a=b"x")
+        put = world.s3.buckets["one"].keys["folder/a"].last_modified
+        world.state.save()
+    with begin() as world:
+        kept = world.s3.buckets["one"].keys["folder/a"].last_modified
+        assert abs((kept - put.replace(tzinfo=None)).total_seconds()) < 0.001
+
+
 def test_of_two_at_once_both_are_kept(tmp_path: Path, begin: Begin) -> None:
     with begin() as world:
         world.put("bucket", old=b"old", both=b"0", goes=b"x")
@@ -228,11 +241,8 @@ class _Fixed:
     def __init__(self, objects: dict[str, dict[str, str]], content: bytes) -> None:
         self._objects, self._content = objects, content
 
-    def objects(self) -> dict[str, dict[str, str]]:
-        return {bucket: dict(keys) for bucket, keys in self._objects.items()}
-
-    def times(self) -> dict[str, dict[str, int]]:
-        return {}
+    def objects(self) -> tuple[dict[str, dict[str, str]], dict[str, dict[str, int]]]:
+        return {bucket: dict(keys) for bucket, keys in self._objects.items()}, {}
 
     def read(self, *_: str) -> bytes:
         return self._content
