@@ -44,6 +44,7 @@ RUN: Mapping[str, Setting] = {
     "on_failure": Setting(rule=rules.one_of(*(policy.value for policy in OnFailure)), default=OnFailure.ABORT.value),
     "memory_retry": Setting(rule=rules.memory_retry),
     "warm_containers": Setting(rule=rules.flag, default=False),
+    "reuse": Setting(rule=rules.flag, default=False),
     "warm_seconds": Setting(rule=rules.whole(60, 86_400), default=3600),
     "launch_type": Setting(rule=rules.one_of("EC2", "FARGATE"), default="EC2", for_one_run=False),
     "request_environment": Setting(rule=rules.variable_names, default=[], for_one_run=False),

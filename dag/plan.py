@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from .document import Resources
 from .errors import InvalidGraphError
@@ -23,6 +23,13 @@ PLAN_FORMAT = 2
 #: The format of a plan with slices: a release that doesn't know them would run the whole node in each job.
 SLICED_PLAN_FORMAT = 3
 _REVISION = re.compile(r":\d+$")
+
+
+class AtWork(NamedTuple):
+    """When a node was at work, in ms since the epoch."""
+
+    began: int
+    ended: int
 
 
 @dataclass(frozen=True)
@@ -98,6 +105,10 @@ class Plan:
     parameters: Mapping[str, str] = field(default_factory=dict)
     #: What its nodes are made of, those reused included: `MadeOf.packed`, which nobody reads but a run that resumes it.
     made: str = ""
+    #: Inputs that none of its nodes makes → the digest of what storage said of them as the run started.
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    #: Reused nodes → when they were at work, in the run that made them.
+    wrote: Mapping[str, AtWork] = field(default_factory=dict)
     #: Seconds that containers took to start in earlier runs, by `start_key`.
     starts: Mapping[str, float] = field(default_factory=dict)
 
@@ -138,7 +149,7 @@ class Plan:
     @cached_property
     def longest(self) -> float:
         """Return the length of the critical path, as `remaining` measures."""
-        return max(self.remaining)
+        return max(self.remaining, default=0.0)
 
     @cached_property
     def longest_timeout(self) -> int:
@@ -231,6 +242,8 @@ def dump_plan(plan: Plan) -> bytes:
         "kedro_version": plan.kedro_version,
         "parameters": plan.parameters,
         "made": plan.made,
+        "inputs": plan.inputs,
+        "wrote": plan.wrote,
         "starts": plan.starts,
     }
     return zlib.compress(json.dumps(body, separators=(",", ":")).encode(), 6)
@@ -281,5 +294,7 @@ def load_plan(packed: bytes) -> Plan:
         kedro_version=body.get("kedro_version", ""),
         parameters=body.get("parameters", {}),
         made=body.get("made", ""),
+        inputs=body.get("inputs", {}),
+        wrote={name: AtWork(began, ended) for name, (began, ended) in body.get("wrote", {}).items()},
         starts=body.get("starts", {}),
     )

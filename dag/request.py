@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from . import variables
-from .configuration import KEY, RUN, read_overrides
+from .configuration import KEY, RUN, Configuration, read_overrides
 from .difference import MOST_NODES, fingerprints
 from .document import MOST_GROUPS, GraphDocument, Node, Resources, base_name
 from .errors import (
@@ -22,7 +22,7 @@ from .errors import (
 from .faults import faults
 from .grouping import group
 from .layers import Layers
-from .plan import Group, Plan, Reused, RunSettings
+from .plan import AtWork, Group, Plan, Reused, RunSettings
 from .problems import Problem
 from .reach import beyond
 from .resume import (
@@ -35,6 +35,7 @@ from .resume import (
     resumption,
     signature_of,
 )
+from .reuse import History, Reusing, unmade
 from .rules import sentence
 from .selection import FILTERS, select
 from .shape import refuse_another_shape
@@ -44,9 +45,10 @@ from .sizes import MemoryRetry
 from .slices import Slice
 from .splitting import JobNodes, asked, slices_kept, splitting, spread
 from .status import OnFailure
+from .stored import read_shown
 
 #: The settings that are also fields of a request; the fields win over its parameters.
-_FIELDS = ("max_workers", "on_failure")
+_FIELDS = ("max_workers", "on_failure", "reuse")
 
 
 @dataclass(frozen=True)
@@ -71,35 +73,46 @@ def resumed_request(request: Mapping[str, Any], earlier: Mapping[str, Any]) -> d
     merged = dict(request)
     if not any(name in request for name in ("pipeline", "pipelines", *FILTERS)):
         merged.update({name: earlier[name] for name in ("pipeline", "pipelines", *FILTERS) if name in earlier})
-    for name in ("params", "conf_source", "load_versions", "max_workers", "on_failure"):
+    for name in ("params", "conf_source", "load_versions", "max_workers", "on_failure", "reuse"):
         if name not in request and name in earlier:
             merged[name] = earlier[name]
     return merged
 
 
 def make_plan(
-    document: GraphDocument, request: Mapping[str, Any], run_id: str, allowed: Allowed, earlier: Earlier | None = None
+    document: GraphDocument,
+    request: Mapping[str, Any],
+    run_id: str,
+    allowed: Allowed,
+    before: Earlier | History | None = None,
 ) -> tuple[Plan, Resumption | None]:
-    """Return the plan of a request, and what it reuses if it resumes an earlier run.
+    """Return the plan of a request, and what it reuses of the run that it resumes, or of any that there were.
 
     Raises a DagError if it can't run, before anything is started.
     """
     _refuse_another_graph(document, request)
     pipelines = _pipelines(request)
     overrides, problems = read_overrides(request.get("params", {}))
-    config = {
-        **{key: setting.default for key, setting in RUN.items()},
-        **document.run,
-        **overrides.settings,
-        **{key: request[key] for key in _FIELDS if key in request},
-    }
+    config = _config(document, request, overrides)
     refuse([*problems, *_wrong_fields(request), *beyond(document, request, overrides.layers)])
     nodes = selected = select(document, pipelines, request)
     refuse(list(overrides.layers.unknown(nodes, f"params.{KEY}")))
+    shown = read_shown(request.get("stored", {}))
+    earlier = before if isinstance(before, Earlier) else None
     made, others = _made(document, nodes, earlier)
-    resumed = _resume(document, request, nodes, earlier, others) if earlier else None
-    if resumed:
+    resumed: Resumption | None = None
+    inputs = {name: shown.seen[name].digest for name in unmade(nodes, document.datasets) if name in shown.seen}
+    wrote: Mapping[str, AtWork] = {}
+    if earlier:
+        resumed = _resume(document, request, nodes, earlier, others)
         nodes = _left(nodes, resumed)
+        inputs, wrote = {**earlier.plan.inputs, **inputs}, earlier.plan.wrote
+    elif isinstance(before, History) and config["reuse"] and "stored" in request:
+        wanted = [overrides.layers.over(node.resources, node) for node in nodes]
+        reusing = Reusing(document=document, nodes=nodes, wanted=wanted, request=request, shown=shown)
+        resumed = reusing.resumption(before)
+        nodes = [node for node in nodes if node.name in resumed.again]
+        wrote = reusing.spans(resumed.reused)
     reused: Mapping[str, Reused] = resumed.reused if resumed else {}
     pins = _pins(document, request, _written(selected, run_id, reused))
     maker = _GroupMaker(
@@ -124,9 +137,26 @@ def make_plan(
         kedro_version=document.kedro_version,
         parameters=document.parameters,
         made=made.packed,
+        inputs=inputs,
+        wrote={name: span for name, span in wrote.items() if name in reused},
     )
     widths = {name: one.part.into for one in groups if one.part for name in one.nodes}
     return plan, resumed and resumed.keeping(kept, widths)
+
+
+def _config(document: GraphDocument, request: Mapping[str, Any], overrides: Configuration) -> dict[str, Any]:
+    """Return the settings of a run: its fields, else its parameters, else what is deployed, else the defaults."""
+    return {
+        **{key: setting.default for key, setting in RUN.items()},
+        **document.run,
+        **overrides.settings,
+        **{key: request[key] for key in _FIELDS if key in request},
+    }
+
+
+def reuse_wanted(document: GraphDocument, request: Mapping[str, Any]) -> bool:
+    """Return whether a run is to reuse what earlier ones have made."""
+    return bool(_config(document, request, read_overrides(request.get("params", {}))[0])["reuse"])
 
 
 def _left(nodes: Sequence[Node], resumed: Resumption) -> list[Node]:
@@ -202,7 +232,7 @@ def _resume(
     given = Changes.of(changed, document.runtime_params)
     params = [*changed, *changed_values(earlier.plan.parameters, document.parameters)]
     done = done_before(earlier.plan, earlier.view)
-    newer = newer_inputs(nodes, done, request.get("inputs_written", {}))
+    newer = newer_inputs(nodes, done, read_shown(request.get("stored", {})), earlier.plan.inputs)
     changes = replace(given, params=params, made={**newer, **made})
     return resumption(earlier.plan.run_id, nodes, document.datasets, done, changes)
 

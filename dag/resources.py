@@ -160,6 +160,8 @@ KEYS: Mapping[str, ResourceKey] = {
     "priority": ResourceKey(
         rule=rules.within(limits.PRIORITY), serves=_any, written=_field("schedulingPriorityOverride")
     ),
+    # dag.reuse asks for this: no job asks Batch for it.
+    "reuse": ResourceKey(rule=rules.flag, combined=lambda _: None, serves=_any, written=lambda _: {}, shown=_nothing),
     # dag.splitting makes groups from this: no job asks Batch for it.
     "split": ResourceKey(rule=rules.split, combined=lambda _: None, serves=_any, written=lambda _: {}, shown=_nothing),
 }

@@ -10,9 +10,11 @@ from typing import Any
 
 from .document import Dataset, Node, base_name, is_parameter
 from .grouping import is_in_memory, node_children
+from .jobs import run_id_at
 from .plan import Plan, Reused
 from .shards import View
 from .slices import Slice, read_unit, unit
+from .stored import Shown
 
 
 @dataclass(frozen=True)
@@ -43,12 +45,14 @@ class Changes:
 class Resumption:
     """The split of a resumed run's nodes."""
 
-    source: str  #: the resumed run
+    source: str | None  #: the resumed run; None if it reuses what several have done
     reused: Mapping[str, Reused]
     again: Mapping[str, str]  #: node → why it runs again
     #: The slices done before, by `slices.unit`, of nodes that run again, read no changed parameter, and write nothing
     #: versioned: what follows loads one version of all partitions, so all of them have to be of one run.
     slices: Mapping[str, Reused] = field(default_factory=dict)
+    #: How long jobs took to make what is reused, as far as that is known.
+    seconds: float = 0
 
     def keeping(self, kept: Mapping[str, Reused], widths: Mapping[str, int]) -> Resumption:
         """Return it with the reason why nodes run again though these slices of them need not."""
@@ -56,7 +60,7 @@ class Resumption:
         why = {
             node: f"{widths[node] - done} of its {widths[node]} slices have not succeeded"
             for node, done in number.items()
-            if self.again[node] == _NOT_SUCCEEDED
+            if self.again[node] == NOT_SUCCEEDED
         }
         return replace(self, again={**self.again, **why})
 
@@ -94,7 +98,7 @@ def _whole(done: Mapping[str, Reused]) -> dict[str, Reused]:
 
 
 def resumption(
-    source: str,
+    source: str | None,
     nodes: Sequence[Node],
     datasets: Mapping[str, Dataset],
     done: Mapping[str, Reused],
@@ -132,16 +136,16 @@ def resumption(
         and not any(name in datasets and datasets[name].versioned for name in node.outputs)
     }
     slices = {name: one for name, one in done.items() if (part := read_unit(name)) and part[0] in same}
-    return Resumption(source, reused, why_again, slices)
+    return Resumption(source=source, reused=reused, again=why_again, slices=slices)
 
 
-_NOT_SUCCEEDED = "it has not succeeded"
+NOT_SUCCEEDED = "it has not succeeded"
 
 
 def _why_again(node: Node, done: Mapping[str, Reused], changes: Changes) -> str | None:
     if node.name not in done:
         changed = changes.why(node)
-        return f"{_NOT_SUCCEEDED}, and {changed}" if changed else _NOT_SUCCEEDED
+        return f"{NOT_SUCCEEDED}, and {changed}" if changed else NOT_SUCCEEDED
     if done[node.name].signature != node.signature:
         return "its inputs or outputs have changed"
     return changes.why(node)
@@ -154,13 +158,18 @@ def _concerns(key: str, parameter: str) -> bool:
     return name == key or name.startswith(f"{key}.") or key.startswith(f"{name}.")
 
 
-def newer_inputs(nodes: Sequence[Node], done: Mapping[str, Reused], written: Mapping[str, str]) -> dict[str, str]:
-    """Return the nodes that read an input which none of the nodes makes before it was last written, each with why.
+def newer_inputs(
+    nodes: Sequence[Node], done: Mapping[str, Reused], storage: Shown, before: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the nodes that have read another state of an input which none of the nodes makes, each with why.
 
-    A node reads its inputs after its run has begun, so what was written before that is what it has read.
+    A node reads its inputs after its run has begun, so what was written before that is what it has read. Older versions
+    come back, and files of folders go, without a newer time: then what was noted of them `before` tells.
     """
     made = {base_name(name) for node in nodes for name in node.outputs}
-    moments = {base_name(name): at for name, at in written.items() if base_name(name) not in made}
+    inputs = {name: seen for name, seen in storage.seen.items() if base_name(name) not in made}
+    moments = {base_name(name): run_id_at(seen.at) for name, seen in inputs.items()}
+    others = {base_name(name) for name, seen in inputs.items() if before.get(name, seen.digest) != seen.digest}
     began: dict[str, str] = {}
     for name, reused in done.items():
         part = read_unit(name)
@@ -171,6 +180,8 @@ def newer_inputs(nodes: Sequence[Node], done: Mapping[str, Reused], written: Map
         for name in map(base_name, node.inputs):
             if node.name in began and moments.get(name, "") > began[node.name]:
                 told.setdefault(node.name, f"'{name}' is newer: it was written at {moments[name]}")
+            elif node.name in began and name in others:
+                told.setdefault(node.name, f"'{name}' has changed in its storage")
     return told
 
 

@@ -150,6 +150,8 @@ def refuse_oversized(plan: Plan) -> None:
 
     The payload is never the reason: a job asks for one that doesn't fit.
     """
+    if not plan.groups:
+        return
     for index in dict.fromkeys((_largest(plan), *(range(len(plan.groups)) if _is_kedro_run(plan) else ()))):
         group = plan.groups[index]
         size = characters(submission(plan, Mark(index)).request["containerOverrides"])

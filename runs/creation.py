@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import accumulate
@@ -21,9 +22,11 @@ from dag.plan import Home, Plan, dump_plan
 from dag.records import Run
 from dag.request import Allowed, Earlier, make_plan, resumed_request
 from dag.resume import Resumption
+from dag.reuse import History
 from dag.submission import refuse_oversized
 from runs.advance import Dispatcher
 from runs.announcing import announce
+from runs.history import read_history
 from runs.reading import read_all
 
 _T = TypeVar("_T")
@@ -33,8 +36,10 @@ LARGEST_REQUEST = 300_000
 _FOR_THE_REST, _PLACE_BYTES = 50_000, 5
 #: Bytes of that for the names of what a resumed run reuses, and as many for what it does again and why.
 _RESUMED_BYTES = 15_000
+#: Of the runs whose work is reused, so many are named, the newest first.
+_RUNS_NAMED = 20
 #: Fields that say how things were when it was sent, and not what to run.
-_OF_ONE_START = ("idempotency_key", "graph_digest", "inputs_written", "dry_run")
+_OF_ONE_START = ("idempotency_key", "graph_digest", "stored", "dry_run")
 
 
 @dataclass(frozen=True)
@@ -166,7 +171,7 @@ def _maker(dispatcher: Dispatcher, source: RunSource, request: Mapping[str, Any]
         source=source,
         home=replace(source.home, key=secrets.token_hex(16)),
         request=resumed_request(request, earlier.request) if earlier else request,
-        earlier=earlier,
+        before=earlier or read_history(dispatcher, source.document),
         durations=load_durations(learned),
     )
 
@@ -174,8 +179,12 @@ def _maker(dispatcher: Dispatcher, source: RunSource, request: Mapping[str, Any]
 def _offer(dispatcher: Dispatcher, plan: Plan) -> Offer | None:
     """Return what Batch has of the run's queues and definitions; None if it doesn't say, so that its refusals will.
 
+    None, too, for a run that submits nothing.
+
     Raises NotReadyError if Batch would take none of the run's jobs.
     """
+    if not plan.groups:
+        return None
     try:
         asked = asked_of(plan)
         offer = dispatcher.ports.queue.offer(asked.queues, asked.definitions)
@@ -225,11 +234,11 @@ class _RunMaker:
     source: RunSource
     home: Home
     request: Mapping[str, Any]
-    earlier: Earlier | None
+    before: Earlier | History
     durations: Mapping[str, float]
 
     def __call__(self, run_id: str) -> tuple[Plan, Resumption | None]:
-        plan, resumed = make_plan(self.source.document, self.request, run_id, self.source.allowed, self.earlier)
+        plan, resumed = make_plan(self.source.document, self.request, run_id, self.source.allowed, self.before)
         plan = with_durations(replace(plan, home=self.home), self.durations)
         refuse_oversized(plan)
         _refuse_many_places(plan, self.request)
@@ -271,8 +280,11 @@ def _digest(plan: Plan) -> str:
 
 def told_of(resumed: Resumption, most: int) -> Mapping[str, Any]:
     """Return what a resumed run reuses and what it does again, each cut to so many bytes, and how many there are."""
+    runs = Counter(one.run_id for one in resumed.reused.values())
     return {
         "from": resumed.source,
+        "runs": dict(sorted(runs.items(), reverse=True)[:_RUNS_NAMED]),
+        "seconds": round(resumed.seconds, 1),
         "reused": _cut(sorted(resumed.reused), most),
         "reused_total": len(resumed.reused),
         "again": dict(_cut(resumed.again.items(), most)),

@@ -66,7 +66,9 @@ def read_jobs(table: RunTable, plan: Plan, marks: Collection[Mark]) -> list[Job]
 
 
 def read_outcomes(table: RunTable, run_id: str, first: int, last: int) -> list[Outcome]:
-    """Return how the attempts of the groups from first to last ended."""
+    """Return how the attempts of the groups from first to last ended; there may be none between them."""
+    if last < first:
+        return []  # DynamoDB refuses such a range
 
     def page(after: Mark | None) -> tuple[list[Outcome], Mark | None]:
         return table.outcomes(run_id, first, last, after)

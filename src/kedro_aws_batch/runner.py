@@ -27,6 +27,7 @@ from .hooks import hooks
 from .launch.commands import Commands
 from .launch.remote import RemoteRun, run_on_aws
 from .launch.sources import for_jobs, with_conf_source
+from .launch.stored import stored_for
 from .launch.suggestion import nodes_to_resume_from
 from .quiet import stdout_kept_clean
 from .show.display import Display, stdout_console
@@ -39,11 +40,12 @@ if TYPE_CHECKING:
     from pluggy import PluginManager
 
     from kedro_aws_batch.graph.compile import Compiled
+    from kedro_aws_batch.graph.project import Project
 
     from .client import RunState
     from .hooks import Told
 
-OPTIONS = ("detach", "max_workers", "on_failure", "description", "service")
+OPTIONS = ("detach", "max_workers", "on_failure", "reuse", "description", "service")
 
 
 class RunnerError(KedroAwsBatchError, click.ClickException):
@@ -56,8 +58,8 @@ class RunnerError(KedroAwsBatchError, click.ClickException):
 class AWSBatchRunner(AbstractRunner):
     """Runs a pipeline on AWS Batch, by the deployed service.
 
-    Options for `--runner-params`: with `detach` it returns once the run has started; `max_workers`, `on_failure` and
-    `service` override `aws_batch` in the parameters; `description` is shown with the run.
+    Options for `--runner-params`: with `detach` it returns once the run has started; `max_workers`, `on_failure`,
+    `reuse` and `service` override `aws_batch` in the parameters; `description` is shown with the run.
     """
 
     def __init__(self, is_async: bool = False, **options: Any) -> None:
@@ -96,11 +98,12 @@ class AWSBatchRunner(AbstractRunner):
 
     def _run_on_aws(self, pipeline: Pipeline, display: Display) -> None:
         told = _told()
-        compiled, project = _compiled(told, display)
+        compiled, opened = _compiled(told, display)
         display.prices = compiled.configuration.price_list
         commands = Commands(compiled.document["environment"])
-        request = with_conf_source(self._request(pipeline, told, compiled), for_jobs(told.conf_source, project))
+        request = with_conf_source(self._request(pipeline, told, compiled), for_jobs(told.conf_source, opened.path))
         plan_of(compiled.read, request)  # refuses what the service would
+        request.update(stored_for(opened, compiled.read, request, {}).request())
         run = RemoteRun(self._prefix(told, compiled), compiled.document, request, commands)
         watched = run_on_aws(run, display, wait=not self._options.get("detach"))
         if watched.state is not None:
@@ -123,7 +126,8 @@ class AWSBatchRunner(AbstractRunner):
             "load_versions": dict(params.get("load_versions") or {}),
             **{key: self._options.get(key) for key in ("max_workers", "on_failure", "description")},
         }
-        return {key: value for key, value in request.items() if value}
+        reuse = {"reuse": self._options["reuse"]} if "reuse" in self._options else {}
+        return {**{key: value for key, value in request.items() if value}, **reuse}
 
     def _prefix(self, told: Told, compiled: Compiled) -> str:
         ours, _ = read_overrides(told.run_params.get("runtime_params") or {})
@@ -133,7 +137,7 @@ class AWSBatchRunner(AbstractRunner):
     def _conclude(pipeline: Pipeline, state: RunState, compiled: Compiled, display: Display) -> None:
         """End as Kedro's runners do: print what is done, and from which nodes to go on."""
         left = {name for group in state.groups if group.status != "SUCCEEDED" for name in group.nodes}
-        done = {name for group in state.groups for name in group.nodes} - left
+        done = {node.name for node in pipeline.nodes} - left  # those without a group are reused
         display.note(f"Completed {len(done)} out of {len(pipeline.nodes)} tasks")
         if state.status == "SUCCEEDED":
             return
@@ -164,7 +168,7 @@ def _told() -> Told:
     return hooks.told
 
 
-def _compiled(told: Told, display: Display) -> tuple[Compiled, Path]:
+def _compiled(told: Told, display: Display) -> tuple[Compiled, Project]:
     """Return the whole project, compiled as for deployment, with the run's parameters."""
     path, environment = Path(told.run_params["project_path"]), str(told.run_params.get("env") or usual_environment())
     with stdout_kept_clean():
@@ -177,4 +181,4 @@ def _compiled(told: Told, display: Display) -> tuple[Compiled, Path]:
         if problem.warning:
             display.note(f"Warning: {problem}", "yellow")
     require_none(problems)
-    return compiled, path
+    return compiled, project

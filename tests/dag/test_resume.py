@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 from dag.document import Dataset, Node, base_name
 from dag.errors import InvalidRequestError
 from dag.grouping import is_in_memory
+from dag.jobs import run_moment
 from dag.plan import Plan, Reused, dump_plan, load_plan
 from dag.request import Earlier, make_plan, resumed_request
 from dag.resume import Changes, changed_parameters, changed_values, done_before, newer_inputs, resumption
 from dag.shards import Mark
+from dag.stored import read_shown
 
 from .build import ALLOWED, RUN_ID, document, plan_of, view_of
 from .graphs import Graph, graphs, make_node, stored
@@ -268,33 +270,44 @@ def test_a_request_to_resume_means_what_the_run_before_meant_unless_it_says_othe
     }
 
 
-FILE = {"raw": "2026-11-21T13.11.00.124Z"}
+def looked_at(name: str = "raw", digest: str = "d") -> dict[str, dict[str, Any]]:
+    """Return what a request says of an input that was written between the first run and the second."""
+    return {name: {"at": run_moment("2026-11-21T13.11.00.124Z"), "digest": digest}}
+
+
+FILE = read_shown(looked_at())
 
 
 def test_a_node_that_read_an_input_before_it_was_last_written_runs_again() -> None:
     first, second = done(CHAIN[0]), done(CHAIN[0], run_id=SECOND)
     why = "'raw' is newer: it was written at 2026-11-21T13.11.00.124Z"
-    assert newer_inputs(CHAIN, first, FILE) == {"a": why}
-    assert newer_inputs(CHAIN, second, FILE) == {}
-    assert newer_inputs(CHAIN, {}, FILE) == {}
+    assert newer_inputs(CHAIN, first, FILE, {}) == {"a": why}
+    assert newer_inputs(CHAIN, second, FILE, {}) == {}
+    assert newer_inputs(CHAIN, {}, FILE, {}) == {}
+
+
+def test_a_node_runs_again_if_an_older_version_of_its_input_came_back_or_a_file_of_it_went() -> None:
+    second = done(CHAIN[0], run_id=SECOND)
+    assert newer_inputs(CHAIN, second, FILE, {"raw": "d"}) == {}
+    assert newer_inputs(CHAIN, second, FILE, {"raw": "e"}) == {"a": "'raw' has changed in its storage"}
 
 
 def test_what_the_run_itself_makes_is_not_looked_at_and_transcoding_makes_no_difference() -> None:
-    assert newer_inputs(CHAIN, done(*CHAIN), {"x": FILE["raw"]}) == {}
+    assert newer_inputs(CHAIN, done(*CHAIN), read_shown(looked_at("x")), {}) == {}
     spark = [replace(CHAIN[0], inputs=("raw@spark",))]
-    assert newer_inputs(spark, done(*spark), {"raw@pandas": FILE["raw"]}).keys() == {"a"}
+    assert newer_inputs(spark, done(*spark), read_shown(looked_at("raw@pandas")), {}).keys() == {"a"}
 
 
 def test_a_split_node_runs_again_if_its_input_is_newer_than_its_oldest_slice() -> None:
     before = {"a[1/2]": Reused("s raw", FIRST), "a[2/2]": Reused("s raw", SECOND)}
-    assert newer_inputs(CHAIN, before, FILE).keys() == {"a"}
+    assert newer_inputs(CHAIN, before, FILE, {}).keys() == {"a"}
 
 
 def test_a_resumed_run_says_which_input_is_newer() -> None:
     graph = document(CHAIN)
     plan, _ = make_plan(graph, {}, FIRST, ALLOWED)
     earlier = Earlier(plan, view_of(succeeded=[0, 1]), {})
-    _, resumed = make_plan(graph, {"resume_from": FIRST, "inputs_written": FILE}, SECOND, ALLOWED, earlier)
+    _, resumed = make_plan(graph, {"resume_from": FIRST, "stored": looked_at()}, SECOND, ALLOWED, earlier)
     assert resumed is not None
     assert resumed.again["a"] == "'raw' is newer: it was written at 2026-11-21T13.11.00.124Z"
     assert resumed.reused == {}

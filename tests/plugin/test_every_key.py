@@ -169,7 +169,9 @@ def assert_nothing_is_lost(document: GraphDocument, group: PlannedGroup) -> None
     if len(group.nodes) == 1:
         asked = next(node.resources for node in document.nodes if node.name == group.nodes[0])
         places = {key: document.run[key] for key in ("job_queue", "job_definition")}
-        sizes = {key: value for key, value in asked.items() if key != "split"}  # that, no job asks Batch for
+        sizes = {
+            key: value for key, value in asked.items() if key not in ("split", "reuse")
+        }  # no job asks Batch for those
         assert group.resources == {**places, **sizes}
         how = splitting.asked(asked)
         assert (group.slice or "1/1").endswith(f"/{1 if how is None else how.into}")

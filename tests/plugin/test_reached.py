@@ -8,7 +8,7 @@ import pytest
 
 from kedro_aws_batch.graph.opening import Opening
 from kedro_aws_batch.graph.reached import Reached
-from kedro_aws_batch.graph.twice import varies
+from kedro_aws_batch.graph.varying import varies
 
 from .project import CHAIN, Sources
 

@@ -10,6 +10,7 @@ import pytest
 
 from dag.document import MOST_GROUPS, Dataset, GraphDocument, Node
 from dag.errors import DagError, InvalidRequestError, NotReadyError, NotSettledError, RunTooLargeError, UnknownRunError
+from dag.jobs import run_moment
 from dag.plan import Reused
 from dag.request import Allowed
 from dag.resume import Resumption
@@ -144,6 +145,8 @@ def test_a_resumed_run_does_only_what_was_not_done() -> None:
     second = stage.start(key="given:2", resume_from=first)
     assert second.resumed == {
         "from": first,
+        "runs": {first: 2},
+        "seconds": 0,
         "reused": ["n0", "n3"],
         "reused_total": 2,
         "again": {"n1": "it has not succeeded", "n2": "it has not succeeded"},
@@ -180,14 +183,15 @@ def test_an_input_that_was_written_since_runs_its_reader_again_and_is_no_part_of
     stage.finish(0)
     stage.finish(1)
     stage.finish(2, exit_code=1)
-    second = stage.start(key="given:2", resume_from=first, inputs_written={"raw": "2999-01-01T00.00.00.000Z"})
+    newer = {"raw": {"at": run_moment("2999-01-01T00.00.00.000Z"), "digest": "d"}}
+    second = stage.start(key="given:2", resume_from=first, stored=newer)
     assert second.resumed is not None
     assert second.resumed["reused"] == ["n1"]
     assert second.resumed["again"] == {
         "n0": "'raw' is newer: it was written at 2999-01-01T00.00.00.000Z",
         "n2": "it has not succeeded",
     }
-    assert "inputs_written" not in stage.run.request
+    assert "stored" not in stage.run.request
 
 
 def test_what_is_taken_over_is_loaded_at_the_version_of_the_run_that_wrote_it_through_several_resumes() -> None:
@@ -310,6 +314,8 @@ def test_what_little_a_resumed_run_took_over_is_told_whole() -> None:
     told = told_of(Resumption("earlier", {"b": Reused("s", "earlier"), "a": Reused("s", "earlier")}, {"c": "new"}), 30)
     assert told == {
         "from": "earlier",
+        "runs": {"earlier": 2},
+        "seconds": 0,
         "reused": ["a", "b"],
         "reused_total": 2,
         "again": {"c": "new"},

@@ -170,6 +170,12 @@ def on_failure_option() -> Decorator:
     return click.option("--on-failure", type=click.Choice(words), help="What to do when a job fails.")
 
 
+def reuse_option() -> Decorator:
+    """Return the option --reuse."""
+    text = "Whether nodes that earlier runs have made, and that have not changed since, are reused."
+    return click.option("--reuse/--no-reuse", default=None, help=text)
+
+
 def _existing(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
     if value is not None and "://" not in value and not Path(value).exists():
         raise click.BadParameter(f"'{value}' does not exist.", ctx, param)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kedro_aws_batch._service.dag.configuration import read_overrides
-from kedro_aws_batch._service.dag.document import base_name, is_parameter
 from kedro_aws_batch._service.dag.preview import plan_of
 from kedro_aws_batch._service.dag.reach import beyond
 from kedro_aws_batch._service.dag.request import resumed_request
@@ -15,10 +14,10 @@ from kedro_aws_batch.graph.check import check
 from kedro_aws_batch.graph.compile import compile_project
 from kedro_aws_batch.graph.opening import Opening, as_deployed
 from kedro_aws_batch.graph.params import lost
-from kedro_aws_batch.graph.places import MEMORY
 from kedro_aws_batch.graph.problems import require_none
 from kedro_aws_batch.graph.project import open_project, require_params
-from kedro_aws_batch.graph.twice import second_opening, varies
+from kedro_aws_batch.graph.twice import second_opening
+from kedro_aws_batch.graph.varying import varies
 from kedro_aws_batch.launch.sources import for_jobs, with_conf_source
 from kedro_aws_batch.quiet import stdout_kept_clean
 
@@ -105,22 +104,6 @@ def require_possible(
     tell_problems([*problems, *beyond(document, request, overrides.layers)])
     nodes = _resumed_nodes(document, resumed_request(request, earlier))
     require_parameters(prepared, (node.name for node in nodes))
-
-
-def inputs_to_ask(prepared: Prepared, request: Mapping[str, Any], earlier: Mapping[str, Any]) -> set[str]:
-    """Return the inputs of a resumed run that none of its nodes makes, and that storage may know of; else none.
-
-    What nodes confirm is left out: its checkpoint is written beside the data, and keeps what was loaded from being
-    loaded again.
-    """
-    if "resume_from" not in request:
-        return set()
-    meant, found = resumed_request(request, earlier), prepared.compiled.datasets
-    nodes = _resumed_nodes(prepared.compiled.read, meant)
-    made = {base_name(name) for node in nodes for name in (*node.outputs, *node.confirms)}
-    made |= {base_name(name) for name in meant.get("load_versions", {})}
-    read = {name for node in nodes for name in node.inputs if not is_parameter(name)}
-    return {name for name in read if base_name(name) not in made and found[name].location != MEMORY}
 
 
 def _resumed_nodes(document: GraphDocument, meant: Mapping[str, Any]) -> list[Node]:

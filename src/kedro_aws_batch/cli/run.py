@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,16 +15,16 @@ from kedro_aws_batch.launch.missing import only_missing
 from kedro_aws_batch.launch.own_keys import own_keys
 from kedro_aws_batch.launch.remote import RemoteRun, rehearse_on_aws, run_on_aws
 from kedro_aws_batch.launch.selection import inputs_of
-from kedro_aws_batch.launch.stored import written_since
+from kedro_aws_batch.launch.stored import stored_for
 from kedro_aws_batch.quiet import stdout_kept_clean
 from kedro_aws_batch.show.display import Display, stdout_console
 
 from .filters import merged
-from .prepare import inputs_to_ask, prepare, request_of, require_possible
+from .prepare import prepare, request_of, require_possible
 from .service import runs_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Mapping
 
     from kedro_aws_batch.graph.compile import Compiled
     from kedro_aws_batch.graph.project import Project
@@ -44,9 +44,7 @@ def run(way: Way, selection: Selection, asked: RunOptions) -> int:
     selection = replace(selection, params=merged(earlier.get("params", {}), selection.params))
     prepared = prepare(way, selection)
     require_possible(way, prepared, selection, asked, earlier)
-    request = request_of(way, prepared, selection, asked)
-    unmade = inputs_to_ask(prepared, request, earlier)
-    wanted = ToRun(selection=selection, asked=asked, unmade=unmade)
+    wanted = ToRun(selection=selection, asked=asked, earlier=earlier)
     start = _run_locally if way.where.local else _run_on_aws
     try:
         return start(way, wanted, prepared)
@@ -61,7 +59,7 @@ class ToRun:
 
     selection: Selection
     asked: RunOptions
-    unmade: Collection[str]  #: the inputs of a resumed run that none of its nodes makes
+    earlier: Mapping[str, Any]  #: the request of the run that it resumes
 
 
 def _run_on_aws(way: Way, wanted: ToRun, prepared: Prepared) -> int:
@@ -71,15 +69,16 @@ def _run_on_aws(way: Way, wanted: ToRun, prepared: Prepared) -> int:
     if narrowed is None:
         display.note("All outputs exist: nothing to run.")
         return 0
-    request = {
-        **request_of(way, prepared, narrowed, wanted.asked),
-        **written_since(project, wanted.unmade, display.note),
-    }
+    request = request_of(way, prepared, narrowed, wanted.asked)
+    stored = stored_for(project, compiled.read, request, wanted.earlier)
+    if wanted.asked.resume_from:
+        for line in stored.notes():
+            display.note(line)
     ours = read_overrides(selection.params)[0].settings.get("service")
     remote = RemoteRun(
         service=str(way.where.service or ours or compiled.configuration.service),
         document=compiled.document,
-        request=request,
+        request={**request, **stored.request()},
         commands=Commands(way.where.environment),
     )
     return rehearse_on_aws(remote, display) if way.dry_run else run_on_aws(remote, display, way.wait).exit_code
@@ -93,7 +92,7 @@ def _run_locally(way: Way, wanted: ToRun, prepared: Prepared) -> int:
         compiled=compiled,
         selection=selection,
         asked=wanted.asked,
-        unmade=wanted.unmade,
+        earlier=wanted.earlier,
         narrow=_narrowed(way, project),
         needed=inputs_of(selection, compiled),
         commands=Commands(way.where.environment, local=True),

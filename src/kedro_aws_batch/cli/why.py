@@ -11,6 +11,7 @@ import click
 
 from kedro_aws_batch._service.dag.document import base_name, is_parameter
 from kedro_aws_batch._service.dag.errors import DagError
+from kedro_aws_batch._service.dag.jobs import run_id_at
 from kedro_aws_batch._service.dag.signatures import read_signatures
 from kedro_aws_batch.aws import client
 from kedro_aws_batch.client import Service
@@ -28,7 +29,7 @@ from kedro_aws_batch.launch.own_keys import own_keys
 from kedro_aws_batch.launch.remote import differences_explained
 from kedro_aws_batch.launch.runs import find_run
 from kedro_aws_batch.launch.selection import RunOptions, Selection
-from kedro_aws_batch.launch.stored import Stored, last_written
+from kedro_aws_batch.launch.stored import Stored, ask_storage, to_ask
 from kedro_aws_batch.quiet import stdout_kept_clean
 from kedro_aws_batch.show.display import Display, stderr_console
 from kedro_aws_batch.show.why import DatasetRead, Explained, Found, as_json_of, why_lines
@@ -36,7 +37,7 @@ from kedro_aws_batch.show.why import DatasetRead, Explained, Found, as_json_of, 
 from .filters import merged
 from .logs import NoSuchNodeError, nearest_node
 from .options import Way
-from .prepare import Prepared, inputs_to_ask, request_of
+from .prepare import Prepared, request_of
 from .service import runs_of
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ class _Subject:
                 name=name,
                 made_by=None if maker is None else maker.name,
                 asked=asked,
-                written=stored.written.get(name),
+                written=run_id_at(stored.seen[name].at) if name in stored.seen else None,
                 untold=stored.untold.get(name),
             )
 
@@ -161,7 +162,7 @@ class _Subject:
         """Return what differs from the earlier run, if there is one, and when inputs were written."""
         project, compiled, earlier = self.prepared.project, self.prepared.compiled, self.earlier
         if earlier is None:  # the embedded S3 has nothing before a run
-            return Differences(), Stored() if self.where.local else last_written(project, self._unmade)
+            return Differences(), Stored() if self.where.local else ask_storage(project, self._unmade)
         if not self.where.local:
             prefix = self.where.service or compiled.configuration.service
             return self._ask(Service(prefix, client("lambda")), earlier)
@@ -184,11 +185,11 @@ class _Subject:
         selection, options = Selection(params=project.opening.params), RunOptions(resume_from=earlier.state.run_id)
         request = request_of(Way(self.where, wait=False), self.prepared, selection, options)
         try:
-            asked = inputs_to_ask(self.prepared, request, earlier.state.request)
+            asked = to_ask(self.prepared.compiled.read, request, earlier.state.request)
         except DagError as error:  # the project has nothing any more of what the run had
-            return Differences(refused=str(error)), last_written(project, self._unmade)
-        stored = last_written(project, asked | self._unmade)
-        told = replace(stored, written={name: at for name, at in stored.written.items() if name in asked})
+            return Differences(refused=str(error)), ask_storage(project, self._unmade)
+        stored = ask_storage(project, asked | self._unmade)
+        told = stored.only(asked)
         whole = {**request, **told.request(), "graph_digest": document["digest"]}
         try:
             with differences_explained(document):

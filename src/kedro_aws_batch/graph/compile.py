@@ -19,7 +19,7 @@ from . import datasets
 from .config import read_project_configuration
 from .opening import as_deployed
 from .shape import shaped_by
-from .signing.sign import sign
+from .signing.sign import Beside, sign
 from .values import parameter_digests
 
 if TYPE_CHECKING:
@@ -111,6 +111,9 @@ def compile_project(project: Project) -> Compiled:
         "run": dict(configuration.run),
     }
     inputs = [name for node in nodes for name in node.inputs]
+    environments = {
+        one["name"]: one["resources"]["environment"] for one in document["nodes"] if "environment" in one["resources"]
+    }
     run_id = project.opening.run_id
     moving = [] if run_id is None else [run_id, Moment(run_id).date]
     if values := parameter_digests(project.parameters, inputs, as_deployed(project.opening.params), moving):
@@ -124,7 +127,7 @@ def compile_project(project: Project) -> Compiled:
         nodes=nodes,
         datasets=found,
         configuration=configuration,
-        sign=lambda: sign(project, nodes, {name: made.get(name) for name in found}, moving),
+        sign=lambda: sign(project, nodes, Beside({name: made.get(name) for name in found}, moving, environments)),
         problems=problems,
     )
 

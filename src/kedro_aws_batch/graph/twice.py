@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import os
-import re
 import secrets
 import subprocess
 import sys
 from collections import defaultdict
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
-from kedro.config import OmegaConfigLoader
-from kedro.framework.project import settings
-
-from kedro_aws_batch._service.dag import variables
 from kedro_aws_batch._service.dag.configuration import KEY
 from kedro_aws_batch._service.dag.problems import Problem, listed
 
 from .entries import plan_of_pipeline
 from .facts import Fact, facts
 from .folder import find_project
-from .project import bootstrap
-from .reached import Reached
+from .varying import OF_A_CONTAINER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -38,58 +29,8 @@ if TYPE_CHECKING:
     from .opening import Opening
     from .project import Project
 
-#: Names that may have another value in each process, or at each time.
-_VARIES = re.compile(r"datetime|time|uuid\d?|random|secrets|urandom|getp?pid|gethostname|platform|uname|tempfile|hash")
-#: Names that lead to the environment's variables, of which only those of a container vary.
-_ENVIRONMENT = {"environ", "getenv"}
-#: Variables that differ in each container.
-_OF_A_CONTAINER = ("HOSTNAME", variables.BATCH_JOB, variables.BATCH_ATTEMPT, "ECS_CONTAINER_METADATA_URI_V4")
 #: Seconds to wait for a second opening.
 _PATIENCE = 600
-
-
-def varies(opening: Opening, *, thorough: bool) -> bool:
-    """Return whether anything in a project may differ in another process, or at another time.
-
-    That is so if code that runs while Kedro opens it names a clock, a process or a random number. If this is not
-    `thorough`, only the settings and their resolvers count, and what these may call.
-    """
-    path = find_project(opening.path)
-    package = bootstrap(path)
-    if settings.CONFIG_LOADER_CLASS is not OmegaConfigLoader:
-        return True
-    resolvers = (settings.CONFIG_LOADER_ARGS.get("custom_resolvers") or {}).values()
-    if not all(_module(resolver).partition(".")[0] == package for resolver in resolvers):
-        return True  # somebody else's
-    if not (thorough or resolvers):
-        return False
-    spec = find_spec(package)
-    files = [file for folder in (spec and spec.submodule_search_locations) or () for file in Path(folder).rglob("*.py")]
-    sources = {file: file.read_text(encoding="utf-8", errors="replace") for file in files}
-    the_settings = [text for file, text in sources.items() if file.name == "settings.py"]
-    try:
-        from_settings = Reached(the_settings, sources.values()) if resolvers else None
-        reached = Reached(sources.values()) if thorough else from_settings
-    except SyntaxError:  # of a file that nothing may import
-        return True
-    if from_settings and from_settings.packages() - {".", package, "kedro", "omegaconf", *sys.stdlib_module_names}:
-        return True  # a resolver may call what we don't read
-    return reached is not None and _may_vary(reached.words, "\n".join(sources.values()))
-
-
-def _module(resolver: Any) -> str:
-    """Return the module of a resolver function, or of the class of a resolver object."""
-    while isinstance(resolver, functools.partial):
-        resolver = resolver.func
-    named = resolver if isinstance(resolver, FunctionType) else type(resolver)
-    return str(named.__module__)
-
-
-def _may_vary(words: set[str], sources: str) -> bool:
-    """Return whether names lead to anything that varies."""
-    if any(map(_VARIES.fullmatch, words)):
-        return True
-    return not words.isdisjoint(_ENVIRONMENT) and any(name in sources for name in _OF_A_CONTAINER)
 
 
 @dataclass
@@ -115,7 +56,7 @@ class Second:
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
                 text=True,
-                env={**os.environ, **{name: secrets.token_hex(8) for name in _OF_A_CONTAINER}},
+                env={**os.environ, **{name: secrets.token_hex(8) for name in OF_A_CONTAINER}},
                 cwd=path,
             )
         asked = {**vars(opening), "path": path, "params": dict(opening.params)}

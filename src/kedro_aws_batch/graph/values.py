@@ -27,11 +27,16 @@ def parameter_digests(
     configured = _without({key: value for key, value in parameters.items() if key != KEY}, given)
     found: dict[str, str] = {}
     for name in sorted(set(filter(is_parameter, inputs))):
-        text = _text(_value(configured, name))
+        text = value_text(configured, name)
         for own in moving:
             text = text.replace(own, "")
         found[name] = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:_DIGITS]
     return found
+
+
+def value_text(parameters: Mapping[str, Any], name: str) -> str:
+    """Return a text that is the same for equal values of a node's input, in all processes."""
+    return _text(_value(parameters, name))
 
 
 def _without(parameters: Mapping[Any, Any], given: Mapping[str, Any]) -> dict[Any, Any]:

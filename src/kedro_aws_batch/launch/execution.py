@@ -15,7 +15,7 @@ from kedro_aws_batch.client import Runs
 from kedro_aws_batch.errors import ServiceError
 from kedro_aws_batch.show.outcome import report
 from kedro_aws_batch.sizing import to_run
-from kedro_aws_batch.wording import counted
+from kedro_aws_batch.wording import counted, lasting
 
 from .follow import Pace, follow
 
@@ -70,9 +70,23 @@ def start(execution: Execution, request: Mapping[str, Any]) -> Started:
     started = _persistently(execution, {"idempotency_key": uuid.uuid4().hex, **request})
     size = to_run(started.nodes, started.groups, carrying=execution.carrying)
     execution.display.note(f"Run {started.run_id}: {size}")
-    for line in _again(started.resumed or {}):
+    resumed = started.resumed or {}
+    if reused := told_reused(resumed):
+        execution.display.note(f"  {reused}")
+    for line in _again(resumed):
         execution.display.note(line, "dim")
     return started
+
+
+def told_reused(resumed: Mapping[str, Any]) -> str | None:
+    """Return what a run reuses of earlier ones; None for one that reuses nothing, or that resumes another."""
+    number, runs = resumed.get("reused_total", 0), resumed.get("runs", {})
+    if resumed.get("from") is not None or not number or not runs:
+        return None
+    made = f"run {next(iter(runs))}" if len(runs) == 1 else f"{len(runs)} runs, the newest {next(iter(runs))}"
+    done = "nothing has changed, so no container starts; " if not resumed.get("again_total") else ""
+    spared = f", which took {lasting(resumed['seconds'])}" if resumed.get("seconds") else ""
+    return f"{done}reused: {counted(number, 'node')} of {made}{spared}"
 
 
 def show_rehearsal(service: Service, display: Display, request: Mapping[str, Any], *, carrying: bool = False) -> int:
@@ -81,6 +95,8 @@ def show_rehearsal(service: Service, display: Display, request: Mapping[str, Any
     size = to_run(would.nodes, would.groups, carrying=carrying)
     display.note(f"Would run {size}; nothing is started.")
     resumed = would.resumed or {}
+    if told := told_reused(resumed):
+        display.note(f"  {told}")
     for line in _again(resumed):
         display.note(line)
     reused = resumed.get("reused", ())

@@ -33,7 +33,7 @@ from .inputs import Uploaded, buckets, exists, free_inputs, local_sources, uploa
 from .keeping import Keeping
 from .settling import settle
 from .sources import for_jobs
-from .stored import written_since
+from .stored import stored_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -66,8 +66,8 @@ class LocalRun:
     #: The datasets that the run's pipelines read; other inputs may be missing.
     needed: Collection[str]
     commands: Commands
-    #: The inputs of a resumed run that none of its nodes makes.
-    unmade: Collection[str] = ()
+    #: The request of the run that it resumes.
+    earlier: Mapping[str, Any] = field(default_factory=dict)
     fresh: bool = False
     #: Whether to say only what would run.
     dry_run: bool = False
@@ -184,11 +184,15 @@ def _request(run: LocalRun, aws: EmbeddedAws, display: Display) -> dict[str, Any
     """Return the run's request; None if nothing is left to run, which it notes."""
     with _environment(aws.environment):
         narrowed = run.narrow(run.selection)
-        written = written_since(run.project, run.unmade, display.note)
-    if narrowed is None:
-        display.note("All outputs exist: nothing to run.")
-        return None
-    return {**narrowed.request(), **run.asked.request(), **written}
+        if narrowed is None:
+            display.note("All outputs exist: nothing to run.")
+            return None
+        request = {**narrowed.request(), **run.asked.request()}
+        stored = stored_for(run.project, run.compiled.read, request, run.earlier)
+    if run.asked.resume_from:
+        for line in stored.notes():
+            display.note(line)
+    return {**request, **stored.request()}
 
 
 def _execute(run: LocalRun, aws: EmbeddedAws, keeping: Keeping) -> int:

@@ -44,6 +44,7 @@ class RunOptions:
     max_workers: int | None = None
     on_failure: str | None = None
     resume_from: str | None = None
+    reuse: bool | None = None
     description: str | None = None
 
     def request(self) -> dict[str, Any]:

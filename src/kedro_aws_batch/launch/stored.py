@@ -1,4 +1,4 @@
-"""When inputs that no node makes were last written: a resumed run repeats what read them before that.
+"""What storage says of datasets as a run starts: by it a run tells what is still what an earlier one read or wrote.
 
 Nobody can set when an object was put into an object store. A file's time can be set, but not when its entry was last
 changed. What is neither, such as a table, doesn't tell.
@@ -6,6 +6,7 @@ changed. What is neither, such as a table, doesn't tell.
 
 from __future__ import annotations
 
+import hashlib
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,7 +15,12 @@ from typing import TYPE_CHECKING, Any
 from kedro.io import AbstractVersionedDataset
 from kedro.io.core import VersionNotFoundError
 
-from kedro_aws_batch.moment import Moment
+from kedro_aws_batch._service.dag.document import base_name
+from kedro_aws_batch._service.dag.grouping import is_in_memory
+from kedro_aws_batch._service.dag.request import resumed_request, reuse_wanted
+from kedro_aws_batch._service.dag.reuse import unmade
+from kedro_aws_batch._service.dag.selection import select
+from kedro_aws_batch._service.dag.stored import Seen
 from kedro_aws_batch.quiet import stdout_kept_clean
 from kedro_aws_batch.world.versions import written_at
 
@@ -22,13 +28,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
     from datetime import datetime
 
+    from kedro_aws_batch._service.dag.document import GraphDocument
     from kedro_aws_batch.graph.project import Project
 
-_AT_ONCE = 16
-#: Seconds for all of them together.
-PATIENCE = 20.0
+_AT_ONCE = 32
+#: Seconds for all of them together, and for each if they are very many.
+PATIENCE, _PATIENCE_EACH = 20.0, 0.05
 #: So many inputs that don't tell are named.
 _NAMED = 5
+#: Hex digits of a digest.
+_DIGITS = 16
+_ABSENT = "it does not exist"
 
 
 class _UntoldError(Exception):
@@ -37,15 +47,26 @@ class _UntoldError(Exception):
 
 @dataclass(frozen=True)
 class Stored:
-    """What storage says of inputs."""
+    """What storage says of datasets."""
 
-    #: Dataset → when it was last written, in the form of a run's id.
-    written: Mapping[str, str] = field(default_factory=dict)
+    seen: Mapping[str, Seen] = field(default_factory=dict)
     untold: Mapping[str, str] = field(default_factory=dict)  #: dataset → why it can't be told
+    absent: frozenset[str] = frozenset()
 
     def request(self) -> dict[str, Any]:
         """Return the fields of a request to start_run."""
-        return {"inputs_written": dict(self.written)} if self.written else {}
+        untold = {**self.untold, **dict.fromkeys(sorted(self.absent), _ABSENT)}
+        told = {name: {key: value for key, value in vars(seen).items() if value} for name, seen in self.seen.items()}
+        stored = {**told, **{name: {"untold": why} for name, why in untold.items()}}
+        return {"stored": stored} if stored else {}
+
+    def only(self, names: Collection[str]) -> Stored:
+        """Return what storage says of these datasets alone."""
+        return Stored(
+            {name: seen for name, seen in self.seen.items() if name in names},
+            {name: why for name, why in self.untold.items() if name in names},
+            self.absent & {*names},
+        )
 
     def notes(self) -> list[str]:
         """Return lines that name the inputs of which it can't be told."""
@@ -59,46 +80,64 @@ class Stored:
         return [f"{head} changed, start a new run.", *(f"  {line}" for line in (*told[:_NAMED], *more))]
 
 
-def written_since(project: Project, names: Collection[str], note: Callable[[str], None]) -> dict[str, Any]:
-    """Return what a request to resume a run says of these inputs. Notes those of which it can't be told."""
-    stored = last_written(project, names)
-    for sentence in stored.notes():
-        note(sentence)
-    return stored.request()
+def stored_for(
+    project: Project, document: GraphDocument, request: Mapping[str, Any], earlier: Mapping[str, Any]
+) -> Stored:
+    """Return what storage says of the datasets whose state a run of a request needs; `earlier` is of a resumed run."""
+    return ask_storage(project, to_ask(document, request, earlier))
 
 
-def last_written(project: Project, names: Collection[str], patience: float = PATIENCE) -> Stored:
-    """Return when datasets were last written. One that isn't there is left out.
+def to_ask(document: GraphDocument, request: Mapping[str, Any], earlier: Mapping[str, Any]) -> set[str]:
+    """Return the datasets whose state a run needs: inputs that none of its nodes makes, and what they may have made.
 
-    Each is asked with one request, or one for each thousand of its files, sixteen at a time.
+    Runs that neither reuse nor resume need none, unless the project's runs do: then the next one needs their inputs.
+    What nodes confirm is left out: its checkpoint is written beside the data, and keeps what was loaded from being
+    loaded again. So is what has a version that is asked for.
+    """
+    resumes, reuses = "resume_from" in request, reuse_wanted(document, request)
+    if not (resumes or reuses or document.run.get("reuse")):
+        return set()
+    meant = resumed_request(request, earlier) if resumes else request
+    nodes = select(document, meant.get("pipelines") or [meant.get("pipeline", "__default__")], meant)
+    known = {base_name(name) for name in (*meant.get("load_versions", {}), *(one for n in nodes for one in n.confirms))}
+    outputs = (name for node in nodes for name in node.outputs if not is_in_memory(name, document.datasets))
+    wanted = {*unmade(nodes, document.datasets), *(outputs if reuses and not resumes else ())}
+    return {name for name in wanted if base_name(name) not in known}
+
+
+def ask_storage(project: Project, names: Collection[str], patience: float = PATIENCE) -> Stored:
+    """Return what storage says of datasets.
+
+    Each is asked with one request, or one for each thousand of its files, 32 at a time.
     """
     with stdout_kept_clean():
         asked = {name: _asking(project, name) for name in sorted(names)}
         pool = ThreadPoolExecutor(_AT_ONCE)
         answers = {name: pool.submit(ask) for name, ask in asked.items()}
-        wait(answers.values(), timeout=patience)
+        wait(answers.values(), timeout=max(patience, _PATIENCE_EACH * len(asked)))
         pool.shutdown(wait=False, cancel_futures=True)
     late = f"its storage hasn't answered within {patience:g} s"
     found = {
         name: answer.result() if answer.done() and not answer.cancelled() else late for name, answer in answers.items()
     }
     return Stored(
-        {name: Moment.of(one).run_id for name, one in found.items() if one is not None and not isinstance(one, str)},
+        {name: one for name, one in found.items() if isinstance(one, Seen)},
         {name: one for name, one in found.items() if isinstance(one, str)},
+        frozenset(name for name, one in found.items() if one is None),
     )
 
 
-def _asking(project: Project, name: str) -> Callable[[], datetime | str | None]:
-    """Return what asks for a dataset's time. Datasets are made one by one: their imports are no place for threads."""
+def _asking(project: Project, name: str) -> Callable[[], Seen | str | None]:
+    """Return what asks for a dataset. Datasets are made one by one: their imports are no place for threads."""
     try:
-        return partial(_answer, project.catalog.get(name))
+        return partial(_answer, project.catalog.get(name), f"{project.path.as_posix()}/")
     except Exception as error:  # noqa: BLE001  (whatever a dataset's own code raises, it is told to the user)
         return partial(str, _sentence(error))
 
 
-def _answer(dataset: Any) -> datetime | str | None:
+def _answer(dataset: Any, own_folder: str) -> Seen | str | None:
     try:
-        return _look(dataset)
+        return _look(dataset, own_folder)
     except (FileNotFoundError, VersionNotFoundError):
         return None
     except _UntoldError as error:
@@ -111,17 +150,40 @@ def _sentence(error: Exception) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
 
 
-def _look(dataset: Any) -> datetime | None:
+def _look(dataset: Any, own_folder: str) -> Seen | None:
     dataset = getattr(dataset, "_dataset", None) or dataset  # inside of a CachedDataset
     filesystem = getattr(dataset, "_fs", None) or getattr(dataset, "_filesystem", None)
     path = getattr(dataset, "_normalized_path", None) or getattr(dataset, "_filepath", None)
+    version = None
     if isinstance(dataset, AbstractVersionedDataset) and dataset._version:  # noqa: SLF001  (there is no public door)
+        version = dataset.resolve_load_version()
         path = dataset._get_load_path()  # noqa: SLF001
     if filesystem is None or path is None:
         raise _UntoldError(f"a {type(dataset).__name__} does not say when it was written")
     filesystem.invalidate_cache()
-    moments = [_put(info) for info in filesystem.find(str(path), detail=True).values()]
-    return max(moments, default=None)
+    found = filesystem.find(str(path), detail=True)
+    if not found:
+        return None
+    moments = {name: _put(info) for name, info in found.items()}
+    files = [
+        f"{name.removeprefix(own_folder)} {_size(info)} {_tag(info)} {moments[name].timestamp()}"
+        for name, info in sorted(found.items())
+    ]
+    return Seen(
+        at=int(max(moments.values()).timestamp() * 1000),
+        digest=hashlib.sha256("\n".join([str(version), *files]).encode(errors="surrogatepass")).hexdigest()[:_DIGITS],
+        version=version,
+        folder=[*found] != [filesystem._strip_protocol(str(path))],  # noqa: SLF001  (the form of the names it found)
+    )
+
+
+def _size(info: Mapping[str, Any]) -> Any:
+    return info.get("size", info.get("Size"))
+
+
+def _tag(info: Mapping[str, Any]) -> Any:
+    """Return the ETag, under its name in S3, Google's and Azure's stores; files have none."""
+    return next((info[key] for key in ("ETag", "etag", "md5Hash") if info.get(key)), "")
 
 
 def _put(info: Mapping[str, Any]) -> datetime:

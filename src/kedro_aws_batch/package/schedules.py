@@ -25,8 +25,9 @@ ScheduleEvent = dict[str, Any]
 #: In the folder of an environment, next to its parameters.
 SCHEDULES_FILE = "schedules.yml"
 
-#: Fields that we set for each event, or that don't fit a schedule that outlives deployments.
-_NOT_YOURS = ("idempotency_key", "graph_digest", "resume_from", "inputs_written", "dry_run")
+#: Fields that we set for each event, that don't fit a schedule which outlives deployments, or for which somebody has to
+#: ask storage.
+_NOT_YOURS = ("idempotency_key", "graph_digest", "resume_from", "reuse", "stored", "dry_run")
 #: The types in a request's schema, and their words.
 _TYPES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "string": (lambda value: isinstance(value, str) and bool(value), "a text"),

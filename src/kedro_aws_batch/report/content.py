@@ -133,6 +133,7 @@ class Content:
             ("On failure", state.on_failure or ""),
             ("At most at once", "" if state.max_workers is None else counted(state.max_workers, "job")),
             ("Resumes", _resumed(state.resumed)),
+            ("Reused", _reused(state.resumed)),
             ("Environment", state.environment or ""),
             ("Graph", state.graph_digest or ""),
             ("Prices", "\n".join(f"{what}: {_said(rates)}" for what, rates in self.prices.rates)),
@@ -332,10 +333,20 @@ def _pretty(value: Any) -> str:
 
 
 def _resumed(resumed: Mapping[str, Any] | None) -> str:
-    if not resumed:
+    if not resumed or resumed.get("from") is None:
         return ""
     reused = resumed.get("reused_total", len(resumed.get("reused") or ()))  # the list may be cut
-    return f"{resumed.get('from', '')}, of which {counted(reused, 'node')} were reused"
+    return f"{resumed['from']}, of which {counted(reused, 'node')} were reused"
+
+
+def _reused(resumed: Mapping[str, Any] | None) -> str:
+    """Return what a run that resumes none has reused, and of which runs."""
+    runs = (resumed or {}).get("runs") or {}
+    if not resumed or resumed.get("from") is not None or not runs:
+        return ""
+    made = ", ".join(f"{number} of run {run_id}" for run_id, number in runs.items())
+    spared = f", which took {lasting(resumed['seconds'])}" if resumed.get("seconds") else ""
+    return f"{counted(resumed['reused_total'], 'node')}{spared}: {made}"
 
 
 def _said(rates: Any) -> str:

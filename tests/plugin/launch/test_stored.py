@@ -5,22 +5,22 @@ from __future__ import annotations
 import os
 import threading
 from datetime import datetime, timedelta, timezone
+from pathlib import PurePosixPath
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from kedro.io import DataCatalog
 
-from kedro_aws_batch.launch.stored import Stored, last_written, written_since
-from kedro_aws_batch.moment import Moment
+from kedro_aws_batch.launch.stored import Stored, ask_storage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 AT = datetime(2026, 11, 22, 13, 11, tzinfo=timezone.utc)
 LATER = AT + timedelta(minutes=1)
-SAID, SAID_LATER = "2026-11-22T13.11.00.000Z", "2026-11-22T13.12.00.000Z"
+SAID, SAID_LATER = (int(one.timestamp() * 1000) for one in (AT, LATER))
 
 
 class Bucket:
@@ -31,6 +31,9 @@ class Bucket:
 
     def invalidate_cache(self) -> None:
         """Forget nothing."""
+
+    def _strip_protocol(self, path: str) -> str:
+        return path
 
     def find(self, path: str, detail: bool) -> dict[str, Mapping[str, Any]]:
         assert detail
@@ -45,8 +48,12 @@ def told(dataset: Any, patience: float = 20) -> Stored:
             raise dataset
         return dataset
 
-    project = SimpleNamespace(catalog=SimpleNamespace(get=get))
-    return last_written(cast("Any", project), ["x"], patience)
+    return ask_storage(project_of(get), ["x"], patience)
+
+
+def project_of(get: Callable[[str], Any]) -> Any:
+    """Return a project with a catalog that answers so."""
+    return SimpleNamespace(catalog=SimpleNamespace(get=get), path=PurePosixPath("/home/me/project"))
 
 
 def of(files: Mapping[str, Mapping[str, Any]], path: str = "b/x") -> Any:
@@ -63,12 +70,39 @@ def of(files: Mapping[str, Mapping[str, Any]], path: str = "b/x") -> Any:
         ({"b/x/1": {"LastModified": AT}, "b/x/2": {"LastModified": LATER}, "b/y": {}}, SAID_LATER),
     ],
 )
-def test_a_store_says_when_the_last_file_was_put(files: Any, moment: str) -> None:
-    assert told(of(files)) == Stored({"x": moment})
+def test_a_store_says_when_the_last_file_was_put(files: Any, moment: int) -> None:
+    assert told(of(files)).seen["x"].at == moment
+
+
+def test_one_file_is_told_from_a_folder() -> None:
+    assert not told(of({"b/x": {"LastModified": AT}})).seen["x"].folder
+    assert told(of({"b/x/1": {"LastModified": AT}})).seen["x"].folder
+
+
+def test_a_digest_tells_every_file_its_size_its_tag_and_its_time() -> None:
+    states: list[dict[str, dict[str, Any]]] = [
+        {"b/x/1": {"LastModified": AT, "Size": 1, "ETag": "a"}},
+        {"b/x/1": {"LastModified": AT, "Size": 2, "ETag": "a"}},
+        {"b/x/1": {"LastModified": AT, "Size": 1, "ETag": "b"}},
+        {"b/x/1": {"LastModified": LATER, "Size": 1, "ETag": "a"}},
+        {"b/x/2": {"LastModified": AT, "Size": 1, "ETag": "a"}},
+        {"b/x/1": {"LastModified": AT, "Size": 1, "ETag": "a"}, "b/x/2": {"LastModified": AT}},
+        {"b/x/1": {"updated": "2026-11-22T13:11:00Z", "size": 1, "md5Hash": "c"}},
+    ]
+    digests = [told(of(files)).seen["x"].digest for files in states]
+    assert len({*digests}) == len(states)
+    assert [told(of(files)).seen["x"].digest for files in states] == digests
+
+
+def test_the_same_files_in_another_copy_of_the_project_are_the_same() -> None:
+    here = told(of({"/home/me/project/data/x": {"LastModified": AT}}, "/home/me/project/data/x"))
+    assert here.seen["x"].digest == told(of({"data/x": {"LastModified": AT}}, "data/x")).seen["x"].digest
 
 
 def test_what_is_not_there_is_left_out() -> None:
-    assert told(of({"b/y": {"LastModified": AT}})) == Stored()
+    absent = told(of({"b/y": {"LastModified": AT}}))
+    assert absent == Stored({}, {}, frozenset({"x"}))
+    assert (absent.request(), absent.notes()) == ({"stored": {"x": {"untold": "it does not exist"}}}, [])
 
 
 def test_a_file_that_is_replaced_by_an_older_one_is_newer(tmp_path: Path) -> None:
@@ -76,8 +110,21 @@ def test_a_file_that_is_replaced_by_an_older_one_is_newer(tmp_path: Path) -> Non
     catalog = DataCatalog.from_config({"x": entry})
     catalog["x"].save(1)
     os.utime(tmp_path / "x.pkl", (1, 1))
-    found = last_written(cast("Any", SimpleNamespace(catalog=catalog)), ["x"]).written["x"]
-    assert abs(Moment(found).utc - datetime.now(timezone.utc)) < timedelta(minutes=1)
+    found = ask_storage(project_of(catalog.get), ["x"]).seen["x"]
+    assert abs(found.at / 1000 - datetime.now(timezone.utc).timestamp()) < 60
+
+
+def test_the_newest_version_is_told(tmp_path: Path) -> None:
+    entry = {"type": "pickle.PickleDataset", "filepath": str(tmp_path / "x.pkl"), "versioned": True}
+    for number in (1, 2):
+        DataCatalog.from_config({"x": entry}, save_version=f"2026-11-22T13.1{number}.00.000Z")["x"].save(number)
+    found = ask_storage(project_of(DataCatalog.from_config({"x": entry}).get), ["x"])
+    assert (found.seen["x"].version, found.seen["x"].folder) == ("2026-11-22T13.12.00.000Z", False)
+    assert found.request()["stored"]["x"] == {
+        "at": found.seen["x"].at,
+        "digest": found.seen["x"].digest,
+        "version": "2026-11-22T13.12.00.000Z",
+    }
 
 
 def test_what_does_not_tell_or_cannot_be_asked_says_why() -> None:
@@ -97,11 +144,8 @@ def test_nobody_waits_long_for_storage_that_does_not_answer() -> None:
 
 
 def test_inputs_that_cannot_be_told_of_are_named_to_the_user() -> None:
-    said: list[str] = []
-    catalog = SimpleNamespace(get=lambda name: of({"b/x": {"LastModified": AT}}) if name == "x" else SimpleNamespace())
-    project = cast("Any", SimpleNamespace(catalog=catalog))
-    request = written_since(project, ["x", *(f"table{number}" for number in range(7))], said.append)
-    assert request == {"inputs_written": {"x": SAID}}
+    project = project_of(lambda name: of({"b/x": {"LastModified": AT}}) if name == "x" else SimpleNamespace())
+    said = ask_storage(project, ["x", *(f"table{number}" for number in range(7))]).notes()
     head = "It can't be told whether these inputs have changed since. What has read them is taken over; if they have"
     assert said == [
         f"{head} changed, start a new run.",

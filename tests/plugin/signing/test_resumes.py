@@ -26,11 +26,11 @@ from kedro_aws_batch._service.dag.jobs import run_id_at
 from kedro_aws_batch._service.dag.plan import dump_plan, load_plan
 from kedro_aws_batch._service.dag.request import Allowed, Earlier, make_plan
 from kedro_aws_batch._service.dag.shards import Mark, Shard, View
-from kedro_aws_batch.cli.prepare import Prepared, inputs_to_ask
+from kedro_aws_batch.cli.prepare import Prepared
 from kedro_aws_batch.graph.compile import compile_project
 from kedro_aws_batch.graph.opening import Opening
 from kedro_aws_batch.graph.project import open_project
-from kedro_aws_batch.launch.stored import last_written
+from kedro_aws_batch.launch.stored import ask_storage, to_ask
 
 from ..in_process import run_job
 from ..project import CONFIGURATION, Sources, write_project
@@ -90,8 +90,8 @@ class Chain:
         request: dict[str, Any] = {"params": edits.given(self.state)}
         if self.earlier is not None:
             request["resume_from"] = self.earlier.plan.run_id
-            asked = inputs_to_ask(self.prepared, request, self.earlier.request)
-            request |= last_written(self.prepared.project, asked).request()
+            asked = to_ask(self.prepared.compiled.read, request, self.earlier.request)
+            request |= ask_storage(self.prepared.project, asked).request()
         document = read_document(json.dumps(self.prepared.compiled.signed))
         return make_plan(document, request, run_id, ALLOWED, self.earlier)
 

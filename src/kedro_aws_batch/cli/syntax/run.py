@@ -20,6 +20,7 @@ from kedro_aws_batch.cli.options import (
     json_option,
     max_workers_option,
     on_failure_option,
+    reuse_option,
     service_option,
 )
 from kedro_aws_batch.launch.selection import RunOptions, Selection
@@ -42,6 +43,7 @@ from kedro_aws_batch.launch.selection import RunOptions, Selection
 @service_option()
 @max_workers_option()
 @on_failure_option()
+@reuse_option()
 @click.option("--resume-from", metavar="RUN_ID", help="Run the rest of that run, on what it has made.")
 @description_option()
 @detach_option()
@@ -73,21 +75,30 @@ def command(
       kedro aws-batch run --local --tags=training --params=model.rate=0.1
       kedro aws-batch run --pipelines=data_science --detach
       kedro aws-batch run --from-nodes=train_model_node --dry-run
+      kedro aws-batch run --reuse
       kedro aws-batch run --params-file=experiment.yml --only-missing-outputs
     """
     from kedro_aws_batch.cli.dry_run import show
     from kedro_aws_batch.cli.run import run
 
-    way = Way(where, wait=not detach, fresh=fresh, only_missing=only_missing_outputs, start_seconds=start_seconds)
-    _refuse_contradictions(way, asked.resume_from, dry_run, as_json)
+    way = Way(
+        where,
+        wait=not detach,
+        fresh=fresh,
+        only_missing=only_missing_outputs,
+        start_seconds=start_seconds,
+        dry_run=dry_run,
+    )
+    _refuse_contradictions(way, asked, as_json)
     selection = replace(selection, params=read_params(params_file, selection.params))
-    if dry_run:
+    if dry_run and not asked.reuse:
         show(way, selection, asked, as_json)
         return
     raise SystemExit(run(way, selection, asked))
 
 
-def _refuse_contradictions(way: Way, resume_from: str | None, dry_run: bool, as_json: bool) -> None:
+def _refuse_contradictions(way: Way, asked: RunOptions, as_json: bool) -> None:
+    resume_from, dry_run = asked.resume_from, way.dry_run
     if way.fresh and (not way.where.local or resume_from):
         raise click.UsageError("--fresh forgets earlier local runs: it goes with --local, and not with --resume-from.")
     if way.start_seconds and not way.where.local:
@@ -98,5 +109,9 @@ def _refuse_contradictions(way: Way, resume_from: str | None, dry_run: bool, as_
         raise click.UsageError(
             "--dry-run doesn't ask what is done: it goes without --resume-from and --only-missing-outputs."
         )
+    if asked.reuse is not None and resume_from:
+        raise click.UsageError("--reuse goes without --resume-from, which reuses what that one run has made.")
+    if as_json and asked.reuse:
+        raise click.UsageError("--json lists all jobs: it goes without --reuse.")
     if as_json and not dry_run:
         raise click.UsageError("--json goes with --dry-run; `kedro aws-batch status --json` reports a run.")

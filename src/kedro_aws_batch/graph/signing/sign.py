@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from kedro_aws_batch._service.dag.document import is_parameter
 from kedro_aws_batch._service.dag.signatures import UNTOLD
 from kedro_aws_batch.graph.datasets import entry
+from kedro_aws_batch.graph.values import value_text
+from kedro_aws_batch.graph.varying import varies
 
 from .entries import read_entry
 from .functions import UntoldError, recognise
@@ -31,19 +35,43 @@ _LONGEST = 200
 _UNTOLD = (UntoldError, SyntaxError, ImportError, ValueError, OSError, RecursionError)
 
 
-def sign(
-    project: Project, nodes: Sequence[Node], datasets: Mapping[str, Any], moving: Sequence[str] = ()
-) -> dict[str, Any]:
-    """Return the signatures of a project's nodes; the texts in `moving`, which each run has of its own, don't count.
+@dataclass(frozen=True)
+class Beside:
+    """What counts besides the code of nodes."""
 
-    Of datasets that are none of the configuration, but made by hooks, `datasets` has the instance. The catalog can't
-    tell them from those that it has made itself, once somebody has used it.
-    """
+    #: Dataset → its instance if a hook made it: the catalog can't tell it from its own, once somebody has used it.
+    datasets: Mapping[str, Any]
+    moving: Sequence[str] = ()  #: texts that each run has of its own: they don't count
+    environments: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  #: node → variables of its job
+
+
+def sign(project: Project, nodes: Sequence[Node], beside: Beside) -> dict[str, Any]:
+    """Return the signatures of a project's nodes."""
     modules, parts = Modules(project.package), _Parts()
     signed = [_node(node, project.package, modules, parts) for node in nodes]
-    reading = {name: partial(_config, project, name, made) for name, made in datasets.items()}
-    entries = {name: _entry(project, read, modules, parts, moving) for name, read in reading.items()}
-    return {"nodes": signed, "entries": entries, **parts.written()}
+    for one, node in zip(signed, nodes, strict=True):
+        if (variables := beside.environments.get(node.name)) and not one[0].startswith(UNTOLD):
+            part, told = f"environment of '{node.name}'", digest(json.dumps(variables, sort_keys=True))
+            parts.hashes[part] = told
+            one[0] = digest(f"{one[0]} {told}")[:_SIGNATURE]
+            one.append(part)
+    reading = {name: partial(_config, project, name, made) for name, made in beside.datasets.items()}
+    entries = {name: _entry(project, read, modules, parts, beside.moving) for name, read in reading.items()}
+    return {"nodes": signed, "entries": entries, **parts.written(), **_in_time(project, nodes, beside)}
+
+
+def _in_time(project: Project, nodes: Sequence[Node], beside: Beside) -> dict[str, Any]:
+    """Return what may be another in each run: parameters and datasets by name, or anything, for which there is a clock.
+
+    Whoever reads the clock by a resolver gets the moment of the run, of which the texts in `moving` are known.
+    """
+    inputs = sorted({name for node in nodes for name in node.inputs if is_parameter(name)})
+    texts = {name: value_text(project.parameters, name) for name in inputs}
+    configured = (name for name, made in beside.datasets.items() if made is None and beside.moving)
+    texts.update({name: str(entry(project.catalog, name)) for name in configured})
+    found = sorted(name for name, text in texts.items() if any(own in text for own in beside.moving))
+    clock = varies(project.opening, thorough=False)
+    return {**({"moving": found} if found else {}), **({"clock": True} if clock else {})}
 
 
 @dataclass

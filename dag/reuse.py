@@ -1,0 +1,299 @@
+"""What a run need not do, since an earlier one has done the same and its data is still there; and why the rest runs.
+
+The newest run that made a node's outputs counts, since they are what its readers would load. A node is reused if
+
+- it is the same: its code, parameters, datasets, packages (`dag.signatures`), and nothing of it varies with the time;
+- it reads the same: what other nodes make is of the runs that it was of then, and storage says the same of the rest;
+- its outputs are what that run wrote: of a versioned dataset, that run's version is the newest; any other was last
+  written while the node was at work, when no other run could have written it.
+
+What can't be told runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+from .configuration import KEY
+from .document import Dataset, GraphDocument, Node, Resources, base_name, is_parameter
+from .grouping import is_in_memory
+from .plan import AtWork, Plan, Reused
+from .resume import NOT_SUCCEEDED, Changes, Resumption, changed_parameters, changed_values, resumption
+from .signatures import MadeOf, read_signatures
+from .stored import Shown
+
+UNKNOWN = "no run that is known has made it"
+#: Fields of a request that may change what all nodes read.
+_FOR_ALL = ("conf_source",)
+#: Object stores say when something was written to the second, rounded down.
+_SECOND = 1000
+
+
+@dataclass(frozen=True)
+class Past:
+    """A run that is over, and whose jobs have all ended."""
+
+    plan: Plan
+    request: Mapping[str, Any]
+    done: Mapping[str, Reused]
+    spans: Mapping[str, AtWork]  #: node → the attempt of this run that succeeded
+
+
+@dataclass(frozen=True)
+class Rival:
+    """Another run, and when its jobs may have written what."""
+
+    run_id: str
+    nodes: Collection[str]
+    #: Node → all its attempts; None while some of them may go on.
+    spans: Mapping[str, Sequence[AtWork]] | None
+
+    def may_have_written(self, node: str, span: AtWork) -> bool:
+        """Return whether a node of it may have been at work within a span."""
+        if node not in self.nodes:
+            return False
+        if self.spans is None:
+            return True
+        return any(one.began <= span.ended and one.ended >= span.began for one in self.spans.get(node, ()))
+
+
+@dataclass(frozen=True)
+class History:
+    """The runs before a run."""
+
+    pasts: Callable[[], Iterator[Past]]  #: newest first
+    #: The runs, but for one if it is given, of which jobs may have been at work within a span.
+    rivals: Callable[[AtWork, str | None], Sequence[Rival]]
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A node in the newest run that made it, or that has reused it."""
+
+    reused: Reused
+    past: Mapping[str, Reused]  #: all that was done in that run
+    span: AtWork | None  #: when it was made
+    proved: bool  #: whether that run has looked for rivals already
+    why: str | None  #: why it is another now
+
+
+@dataclass
+class Reusing:
+    """Finds what a run need not do."""
+
+    document: GraphDocument
+    nodes: Sequence[Node]  #: of the run, in topological order
+    wanted: Sequence[Resources]  #: what each of them asks for
+    request: Mapping[str, Any]
+    shown: Shown
+    _found: dict[str, _Found] = field(default_factory=dict)
+
+    def resumption(self, history: History) -> Resumption:
+        """Return which nodes are reused, and why the others run."""
+        self._look(history.pasts())
+        why = {node.name: self._why(node, asked) for node, asked in zip(self.nodes, self.wanted, strict=True)}
+        fresh = {name: one for name, one in self._found.items() if not why[name] and not one.proved and one.span}
+        if spans := [one.span for one in fresh.values() if one.span]:
+            makers = {one.reused.run_id for one in fresh.values()}
+            alone = makers.pop() if len(makers) == 1 else None
+            rivals = history.rivals(AtWork(min(span.began for span in spans), max(span.ended for span in spans)), alone)
+            why.update({name: self._contested(name, one, rivals) for name, one in fresh.items()})
+        made = {name: reason for name, reason in why.items() if reason}
+        done = {name: one.reused for name, one in self._found.items()}
+        result = resumption(None, self.nodes, self.document.datasets, done, Changes(made=made))
+        again = {name: UNKNOWN if one == NOT_SUCCEEDED else one for name, one in result.again.items()}
+        took = {(one.run_id, self._found[name].span) for name, one in result.reused.items()}
+        seconds = sum((span.ended - span.began) / 1000 for _, span in took if span)  # nodes of one job have one span
+        return replace(result, again=again, seconds=seconds)
+
+    def spans(self, names: Iterable[str]) -> dict[str, AtWork]:
+        """Return when reused nodes were made, as far as that is known."""
+        return {name: span for name in names if (span := self._found[name].span)}
+
+    # the newest runs ------------------------------------------------------------------------------------------------
+
+    def _look(self, pasts: Iterator[Past]) -> None:
+        """Find each node in the newest run that has it."""
+        left = {node.name: (index, node) for index, node in self._indexed if node.name not in self._found}
+        unknown: dict[str, str] = {}  # node → the run that made it, of those whose spans are not known yet
+        for past in pasts:
+            for name in [name for name, run_id in unknown.items() if run_id == past.plan.run_id]:
+                del unknown[name]
+                self._found[name] = replace(self._found[name], span=past.spans.get(name))
+            here = {name: left.pop(name) for name in [*left] if name in past.done}
+            reasons = self._compared(past, dict(here.values()))
+            for name in here:
+                own, before = past.spans.get(name), past.plan.wrote.get(name)
+                self._found[name] = _Found(
+                    reused=past.done[name],
+                    past=past.done,
+                    span=own or before,
+                    proved=before is not None,
+                    why=reasons[name],
+                )
+                if not (own or before) and past.done[name].run_id != past.plan.run_id:
+                    unknown[name] = past.done[name].run_id
+            if not left and not unknown:
+                return
+
+    @cached_property
+    def _indexed(self) -> list[tuple[int, Node]]:
+        selected = set(map(id, self.nodes))
+        return [(index, node) for index, node in enumerate(self.document.nodes) if id(node) in selected]
+
+    def _compared(self, past: Past, here: Mapping[int, Node]) -> dict[str, str | None]:
+        """Return why nodes, by their index, are others than in a run: by their code, parameters and inputs."""
+        if not here:
+            return {}
+        plan, document = past.plan, self.document
+        signatures = read_signatures(document.signatures)
+        if not plan.made or not signatures.nodes:
+            return {node.name: f"it is not known what it was made of in run {plan.run_id}" for node in here.values()}
+        changed = changed_parameters(past.request.get("params", {}), self.request.get("params", {}))
+        changes = replace(
+            Changes.of(changed, document.runtime_params),
+            params=[*changed, *changed_values(plan.parameters, document.parameters)],
+            made=MadeOf.unpacked(plan.made).others(signatures, here),
+        )
+        return {node.name: self._another(past, node, changes) for node in here.values()}
+
+    def _another(self, past: Past, node: Node, changes: Changes) -> str | None:
+        if why := changes.why(node):
+            return why
+        for name in _FOR_ALL:
+            if past.request.get(name) != self.request.get(name):
+                return f"the {name.replace('_', ' ')} is another"
+        if _environments(past.request) != _environments(self.request):
+            return "the environment that the run's own parameters set is another"
+        given, before = (some.get("load_versions", {}) for some in (self.request, past.request))
+        for name in _datasets(node.inputs):
+            if any(given.get(key) != before.get(key) for key in (name, base_name(name))):
+                return f"another version of '{name}' is asked for"
+            if base_name(name) not in self._makers and (why := self._input_changed(past.plan, name)):
+                return why
+        return None
+
+    def _input_changed(self, plan: Plan, name: str) -> str | None:
+        """Return why an input that no node of the run makes isn't surely what a run has read."""
+        if is_in_memory(name, self.document.datasets):
+            return None
+        if (now := self.shown.seen.get(name)) is None:
+            return f"'{name}': {self.shown.why_untold(name)}"
+        if (before := plan.inputs.get(name)) is None:
+            return f"it was not noted what '{name}' was when run {plan.run_id} started"
+        return None if now.digest == before else f"'{name}' has changed in its storage"
+
+    # now -------------------------------------------------------------------------------------------------------------
+
+    def _why(self, node: Node, asked: Resources) -> str | None:
+        """Return why a node that was found runs all the same, but for what other runs may have written."""
+        if node.name not in self._found:
+            return None
+        found = self._found[node.name]
+        return self._never(node, asked) or found.why or self._made_since(node, found) or self._lost(node, found)
+
+    def _never(self, node: Node, asked: Resources) -> str | None:
+        """Return why a node is never reused."""
+        told = self.document.signatures
+        if asked.get("reuse") is False:
+            return "its 'reuse' is false"
+        if node.confirms:
+            return f"it confirms '{node.confirms[0]}', which each run does"
+        if asked.get("split"):
+            return "it is split, and it can't be told whether all of its partitions are still there"
+        if not any(self._kept(name) or base_name(name) in self._read for name in node.outputs):
+            return "nothing that it leaves shows that it has run"
+        if told.get("clock"):
+            return "a resolver of the project may read the time, so its values may be others in each run"
+        moving = [name for name in (*node.inputs, *node.outputs) if name in told.get("moving", ())]
+        return f"'{moving[0]}' is another in each run" if moving else None
+
+    def _made_since(self, node: Node, found: _Found) -> str | None:
+        """Return which input another run has made than the one of which the node has read it."""
+        for name in map(base_name, _datasets(node.inputs)):
+            if (maker := self._makers.get(name)) is None:
+                continue
+            before, now = found.past.get(maker), self._found.get(maker)
+            if before is None or now is None or before.run_id != now.reused.run_id:
+                return f"'{name}' has been made again since"
+        return None
+
+    def _lost(self, node: Node, found: _Found) -> str | None:
+        """Return which output is not, or not surely, what the node wrote."""
+        for name in filter(self._kept, node.outputs):
+            seen, run_id = self.shown.seen.get(name), found.reused.run_id
+            if seen is None:
+                return f"'{name}': {self.shown.why_untold(name)}"
+            if seen.folder:
+                return f"'{name}' is a folder, and it can't be told whether all of it is still there"
+            if self.document.datasets[name].versioned:
+                if seen.version != run_id:
+                    return f"the newest version of '{name}' is {seen.version}, not {run_id}"
+                continue
+            if found.span is None:
+                return f"it is not known when run {run_id} wrote '{name}'"
+            began, ended = found.span
+            if not began - began % _SECOND <= seen.at <= ended:
+                return f"'{name}' was last written by something else than run {run_id}"
+        return None
+
+    def _contested(self, name: str, found: _Found, rivals: Sequence[Rival]) -> str | None:
+        """Return which output another run may have written while the node was at work."""
+        for output in filter(self._kept, self._by_name[name].outputs):
+            if self.document.datasets[output].versioned or found.span is None:
+                continue
+            for rival in rivals:
+                if rival.run_id != found.reused.run_id and any(
+                    rival.may_have_written(writer, found.span) for writer in self._writers[base_name(output)]
+                ):
+                    return f"run {rival.run_id} may have written '{output}' at the same time"
+        return None
+
+    def _kept(self, name: str) -> bool:
+        return not is_in_memory(name, self.document.datasets)
+
+    @cached_property
+    def _by_name(self) -> Mapping[str, Node]:
+        return {node.name: node for node in self.nodes}
+
+    @cached_property
+    def _makers(self) -> Mapping[str, str]:
+        """Return the node of the run that makes each dataset."""
+        return {base_name(output): node.name for node in self.nodes for output in node.outputs}
+
+    @cached_property
+    def _read(self) -> frozenset[str]:
+        return frozenset(base_name(name) for node in self.nodes for name in node.inputs)
+
+    @cached_property
+    def _writers(self) -> Mapping[str, list[str]]:
+        """Return all nodes of the project that write each dataset, by their names."""
+        writers: dict[str, list[str]] = {}
+        for node in self.document.nodes:
+            for output in node.outputs:
+                writers.setdefault(base_name(output), []).append(node.name)
+        return writers
+
+
+def _environments(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the variables of jobs that a run's own parameters set, by their layers."""
+    own = request.get("params", {}).get(KEY) or {}
+    layers = own.get("resources") or {}
+    found = {"": layers.get("default") or {}}
+    for kind in ("tags", "namespaces", "nodes"):
+        found.update({f"{kind} {name}": some or {} for name, some in (layers.get(kind) or {}).items()})
+    return {name: some["environment"] for name, some in found.items() if some.get("environment")}
+
+
+def unmade(nodes: Sequence[Node], datasets: Mapping[str, Dataset]) -> set[str]:
+    """Return the datasets, other than in memory, that some nodes read and none of them makes."""
+    made = {base_name(output) for node in nodes for output in node.outputs}
+    read = {name for node in nodes for name in _datasets(node.inputs)}
+    return {name for name in read if base_name(name) not in made and not is_in_memory(name, datasets)}
+
+
+def _datasets(names: Iterable[str]) -> Iterator[str]:
+    return (name for name in names if not is_parameter(name))

@@ -1,0 +1,106 @@
+"""Reads the runs before a run, for what it may reuse of them. Nothing is kept for that: their own records tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from dag.document import GraphDocument
+from dag.jobs import run_moment
+from dag.plan import AtWork, Plan
+from dag.records import MOST_LISTED, Outcome, Run
+from dag.resume import done_before
+from dag.reuse import History, Past, Rival
+from runs.advance import RESERVE, Dispatcher
+from runs.reading import read_active, read_all, read_outcomes
+
+#: Runs whose plans are read for a run at most.
+MOST_PASTS = 10
+#: How long jobs may go on, in ms, after their run has ended: Batch kills a job 30 s after it was terminated.
+_ENDING = 900_000
+#: After all moments.
+_NEVER = 1 << 62
+
+
+def read_history(dispatcher: Dispatcher, document: GraphDocument) -> History:
+    """Return the runs of a project. They are read when they are asked for, newest first, while there is time."""
+    reader = _Reader(dispatcher, document.project, document.environment)
+    return History(reader.pasts, reader.rivals)
+
+
+@dataclass
+class _Reader:
+    dispatcher: Dispatcher
+    project: str
+    environment: str
+
+    def pasts(self) -> Iterator[Past]:
+        """Yield the runs in the same environment that are over, and whose jobs have all ended."""
+        table, looked = self.dispatcher.ports.table, 0
+        for run in self._runs:
+            if run.environment != self.environment or not run.over:
+                continue
+            if looked == MOST_PASTS or self.dispatcher.ports.clock.left() < RESERVE:
+                return
+            looked += 1
+            view = read_all(table, run.run_id)
+            if view.accounted():
+                plan = self.dispatcher.plan(run.run_id)
+                yield Past(plan, run.request, done_before(plan, view), _spans_of_done(plan, self._outcomes(plan)))
+
+    def rivals(self, span: AtWork, but: str | None) -> Sequence[Rival]:
+        """Return the runs, but for one, of which jobs may have been at work within a span."""
+        began, ended = span
+        near = [run for run in self._runs if run_moment(run.run_id) <= ended and _may_reach(run, began)]
+        return [self._rival(run) for run in near if run.run_id != but]
+
+    def _rival(self, run: Run) -> Rival:
+        plan = self.dispatcher.plan(run.run_id)
+        nodes = frozenset(name for group in plan.groups for name in group.nodes)
+        if not run.over or not read_all(self.dispatcher.ports.table, run.run_id).accounted():
+            return Rival(run.run_id, nodes, None)
+        spans: dict[str, list[AtWork]] = {}
+        for outcome in self._outcomes(plan):
+            if span := _longest_span(outcome):
+                for name in plan.groups[outcome.mark.group].nodes:
+                    spans.setdefault(name, []).append(span)
+        return Rival(run.run_id, nodes, spans)
+
+    def _outcomes(self, plan: Plan) -> list[Outcome]:
+        return read_outcomes(self.dispatcher.ports.table, plan.run_id, 0, len(plan.groups) - 1)
+
+    @cached_property
+    def _runs(self) -> list[Run]:
+        """Return the newest runs of the project, and all that aren't settled."""
+        table = self.dispatcher.ports.table
+        ids = {*table.listings(None, MOST_LISTED).run_ids, *read_active(table)}
+        known = sorted(ids, reverse=True)
+        runs = [
+            run
+            for start in range(0, len(known), MOST_LISTED)
+            for run in table.get_runs(known[start : start + MOST_LISTED])
+        ]
+        return sorted((run for run in runs if run.project == self.project), key=lambda run: run.run_id, reverse=True)
+
+
+def _may_reach(run: Run, began: int) -> bool:
+    """Return whether jobs of a run may have been at work at a moment, or later."""
+    return run.ended_at is None or run.ended_at + _ENDING >= began
+
+
+def _spans_of_done(plan: Plan, outcomes: Sequence[Outcome]) -> dict[str, AtWork]:
+    """Return when the nodes of a run were at work that have succeeded, but for split ones."""
+    return {
+        name: AtWork(outcome.started_at, outcome.ended_at)
+        for outcome in outcomes
+        if outcome.succeeded and outcome.started_at is not None and outcome.ended_at is not None
+        if plan.groups[outcome.mark.group].part is None
+        for name in plan.groups[outcome.mark.group].nodes
+    }
+
+
+def _longest_span(outcome: Outcome) -> AtWork | None:
+    """Return when an attempt may have been at work, with Batch's own earlier attempts; None if it never began."""
+    began = [*(outcome.earlier_times or ())[:1], *([outcome.started_at] if outcome.started_at is not None else [])]
+    return AtWork(min(began), _NEVER if outcome.ended_at is None else outcome.ended_at) if began else None

@@ -1,0 +1,73 @@
+"""`run --reuse`, called like a user does: what has not changed doesn't run, whoever changed the rest."""
+
+from __future__ import annotations
+
+import pickle
+import re
+from typing import TYPE_CHECKING
+
+from .project import CONFIGURATION, REMOTE_CHAIN, Sources, pickled
+from .test_run_local import look, stored
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from subprocess import CompletedProcess
+
+    from .conftest import Forked
+
+    Make = Callable[[Sources], Path]
+
+REGISTRY = """
+def times(x, rate):
+    return x * rate
+
+def register_pipelines():
+    return {"__default__": pipeline([
+        node(same, "raw", "middle", name="first"), node(times, ["middle", "params:rate"], "final", name="second"),
+    ])}
+"""
+WARM = {**CONFIGURATION, "warm_containers": True, "reuse": True}
+
+
+def ran(ended: CompletedProcess[str]) -> list[str]:
+    """Return the nodes that ran."""
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return re.findall(r"^SUCCEEDED +[\d.]+ s +(\w+)", ended.stdout, re.MULTILINE)
+
+
+def final(project: Path) -> int:
+    """Return the last dataset."""
+    value: int = stored(project)["final.pkl"]
+    return value
+
+
+def test_only_what_has_changed_runs_and_the_next_run_starts_nothing(make_project: Make, forked: Forked) -> None:
+    base = {"raw": pickled("data/raw.pkl")}
+    catalog = {**REMOTE_CHAIN, "final": pickled("s3://bucket/final.pkl")}
+    project = make_project(Sources(REGISTRY, catalog, WARM, {"rate": 2}, base))
+    (project / "data").mkdir()
+    raw, parameters = project / "data/raw.pkl", project / "conf/aws_batch/parameters.yml"
+    raw.write_bytes(pickle.dumps(21))
+    first = forked(project, "run")
+    assert ran(first) == ["first", "second"]
+    run_id = re.search(r"Run (\S+):", first.stdout)[1]  # type: ignore[index]
+
+    parameters.write_text(parameters.read_text().replace("rate: 2", "rate: 3"))
+    rehearsed = forked(project, "run", "--reuse", "--dry-run")
+    again = "  again: second (parameter 'rate' has changed)\n"
+    assert re.search(rf"  reused: 1 node of run {run_id}, which took [\d.]+ s\n{re.escape(again)}", rehearsed.stdout)
+    changed = forked(project, "run")
+    assert ran(changed) == ["second"]
+    assert again in changed.stdout
+    assert final(project) == 63
+
+    unchanged = forked(project, "run")
+    assert ran(unchanged) == []
+    assert "  nothing has changed, so no container starts; reused: 2 nodes of 2 runs, the newest" in unchanged.stdout
+    assert "SUCCEEDED" in look(project, "status")
+
+    raw.write_bytes(pickle.dumps(5))
+    assert "  again: first ('raw' has changed in its storage)\n" in (last := forked(project, "run")).stdout
+    assert ran(last) == ["first", "second"]
+    assert final(project) == 15
