@@ -31,6 +31,7 @@ from adapters import encoding
 from adapters.carrying_items import CarryingItems
 from adapters.encoding import Item
 from adapters.ports import Page, PlanPiece
+from dag.durations import durations_of
 from dag.records import Array, Job, Outcome, Run
 from dag.shards import Mark, Shard
 from dag.status import RunStatus
@@ -106,11 +107,11 @@ class DynamoRunTable(CarryingItems):
                 return chunks
 
     def get_durations(self, project: str, environment: str) -> bytes | None:
-        item = self.get_one(f"durations#{project}", environment)
+        item = self.get_one(durations_of(project), environment)
         return None if item is None else bytes(item["body"])
 
     def put_durations(self, project: str, environment: str, packed: bytes) -> None:
-        item = {"pk": f"durations#{project}", "sk": environment, "body": packed}
+        item = {"pk": durations_of(project), "sk": environment, "body": packed}
         self._client.put_item(TableName=self._name, Item=encoding.written_item(item))
 
     def put_run(self, run: Run) -> bool:

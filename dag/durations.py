@@ -18,6 +18,11 @@ _NEWEST = 0.4
 _START = "start "
 
 
+def durations_of(project: str) -> str:
+    """Return the key in the run table under which a project's durations lie, one item for each environment."""
+    return f"durations#{project}"
+
+
 def duration_key(signatures: Sequence[str], part: Slice | None = None) -> str:
     """Return the key of a group: its nodes' signatures, and the number of their slices."""
     width = [f"/{part.into}"] if part else []

@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 from dag.errors import DagError
+from dag.expected import expected
 from handlers.requests import Reply, answering, for_the_log, log_refusal
 from handlers.service import Context, counts, dispatcher, logger, source
 from runs.counting import Count
@@ -19,7 +20,7 @@ _MOST_TOLD = 2_000_000
 def handler(event: Any, context: Context) -> Reply:
     """Return {run_id, status, groups, nodes} of a new run, or of the one that the same key started before.
 
-    Of a dry run it returns {dry_run, groups, nodes}.
+    Of a dry run it returns {dry_run, groups, nodes} and, if any of its groups ever ran, {expected}.
     """
 
     def act(request: dict[str, Any]) -> Reply:
@@ -41,6 +42,8 @@ def handler(event: Any, context: Context) -> Reply:
 def _rehearsed(context: Context, request: dict[str, Any]) -> Reply:
     plan, resumed = rehearse(dispatcher(context), source(), request)
     answer: Reply = {"dry_run": True, "groups": len(plan.groups), "nodes": plan.node_count}
+    told = expected(plan)
+    answer |= {"expected": vars(told)} if told else {}
     return answer | ({"resumed": told_of(resumed, _MOST_TOLD)} if resumed else {})
 
 

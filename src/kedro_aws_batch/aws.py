@@ -16,15 +16,19 @@ if TYPE_CHECKING:
     from kedro_aws_batch.kept.commands import Live
 
 
-def client(name: str, region: str | None = None) -> Any:
-    """Return a boto3 client. Raises a sentence if no Region is set.
+def client(name: str, region: str | None = None, *, hurried: bool = False) -> Any:
+    """Return a boto3 client. Raises a sentence if no Region is set. A hurried one tries once, for three seconds.
 
     AWS_REGION wins, as for the AWS CLI and osls; boto3 by itself reads only AWS_DEFAULT_REGION.
     """
     from botocore.config import Config  # noqa: PLC0415
 
     # A function answers within its time-out of 60 s.
-    config = Config(connect_timeout=10, read_timeout=65, retries={"mode": "standard", "total_max_attempts": 3})
+    config = Config(
+        connect_timeout=3 if hurried else 10,
+        read_timeout=65,
+        retries={"mode": "standard", "total_max_attempts": 1 if hurried else 3},
+    )
     try:
         return _boto3_client()(name, region_name=region or os.environ.get(variables.REGION), config=config)
     except BotoCoreError as error:

@@ -41,6 +41,8 @@ class Rehearsed:
     groups: int
     nodes: int
     resumed: Mapping[str, Any] | None = None
+    #: How long it will take, by earlier runs; None if none of it ever ran before.
+    expected: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,15 @@ def test_a_run_that_left_nothing_to_resume_is_refused_as_that(play: Callable[...
     assert (error["type"], "has done everything" in error["message"]) == ("NothingLeft", True)
 
 
+def test_a_dry_run_tells_what_to_expect_once_a_run_has_taught_it(play: Callable[..., Play]) -> None:
+    played = play(warm_containers=True)
+    before = played.call("start_run", {"dry_run": True})
+    assert before.keys() == {"dry_run", "groups", "nodes"}
+    played.stage.finish_all()
+    told = played.call("start_run", {"dry_run": True})
+    assert told["expected"] == {"seconds": 0.0, "containers": 1, "unknown": 0}  # its jobs took no time
+
+
 @pytest.mark.parametrize("function", ["cancel_run", "describe_run"])
 def test_a_run_that_there_is_not_is_named_in_the_refusal(play: Callable[..., Play], function: str) -> None:
     error = play().call(function, {"run_id": RUN_ID})["error"]

@@ -14,7 +14,8 @@ from kedro_aws_batch._service.dag.resources import left_to_definition, shown
 from kedro_aws_batch.sizing import to_run
 from kedro_aws_batch.wording import counted, one_line
 
-from .prepare import prepare, request_of, require_parameters
+from .expectation import ToExpect
+from .prepare import prepare, request_of, require_parameters, service_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -39,9 +40,13 @@ def show(way: Way, selection: Selection, asked: RunOptions, as_json: bool) -> No
     request = request_of(way, prepared, selection, asked)
     found = preview(prepared.compiled.read, request)
     require_parameters(prepared, (name for group in found.groups for name in group.nodes))
-    click.echo(
-        json.dumps(found.as_json(), indent=2, ensure_ascii=False) if as_json else "\n".join(preview_lines(found))
-    )
+    if as_json:
+        click.echo(json.dumps(found.as_json(), indent=2, ensure_ascii=False))
+        return
+    click.echo("\n".join(preview_lines(found)))
+    run = ToExpect(prepared, request, carrying=found.settings["warm_containers"])
+    local = way.where.local
+    click.echo(run.here(way.start_seconds) if local else run.there(service_of(way, prepared, selection)))
 
 
 def explained(document: GraphDocument) -> Iterator[str]:

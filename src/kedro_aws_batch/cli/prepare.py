@@ -88,6 +88,12 @@ def request_of(way: Way, prepared: Prepared, selection: Selection, asked: RunOpt
     return with_conf_source({**selection.request(), **asked.request()}, conf_source)
 
 
+def service_of(way: Way, prepared: Prepared, selection: Selection) -> str:
+    """Return the prefix of the functions' names, for a run on AWS."""
+    ours = read_overrides(selection.params)[0].settings.get("service")
+    return str(way.where.service or ours or prepared.compiled.configuration.service)
+
+
 def require_possible(
     way: Way, prepared: Prepared, selection: Selection, asked: RunOptions, earlier: Mapping[str, Any]
 ) -> None:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kedro_aws_batch._service.dag.configuration import read_overrides
 from kedro_aws_batch.launch.commands import Commands
 from kedro_aws_batch.launch.execution import INTERRUPTED
 from kedro_aws_batch.launch.local import LocalRun, run_locally
@@ -20,7 +19,7 @@ from kedro_aws_batch.quiet import stdout_kept_clean
 from kedro_aws_batch.show.display import Display, stdout_console
 
 from .filters import merged
-from .prepare import prepare, request_of, require_possible
+from .prepare import prepare, request_of, require_possible, service_of
 from .service import runs_of
 
 if TYPE_CHECKING:
@@ -74,9 +73,8 @@ def _run_on_aws(way: Way, wanted: ToRun, prepared: Prepared) -> int:
     if wanted.asked.resume_from:
         for line in stored.notes():
             display.note(line)
-    ours = read_overrides(selection.params)[0].settings.get("service")
     remote = RemoteRun(
-        service=str(way.where.service or ours or compiled.configuration.service),
+        service=service_of(way, prepared, selection),
         document=compiled.document,
         request={**request, **stored.request()},
         commands=Commands(way.where.environment),
