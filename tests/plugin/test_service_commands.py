@@ -84,7 +84,7 @@ def test_a_run_is_looked_at_read_cancelled_and_resumed(there: Deployed) -> None:
     assert rehearsed.exit_code == 0, rehearsed.output
     assert rehearsed.stdout.splitlines() == [
         "Would run 2 nodes in 2 jobs; nothing is started.",
-        "  again: second (it has not succeeded)",
+        "  again: second (it has not succeeded, and parameter 'way' has changed)",
         "  again: third (it has not succeeded)",
         "  taken over: first",
     ]
