@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -32,6 +32,7 @@ from .resume import (
     changed_values,
     done_before,
     newer_inputs,
+    overwritten,
     resumption,
     signature_of,
 )
@@ -66,6 +67,8 @@ class Earlier:
     plan: Plan
     view: View
     request: Mapping[str, Any]
+    #: Node → the newest run that has worked on it since it was done.
+    since: Mapping[str, str] = field(default_factory=dict)
 
 
 def resumed_request(request: Mapping[str, Any], earlier: Mapping[str, Any]) -> dict[str, Any]:
@@ -215,10 +218,13 @@ def _settings(config: Mapping[str, Any]) -> RunSettings:
 
 
 def _made(document: GraphDocument, nodes: Sequence[Node], earlier: Earlier | None) -> tuple[MadeOf, dict[str, str]]:
-    """Return what the nodes are made of, and why some aren't surely what they were in an earlier run."""
+    """Return what the nodes are made of, and why some, or what they wrote, aren't surely what they were."""
     signatures, selected = read_signatures(document.signatures), set(map(id, nodes))
     indices = {index: node for index, node in enumerate(document.nodes) if id(node) in selected}
-    return signatures.made(indices), MadeOf.unpacked(earlier.plan.made).others(signatures, indices) if earlier else {}
+    if earlier is None:
+        return signatures.made(indices), {}
+    others = MadeOf.unpacked(earlier.plan.made).others(signatures, indices)
+    return signatures.made(indices), {**overwritten(nodes, document.datasets, earlier.since), **others}
 
 
 def _resume(

@@ -21,13 +21,14 @@ from dag.offer import Offer, asked_of, pinned, refuse_unready, with_timeouts
 from dag.plan import Home, Plan, dump_plan
 from dag.records import Run
 from dag.request import Allowed, Earlier, make_plan, resumed_request
-from dag.resume import Resumption
+from dag.resume import Resumption, done_before
 from dag.reuse import History
 from dag.submission import refuse_oversized
 from runs.advance import Dispatcher
 from runs.announcing import announce
 from runs.history import read_history
 from runs.reading import read_all
+from runs.since import worked_on_since
 
 _T = TypeVar("_T")
 #: The largest request, in bytes. The run's status item keeps it, and an item of DynamoDB takes 400 KB in all.
@@ -260,7 +261,9 @@ def _earlier(dispatcher: Dispatcher, request: Mapping[str, Any]) -> Earlier | No
             f"Run {run.run_id} is {run.status.value}, but {left} of its jobs may still be ending, and two jobs would "
             "write the same data. Try again in a minute."
         )
-    return Earlier(dispatcher.plan(run.run_id), view, run.request)
+    done = done_before(dispatcher.plan(run.run_id), view)
+    since = worked_on_since(dispatcher, run, done)  # which reads other plans, one by one: a large one fills the memory
+    return Earlier(dispatcher.plan(run.run_id), view, run.request, since)
 
 
 def _write_parts(dispatcher: Dispatcher, plan: Plan, run: Run) -> None:

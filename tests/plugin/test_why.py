@@ -181,7 +181,11 @@ def test_runs_on_aws_are_compared_with_what_is_deployed(tmp_path: Path, monkeypa
         first = there.ended(there.service.start_run({}).run_id).run_id
         only = there.ended(there.service.start_run({"pipeline": "opening"}).run_id).run_id
         compared = "SUCCEEDED, compared with what is deployed:"
-        assert rest("second") == [f"Run {first}, where it {compared}", "  nothing differs"]
+        assert rest("second") == [
+            f"Run {first}, where it {compared}",
+            "  it follows 'first', which runs again",
+            f"  again: first (run {only} may have written 'middle' since)",
+        ]
         assert rest("first") == [f"Run {only}, where it {compared}", "  nothing differs"]
         assert rest("second", f"--run={only}") == [f"Run {only} has no node 'second'."]
         changed = rest("third", "--params=way=other")
@@ -189,6 +193,7 @@ def test_runs_on_aws_are_compared_with_what_is_deployed(tmp_path: Path, monkeypa
             f"Run {first}, where it {compared}",
             "  it follows 'second', which runs again",
             "  again: second (parameter 'way' has changed)",
+            f"  again: first (run {only} may have written 'middle' since)",
         ]
         parameters = there.project / "conf/aws_batch/parameters.yml"
         parameters.write_text(parameters.read_text().replace("aws_batch:", "aws_batch:\n  max_workers: 3"))

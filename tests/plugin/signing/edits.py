@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,12 +41,14 @@ class Shape:
 
 @dataclass(frozen=True)
 class Step:
-    """Edits, then a run that does some groups and fails at others."""
+    """Edits, then a run that does some groups and fails at others; maybe somebody else's run before."""
 
     #: What is written another way, and how many ways further, of three.
     edits: tuple[tuple[str, int], ...]
     #: For each group in turn: whether its job does its work, and whether it is told as succeeded; the rest succeeds.
     outcomes: tuple[tuple[bool, bool], ...]
+    #: The edits of somebody who ran all nodes anew in between, and left the project as it was; None: nobody did.
+    other: tuple[tuple[str, int], ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -88,8 +90,8 @@ def stories(draw: st.DrawFn) -> Story:
     edits = st.lists(st.tuples(st.sampled_from(_worth_editing(story)), st.integers(1, 2)), min_size=1, max_size=2)
     steps = [Step((), tuple(draw(_OUTCOMES)))]
     steps += [Step(tuple(draw(edits)), tuple(draw(_OUTCOMES))) for _ in range(draw(st.integers(1, 2)))]
-    last = draw(edits)
-    return Story(story.shapes, (*steps, Step(tuple(last), ())))
+    others = st.none() | st.none() | edits.map(lambda some: tuple(one for one in some if one[0] not in RAW))
+    return Story(story.shapes, (*steps, Step(tuple(draw(edits)), (), draw(others))))
 
 
 def _worth_editing(story: Story) -> list[str]:
@@ -134,10 +136,16 @@ def _run(story: Story, module: int) -> set[str]:
     return {name for number in of for name in _named(story, number)}
 
 
-def run_again(story: Story, state: State, done: Mapping[int, Mapping[str, Any]]) -> set[int]:
-    """Return the nodes that must run again, no more and no less, if these were done with these ingredients."""
+def run_again(
+    story: Story, state: State, done: Mapping[int, Mapping[str, Any]], overwritten: Collection[int]
+) -> set[int]:
+    """Return the nodes that must run again, no more and no less, if these were done with these ingredients.
+
+    Somebody else may have written what some of them had.
+    """
     numbers = range(len(story.shapes))
     again = {number for number in numbers if done.get(number) != ingredients(story, number, state)}
+    again |= {number for number in overwritten if story.shapes[number].keeps == "file"}
     while True:
         more = {number for number in numbers if any(f"d{above}" in story.shapes[number].inputs for above in again)}
         more |= {
