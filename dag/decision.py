@@ -78,7 +78,7 @@ def decide(plan: Plan, view: View, candidates: Collection[int], failed: bool) ->
 def candidates_after(plan: Plan, ended: Iterable[Mark]) -> set[int]:
     """Return the groups that these attempts' ends may have made ready: their children, and themselves again."""
     groups = {mark.group for mark in ended}
-    return groups.union(*(plan.children[group] for group in groups)) if groups else set()
+    return groups.union(*(plan.children[group] for group in groups))
 
 
 def shards_to_read(plan: Plan, candidates: Iterable[int]) -> set[int]:

@@ -288,7 +288,7 @@ class Advance:
             self._read_everything()
         else:
             run = table.get_run(run_id)
-        if run is not None and run.over and done.job_ids:
+        if run is not None and run.over:
             self._note(terminate(self.ports, run, done.job_ids))
         return run
 

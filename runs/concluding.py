@@ -45,7 +45,7 @@ def conclude(ports: Ports, plan: Plan, ends: Sequence[Outcome]) -> Ends:
         ended.outcomes += outcomes
         ended.places.append(slot(worker.first))
         # Others may have taken one for a group when it was this container's already.
-        ended.places += [slot(outcome.mark) for outcome in outcomes if outcome.place]
+        ended.places += [slot(outcome.mark) for outcome in outcomes]
     return ended
 
 
@@ -65,8 +65,6 @@ def idle(ports: Ports, plan: Plan, places: Collection[int], view: View) -> list[
     A place belongs to a job, known by the attempt that it was submitted for; that may have ended long before the job.
     """
     ended = [mark for mark in map(read_slot, places) if view.ended(mark)][: limits.BATCH_GET.most]
-    if not ended:
-        return []
     jobs = sorted({job.job_id for job in read_jobs(ports.table, plan, ended)})
     at_work = {worker.first for worker in ports.table.get_workers(plan.run_id, jobs) if not worker.closed}
     return [slot(mark) for mark in ended if mark not in at_work]

@@ -45,8 +45,7 @@ def identify(dispatcher: Dispatcher, run_id: str, ends: Sequence[JobEnd]) -> Ide
             unrecorded.append(end)
         else:
             _sort(end, job_id, array, found)
-    if unrecorded:
-        _look(dispatcher, plan, unrecorded, found)
+    _look(dispatcher, plan, unrecorded, found)
     return found
 
 
@@ -60,8 +59,7 @@ def _sort(end: JobEnd, job_id: str, array: Array | None, found: Identified) -> N
 
 def _submitted_id(end: JobEnd) -> str:
     """Return the id from SubmitJob: for an array's child its parent's."""
-    job_id = end.outcome.job_id or ""
-    return job_id if end.name.array is None else job_id.partition(":")[0]
+    return (end.outcome.job_id or "").partition(":")[0]
 
 
 def _first(end: JobEnd) -> Mark:
