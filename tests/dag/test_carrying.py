@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from dag.carrying import TIMED_OUT, TOO_LONG, UNSURE, ends, limit, repeats, suits
+from dag.carrying import TIMED_OUT, TOO_LONG, UNSURE, best, ends, limit, passed_on, repeats, suits
 from dag.plan import Plan
 from dag.records import OUR_REASON, Outcome, Worker
 from dag.shards import Mark
@@ -49,6 +49,7 @@ def test_a_container_s_first_group_began_with_the_job() -> None:
     [
         (replace(FAILED, exit_code=UNSURE), True),
         (FAILED, False),
+        (replace(FAILED, place=1), False),
         (replace(FAILED, exit_code=UNSURE, succeeded=True), False),
         (replace(FAILED, exit_code=UNSURE, reason=f"{OUR_REASON}the run is over"), False),
         (replace(FAILED, exit_code=UNSURE, mark=Mark(0, 1)), False),  # a repetition itself
@@ -69,3 +70,12 @@ def test_a_container_has_a_limit_if_its_group_has_one() -> None:
     warm: Plan = replace(timed, settings=replace(timed.settings, warm_containers=True, warm_seconds=3_600))
     assert limit(warm, Mark(0)) == 3_600 + 600
     assert limit(WARM, Mark(0)) is None
+
+
+def test_the_first_that_suits_a_container_is_its_best() -> None:
+    assert best(WARM, Mark(0), [Mark(1, 1), Mark(2), Mark(3)]) == Mark(2)
+    assert best(WARM, Mark(0), [Mark(1, 1)]) is None
+
+
+def test_no_group_s_exit_code_passes_for_its_container_s() -> None:
+    assert [passed_on(code) for code in (0, 1, 3, 137, 7, UNSURE, TOO_LONG)] == [0, 1, 3, 137, 1, 1, 1]

@@ -286,3 +286,9 @@ def test_where_containers_carry_on_each_step_of_memory_has_two_attempts() -> Non
     assert (after(0, again=[0]), after(0), after(0, 1, again=[0]), after(0, 2)) == (1, 2, 2, 4)
     assert [plan.memory(0, attempt) for attempt in range(7)] == [1000, 1000, 2000, 2000, 4000, 4000, None]
     assert [plan.as_before(attempt) for attempt in range(4)] == [1, None, 3, None]
+
+
+def test_what_was_not_read_may_be_under_way_so_only_a_failure_ends_a_run_in_which_nothing_is_left() -> None:
+    plan, view = plan_of(TWO_LANES), view_of(claimed=[0], submitted=[0], succeeded=[0])
+    assert decide(plan, view, [4], failed=False) == Wait()  # another invocation is about to claim 1 and 2
+    assert decide(plan, view, [], failed=False) == Wait()

@@ -99,3 +99,15 @@ def test_marks_are_sorted_into_their_shards(some: list[Mark]) -> None:
     assert sorted(mark for inside in found.values() for mark in inside) == sorted(some)
     assert all(mark.shard == shard for shard, inside in found.items() for mark in inside)
     assert list(found) == sorted(found)
+
+
+def test_the_newest_attempts_of_a_shard_are_of_its_groups_alone() -> None:
+    first = 2 * SHARD_SIZE  # the number of its second attempt is the next after those of all first ones
+    claimed = [Mark(first), Mark(first, 1), Mark(first + 1), Mark(first + 1, 0, 1), Mark(first + 3, 2, 1)]
+    shard = Shard(2).with_marks(claimed=[mark.number for mark in claimed])
+    assert shard.newest == {first: 1, first + 1: 0, first + 3: 2}
+
+
+def test_an_attempt_has_ended_well_or_not() -> None:
+    view = view_of(submitted=[0, 1, 2], succeeded=[0], failed=[1])
+    assert [view.ended(Mark(group)) for group in range(4)] == [True, True, False, False]

@@ -143,6 +143,13 @@ def test_more_edges_than_a_plan_holds_are_refused(how: Any, below: Any) -> None:
     assert len(plan(chain(10_000, 10_000), {}).groups) == 20_002  # which goes slice by slice
 
 
+def test_edges_are_counted_by_the_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dag.splitting.MOST_EDGES", 6)
+    assert len(plan(chain(2, 2), {}).groups) == 6
+    with pytest.raises(RunTooLargeError, match="along 11 edges; 6 is the most"):
+        plan(chain(2, 3), {})
+
+
 def test_a_run_of_too_many_slices_is_refused() -> None:
     nodes = [split(make_node(f"n{one}", ["raw"], [f"o{one}"]), 10_000) for one in range(11)]
     parts = dict.fromkeys(("raw", *(f"o{one}" for one in range(11))), PARTS)
@@ -196,6 +203,24 @@ def test_what_would_be_wrong_is_refused_with_what_to_do_about_it() -> None:
         assert said in refusal(node, datasets)
     assert "job_command 'kedro-run' can't tell a job its slice" in refusal(clean, kept, job_command="kedro-run")
     assert "'end' confirms 'raw'" in refusal(clean, kept, replace(make_node("end", ["out"], []), confirms=("raw",)))
+
+
+def test_what_a_node_reads_is_named_also_if_it_is_nothing_or_not_in_the_catalog() -> None:
+    kept = {"raw": PARTS, "out": PARTS}
+    clean = split(make_node("clean", ["raw", "model", "params:x"], ["out"]), {"into": 5, "over": "zzz"})
+    nothing = replace(clean, inputs=("params:x",))
+    assert "'zzz', which it doesn't read. It reads 'raw', 'model'." in refusal(clean, kept)
+    assert "'zzz', which it doesn't read. It reads nothing." in refusal(nothing, kept)
+    assert "none of its inputs has partitions: it reads nothing." in refusal(split(nothing, 5), kept)
+
+    def unknown(name: str, how: Any) -> str:
+        of = document([split(clean, how)], kept)
+        with pytest.raises(DagError) as refused:
+            plan(replace(of, datasets={key: value for key, value in of.datasets.items() if key != name}), {})
+        return str(refused.value)
+
+    assert "over 'model' (in memory), which has no partitions." in unknown("model", {"into": 5, "over": "model"})
+    assert "would overwrite the others' 'out' (in memory)." in unknown("out", 5)
 
 
 def test_nodes_that_share_a_job_are_split_alike_and_need_no_other_slice() -> None:
@@ -355,3 +380,15 @@ def test_a_slice_knows_that_its_input_is_made_slice_by_slice(below: int, in_part
     above = [group.part for group in plan(chain(3, below), {}).groups if group.nodes == ("clean",)]
     assert {part and part.passed_on for part in above} == {("cleaned",) if in_parts else ()}
     assert all(part and read_slice(part.as_json()) == part for part in parts)
+
+
+def test_nodes_that_share_a_job_pass_on_their_slice_within_it() -> None:
+    nodes = [
+        split(make_node("a", ["raw"], ["x"], tags=["t"]), 2),
+        split(make_node("b", ["x"], ["y"], tags=["t"]), 2),
+    ]
+    parts = [
+        group.part
+        for group in plan(document(nodes, dict.fromkeys("xy", PARTS) | {"raw": PARTS}, group_by=["tag:t"]), {}).groups
+    ]
+    assert [(part.in_parts, part.passed_on) for part in parts if part] == [(("b",), ("x",))] * 2

@@ -13,19 +13,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dag import limits
 from dag.document import Dataset, Node
 from dag.errors import InvalidRequestError
 from dag.payload import MOST_CHARACTERS, characters, token, unpacked
-from dag.plan import Home
+from dag.plan import Home, Plan
 from dag.shards import Mark
 from dag.sizes import MemoryRetry
 from dag.submission import (
     ARRAY_FROM,
     LARGEST_ARRAY,
+    first_jobs,
     pack,
     refuse_oversized,
     retry_strategy,
     submission,
+    urgency,
 )
 
 from .build import RUN_ID, document, plan, plan_of
@@ -284,6 +287,85 @@ def test_no_array_is_larger_than_batch_takes_one() -> None:
     assert sum(sizes) == LARGEST_ARRAY + 2
     assert max(sizes) <= LARGEST_ARRAY
     assert pack(many, [bare])[0].request["jobName"].endswith("--0-0--n")
+
+
+def test_similar_attempts_are_an_array_from_three_on() -> None:
+    nodes = [
+        replace(make_node(f"n{index}", [], [f"d{index}"]), resources={"memory": 1000 + index // 3})
+        for index in range(5)
+    ]
+    whole = plan(document(nodes), {})
+    sizes = [[len(job.marks) for job in pack(whole, [Mark(index) for index in range(count)])] for count in (2, 3, 5)]
+    assert sizes == [[1, 1], [3], [3, 1, 1]]
+
+
+def test_a_slice_has_so_many_jobs_and_no_more_attempts_than_an_array_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, marks = plan_of([[]] * 7), [Mark(index) for index in range(7)]
+    single = replace(whole, settings=replace(whole.settings, array_jobs=False))
+    assert first_jobs(single, marks, 2) == marks[:2]
+    assert first_jobs(whole, marks, 2) == marks
+    monkeypatch.setattr("dag.submission.LARGEST_ARRAY", 3)
+    assert first_jobs(whole, marks, 2) == marks[:3]
+
+
+# Containers that carry on, retries and priorities
+
+
+def test_a_container_that_carries_on_has_as_long_as_it_may_and_its_longest_group_besides() -> None:
+    def asked(timeout: int, seconds: int) -> Any:
+        settings = {"warm_containers": True, "warm_seconds": seconds}
+        whole = plan_of([[]], {"params": {"aws_batch": {**settings, "resources": {"default": {"timeout": timeout}}}}})
+        return submission(whole, Mark(0)).request["timeout"]
+
+    assert asked(600, 3_600) == {"attemptDurationSeconds": 4_200}
+    most = limits.TIMEOUT_SECONDS.most
+    assert asked(most - 3_600, 3_600) == asked(most - 3_599, 3_600) == {"attemptDurationSeconds": most}
+
+
+@pytest.mark.parametrize("memory_retry", [None, {"factor": 2, "max": 9_000}])
+@pytest.mark.parametrize("warm", [False, True])
+def test_a_job_is_repeated_by_the_run_s_settings(memory_retry: Any, warm: bool) -> None:
+    settings = {"memory_retry": memory_retry, "warm_containers": warm, "resources": {"default": {"attempts": 3}}}
+    request = submission(plan_of([[]], {"params": {"aws_batch": settings}}), Mark(0)).request
+    more = memory_retry is not None
+    assert request["retryStrategy"] == retry_strategy(3, more_memory=more, carries_on=warm)
+
+
+@pytest.mark.parametrize(("more_memory", "codes"), [(False, ["7*"]), (True, ["137", "7*"])])
+def test_batch_does_not_repeat_what_a_container_that_carries_on_means(more_memory: bool, codes: list[str]) -> None:
+    strategy = retry_strategy(3, more_memory=more_memory, carries_on=True)
+    rules = strategy["evaluateOnExit"]
+    assert strategy["attempts"] == 3
+    assert [rule["action"] for rule in rules] == ["RETRY"] * 3 + ["EXIT"] * len(codes)
+    assert [rule["onExitCode"] for rule in rules[3:]] == codes
+
+
+def test_where_everything_took_no_time_nothing_is_urgent() -> None:
+    whole = plan_of(chain := [[], [0]])
+    assert [urgency(whole, Mark(group)) for group in range(len(chain))] == [9999, 5000]
+    quick = replace(whole, groups=tuple(replace(group, seconds=0.0) for group in whole.groups))
+    assert [urgency(quick, Mark(group)) for group in range(len(chain))] == [0, 0]
+
+
+def test_a_job_is_told_its_region_if_the_service_knows_it() -> None:
+    whole = plan_of([[]])
+    told = [variables(submission(of, Mark(0)).request) for of in (whole, replace(whole, home=HOME))]
+    assert [one.get("AWS_DEFAULT_REGION") for one in told] == [None, HOME.region]
+
+
+def test_an_environment_that_just_fits_is_taken() -> None:
+    def sized(length: int) -> Plan:
+        node = replace(make_node("n"), resources={"environment": {"A": "x" * length}})
+        return replace(plan(document([node]), {}), home=HOME)
+
+    def size(length: int) -> int:
+        return characters(submission(sized(length), Mark(0)).request["containerOverrides"])
+
+    fits = next(length for length in range(6_900, 5_000, -1) if size(length) <= MOST_CHARACTERS)
+    assert size(fits) == MOST_CHARACTERS
+    refuse_oversized(sized(fits))
+    with pytest.raises(InvalidRequestError, match="its environment would take 7,001"):
+        refuse_oversized(sized(fits + 1))
 
 
 # Images without this package

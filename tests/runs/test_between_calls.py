@@ -8,6 +8,7 @@ import pytest
 
 from dag.records import slot
 from dag.shards import Mark
+from dag.status import RunStatus
 from tests.runs.stage import LIFETIME, Interrupted
 from tests.simulation.graphs import chain, document
 
@@ -88,3 +89,23 @@ def test_reconcile_describes_no_jobs_once_time_is_short() -> None:
     stage.end(0)
     stage.before = ("jobs", lambda: setattr(stage, "left", 14.0))
     assert stage.reconcile() == {"runs": 1, "repaired": 0}
+
+
+def test_no_place_is_asked_for_again_in_a_run_that_has_ended_meanwhile() -> None:
+    stage = Interrupted(document([[], [], []]))
+    stage.start(max_workers=2)
+    stage.before = (
+        "take_slots",
+        lambda: stage.table.end_run(stage.run_id, RunStatus.CANCELLED, "enough", stage.now),
+    )
+    taken = stage.calls["take_slots"]
+    stage.finish(0)
+    assert (stage.submitted(), stage.calls["take_slots"]) == ([0, 1], taken + 1)
+
+
+def test_no_place_is_asked_for_again_in_a_run_that_the_table_has_forgotten_meanwhile() -> None:
+    stage = Interrupted(document([[], [], []]))
+    stage.start(max_workers=2)
+    stage.before = ("take_slots", lambda: stage.table._runs.pop(stage.run_id))
+    stage.finish(0)
+    assert stage.submitted() == [0, 1]

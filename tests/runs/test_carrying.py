@@ -7,13 +7,17 @@ from typing import Any
 
 import pytest
 
+from dag import limits
 from dag.carrying import UNSURE
 from dag.errors import NotAllowedError, SupersededError
 from dag.payload import token
+from dag.records import Outcome, slot
 from dag.shards import Mark
 from dag.status import RunStatus
 from runs.asking import Answer, Question, next_group
-from runs.concluding import idle
+from runs.concluding import conclude, idle
+from runs.submitting import MOST_TAKEOVERS
+from tests.dag.build import view_of
 from tests.runs.stage import LIFETIME, Stage
 from tests.simulation.graphs import chain, document
 
@@ -234,3 +238,43 @@ def test_where_containers_do_not_carry_on_nobody_is_told() -> None:
     stage.start()
     with pytest.raises(NotAllowedError, match="don't carry on"):
         ask(stage, 0, 0)
+
+
+def test_what_batch_refuses_of_a_claim_that_was_taken_over_ends_alone() -> None:
+    stage = Stage(document(chain(1), warm_containers=True))
+    stage.faults.lost_before = 1.0
+    stage.start(max_workers=1)
+    stage.faults.lost_before = 0.0
+    stage.reconcile()
+    stage.batch.queues = frozenset()  # deleted meanwhile
+    for _ in range(MOST_TAKEOVERS + 1):
+        stage.reconcile(later=LIFETIME + 1)
+    assert (stage.statuses(), stage.run.status, set(stage.run.slots)) == (["FAILED"], RunStatus.FAILED, set())
+    assert "Batch refused the job" in (stage.run.reason or "")
+    assert not stage.table._workers.get(stage.run_id)
+
+
+def _few_at_once(monkeypatch: pytest.MonkeyPatch) -> Stage:
+    """Return a stage whose three groups have ended, each in a shard of its own, with two items a request."""
+    stage = started([[], [], []], array_jobs=False)
+    monkeypatch.setattr("dag.shards.SHARD_SIZE", 1)
+    monkeypatch.setattr(limits, "BATCH_GET", replace(limits.BATCH_GET, most=2))
+    for group in range(3):
+        stage.table.add_marks(stage.run_id, group, {"submitted": [0], "succeeded": [0]})
+    return stage
+
+
+def test_what_jobs_ends_mean_is_read_by_as_many_shards_as_a_request_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = _few_at_once(monkeypatch)
+    plan = stage.dispatcher.plan(stage.run_id)
+    told_of = [Outcome(Mark(group), succeeded=True, job_id=f"job-{group}") for group in range(3)]
+    ended = conclude(stage.dispatcher.ports, plan, told_of)
+    assert (ended.outcomes, set(ended.places)) == ([], {slot(Mark(group)) for group in range(3)})
+
+
+def test_of_idle_places_as_many_are_looked_at_as_a_request_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = _few_at_once(monkeypatch)
+    places = [slot(Mark(group)) for group in range(3)]
+    view = view_of(succeeded=range(3))
+    assert idle(stage.dispatcher.ports, stage.dispatcher.plan(stage.run_id), places, view) == places[:2]
+    assert idle(stage.dispatcher.ports, stage.dispatcher.plan(stage.run_id), places, view_of()) == []

@@ -198,3 +198,13 @@ def test_each_thing_is_counted_when_it_happens_and_announced_with_how_long_it_to
     stage.finish(0)
     assert stage.totals(*names) == (1, 1, 1, 0)
     assert [told["duration_ms"] for told in stage.announced] == [None, stage.now - begun]
+
+
+def test_what_adds_nothing_is_not_counted_not_even_as_nothing() -> None:
+    stage = begun(2)
+    job = stage.end(0)
+    added: list[dict[str, int]] = []
+    stage.add = added.append  # type: ignore[method-assign, assignment]
+    stage.deliver(job)
+    stage.deliver(job)
+    assert added == [{"JobsEnded": 1}, {"JobsSubmitted": 1}]

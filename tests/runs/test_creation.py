@@ -8,13 +8,16 @@ from typing import Any
 
 import pytest
 
+from dag import limits
 from dag.document import MOST_GROUPS, Dataset, GraphDocument, Node
 from dag.errors import DagError, InvalidRequestError, NotReadyError, NotSettledError, RunTooLargeError, UnknownRunError
 from dag.jobs import run_moment
 from dag.plan import Reused
+from dag.records import Run
 from dag.request import Allowed
 from dag.resume import Resumption
-from runs.creation import RunSource, rehearse, told_of
+from dag.status import RunStatus
+from runs.creation import LARGEST_REQUEST, RunSource, rehearse, told_of
 from runs.description import listed_runs
 from tests.runs.stage import LIFETIME, START, Interrupted, Stage
 from tests.simulation.graphs import DEFINITION, HOME, QUEUE, chain, document
@@ -60,6 +63,21 @@ def test_two_starts_with_one_key_whose_millisecond_was_taken_are_one_run() -> No
     stage.before = ("move_key", lambda: others.append(stage.start(key="given:b").run_id))
     assert [stage.start(key="given:b").run_id] == others
     assert set(stage.table._runs) == {first, *others}
+
+
+def test_two_starts_with_one_key_at_two_moments_are_one_run_though_the_first_s_was_taken() -> None:
+    stage = Interrupted(document(chain(1)))
+    stage.start(key="given:a")
+    stage.now = START
+    others: list[str] = []
+
+    def start_again() -> None:
+        stage.now += 7
+        others.append(stage.start(key="given:b").run_id)
+
+    stage.before = ("move_key", start_again)
+    assert [stage.start(key="given:b").run_id] == others
+    assert len(stage.table._runs) == 2
 
 
 def test_a_key_whose_start_died_as_its_millisecond_was_taken_is_a_run_of_its_own() -> None:
@@ -321,3 +339,39 @@ def test_what_little_a_resumed_run_took_over_is_told_whole() -> None:
         "again": {"c": "new"},
         "again_total": 1,
     }
+
+
+def test_a_request_of_just_the_largest_size_is_taken() -> None:
+    stage = Stage(document(chain(1)))
+    length = LARGEST_REQUEST - len(json.dumps({"params": {"x": ""}}))
+    stage.start(params={"x": "y" * length})
+    with pytest.raises(InvalidRequestError, match="takes 300,001 bytes"):
+        stage.start(key="given:2", params={"x": "y" * (length + 1)})
+
+
+def test_as_many_places_are_taken_as_fit_beside_the_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No more than there are groups, and none without `max_workers`."""
+    left = len(json.dumps({"max_workers": 1_000})) + 4 * 5
+    monkeypatch.setattr("runs.creation._FOR_THE_REST", limits.ITEM_BYTES.most - left)
+    stage = Stage(document([[]] * 4))
+    stage.start(max_workers=1_000)
+    monkeypatch.setattr("runs.creation._FOR_THE_REST", limits.ITEM_BYTES.most - left + 1)
+    with pytest.raises(InvalidRequestError, match=r"can keep 3 places, but the run may take 4\."):
+        stage.start(key="given:2", max_workers=1_000)
+    monkeypatch.setattr("runs.creation._FOR_THE_REST", limits.ITEM_BYTES.most - 2)
+    stage.start(key="given:3")
+
+
+def test_a_run_that_is_cancelled_as_it_starts_is_announced_by_whoever_cancelled_it() -> None:
+    stage = Stage(document(chain(1)))
+    usual, read = stage.table.get_run, 0
+
+    def get_run(run_id: str) -> Run | None:
+        nonlocal read
+        read += "put_jobs" in stage.calls
+        if read == 2:  # the first is the submitter's
+            stage.table.end_run(run_id, RunStatus.CANCELLED, "enough", stage.now)
+        return usual(run_id)
+
+    stage.table.get_run = get_run  # type: ignore[method-assign]
+    assert (stage.start().status, stage.announced) == (RunStatus.CANCELLED, [])

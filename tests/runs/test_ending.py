@@ -6,6 +6,7 @@ import pytest
 
 from dag import limits
 from dag.durations import load_durations
+from dag.records import OUR_REASON
 from dag.status import RunStatus
 from tests.runs.stage import LIFETIME, Interrupted, Stage
 from tests.simulation.graphs import chain, document
@@ -83,3 +84,30 @@ def test_what_there_is_no_time_to_terminate_is_handed_over_and_only_that() -> No
     stage.left = 60.0
     stage.advance()
     assert ([stage.job(group).over for group in (0, 1)], stage.handed_over) == ([True, True], [stage.run_id])
+
+
+def test_a_job_that_is_terminated_though_its_run_went_well_is_told_so() -> None:
+    stage = Stage(document(chain(1)))
+    stage.start()
+    stage.table.end_run(stage.run_id, RunStatus.SUCCEEDED, None, stage.now)
+    stage.advance()
+    assert stage.job(0).reason == f"{OUR_REASON}the run is SUCCEEDED: no reason given"
+
+
+def test_a_job_that_is_submitted_as_its_run_ends_is_terminated_by_its_submitter() -> None:
+    """Whoever ended the run had read the shards before the job was in them."""
+    stage = Interrupted(document(chain(2)))
+    stage.start()
+    stage.before = (
+        "put_jobs",
+        lambda: stage.table.end_run(stage.run_id, RunStatus.CANCELLED, "enough", stage.now),
+    )
+    stage.finish(0)
+    assert (stage.submitted(), stage.job(1).over) == ([0, 1], True)
+
+
+def test_of_failures_that_come_together_the_first_that_is_told_is_the_reason() -> None:
+    stage = Stage(document([[], []]))
+    stage.start()
+    stage.deliver(stage.end(1, exit_code=1), stage.end(0, exit_code=1))
+    assert (stage.run.reason or "").startswith("n1 failed")

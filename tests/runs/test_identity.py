@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from dag.events import JobEnd, read_end
+from dag.records import Array
 from dag.shards import Mark
 from dag.status import RunStatus
+from runs.identity import identify
 from tests.runs.stage import LIFETIME, Stage
 from tests.simulation.batch import SimulatedJob
 from tests.simulation.graphs import chain, document
@@ -159,3 +162,41 @@ def test_reconcile_adopts_the_job_and_not_its_copy() -> None:
     stage.reconcile(later=LIFETIME + 1)
     assert stage.described()["groups"][0]["job_id"] != "clone"
     assert stage.run.status is RunStatus.RUNNING
+
+
+def _ends(*jobs: SimulatedJob) -> list[JobEnd]:
+    return [end for end in (read_end(job.detail()) for job in jobs) if end is not None]
+
+
+def _sorted(stage: Stage, ends: list[JobEnd]) -> tuple[list[Mark], list[JobEnd], list[JobEnd]]:
+    found = identify(stage.dispatcher, stage.run_id, ends)
+    return [outcome.mark for outcome in found.ours], found.foreign, found.unsure
+
+
+def test_of_single_jobs_ours_are_told_from_copies_and_from_groups_and_attempts_that_there_are_not() -> None:
+    stage = Stage(document([[], [], [0]]))
+    stage.start()
+    names = {number: stage.job(0).name.replace("--0-0--", f"--{number}-0--") for number in (2, 3)}
+    own, copy = stage.end(0), clone(stage, 1)
+    ends = _ends(own, copy, *(replace(own, name=names[number]) for number in (2, 3)))
+    marks, foreign, unsure = _sorted(stage, ends)
+    assert (marks, unsure) == ([Mark(0)], [])
+    assert sorted(end.name.group for end in foreign) == [1, 2, 3]
+
+
+def test_of_an_array_ours_are_its_children_and_of_nothing_else() -> None:
+    stage = Stage(document([[], [], []], array_jobs=True))
+    stage.start()
+    (own,) = _ends(stage.end(1))
+    beyond = replace(own, index=3)
+    nameless = replace(own, outcome=replace(own.outcome, job_id=None))
+    never_written_down = replace(own, name=replace(own.name, array=7))
+    others = [beyond, nameless, never_written_down]
+    assert _sorted(stage, [own, *others]) == ([Mark(1)], others, [])
+
+
+def test_a_single_job_is_no_child_of_an_array_that_its_claim_was_taken_over_from() -> None:
+    stage = unrecorded()
+    stage.table.put_array(stage.run_id, Array(Mark(0), (Mark(0), Mark(1))), 0)  # and then its submitter died
+    assert stage.deliver(stage.end(0)).failed == []
+    assert (stage.statuses()[0], stage.submitted()) == ("SUCCEEDED", [0, 1])

@@ -27,6 +27,7 @@ def _record(body: object, message_id: str = "m") -> dict[str, Any]:
     "body",
     [
         "not json",
+        "[" * 100_000,
         "[]",
         "7",
         {},
@@ -132,6 +133,54 @@ def test_a_blocked_queue_of_somebody_elses_job_is_passed_by() -> None:
     detail = {"jobName": "other", "status": "RUNNABLE", "statusReason": "UNDETERMINED - who knows"}
     assert take(stage.dispatcher, [_record({"detail-type": "Batch Job Queue Blocked", "detail": detail})]).failed == []
     assert stage.announced == []
+
+
+def _blocked(job: SimulatedJob, why: str = "UNDETERMINED - who knows") -> dict[str, Any]:
+    job.waits_for = why
+    return {"detail-type": "Batch Job Queue Blocked", "detail": job.detail()}
+
+
+def test_a_queue_that_another_project_s_job_blocks_is_not_our_run_s_news() -> None:
+    stage = Stage(document(chain(1)))
+    stage.start()
+    job = stage.job(0)
+    job.name = job.name.replace("project--", "other--")
+    assert take(stage.dispatcher, [_record(_blocked(job))]).failed == []
+    assert [detail["status"] for detail in stage.announced] == ["RUNNING"]
+    assert "blocked" not in stage.announced[0]
+
+
+def test_a_queue_that_blocked_a_run_that_is_over_is_not_announced() -> None:
+    stage = Stage(document(chain(1)))
+    stage.start()
+    late = _record(_blocked(stage.job(0)))
+    stage.job(0).waits_for = None
+    stage.finish(0)
+    assert take(stage.dispatcher, [late]).failed == []
+    assert [detail["status"] for detail in stage.announced] == ["RUNNING", "SUCCEEDED"]
+
+
+def test_a_job_that_blocks_its_queue_no_more_or_is_nobody_s_is_no_error() -> None:
+    stage = Stage(document(chain(1)))
+    stage.start()
+    begun, foreign = _blocked(stage.job(0)), _blocked(stage.job(0))
+    begun["detail"] = {**begun["detail"], "status": "STARTING"}
+    foreign["detail"] = {**foreign["detail"], "jobName": "somebody-elses-job"}
+    errors: list[object] = []
+
+    class Kept(Silence):
+        def error(self, msg: object, /, **_: Any) -> None:
+            errors.append(msg)
+
+    dispatcher = Dispatcher(replace(stage.dispatcher.ports, log=Kept()), Plans())
+    assert (take(dispatcher, [_record(begun), _record(foreign)]).failed, errors) == ([], [])
+    assert len(stage.announced) == 1
+
+
+def test_a_message_that_is_for_nobody_asks_nobody() -> None:
+    stage = Stage(document(chain(1)))
+    take(stage.dispatcher, [_record("not json"), _record({"detail": {"jobName": "other", "status": "SUCCEEDED"}})])
+    assert stage.calls == {}
 
 
 def _ended(stage: Stage) -> list[SimulatedJob]:

@@ -194,3 +194,20 @@ def test_a_place_taken_too_late_for_a_container_s_group_is_given_back_with_the_c
     stage = _with_a_place_taken_for_what_its_container_was_told()
     stage.deliver(stage.end(0, exit_code=1))
     assert set(stage.run.slots) == set()
+
+
+def test_what_the_child_of_an_array_has_done_is_written_down_under_the_array_s_name() -> None:
+    stage = Interrupted(document([[], [], []], warm_containers=True, array_jobs=True))
+    stage.start()
+    job = stage.job(1)
+    question = Question(
+        run_id=stage.run_id,
+        job="0-0a0",
+        token=token(stage.dispatcher.plan(stage.run_id), "0-0a0"),
+        index=1,
+        job_id=job.job_id,
+        epoch=1,
+        done=0,
+    )
+    next_group(stage.dispatcher, question)
+    assert stage.table._outcomes[stage.run_id][Mark(1)].name == job.name
