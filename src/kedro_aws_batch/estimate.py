@@ -19,6 +19,8 @@ from .wording import counted, roughly
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from kedro_aws_batch._service.dag.expected import Expected
+
     from .client import GroupState, RunState
 
 TO_COME = (GroupStatus.WAITING, *IN_FLIGHT)
@@ -105,6 +107,14 @@ def _remaining(group: GroupState, now: int, starting: float) -> float:
     if group.status == "SUBMITTED" and group.submitted_at is not None:
         return max(0.0, starting - (now - group.submitted_at) / 1000) + expected
     return expected if group.expected_ms is None else starting + expected
+
+
+def words_expected(found: Expected, *, carrying: bool) -> str:
+    """Return how long a run to come will take and, if containers may carry on, how many it will start."""
+    least = "at least" if found.unknown else "about"
+    where = f" and {counted(found.containers, 'container')}" if carrying else ""
+    new = f" ({counted(found.unknown, 'group')} never ran before)" if found.unknown else ""
+    return f"By earlier runs it takes {least} {roughly(found.seconds)}{where}{new}, where machines are free."
 
 
 @dataclass(frozen=True)

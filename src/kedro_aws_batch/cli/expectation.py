@@ -12,8 +12,8 @@ from kedro_aws_batch._service.dag.preview import plan_of
 from kedro_aws_batch.aws import client
 from kedro_aws_batch.client import Service
 from kedro_aws_batch.errors import ServiceError
+from kedro_aws_batch.estimate import words_expected
 from kedro_aws_batch.kept.learned import kept_durations
-from kedro_aws_batch.wording import counted, roughly
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,7 +44,7 @@ class ToExpect:
         plan = with_durations(plan_of(document, self.request), known)
         if start_seconds:
             plan = replace(plan, starts={start_key(group.resources): start_seconds for group in plan.groups})
-        return self._words(expected(plan))
+        return self._told(expected(plan))
 
     def there(self, service: str) -> str:
         """Return what the service expects of it, or why that can't be told."""
@@ -55,12 +55,7 @@ class ToExpect:
             if error.type in NOT_ASKED:
                 return f"How long it takes only the deployed service knows, {NOT_ASKED[error.type]}."
             return f"The deployed service would not run it now: {error}"
-        return self._words(Expected(**told) if told else None)
+        return self._told(Expected(**told) if told else None)
 
-    def _words(self, found: Expected | None) -> str:
-        if found is None:
-            return NEW
-        least = "at least" if found.unknown else "about"
-        where = f" and {counted(found.containers, 'container')}" if self.carrying else ""
-        new = f" ({counted(found.unknown, 'group')} never ran before)" if found.unknown else ""
-        return f"By earlier runs it takes {least} {roughly(found.seconds)}{where}{new}, where machines are free."
+    def _told(self, found: Expected | None) -> str:
+        return NEW if found is None else words_expected(found, carrying=self.carrying)

@@ -11,8 +11,10 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from kedro_aws_batch._service.dag.expected import Expected
 from kedro_aws_batch.client import Runs
 from kedro_aws_batch.errors import ServiceError
+from kedro_aws_batch.estimate import words_expected
 from kedro_aws_batch.show.outcome import report
 from kedro_aws_batch.sizing import to_run
 from kedro_aws_batch.wording import counted, lasting
@@ -52,6 +54,8 @@ class Execution:
     ending: Callable[[RunState], Ending]
     #: How to return to a run that goes on without this process; None if it ends with it.
     commands: Commands | None = None
+    #: The commands for a run that ends with this process: how to resume it.
+    again: Commands | None = None
     #: Whether the run's containers may carry on.
     carrying: bool = False
 
@@ -94,6 +98,8 @@ def show_rehearsal(service: Service, display: Display, request: Mapping[str, Any
     would = service.rehearse(request)
     size = to_run(would.nodes, would.groups, carrying=carrying)
     display.note(f"Would run {size}; nothing is started.")
+    if would.expected:
+        display.note(words_expected(Expected(**would.expected), carrying=carrying))
     resumed = would.resumed or {}
     if told := told_reused(resumed):
         display.note(f"  {told}")
@@ -156,6 +162,12 @@ def _cancel(execution: Execution, run_id: str) -> Watched:
     def until(state: RunState) -> bool:
         return state.over or time.monotonic() > deadline
 
-    state = follow(execution.service, run_id, execution.display, execution.pace, until)
+    try:
+        state = follow(execution.service, run_id, execution.display, execution.pace, until)
+    except KeyboardInterrupt:
+        if execution.again is not None:
+            how = execution.again.to("resume", run_id)
+            execution.display.note(f"Interrupted again: the run is cut off. To resume it: {how}", "yellow")
+        raise
     report(execution.display, state, execution.ending(state))
     return Watched(INTERRUPTED, state)

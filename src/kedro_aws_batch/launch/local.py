@@ -206,7 +206,9 @@ def _execute(run: LocalRun, aws: EmbeddedAws, keeping: Keeping) -> int:
     if request is None:
         return 0
     carrying = carries_on(run.compiled.document, request)
-    execution = Execution(service=keeping, display=display, pace=PACE, ending=ending, carrying=carrying)
+    execution = Execution(
+        service=keeping, display=display, pace=PACE, ending=ending, carrying=carrying, again=run.commands
+    )
     return watch(execution, start(execution, request)).exit_code
 
 

@@ -178,6 +178,15 @@ def test_an_interruption_cancels_and_waits_until_the_run_has_settled() -> None:
     assert "Run r CANCELLED" in output.getvalue()
 
 
+def test_a_run_that_is_interrupted_again_as_it_ends_is_told_how_to_resume() -> None:
+    running, service, output = execution(replace(RUNNING, groups=WAITING), KeyboardInterrupt(), KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        watch(replace(running, again=Commands(local=True)), STARTED)
+    assert service.calls == [("cancel", "r", "interrupted at the command line")]
+    told = "Interrupted again: the run is cut off. To resume it: kedro aws-batch resume r --local"
+    assert " ".join(output.getvalue().split()).endswith(told)
+
+
 def test_a_network_that_comes_and_goes_does_not_end_the_watch() -> None:
     lost = ServiceError("no network")
     ended = replace(RUNNING, status="SUCCEEDED", settled=True)
@@ -216,11 +225,13 @@ def test_what_will_not_pass_is_not_waited_for() -> None:
 
 def test_an_answer_that_leaves_out_some_of_what_is_resumed_says_of_how_many() -> None:
     told = {"again": {"a": "new", "b": "new"}, "again_total": 5, "reused": ["c"], "reused_total": 1_001}
-    would, output = Rehearsed(3, 5, told), io.StringIO()
+    expected = {"seconds": 61.0, "containers": 2, "unknown": 1}
+    would, output = Rehearsed(3, 5, told, expected), io.StringIO()
     service = cast("Service", type("Rehearsing", (), {"rehearse": lambda *_: would})())
-    assert show_rehearsal(service, Display(Console(file=output, width=200)), {}) == 0
+    assert show_rehearsal(service, Display(Console(file=output, width=200)), {}, carrying=True) == 0
     assert output.getvalue().splitlines() == [
-        "Would run 5 nodes in 3 jobs; nothing is started.",
+        "Would run 5 nodes in at most 3 jobs; nothing is started.",
+        "By earlier runs it takes at least 2 min and 2 containers (1 group never ran before), where machines are free.",
         "  again: a (new)",
         "  again: b (new)",
         "  … and 3 others again",
