@@ -44,6 +44,11 @@ def test_kedro_run_is_the_command_where_the_image_lacks_this_package() -> None:
     }
 
 
+def test_kedro_run_reads_the_run_s_configuration() -> None:
+    node = replace(make_node("first"), resources={"environment": {"KEDRO_AWS_BATCH_CONF_SOURCE": "s3://bucket/conf"}})
+    assert kedro_run(plain([node]), plain([node]).groups[0])[-1] == "--conf-source=s3://bucket/conf"
+
+
 @pytest.mark.parametrize(
     ("kedro_version", "request_", "option"),
     [
@@ -111,6 +116,7 @@ def test_several_nodes_and_pipelines_are_named_as_kedro_splits_them() -> None:
             lambda: plain(params={"a": {"b": [1]}}),
             r"Parameter 'a\.b' can't be passed by job_command 'kedro-run': \[1\]",
         ),
+        (lambda: plain(params={"a": float("inf")}), "Parameter 'a' can't be passed"),
         (lambda: plain(params={"a": None}), "Parameter 'a' can't be passed"),
         (lambda: plain(params={"a": "x,y"}), "Parameter 'a' can't be passed"),
         (lambda: plain(params={"a": "007"}), "Parameter 'a' can't be passed"),

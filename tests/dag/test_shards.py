@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import permutations
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -106,6 +107,9 @@ def test_the_newest_attempts_of_a_shard_are_of_its_groups_alone() -> None:
     claimed = [Mark(first), Mark(first, 1), Mark(first + 1), Mark(first + 1, 0, 1), Mark(first + 3, 2, 1)]
     shard = Shard(2).with_marks(claimed=[mark.number for mark in claimed])
     assert shard.newest == {first: 1, first + 1: 0, first + 3: 2}
+    for pair in permutations(range(6), 2):
+        some = Shard(0).with_marks(claimed=[Mark(3, attempt).number for attempt in pair])
+        assert some.newest == {3: max(pair)}
 
 
 def test_an_attempt_has_ended_well_or_not() -> None:

@@ -111,3 +111,11 @@ def test_of_failures_that_come_together_the_first_that_is_told_is_the_reason() -
     stage.start()
     stage.deliver(stage.end(1, exit_code=1), stage.end(0, exit_code=1))
     assert (stage.run.reason or "").startswith("n1 failed")
+
+
+def test_what_batch_has_taken_costs_no_look_at_the_whole_run() -> None:
+    stage = Stage(document(chain(3)))
+    stage.start()
+    stage.calls.clear()
+    stage.finish(0)
+    assert (stage.submitted(), "shards" in stage.calls) == ([0, 1], False)

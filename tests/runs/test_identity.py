@@ -200,3 +200,11 @@ def test_a_single_job_is_no_child_of_an_array_that_its_claim_was_taken_over_from
     stage.table.put_array(stage.run_id, Array(Mark(0), (Mark(0), Mark(1))), 0)  # and then its submitter died
     assert stage.deliver(stage.end(0)).failed == []
     assert (stage.statuses()[0], stage.submitted()) == ("SUCCEEDED", [0, 1])
+
+
+def test_a_job_of_an_array_that_nobody_wrote_down_is_nobody_s_though_its_first_member_was_claimed() -> None:
+    stage = Stage(document([[], [], []], array_jobs=True))
+    stage.start()
+    stage.table._arrays[stage.run_id].clear()
+    (end,) = _ends(stage.end(1))
+    assert _sorted(stage, [end]) == ([], [end], [])
