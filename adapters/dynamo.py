@@ -38,17 +38,17 @@ class DynamoTable:
         sk: str,
         expression: str,
         values: Item,
-        condition: str | None = None,
+        condition: str,
         names: Mapping[str, str] | None = None,
     ) -> bool:
-        options: Item = {"ConditionExpression": condition} if condition else {}
-        if names:
-            options["ExpressionAttributeNames"] = names
+        """Change an item if a condition holds, and return whether it does."""
+        options: Item = {"ExpressionAttributeNames": names} if names else {}
         try:
             self._client.update_item(
                 TableName=self._name,
                 Key=encoding.key(pk, sk),
                 UpdateExpression=expression,
+                ConditionExpression=condition,
                 ExpressionAttributeValues=values,
                 **options,
             )
