@@ -8,7 +8,7 @@ from adapters.ports import Asking, RunTable
 from dag.holding import Held
 from dag.records import Outcome, Worker
 from dag.shards import Mark
-from tests.contract.values import LATER, RUN_ID
+from tests.contract.values import LATER, RUN_ID, every_page
 
 FIRST = Mark(7, 2)
 ASKING = Asking(job_id="a-b:3", first=FIRST, epoch=1, done=0)
@@ -57,6 +57,24 @@ def test_a_question_that_is_nobody_s_any_more_changes_nothing(table: RunTable) -
     assert table.get_workers(RUN_ID, ["a-b:3"]) == before
 
 
+def test_a_question_may_be_repeated_once_it_was_answered(table: RunTable) -> None:
+    asked(table, 0)
+    answered(table, 0, Mark(8))
+    assert asked(table, 0) == table.get_workers(RUN_ID, ["a-b:3"])[0]
+
+
+def test_who_waits_is_known_until_its_question_is_answered(table: RunTable) -> None:
+    def waits(done: int, until: int) -> bool:
+        return table.put_wait(RUN_ID, replace(ASKING, done=done), until)
+
+    asked(table, 0)
+    assert (waits(0, 50), waits(1, 60)) == (True, False)
+    answered(table, 0, Mark(8))
+    asked(table, 1)
+    assert (waits(0, 70), waits(1, 80)) == (False, True)
+    assert table.get_workers(RUN_ID, ["a-b:3"])[0].waits_until == 80
+
+
 def test_a_newer_attempt_silences_the_older(table: RunTable) -> None:
     asked(table, 0)
     answered(table, 0, Mark(8))
@@ -96,6 +114,13 @@ def test_workers_are_listed_by_job(table: RunTable) -> None:
     found, more = table.workers(RUN_ID, None)
     assert ([worker.job_id for worker in found], more) == (["job-0", "job-1", "job-2"], None)
     assert [worker.job_id for worker in table.workers(RUN_ID, "job-1")[0]] == ["job-2"]
+
+
+def test_more_workers_than_fit_a_page_are_read_page_by_page(table: RunTable) -> None:
+    ends = [replace(END, job_id=f"{number}-job", reason="x" * 300_000) for number in range(6)]
+    closed = [table.close_worker(RUN_ID, FIRST, end, LATER) for end in ends]  # 1.8 MB; DynamoDB's pages are of 1 MB
+    assert table.workers(RUN_ID, None)[1] is not None
+    assert every_page(lambda after: table.workers(RUN_ID, after)) == closed
 
 
 def test_what_is_held_is_replaced_by_one_of_those_who_knew_it(table: RunTable) -> None:
