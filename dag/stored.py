@@ -34,5 +34,5 @@ class Shown:
 
 def read_shown(raw: Mapping[str, Mapping[str, Any]]) -> Shown:
     """Return what the field `stored` of a request says."""
-    seen = {name: Seen(**one) for name, one in raw.items() if "untold" not in one}
+    seen = {name: Seen(**{**one, "at": int(one["at"])}) for name, one in raw.items() if "untold" not in one}
     return Shown(seen, {name: one["untold"] for name, one in raw.items() if "untold" in one})

@@ -68,6 +68,17 @@ OVERRIDES = st.fixed_dictionaries(
 )
 
 
+#: What somebody says of storage.
+STORED = st.dictionaries(
+    st.sampled_from(["d0", "d1"]) | TEXTS,
+    st.fixed_dictionaries(
+        {"at": st.integers(0, 3) | st.sampled_from([1.0, 10**40]), "digest": TEXTS}, optional={"version": TEXTS}
+    )
+    | st.fixed_dictionaries({"untold": TEXTS}),
+    max_size=3,
+)
+
+
 def of_type(field: Mapping[str, Any]) -> st.SearchStrategy[Any]:
     """Return values that fit the type of a schema's field, though perhaps not the rest of it."""
     kinds: dict[str, st.SearchStrategy[Any]] = {
@@ -85,6 +96,7 @@ def requests(function: str) -> st.SearchStrategy[Any]:
     if function == "start_run":
         known["params"] |= st.builds(lambda ours: {"aws_batch": ours}, OVERRIDES)
         known["nodes"] |= st.just(["n0"])
+        known["stored"] |= STORED
     right = {name: of_type(schema(function)["properties"][name]) for name in schema(function).get("required", ())}
     more = {name: values for name, values in known.items() if name not in right}
     return st.one_of(
@@ -172,6 +184,15 @@ def test_whatever_a_job_asks_by_its_own_token_is_answered_or_refused(
 )
 def test_a_request_that_once_was_an_error_is_answered_or_refused(play: Callable[[], Play], request_: Any) -> None:
     play().call("start_run", request_)
+
+
+@pytest.mark.parametrize("at", [1.0, 10**14, 10**40])
+def test_a_moment_of_storage_that_no_clock_has_is_no_error(play: Callable[[], Play], at: float) -> None:
+    played = play()
+    played.stage.finish(0, exit_code=1)
+    request = {"resume_from": played.stage.run_id, "stored": {"d9": {"at": at, "digest": "x"}}}
+    answer = played.call("start_run", request)
+    assert ("stored" in answer["error"]["message"]) if "error" in answer else answer["run_id"]
 
 
 @pytest.mark.parametrize(
