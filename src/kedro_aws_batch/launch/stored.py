@@ -10,6 +10,7 @@ import hashlib
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from kedro.io import AbstractVersionedDataset
@@ -56,7 +57,10 @@ class Stored:
     def request(self) -> dict[str, Any]:
         """Return the fields of a request to start_run."""
         untold = {**self.untold, **dict.fromkeys(sorted(self.absent), _ABSENT)}
-        told = {name: {key: value for key, value in vars(seen).items() if value} for name, seen in self.seen.items()}
+        told = {
+            name: {key: value for key, value in vars(seen).items() if value or key == "at"}
+            for name, seen in self.seen.items()
+        }
         stored = {**told, **{name: {"untold": why} for name, why in untold.items()}}
         return {"stored": stored} if stored else {}
 
@@ -161,7 +165,10 @@ def _look(dataset: Any, own_folder: str) -> Seen | None:
     if filesystem is None or path is None:
         raise _UntoldError(f"a {type(dataset).__name__} does not say when it was written")
     filesystem.invalidate_cache()
-    found = filesystem.find(str(path), detail=True)
+    found = {
+        name: _followed(filesystem, name) if info.get("islink") else info
+        for name, info in filesystem.find(str(path), detail=True).items()
+    }
     if not found:
         return None
     moments = {name: _put(info) for name, info in found.items()}
@@ -170,11 +177,19 @@ def _look(dataset: Any, own_folder: str) -> Seen | None:
         for name, info in sorted(found.items())
     ]
     return Seen(
-        at=int(max(moments.values()).timestamp() * 1000),
+        at=max(0, int(max(moments.values()).timestamp() * 1000)),
         digest=hashlib.sha256("\n".join([str(version), *files]).encode(errors="surrogatepass")).hexdigest()[:_DIGITS],
         version=version,
         folder=[*found] != [filesystem._strip_protocol(str(path))],  # noqa: SLF001  (the form of the names it found)
     )
+
+
+def _followed(filesystem: Any, link: str) -> Mapping[str, Any]:
+    """Return what is known of the file to which a link of a folder leads: the link itself stays as it is."""
+    info: Mapping[str, Any] = filesystem.info(link)
+    if info["type"] != "file":
+        raise _UntoldError(f"its folder has a link, '{PurePath(link).name}', that leads to no file")
+    return info
 
 
 def _size(info: Mapping[str, Any]) -> Any:

@@ -114,6 +114,23 @@ def test_a_file_that_is_replaced_by_an_older_one_is_newer(tmp_path: Path) -> Non
     assert abs(found.at / 1000 - datetime.now(timezone.utc).timestamp()) < 60
 
 
+def test_a_file_to_which_a_link_of_a_folder_leads_counts_and_not_the_link(tmp_path: Path) -> None:
+    (tmp_path / "far").write_text("1")
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x" / "near").symlink_to(tmp_path / "far")
+    entry = {"type": "partitions.PartitionedDataset", "path": f"{tmp_path}/x", "dataset": "text.TextDataset"}
+    dataset = DataCatalog.from_config({"x": entry})["x"]
+    before = told(dataset).seen["x"]
+    (tmp_path / "far").write_text("22")
+    assert told(dataset).seen["x"].digest != before.digest
+    (tmp_path / "x" / "folder").symlink_to(tmp_path)
+    assert told(dataset).untold == {"x": "its folder has a link, 'folder', that leads to no file"}
+
+
+def test_a_file_from_before_all_clocks_is_told() -> None:
+    assert told(of({"b/x": {"mtime": -5}})).request()["stored"]["x"]["at"] == 0
+
+
 def test_the_newest_version_is_told(tmp_path: Path) -> None:
     entry = {"type": "pickle.PickleDataset", "filepath": str(tmp_path / "x.pkl"), "versioned": True}
     for number in (1, 2):
