@@ -108,8 +108,8 @@ def make_plan(
     wrote: Mapping[str, AtWork] = {}
     if earlier:
         resumed = _resume(document, request, nodes, earlier, others)
-        nodes = _left(nodes, resumed)
-        inputs, wrote = {**earlier.plan.inputs, **inputs}, earlier.plan.wrote
+        nodes = _left(selected, resumed)
+        inputs, wrote = _noted(selected, earlier.plan.inputs, inputs, resumed), earlier.plan.wrote
     elif isinstance(before, History) and config["reuse"] and "stored" in request:
         wanted = [overrides.layers.over(node.resources, node) for node in nodes]
         reusing = Reusing(document=document, nodes=nodes, wanted=wanted, request=request, shown=shown)
@@ -145,6 +145,14 @@ def make_plan(
     )
     widths = {name: one.part.into for one in groups if one.part for name in one.nodes}
     return plan, resumed and resumed.keeping(kept, widths)
+
+
+def _noted(
+    nodes: Sequence[Node], before: Mapping[str, str], now: Mapping[str, str], resumed: Resumption
+) -> dict[str, str]:
+    """Return the state of a resumed run's inputs, without what its nodes may have read in another that nobody noted."""
+    taken = {name for node in nodes if node.name in resumed.reused for name in node.inputs}
+    return {**before, **{name: digest for name, digest in now.items() if name in before or name not in taken}}
 
 
 def _config(document: GraphDocument, request: Mapping[str, Any], overrides: Configuration) -> dict[str, Any]:

@@ -342,6 +342,21 @@ def test_what_a_resumed_run_took_over_is_reused_by_the_next() -> None:
     assert world.run.resumed["runs"] == {first: 1, second: 1}
 
 
+def test_what_a_resumed_run_took_over_is_made_again_if_nobody_noted_what_it_had_read() -> None:
+    world = World([[], [0]], raw=True)
+    first = world.start(key="by a schedule").run_id
+    world.write(0)
+    world.finish(1, exit_code=1)
+    world.settle()
+    world.shown["raw"] |= {"digest": "without a file that somebody deleted"}
+    world.go(resume_from=first)
+    world.write_all()
+    world.settle()
+    second = world.run_id
+    world.go()
+    assert world.again()["n0"] == f"it was not noted what 'raw' was when run {second} started"
+
+
 def calls_of(world: World, act: Callable[[], object]) -> Counter[str]:
     """Return how often each call was made meanwhile."""
     before = Counter(world.calls)
