@@ -121,7 +121,7 @@ def resumption(
                 for child in children[index]:
                     again.setdefault(child, f"it follows '{node.name}', which runs again")
         settled = True
-        for index in set(range(len(nodes))) - set(again):
+        for index in (index for index in reversed(range(len(nodes))) if index not in again):  # a chain in one go
             needed = _needed_from_memory(index, nodes, datasets, [child for child in children[index] if child in again])
             if needed:
                 again[index] = f"'{needed}', which it leaves in memory, is needed again"

@@ -311,3 +311,21 @@ def test_a_resumed_run_says_which_input_is_newer() -> None:
     assert resumed is not None
     assert resumed.again["a"] == "'raw' is newer: it was written at 2026-11-21T13.11.00.124Z"
     assert resumed.reused == {}
+
+
+class _Counted(dict[str, Dataset]):
+    """Datasets that count how often somebody looks for one."""
+
+    looks = 0
+
+    def __contains__(self, name: object) -> bool:
+        self.looks += 1
+        return super().__contains__(name)
+
+
+def test_a_long_chain_in_memory_is_looked_at_a_few_times_and_not_once_for_each_of_its_nodes() -> None:
+    nodes = [make_node(f"n{index}", [f"d{index}"], [f"d{index + 1}"]) for index in range(300)]
+    datasets = _Counted({f"d{index}": Dataset("pickle", "memory", versioned=False) for index in range(1, 301)})
+    changes = Changes(made={"n299": "its code has changed"})
+    assert len(resumption(FIRST, nodes, datasets, done(*nodes), changes).again) == 300
+    assert datasets.looks < 10 * 300
