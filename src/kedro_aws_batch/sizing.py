@@ -22,7 +22,7 @@ def carries_on(document: Mapping[str, Any], request: Mapping[str, Any]) -> bool:
 
 def to_run(nodes: int, groups: int, *, carrying: bool) -> str:
     """Return the size of a run to come: `16 nodes in 9 jobs`, or `in at most 9 jobs` if containers carry on."""
-    return f"{counted(nodes, 'node')} in {'at most ' if carrying else ''}{counted(groups, 'job')}"
+    return f"{counted(nodes, 'node')} in {'at most ' if carrying and groups else ''}{counted(groups, 'job')}"
 
 
 def noun(state: RunState) -> str:

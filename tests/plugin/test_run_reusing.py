@@ -6,6 +6,7 @@ import pickle
 import re
 from typing import TYPE_CHECKING
 
+from .commands import call_in
 from .project import CONFIGURATION, REMOTE_CHAIN, Sources, pickled
 from .test_run_local import look, stored
 
@@ -66,6 +67,10 @@ def test_only_what_has_changed_runs_and_the_next_run_starts_nothing(make_project
     assert ran(unchanged) == []
     assert "  nothing has changed, so no container starts; reused: 2 nodes of 2 runs, the newest" in unchanged.stdout
     assert "SUCCEEDED" in look(project, "status")
+    idle = re.search(r"Run (\S+): 0 nodes in 0 jobs\n", unchanged.stdout)[1]  # type: ignore[index]
+    nothing = f"No log: nothing had changed for run {idle}, so no node ran.\n"
+    assert call_in(project, "logs", idle, "--local").output == nothing
+    assert f"Run {idle}, where it SUCCEEDED before, in an earlier run" in look(project, "why", "first")
 
     raw.write_bytes(pickle.dumps(5))
     assert "  again: first ('raw' has changed in its storage)\n" in (last := forked(project, "run")).stdout

@@ -58,6 +58,9 @@ def print_logs(where: Where, run: str | None, wanted: LogOptions) -> None:
     run_id = find_run(runs, run)
     state = runs.describe_run(run_id)
     groups = groups_of(state, wanted.node, wanted.slice)
+    if not groups:
+        click.echo(f"No log: nothing had changed for run {run_id}, so no node ran.", err=True)
+        return
     logs = client_of(where, run_id, "logs")
     if logs is None:
         _show_files(run_id, groups, wanted)
@@ -122,6 +125,11 @@ def groups_of(state: RunState, node: str | None, part: int | None = None) -> lis
 
 def _of_node(state: RunState, node: str) -> list[GroupState]:
     found = [group for group in state.groups if node in group.nodes]
+    resumed = state.resumed or {}
+    if not found and node in resumed.get("reused", ()):
+        made = [*resumed.get("runs", ())]
+        whose = f"run {made[0]} has" if len(made) == 1 else f"one of {listed(made)} has" if made else "another run has"
+        raise NoSuchNodeError(f"Run {state.run_id} did not run '{node}': it takes over what {whose} made.")
     if not found:
         names = [name for group in state.groups for name in group.nodes]
         raise NoSuchNodeError(f"Run {state.run_id} has no node '{node}'.{nearest_node(node, names)}")

@@ -53,7 +53,7 @@ def in_run(state: RunState, node: str) -> RunBefore | None:
     if statuses:
         return RunBefore(state, ", ".join(statuses))
     reused = (state.resumed or {}).get("reused", ())
-    return RunBefore(state, f"{GroupStatus.SUCCEEDED} before, in a run that it resumed") if node in reused else None
+    return RunBefore(state, f"{GroupStatus.SUCCEEDED.value} before, in an earlier run") if node in reused else None
 
 
 def differences(service: Service, request: Mapping[str, Any]) -> Differences:

@@ -139,6 +139,17 @@ def test_a_node_meant_without_its_namespace_is_suggested() -> None:
         groups_of(state, "trian")
 
 
+@pytest.mark.parametrize(
+    ("runs", "whose"), [(["r1"], "run r1 has"), (["r2", "r1"], "one of 'r2', 'r1' has"), ([], "another run has")]
+)
+def test_of_a_reused_node_it_is_said_which_run_may_have_run_it(runs: list[str], whose: str) -> None:
+    resumed = {"from": None, "reused": ["train"], "runs": dict.fromkeys(runs, 1)}
+    state = RunState("r3", "SUCCEEDED", 0, 0, (), resumed=resumed)
+    with pytest.raises(NoSuchNodeError) as caught:
+        groups_of(state, "train")
+    assert str(caught.value) == f"Run r3 did not run 'train': it takes over what {whose} made."
+
+
 def test_a_slice_s_job_is_found_by_its_number_and_one_that_is_not_there_is_refused() -> None:
     slices = [GroupState(one, ("clean",), "RUNNING", slice={"number": one, "into": 3}) for one in (1, 2, 3)]
     state = RunState("r", "RUNNING", 4, 2, (GroupState(0, ("make",), "SUCCEEDED"), *slices))
