@@ -156,7 +156,7 @@ def run_item(run: Run) -> Item:
         elif name == "status":
             item[name] = run.status.value
         elif value is not None and not (name in _AS_SET and not value):
-            item[name] = set(value) if name in _AS_SET else value
+            item[name] = value
     return item
 
 

@@ -305,8 +305,8 @@ class _Traces:
 
     def _name(self, worker: Worker) -> str:
         """Return the name of a worker's job: for an array's child, the array's."""
-        parent, _, index = worker.job_id.partition(":")
-        array = next((one for one in self._arrays if one.job_id == parent), None) if index else None
+        parent = worker.job_id.partition(":")[0]
+        array = next((one for one in self._arrays if one.job_id == parent), None)
         return self._plan.array_name(array.first) if array else self._plan.job_name(*worker.first[:2])
 
 
