@@ -166,6 +166,14 @@ def test_25_records_are_written_at_once_and_26_refused(table: RunTable) -> None:
     assert [outcome.mark.group for outcome in all_outcomes(table, 0, 99)] == list(range(25))
 
 
+def test_more_jobs_than_fit_a_page_are_read_page_by_page(table: RunTable) -> None:
+    jobs = [replace(a_job(group), name="x" * 300_000) for group in range(6)]
+    for job in jobs:  # 1.8 MB; DynamoDB's pages are of 1 MB
+        table.put_jobs(RUN_ID, [job], LATER)
+    assert table.jobs(RUN_ID, 0, 10, None)[1] is not None
+    assert all_jobs(table, 0, 10) == jobs
+
+
 def test_more_outcomes_than_fit_a_page_are_read_page_by_page(table: RunTable) -> None:
     outcomes = [an_outcome(group, attempt, log_stream="x" * 60_000) for group in range(5) for attempt in range(5)]
     for outcome in outcomes:  # 1.5 MB; DynamoDB's pages are of 1 MB

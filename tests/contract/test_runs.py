@@ -249,3 +249,9 @@ def test_a_number_that_is_named_twice_counts_once(table: RunTable) -> None:
     assert table.claim(RUN_ID, 0, [4, 4]) == Shard(0)
     assert table.add_marks(RUN_ID, 0, {"submitted": [4, 4]}) == Shard(0, claimed=frozenset({4}))
     assert table.free_slots(RUN_ID, [4, 4]) == a_run(max_workers=3)
+
+
+def test_what_is_empty_or_nothing_is_read_back_as_that(table: RunTable) -> None:
+    run = a_run(description="", groups_total=0, resumed={})
+    table.put_run(run)
+    assert table.get_run(RUN_ID) == run

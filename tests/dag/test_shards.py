@@ -115,3 +115,9 @@ def test_the_newest_attempts_of_a_shard_are_of_its_groups_alone() -> None:
 def test_an_attempt_has_ended_well_or_not() -> None:
     view = view_of(submitted=[0, 1, 2], succeeded=[0], failed=[1])
     assert [view.ended(Mark(group)) for group in range(4)] == [True, True, False, False]
+
+
+def test_of_a_claim_that_was_taken_over_the_newest_is_open() -> None:
+    view = view_of(claimed=[Mark(1, 0, generation) for generation in (3, 9, 0, 5)])
+    assert view.open_claims() == [Mark(1, 0, 9)]
+    assert not View().has("claimed", Mark(1))

@@ -8,7 +8,7 @@ import pytest
 
 from adapters.ports import Asking
 from dag.payload import job_key, token
-from dag.records import slot
+from dag.records import Array, slot
 from dag.shards import Mark
 from dag.status import RunStatus
 from runs.asking import Question, next_group
@@ -106,9 +106,24 @@ def test_what_a_container_was_told_is_its_own_though_nobody_has_recorded_it_and_
     assert (stage.submitted(), stage.table._jobs[stage.run_id][Mark(1)].job_id) == ([0], stage.job(0).job_id)
 
 
+def test_what_a_container_was_told_is_its_own_however_often_its_claim_was_taken_over() -> None:
+    stage = started(chain(2), {"max_workers": 1})
+    usual, stage.table.put_jobs = stage.table.put_jobs, died  # type: ignore[method-assign]
+    with pytest.raises(DiedError):
+        ask(stage, 0, 0)
+    stage.table.put_jobs = usual  # type: ignore[method-assign]
+    stage.table.claim(stage.run_id, 0, [Mark(1, 0, 1).number])  # and then that reconciler died
+    stage.reconcile()
+    stage.reconcile(later=LIFETIME + 1)
+    assert stage.dispatcher.view(stage.run_id).open_claims() == []
+    assert (stage.submitted(), stage.table._jobs[stage.run_id][Mark(1)].job_id) == ([0], stage.job(0).job_id)
+
+
 def test_what_the_child_of_an_array_was_told_is_recorded_under_the_arrays_name() -> None:
     roots = range(20)
     stage = started([*([] for _ in roots), *([root] for root in roots)], array_jobs=True)
+    earlier = Array(Mark(0, 0, -1), (Mark(0),))  # never submitted
+    stage.table._arrays[stage.run_id] = {earlier.first: earlier, **stage.table._arrays[stage.run_id]}
     child = stage.job(3)
     key = job_key(Mark(0), is_array=True)
     question = Question(

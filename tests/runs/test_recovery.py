@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dag.jobs import run_id_at
-from dag.shards import Mark
+from dag.shards import Mark, Shard
 from dag.status import RunStatus
 from runs.reading import in_turn
 from tests.runs.stage import LIFETIME, Stage
@@ -313,3 +313,14 @@ def test_the_lost_submitter_of_these_tests_is_one() -> None:
     stage = _with_a_lost_submitter()
     assert stage.dispatcher.view(stage.run_id).open_claims() == [Mark(0)]
     assert stage.batch.work == []
+
+
+def test_an_array_that_is_adopted_keeps_the_time_of_its_submission() -> None:
+    stage = Stage(document([[], [], []], array_jobs=True))
+    stage.start()
+    recorded = dict(stage.table._arrays[stage.run_id])
+    stage.table._shards[stage.run_id][0] = Shard(0, claimed=frozenset({0, 1, 2}))  # its submitter came no further
+    stage.reconcile()
+    stage.reconcile(later=LIFETIME + 1)
+    assert (stage.statuses(), stage.table._arrays[stage.run_id]) == (["SUBMITTED"] * 3, recorded)
+    assert not stage.dispatcher.view(stage.run_id).open_claims()
