@@ -18,6 +18,7 @@ BENCHMARKS = {
     "starts": "wait and price on Fargate, where containers start slowly, and our part of both",
     "scale": "wait, calls and dollars of whole runs on a simulated AWS, in virtual time",
     "mapping": "batch size, window and concurrency of the event source mapping, on the same AWS",
+    "reuse": "jobs, makespan and price of runs that reuse an earlier one, on the same AWS",
     "split": "makespan of a node on many machines beside its largest slice, on the same AWS",
     "priority": "critical path first against first come, with few places",
     "advance": "CPU time of one event by the size of the run",

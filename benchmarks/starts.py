@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from benchmarks.aws.deployment import Deployment
 from benchmarks.aws.hosts import Hosts
-from benchmarks.measure import Measured, measure, seconds
+from benchmarks.aws.service import Service
+from benchmarks.measure import measure, seconds
 from benchmarks.report import Cell, Report
 from benchmarks.shapes import SHAPES, Parents, critical_path, depth
 from kedro_aws_batch.prices import HOUR, TABLE
@@ -73,7 +74,7 @@ def row(parents: Parents, start: float, deployment: Deployment) -> tuple[Cell, .
         round(unhurried.makespan - path - starts, 1),
         round(fargate_dollars(hosts) / len(parents) * 1000, 3),
         round(measured.per_thousand, 4),
-        reads(measured),
+        reads(measured.service),
     )
 
 
@@ -85,6 +86,6 @@ def fargate_dollars(hosts: Hosts) -> float:
 READS: Sequence[str] = ("GetItem", "Query", "BatchGetItem")
 
 
-def reads(measured: Measured) -> int:
+def reads(service: Service) -> int:
     """Return how many of a run's requests read its table."""
-    return sum(measured.service.usage.calls[name] for name in READS)
+    return sum(service.usage.calls[name] for name in READS)

@@ -93,8 +93,10 @@ class Service:
         self.batch = TimedBatch(self.timeline, self.call, self.containers, self._job_ended)
         self.batch.door = self._ask
         self._told = Plans()
+        self.request: Mapping[str, Any] = {}  #: of the run
         self.run_id: str | None = None
         self.began = self.timeline.now
+        self._key = "given:1"
         self._environments: dict[str, list[_Environment]] = {}
         self._queue: deque[_Message] = deque()
         self._fetched: dict[str, _Message] = {}
@@ -220,7 +222,13 @@ class Service:
             assert run is not None, "start_run failed"
             self.run_id = run.run_id
 
-        self.invoke("start_run", lambda dispatcher: begin_run(dispatcher, source, {}, "given:1"), started)
+        self.invoke("start_run", lambda dispatcher: begin_run(dispatcher, source, self.request, self._key), started)
+
+    def follow(self, earlier: Service, later: float) -> None:
+        """Go on with another run's table, so many ms after it has ended."""
+        self.dynamodb.take_over(earlier.dynamodb)
+        self.timeline.now = self.began = earlier.timeline.now + later
+        self._key = f"given:{self.began}"
 
     def go(self) -> None:
         """Start a run and let everything happen until it has ended and nothing is in progress."""
