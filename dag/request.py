@@ -110,6 +110,8 @@ def make_plan(
         resumed = _resume(document, request, nodes, earlier, others)
         nodes = _left(selected, resumed)
         inputs, wrote = _noted(selected, earlier.plan.inputs, inputs, resumed), earlier.plan.wrote
+        if not earlier.plan.made:
+            made = MadeOf()  # it isn't known of what is taken over
     elif isinstance(before, History) and config["reuse"] and "stored" in request:
         wanted = [overrides.layers.over(node.resources, node) for node in nodes]
         reusing = Reusing(document=document, nodes=nodes, wanted=wanted, request=request, shown=shown)

@@ -117,7 +117,7 @@ class Reusing:
 
     def _look(self, pasts: Iterator[Past]) -> None:
         """Find each node in the newest run that has it."""
-        left = {node.name: (index, node) for index, node in self._indexed if node.name not in self._found}
+        left = {node.name: (index, node) for index, node in self._indexed}
         unknown: dict[str, str] = {}  # node → the run that made it, of those whose spans are not known yet
         for past in pasts:
             for name in [name for name, run_id in unknown.items() if run_id == past.plan.run_id]:
@@ -178,8 +178,6 @@ class Reusing:
 
     def _input_changed(self, plan: Plan, name: str) -> str | None:
         """Return why an input that no node of the run makes isn't surely what a run has read."""
-        if is_in_memory(name, self.document.datasets):
-            return None
         if (now := self.shown.seen.get(name)) is None:
             return f"'{name}': {self.shown.why_untold(name)}"
         if (before := plan.inputs.get(name)) is None:
@@ -216,8 +214,8 @@ class Reusing:
         for name in map(base_name, _datasets(node.inputs)):
             if (maker := self._makers.get(name)) is None:
                 continue
-            before, now = found.past.get(maker), self._found.get(maker)
-            if before is None or now is None or before.run_id != now.reused.run_id:
+            before = found.past.get(maker)
+            if before is None or before.run_id != self._found[maker].reused.run_id:
                 return f"'{name}' has been made again since"
         return None
 

@@ -47,7 +47,7 @@ class _Reader:
             view = read_all(table, run.run_id)
             if view.accounted():
                 plan = self.dispatcher.plan(run.run_id)
-                yield Past(plan, run.request, done_before(plan, view), _spans_of_done(plan, self._outcomes(plan)))
+                yield Past(plan, run.request, done_before(plan, view), spans_of_done(plan, self._outcomes(plan)))
 
     def rivals(self, span: AtWork, but: str | None) -> Sequence[Rival]:
         """Return the runs, but for one, of which jobs may have been at work within a span."""
@@ -62,7 +62,7 @@ class _Reader:
             return Rival(run.run_id, nodes, None)
         spans: dict[str, list[AtWork]] = {}
         for outcome in self._outcomes(plan):
-            if span := _longest_span(outcome):
+            if span := whole_span(outcome):
                 for name in plan.groups[outcome.mark.group].nodes:
                     spans.setdefault(name, []).append(span)
         return Rival(run.run_id, nodes, spans)
@@ -89,7 +89,7 @@ def _may_reach(run: Run, began: int) -> bool:
     return run.ended_at is None or run.ended_at + _ENDING >= began
 
 
-def _spans_of_done(plan: Plan, outcomes: Sequence[Outcome]) -> dict[str, AtWork]:
+def spans_of_done(plan: Plan, outcomes: Sequence[Outcome]) -> dict[str, AtWork]:
     """Return when the nodes of a run were at work that have succeeded, but for split ones."""
     return {
         name: AtWork(outcome.started_at, outcome.ended_at)
@@ -100,7 +100,7 @@ def _spans_of_done(plan: Plan, outcomes: Sequence[Outcome]) -> dict[str, AtWork]
     }
 
 
-def _longest_span(outcome: Outcome) -> AtWork | None:
+def whole_span(outcome: Outcome) -> AtWork | None:
     """Return when an attempt may have been at work, with Batch's own earlier attempts; None if it never began."""
     began = [*(outcome.earlier_times or ())[:1], *([outcome.started_at] if outcome.started_at is not None else [])]
     return AtWork(min(began), _NEVER if outcome.ended_at is None else outcome.ended_at) if began else None

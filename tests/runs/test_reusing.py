@@ -10,9 +10,15 @@ from typing import Any
 import pytest
 
 from dag.document import Node
-from dag.records import Run
+from dag.plan import AtWork
+from dag.records import Outcome, Run
+from dag.reuse import UNKNOWN, Rival
+from dag.shards import Mark
 from dag.status import RunStatus
 from runs.description import describe, listed_runs
+from runs.history import MOST_PASTS, spans_of_done, whole_span
+from runs.reading import read_outcomes
+from tests.dag.build import plan_of
 from tests.runs.stage import Stage
 from tests.simulation.graphs import document
 
@@ -67,6 +73,13 @@ class World(Stage):
         """Let an hour go by, with reconcile."""
         self.reconcile(HOUR)
         self.reconcile(1000)
+
+    def started_and_ended(self) -> tuple[int, int]:
+        """Return when the first job of the run was at work."""
+        (end,) = read_outcomes(self.table, self.run_id, 0, 0)
+        assert end.started_at is not None
+        assert end.ended_at is not None
+        return end.started_at, end.ended_at
 
     def again(self) -> Mapping[str, str]:
         """Return what the run does again, and why."""
@@ -231,6 +244,7 @@ def test_a_parameter_of_the_run_runs_its_readers_and_another_source_of_configura
     assert world.again() == {"n0": "parameter 'rate' has changed"}
     world.write_all()
     world.settle()
+    assert world.go(params={"rate": 2}).groups_total == 0
     world.go(params={"rate": 2}, conf_source="s3://conf/other")
     assert world.again() == dict.fromkeys(["n0", "n1"], "the conf source is another")
 
@@ -243,7 +257,8 @@ def test_another_environment_of_the_run_runs_all() -> None:
     for layer in ({"default": {"environment": {"MODE": "x"}}}, {"nodes": {"n0": {"environment": {"MODE": "x"}}}}):
         world.go(params={"aws_batch": {"resources": layer}})
         assert world.again() == {"n0": "the environment that the run's own parameters set is another"}
-    assert world.go(params={"aws_batch": {"resources": {"default": {"memory": 3000}}}}).groups_total == 0
+    for beside in ({"default": {"memory": 3000}}, {"nodes": {"n0": None}}):
+        assert world.go(params={"aws_batch": {"resources": beside}}).groups_total == 0
 
 
 def test_a_version_asked_for_is_another_input() -> None:
@@ -374,3 +389,258 @@ def test_looking_for_what_to_reuse_takes_few_requests() -> None:
     reusing = calls_of(world, world.go)
     more = {"active": 1, "listings": 1, "get_runs": 1, "shards": 2, "outcomes": 2}  # two runs have the three nodes
     assert (world.run.groups_total, reusing - without) == (1, more)
+
+
+def test_a_resumed_run_notes_no_input_that_what_it_took_over_may_have_read_in_another_state() -> None:
+    world = World([[], [0]], raw=True)
+    noted, world.shown = dict(world.shown), {}
+    first = world.go(reuse=False).run_id  # which notes nothing
+    world.write(0)
+    world.finish(1, exit_code=1)
+    world.settle()
+    world.shown.update(noted)
+    world.go(resume_from=first)
+    world.write_all()
+    world.settle()
+    second = world.run_id
+    world.go()
+    assert world.again()["n0"] == f"it was not noted what 'raw' was when run {second} started"
+
+
+def test_what_a_resumed_run_took_over_from_one_without_signatures_is_not_known() -> None:
+    world = World([[], [0]])
+    signatures = world.document.signatures
+    world.document = replace(world.document, signatures={})
+    first = world.go().run_id
+    world.write(0)
+    world.finish(1, exit_code=1)
+    world.settle()
+    world.document = replace(world.document, signatures=signatures)
+    world.go(resume_from=first)
+    world.write_all()
+    world.settle()
+    second = world.run_id
+    world.go()
+    assert world.again() == dict.fromkeys(["n0", "n1"], f"it is not known what it was made of in run {second}")
+
+
+def test_a_run_in_another_environment_made_nothing_but_may_have_written_it() -> None:
+    world = World([[]])
+    world.document = replace(world.document, environment="other")
+    world.go(reuse=False)
+    other = world.run_id
+    world.document = replace(world.document, environment="aws_batch")
+    assert world.go().groups_total == 1
+    assert world.again() == {"n0": UNKNOWN}
+    world.write_all()
+    world.settle()
+    world.go()
+    assert world.again() == {"n0": f"run {other} may have written 'd0' at the same time"}
+
+
+def test_what_was_made_in_another_environment_is_not_reused() -> None:
+    world = World([[]])
+    world.document = replace(world.document, environment="other")
+    once(world)
+    world.document = replace(world.document, environment="aws_batch")
+    world.go()
+    assert world.again() == {"n0": UNKNOWN}
+
+
+def test_a_cancelled_run_whose_job_has_not_ended_may_have_written() -> None:
+    world = World([[]])
+    world.go(reuse=False)
+    cancelled = world.run_id
+    world.table.end_run(cancelled, RunStatus.CANCELLED, "by hand", world.now)
+    world.go(reuse=False)
+    world.write(0)
+    world.go()
+    assert world.again() == {"n0": f"run {cancelled} may have written 'd0' at the same time"}
+
+
+def test_two_runs_that_have_each_made_something_are_rivals_of_each_other() -> None:
+    world = World([[], []])
+    first, second = world.go(reuse=False, on_failure="continue"), world.go(reuse=False, on_failure="continue")
+    for run, good in ((first, 0), (second, 1)):
+        world.run_id = run.run_id
+        world.write(good)
+        world.finish(1 - good, exit_code=1)
+    world.settle()
+    world.go()
+    assert world.again() == {
+        "n0": f"run {second.run_id} may have written 'd0' at the same time",
+        "n1": f"run {first.run_id} may have written 'd1' at the same time",
+    }
+
+
+def test_a_version_counts_whenever_its_files_were_put() -> None:
+    world = World([[]], versioned=True)
+    once(world)
+    world.shown["d0"]["at"] += HOUR  # as after a copy of the bucket
+    assert world.go().groups_total == 0
+
+
+def test_a_part_is_looked_for_as_well_as_all() -> None:
+    world = World([[], [0]])
+    first = once(world)
+    world.go(nodes=["n1"])
+    assert world.again() == {"n1": f"it was not noted what 'd0' was when run {first.run_id} started"}
+    assert world.go(nodes=["n0"]).groups_total == 0
+
+
+@BOTH
+def test_what_was_taken_over_again_and_again_is_known_by_the_run_that_made_it(versioned: bool) -> None:
+    world = World([[], [0]], versioned=versioned)
+    run_id = first = world.go().run_id
+    world.write(0)
+    world.finish(1, exit_code=1)
+    world.settle()
+    world.go(resume_from=run_id)
+    world.finish(0, exit_code=1)
+    world.settle()
+    world.go(resume_from=world.run_id)
+    world.write_all()
+    world.settle()
+    item = world.table._runs.pop(first)
+    world.go()  # while that is forgotten
+    assert world.again().get("n0") == (None if versioned else f"it is not known when run {first} wrote 'd0'")
+    world.table._runs[first] = item
+    del world.table._runs[world.run_id]
+    assert world.go().groups_total == 0
+
+
+def test_runs_of_other_projects_do_not_count() -> None:
+    world = World([[]])
+    world.document = replace(world.document, project="another")
+    once(world)
+    world.document = replace(world.document, project="project")
+    world.go()
+    assert world.again() == {"n0": UNKNOWN}
+
+
+def test_what_an_open_run_has_made_is_not_reused() -> None:
+    world = World([[], [0]], versioned=True)
+    once(world)
+    first = world.run_id
+    world.go(reuse=False)
+    world.write(0)
+    second = world.run_id
+    world.go()
+    assert world.again()["n0"] == f"the newest version of 'd0' is {second}, not {first}"
+
+
+def test_a_failed_run_whose_jobs_may_still_end_made_nothing_yet() -> None:
+    world = World([[], []], versioned=True)
+    world.go()
+    world.write(0)
+    world.end(1, exit_code=1)  # and nobody has told
+    world.table.end_run(world.run_id, RunStatus.CANCELLED, "by hand", world.now)
+    world.go()
+    assert world.again() == dict.fromkeys(["n0", "n1"], UNKNOWN)
+
+
+def test_only_the_ten_newest_runs_are_looked_through_and_only_while_there_is_time() -> None:
+    world = World([[], []])
+    once(world)
+    for _ in range(MOST_PASTS - 1):
+        world.go(nodes=["n1"], reuse=False)
+        world.write_all()
+        world.settle()
+    assert world.go().groups_total == 0
+    world.settle()
+    del world.table._runs[world.run_id]
+    world.left = 10.0
+    world.go()
+    assert world.again() == dict.fromkeys(["n0", "n1"], UNKNOWN)
+    world.left = 60.0
+    del world.table._runs[world.run_id]
+    world.go(nodes=["n1"], reuse=False)
+    world.write_all()
+    world.settle()
+    world.go()
+    assert world.again() == {"n0": UNKNOWN}
+
+
+def test_a_run_that_failed_at_the_same_time_may_have_written_and_one_just_before_or_after_has_not() -> None:
+    world = World([[]])
+    world.go(reuse=False)
+    world.write(0, exit_code=1)
+    world.now += 1
+    world.go(reuse=False)
+    world.write(0)
+    world.settle()
+    assert world.go().groups_total == 0
+    world.settle()
+    world.go(reuse=False)
+    failing = world.run_id
+    world.go(reuse=False)
+    world.write(0)
+    mine, world.run_id = world.run_id, failing
+    world.end(0, exit_code=1)
+    world.deliver(world.job(0))
+    world.settle()
+    world.run_id = mine
+    world.go()
+    assert world.again() == {"n0": f"run {failing} may have written 'd0' at the same time"}
+
+
+def test_what_leaves_nothing_runs_each_time_and_so_does_what_it_needs_from_memory() -> None:
+    world = World([[], [0], []])
+    datasets = {**world.document.datasets}
+    datasets["d0"] = replace(datasets["d0"], location="memory")
+    datasets["d1"] = replace(datasets["d1"], location="memory")
+    world.document = replace(world.document, datasets=datasets)
+    once(world)
+    world.go()
+    assert world.again() == {
+        "n0": "'d0', which it leaves in memory, is needed again",
+        "n1": "nothing that it leaves shows that it has run",
+    }
+
+
+def test_what_is_left_in_memory_is_reused_if_its_readers_are() -> None:
+    world = World([[], [0]])
+    datasets = {**world.document.datasets, "d0": replace(world.document.datasets["d0"], location="memory")}
+    world.document = replace(world.document, datasets=datasets)
+    once(world)
+    del world.shown["d0"]
+    assert world.go().groups_total == 0
+
+
+def test_a_split_node_runs_each_time() -> None:
+    world = World([[]], raw=True)
+    datasets = {name: replace(one, partitions="kept") for name, one in world.document.datasets.items()}
+    nodes = (replace(world.document.nodes[0], resources={"split": 2}),)
+    world.document = replace(world.document, nodes=nodes, datasets=datasets)
+    once(world)
+    world.go()
+    assert world.again() == {"n0": "it is split, and it can't be told whether all of its partitions are still there"}
+
+
+def test_a_batch_attempt_before_the_last_may_have_written_too() -> None:
+    end = Outcome(Mark(0), True, started_at=500, ended_at=600, earlier_times=(100, 200, 300, 400))
+    assert whole_span(end) == AtWork(100, 600)
+    assert whole_span(replace(end, earlier_times=None)) == AtWork(500, 600)
+    assert whole_span(replace(end, started_at=None, earlier_times=None)) is None
+    assert whole_span(replace(end, ended_at=None)) == AtWork(100, 1 << 62)
+    assert spans_of_done(plan_of([[]]), [replace(end, succeeded=False), replace(end, ended_at=None)]) == {}
+    assert spans_of_done(plan_of([[]]), [replace(end, started_at=None)]) == {}
+    assert spans_of_done(plan_of([[]]), [end]) == {"n0": AtWork(500, 600)}
+
+
+def test_spans_that_touch_may_meet() -> None:
+    rival = Rival("r", {"a", "b"}, {"a": [AtWork(10, 20)]})
+    told = [rival.may_have_written("a", AtWork(*span)) for span in ((0, 9), (0, 10), (20, 30), (21, 30))]
+    assert told == [False, True, True, False]
+    assert not rival.may_have_written("b", AtWork(0, 30))
+    assert not Rival("r", {"a"}, None).may_have_written("b", AtWork(0, 30))
+
+
+def test_an_output_counts_from_the_second_in_which_its_node_began_to_the_moment_of_its_end() -> None:
+    world = World([[]])
+    once(world)
+    began, ended = world.started_and_ended()
+    for at, left in ((began - began % 1000 - 1, 1), (began - began % 1000, 0), (ended, 0), (ended + 1, 1)):
+        world.shown["d0"]["at"] = at
+        assert world.go(dry_run=True).groups_total == left
+        del world.table._runs[world.run_id]
