@@ -324,3 +324,16 @@ def test_an_array_that_is_adopted_keeps_the_time_of_its_submission() -> None:
     stage.reconcile(later=LIFETIME + 1)
     assert (stage.statuses(), stage.table._arrays[stage.run_id]) == (["SUBMITTED"] * 3, recorded)
     assert not stage.dispatcher.view(stage.run_id).open_claims()
+
+
+def test_claims_of_a_run_that_is_over_are_accounted_for_slice_by_slice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runs.recovery._ACCOUNTED", 2)
+    stage = Stage(document([[]] * 5))
+    stage.faults.lost_before = 1.0
+    stage.start()
+    stage.faults.lost_before = 0.0
+    stage.table.end_run(stage.run_id, RunStatus.CANCELLED, "enough", stage.now)
+    stage.reconcile()
+    stage.calls.clear()
+    stage.reconcile(later=LIFETIME + 1)
+    assert (stage.calls["claim"], stage.statuses()) == (3, ["SKIPPED"] * 5)
