@@ -119,6 +119,18 @@ def test_what_a_container_was_told_is_its_own_however_often_its_claim_was_taken_
     assert (stage.submitted(), stage.table._jobs[stage.run_id][Mark(1)].job_id) == ([0], stage.job(0).job_id)
 
 
+def test_what_a_container_was_told_is_in_flight_though_the_run_is_over_and_nobody_has_recorded_it() -> None:
+    stage = started(chain(2))
+    usual, stage.table.put_jobs = stage.table.put_jobs, died  # type: ignore[method-assign]
+    with pytest.raises(DiedError):
+        ask(stage, 0, 0)
+    stage.table.put_jobs = usual  # type: ignore[method-assign]
+    stage.table.end_run(stage.run_id, RunStatus.CANCELLED, "enough", stage.now)
+    stage.reconcile()
+    stage.reconcile(later=LIFETIME + 1)
+    assert stage.dispatcher.view(stage.run_id).in_flight() == [Mark(1)]
+
+
 def test_what_the_child_of_an_array_was_told_is_recorded_under_the_arrays_name() -> None:
     roots = range(20)
     stage = started([*([] for _ in roots), *([root] for root in roots)], array_jobs=True)
