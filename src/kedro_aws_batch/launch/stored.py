@@ -7,9 +7,11 @@ changed. What is neither, such as a table, doesn't tell.
 from __future__ import annotations
 
 import hashlib
+import json
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import accumulate
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +42,8 @@ _NAMED = 5
 #: Hex digits of a digest.
 _DIGITS = 16
 _ABSENT = "it does not exist"
+#: Bytes of what a request says of storage: a request takes 6 MB in all (`dag.limits.INVOKE_BYTES`).
+_MOST_BYTES = 5_500_000
 
 
 class _UntoldError(Exception):
@@ -55,14 +59,16 @@ class Stored:
     absent: frozenset[str] = frozenset()
 
     def request(self) -> dict[str, Any]:
-        """Return the fields of a request to start_run."""
+        """Return the fields of a request to start_run; what makes it too large is left out, as if nobody had asked."""
         untold = {**self.untold, **dict.fromkeys(sorted(self.absent), _ABSENT)}
         told = {
             name: {key: value for key, value in vars(seen).items() if value or key == "at"}
             for name, seen in self.seen.items()
         }
         stored = {**told, **{name: {"untold": why} for name, why in untold.items()}}
-        return {"stored": stored} if stored else {}
+        sizes = accumulate(len(json.dumps({name: one})) for name, one in stored.items())
+        kept = dict(one for one, size in zip(stored.items(), sizes, strict=True) if size <= _MOST_BYTES)
+        return {"stored": kept} if kept else {}
 
     def only(self, names: Collection[str]) -> Stored:
         """Return what storage says of these datasets alone."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 from datetime import datetime, timedelta, timezone
@@ -12,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from kedro.io import DataCatalog
 
+from kedro_aws_batch._service.dag.limits import INVOKE_BYTES
+from kedro_aws_batch._service.dag.stored import Seen
 from kedro_aws_batch.launch.stored import Stored, ask_storage
 
 if TYPE_CHECKING:
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
 
 AT = datetime(2026, 11, 22, 13, 11, tzinfo=timezone.utc)
 LATER = AT + timedelta(minutes=1)
+#: Bytes of the rest of a request (`runs.creation`).
+LARGEST_REQUEST = 300_000
 SAID, SAID_LATER = (int(one.timestamp() * 1000) for one in (AT, LATER))
 
 
@@ -97,6 +102,14 @@ def test_a_digest_tells_every_file_its_size_its_tag_and_its_time() -> None:
 def test_the_same_files_in_another_copy_of_the_project_are_the_same() -> None:
     here = told(of({"/home/me/project/data/x": {"LastModified": AT}}, "/home/me/project/data/x"))
     assert here.seen["x"].digest == told(of({"data/x": {"LastModified": AT}}, "data/x")).seen["x"].digest
+
+
+def test_a_request_takes_what_lambda_does_of_a_hundred_thousand_datasets() -> None:
+    run_id = "2026-11-22T13.11.00.000Z"
+    seen = {f"some.namespace.dataset_{index}": Seen(SAID, "0123456789abcdef", run_id) for index in range(100_000)}
+    request = Stored(seen).request()
+    assert 5_000_000 < len(json.dumps(request)) < INVOKE_BYTES.most - LARGEST_REQUEST
+    assert len(Stored(dict(list(seen.items())[:30_000])).request()["stored"]) == 30_000
 
 
 def test_what_is_not_there_is_left_out() -> None:
