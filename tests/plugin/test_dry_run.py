@@ -87,6 +87,14 @@ def test_a_filter_that_cuts_off_what_is_left_in_memory_is_refused() -> None:
 
 
 @pytest.mark.usefixtures("grouped")
+def test_a_dry_run_says_that_it_looked_at_no_earlier_run_if_the_run_would() -> None:
+    said = "Earlier runs weren't looked at. With --reuse, a dry run says what of this would not run.\n"
+    assert said in call("run", "--dry-run", "--params=aws_batch.reuse=true").output
+    for words in ([], ["--params=aws_batch.reuse=true", "--no-reuse"]):
+        assert said not in call("run", "--dry-run", *words).output
+
+
+@pytest.mark.usefixtures("grouped")
 def test_what_the_service_would_refuse_is_the_dry_run_s_error() -> None:
     result = call("run", "--dry-run", "--params=aws_batch.max_wrokers=1")
     assert (result.exit_code, "Did you mean 'max_workers'?" in result.stderr) == (1, True)

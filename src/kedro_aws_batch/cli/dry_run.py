@@ -10,6 +10,7 @@ import click
 
 from kedro_aws_batch._service.dag.errors import DagError
 from kedro_aws_batch._service.dag.preview import preview
+from kedro_aws_batch._service.dag.request import reuse_wanted
 from kedro_aws_batch._service.dag.resources import left_to_definition, shown
 from kedro_aws_batch.sizing import to_run
 from kedro_aws_batch.wording import counted, one_line
@@ -44,6 +45,8 @@ def show(way: Way, selection: Selection, asked: RunOptions, as_json: bool) -> No
         click.echo(json.dumps(found.as_json(), indent=2, ensure_ascii=False))
         return
     click.echo("\n".join(preview_lines(found)))
+    if reuse_wanted(prepared.compiled.read, request):
+        click.echo("Earlier runs weren't looked at. With --reuse, a dry run says what of this would not run.")
     run = ToExpect(prepared, request, carrying=found.settings["warm_containers"])
     local = way.where.local
     click.echo(run.here(way.start_seconds) if local else run.there(service_of(way, prepared, selection)))
