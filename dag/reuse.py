@@ -12,7 +12,7 @@ What can't be told runs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -47,7 +47,7 @@ class Rival:
     """Another run, and when its jobs may have written what."""
 
     run_id: str
-    nodes: Collection[str]
+    nodes: Mapping[str, str]  #: node → its signature
     #: Node → all its attempts; None while some of them may go on.
     spans: Mapping[str, Sequence[AtWork]] | None
 
@@ -90,6 +90,7 @@ class Reusing:
     request: Mapping[str, Any]
     shown: Shown
     _found: dict[str, _Found] = field(default_factory=dict)
+    _strangers: dict[str, list[str]] = field(default_factory=dict)  #: other run → nodes that the project hasn't
 
     def resumption(self, history: History) -> Resumption:
         """Return which nodes are reused, and why the others run."""
@@ -100,6 +101,7 @@ class Reusing:
             makers = {one.reused.run_id for one in fresh.values()}
             alone = makers.pop() if len(makers) == 1 else None
             rivals = history.rivals(AtWork(min(span.began for span in spans), max(span.ended for span in spans)), alone)
+            self._strangers = {rival.run_id: self._strange(rival) for rival in rivals}
             why.update({name: self._contested(name, one, rivals) for name, one in fresh.items()})
         made = {name: reason for name, reason in why.items() if reason}
         done = {name: one.reused for name, one in self._found.items()}
@@ -195,7 +197,6 @@ class Reusing:
 
     def _never(self, node: Node, asked: Resources) -> str | None:
         """Return why a node is never reused."""
-        told = self.document.signatures
         if asked.get("reuse") is False:
             return "its 'reuse' is false"
         if node.confirms:
@@ -204,6 +205,13 @@ class Reusing:
             return "it is split, and it can't be told whether all of its partitions are still there"
         if not any(self._kept(name) or base_name(name) in self._read for name in node.outputs):
             return "nothing that it leaves shows that it has run"
+        return self._moving(node)
+
+    def _moving(self, node: Node) -> str | None:
+        """Return what of a node may be another in each run."""
+        told = self.document.signatures
+        if source := self.request.get("conf_source"):
+            return f"it can't be told whether the configuration in '{source}' has changed"
         if told.get("clock"):
             return "a resolver of the project may read the time, so its values may be others in each run"
         moving = [name for name in (*node.inputs, *node.outputs) if name in told.get("moving", ())]
@@ -215,7 +223,9 @@ class Reusing:
             if (maker := self._makers.get(name)) is None:
                 continue
             before = found.past.get(maker)
-            if before is None or before.run_id != self._found[maker].reused.run_id:
+            if before is None:
+                return f"it isn't known which '{name}' it has read, since its last run did not make that"
+            if before.run_id != self._found[maker].reused.run_id:
                 return f"'{name}' has been made again since"
         return None
 
@@ -239,16 +249,27 @@ class Reusing:
         return None
 
     def _contested(self, name: str, found: _Found, rivals: Sequence[Rival]) -> str | None:
-        """Return which output another run may have written while the node was at work."""
+        """Return which output another run may have written while the node was at work.
+
+        A node that isn't the project's any more may have written anything.
+        """
         for output in filter(self._kept, self._by_name[name].outputs):
             if self.document.datasets[output].versioned or found.span is None:
                 continue
             for rival in rivals:
                 if rival.run_id != found.reused.run_id and any(
-                    rival.may_have_written(writer, found.span) for writer in self._writers[base_name(output)]
+                    rival.may_have_written(writer, found.span)
+                    for writer in (*self._writers[base_name(output)], *self._strangers[rival.run_id])
                 ):
                     return f"run {rival.run_id} may have written '{output}' at the same time"
         return None
+
+    def _strange(self, rival: Rival) -> list[str]:
+        return [name for name, signature in rival.nodes.items() if (name, signature) not in self._signed]
+
+    @cached_property
+    def _signed(self) -> frozenset[tuple[str, str]]:
+        return frozenset((node.name, node.signature) for node in self.document.nodes)
 
     def _kept(self, name: str) -> bool:
         return not is_in_memory(name, self.document.datasets)

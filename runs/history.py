@@ -57,7 +57,11 @@ class _Reader:
 
     def _rival(self, run: Run) -> Rival:
         plan = self.dispatcher.plan(run.run_id)
-        nodes = frozenset(name for group in plan.groups for name in group.nodes)
+        nodes = {
+            name: signature
+            for group in plan.groups
+            for name, signature in zip(group.nodes, group.signatures, strict=True)
+        }
         if not run.over or not read_all(self.dispatcher.ports.table, run.run_id).accounted():
             return Rival(run.run_id, nodes, None)
         spans: dict[str, list[AtWork]] = {}

@@ -245,7 +245,13 @@ def test_a_parameter_of_the_run_runs_its_readers_and_another_source_of_configura
     world.write_all()
     world.settle()
     assert world.go(params={"rate": 2}).groups_total == 0
-    world.go(params={"rate": 2}, conf_source="s3://conf/other")
+    for _ in range(2):  # the place stays the same, but nobody knows what is in it
+        world.go(params={"rate": 2}, conf_source="s3://conf/other")
+        why = "it can't be told whether the configuration in 's3://conf/other' has changed"
+        assert world.again() == dict.fromkeys(["n0", "n1"], why)
+        world.write_all()
+        world.settle()
+    world.go(params={"rate": 2})
     assert world.again() == dict.fromkeys(["n0", "n1"], "the conf source is another")
 
 
@@ -292,6 +298,16 @@ def test_an_input_made_again_by_a_run_of_a_part_runs_its_readers() -> None:
     assert world.again() == {"n1": "'d0' has been made again since"}
 
 
+def test_of_an_input_that_the_last_run_of_its_reader_did_not_make_it_is_not_known_which_it_read() -> None:
+    world = World([[], [0]])
+    once(world)
+    world.go(nodes=["n1"])
+    world.write_all()
+    world.settle()
+    world.go()
+    assert world.again() == {"n1": "it isn't known which 'd0' it has read, since its last run did not make that"}
+
+
 def test_no_run_before_or_no_word_of_storage_means_that_all_of_it_runs() -> None:
     world = World([[], [0]])
     world.go()
@@ -326,6 +342,20 @@ def test_what_two_runs_may_have_written_at_once_is_made_again_unless_it_has_vers
         assert world.go().groups_total == left
         if left:
             assert world.again() == {"n0": f"run {other} may have written 'd0' at the same time"}
+
+
+def test_a_node_that_the_project_has_no_more_may_have_written_anything() -> None:
+    world = World([[]])
+    now = world.document
+    world.document = replace(now, nodes=(replace(now.nodes[0], name="former"),))
+    world.go(reuse=False)
+    before = world.run_id
+    world.document = now
+    world.go(reuse=False)
+    world.write_all()
+    world.settle()
+    world.go()
+    assert world.again() == {"n0": f"run {before} may have written 'd0' at the same time"}
 
 
 def test_what_an_open_run_may_have_written_is_made_again() -> None:
@@ -629,11 +659,11 @@ def test_a_batch_attempt_before_the_last_may_have_written_too() -> None:
 
 
 def test_spans_that_touch_may_meet() -> None:
-    rival = Rival("r", {"a", "b"}, {"a": [AtWork(10, 20)]})
+    rival = Rival("r", {"a": "", "b": ""}, {"a": [AtWork(10, 20)]})
     told = [rival.may_have_written("a", AtWork(*span)) for span in ((0, 9), (0, 10), (20, 30), (21, 30))]
     assert told == [False, True, True, False]
     assert not rival.may_have_written("b", AtWork(0, 30))
-    assert not Rival("r", {"a"}, None).may_have_written("b", AtWork(0, 30))
+    assert not Rival("r", {"a": ""}, None).may_have_written("b", AtWork(0, 30))
 
 
 def test_an_output_counts_from_the_second_in_which_its_node_began_to_the_moment_of_its_end() -> None:
