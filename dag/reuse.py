@@ -47,12 +47,14 @@ class Rival:
     """Another run, and when its jobs may have written what."""
 
     run_id: str
-    nodes: Mapping[str, str]  #: node → its signature
+    nodes: Mapping[str, str] | None  #: node → its signature; None if there was no time to look
     #: Node → all its attempts; None while some of them may go on.
     spans: Mapping[str, Sequence[AtWork]] | None
 
     def may_have_written(self, node: str, span: AtWork) -> bool:
         """Return whether a node of it may have been at work within a span."""
+        if self.nodes is None:
+            return True
         if node not in self.nodes:
             return False
         if self.spans is None:
@@ -265,7 +267,7 @@ class Reusing:
         return None
 
     def _strange(self, rival: Rival) -> list[str]:
-        return [name for name, signature in rival.nodes.items() if (name, signature) not in self._signed]
+        return [name for name, signature in (rival.nodes or {}).items() if (name, signature) not in self._signed]
 
     @cached_property
     def _signed(self) -> frozenset[tuple[str, str]]:

@@ -56,6 +56,8 @@ class _Reader:
         return [self._rival(run) for run in near if run.run_id != but]
 
     def _rival(self, run: Run) -> Rival:
+        if self.dispatcher.ports.clock.left() < RESERVE:
+            return Rival(run.run_id, None, None)
         plan = self.dispatcher.plan(run.run_id)
         nodes = {
             name: signature

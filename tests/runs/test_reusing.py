@@ -12,17 +12,19 @@ import pytest
 from dag.document import Node
 from dag.plan import AtWork
 from dag.records import Outcome, Run
-from dag.reuse import UNKNOWN, Rival
+from dag.request import Allowed, make_plan
+from dag.reuse import UNKNOWN, History, Rival
 from dag.shards import Mark
 from dag.status import RunStatus
 from runs.description import describe, listed_runs
-from runs.history import MOST_PASTS, spans_of_done, whole_span
+from runs.history import MOST_PASTS, read_history, spans_of_done, whole_span
 from runs.reading import read_outcomes
 from tests.dag.build import plan_of
 from tests.runs.stage import Stage
-from tests.simulation.graphs import document
+from tests.simulation.graphs import DEFINITION, QUEUE, document
 
 HOUR = 3_600_000
+ALLOWED = Allowed([QUEUE], [DEFINITION])
 
 
 class World(Stage):
@@ -674,3 +676,31 @@ def test_an_output_counts_from_the_second_in_which_its_node_began_to_the_moment_
         world.shown["d0"]["at"] = at
         assert world.go(dry_run=True).groups_total == left
         del world.table._runs[world.run_id]
+
+
+def test_a_run_that_there_was_no_time_to_look_at_may_have_written_anything() -> None:
+    world = World([[]])
+    once(world)
+    history, always = read_history(world.dispatcher, world.document), AtWork(0, 1 << 62)
+    (known,) = history.rivals(always, None)
+    assert (known.may_have_written("n0", always), known.may_have_written("n1", always)) == (True, False)
+    world.left = 10.0
+    (unknown,) = history.rivals(always, None)
+    assert unknown.may_have_written("n1", always)
+
+
+def test_what_nobody_had_time_to_look_at_contests_all_and_a_run_of_other_nodes_none() -> None:
+    world = World([[], []])
+    world.go(nodes=["n1"], reuse=False)
+    first = world.run_id
+    world.go(reuse=False)
+    world.write_all()
+    request: dict[str, Any] = {"stored": world.shown}
+    history = read_history(world.dispatcher, world.document)
+    _, known = make_plan(world.document, request, "r", ALLOWED, history)
+    assert known is not None
+    assert known.again == {"n1": f"run {first} may have written 'd1' at the same time"}
+    unread = History(history.pasts, lambda *_: [Rival("another", None, None)])
+    _, unknown = make_plan(world.document, request, "r", ALLOWED, unread)
+    assert unknown is not None
+    assert unknown.again == {f"n{one}": f"run another may have written 'd{one}' at the same time" for one in (0, 1)}
