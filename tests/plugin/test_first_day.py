@@ -102,7 +102,7 @@ def told_why_everywhere(kedro: Kedro, project: Path, run_id: str) -> None:
         f"FAILED _ s  total  {WHY}",
         "SUCCEEDED _ s  by_month",
     ]
-    assert plain(said["list"])[1:] == [f"{run_id}  FAILED _ s     2  __default__ · total failed: {WHY}"]
+    assert plain(said["list"])[1:] == [f"{run_id}  FAILED _ s      2  __default__ · total failed: {WHY}"]
     assert plain(said["logs total"])[0] == "kedro run --nodes=total --env=aws_batch --pipelines=__default__"
     assert plain(said["logs total"])[-2:] == ["KeyError: 'mnth'", f'Failed in "total": {WHY}']
     written = kedro(project, "report", "--local", "--output=report.html")
