@@ -14,8 +14,6 @@ from tests.simulation.promises import BrokenPromiseError, History, group_of
 
 #: ms of an invocation for each submission and each ended job, 429s included: half of 50 a second.
 A_SUBMISSION, AN_END = 40, 15
-#: ms of an invocation for each job that it terminates: here one call after the other, and on AWS eight at a time.
-A_TERMINATION = 80
 STEPS = ("submitted", "ended", "terminated", "start announced", "end announced", "settled")
 #: Steps that need EventBridge; reconcile finds what its events would tell in any case.
 _PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
@@ -71,8 +69,7 @@ class Lateness:
     def _note(self, step: str, which: str, since: int, now: int) -> None:
         since = max([since, *(until for begins, until in self.excused.get(step, ()) if begins <= now)])
         submissions, ends = self.history.work_since(since)
-        an_end = A_TERMINATION if step == "terminated" else AN_END
-        late = now - since - submissions * A_SUBMISSION - ends * an_end
+        late = now - since - submissions * A_SUBMISSION - ends * AN_END
         if late > self.worst.get(step, -1):
             self.worst[step], self.which[step] = max(0, late), which
 
