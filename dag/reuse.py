@@ -26,8 +26,6 @@ from .signatures import MadeOf, read_signatures
 from .stored import Shown
 
 UNKNOWN = "no run that is known has made it"
-#: Fields of a request that may change what all nodes read.
-_FOR_ALL = ("conf_source",)
 #: Object stores say when something was written to the second, rounded down.
 _SECOND = 1000
 
@@ -167,9 +165,8 @@ class Reusing:
     def _another(self, past: Past, node: Node, changes: Changes) -> str | None:
         if why := changes.why(node):
             return why
-        for name in _FOR_ALL:
-            if past.request.get(name) != self.request.get(name):
-                return f"the {name.replace('_', ' ')} is another"
+        if past.request.get("conf_source") != self.request.get("conf_source"):
+            return "the conf source is another"
         if _environments(past.request) != _environments(self.request):
             return "the environment that the run's own parameters set is another"
         given, before = (some.get("load_versions", {}) for some in (self.request, past.request))

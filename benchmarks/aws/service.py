@@ -19,7 +19,7 @@ from benchmarks.aws.batch import FiberJobQueue, TimedBatch, Work
 from benchmarks.aws.containers import Containers
 from benchmarks.aws.deployment import TIMEOUT_MS, Deployment, Usage
 from benchmarks.aws.dynamodb import Line, MeteredDynamoDB
-from benchmarks.aws.time import Bucket, Gone, Timeline
+from benchmarks.aws.time import Bucket, Gone, Timeline, TimelineClock
 from dag.document import GraphDocument
 from dag.request import Allowed
 from dag.status import RunStatus
@@ -151,14 +151,14 @@ class Service:
             self._again(message)
 
     def _dispatcher(self, environment: _Environment, deadline: float) -> Dispatcher:
-        clock = _Clock(self.timeline, deadline)
+        clock = TimelineClock(self.timeline, deadline)
         client: Any = self.batch
         queue = FiberJobQueue((client, client), clock, lambda seconds: self.timeline.pause(seconds * 1000))
         queue.timeline, queue.at_once = self.timeline, 8
         dynamodb: Any = self.dynamodb
         return Dispatcher(self._ports(dynamodb, queue, clock), environment.plans)
 
-    def _ports(self, dynamodb: Any, queue: FiberJobQueue, clock: _Clock) -> Ports:
+    def _ports(self, dynamodb: Any, queue: FiberJobQueue, clock: TimelineClock) -> Ports:
         return Ports(
             table=DynamoRunTable(dynamodb, "runs"),
             queue=queue,
@@ -173,7 +173,7 @@ class Service:
     def _ask(self, run_id: str, whom: Mapping[str, str], index: int | None) -> Mapping[str, Any]:
         """Answer a job as next_group does: for the price of an invocation, in no time, since jobs ask side by side."""
         dynamodb: Any = self.dynamodb.unmetered()
-        clock = _Clock(self.timeline, self.timeline.now + TIMEOUT_MS)
+        clock = TimelineClock(self.timeline, self.timeline.now + TIMEOUT_MS)
         queue = FiberJobQueue((dynamodb, dynamodb), clock, self.timeline.pause)
         ports = self._ports(dynamodb, queue, clock)
         self.usage.invocations["next_group"] += 1
@@ -389,17 +389,3 @@ class Service:
 
 def _chunks(size: int) -> int:
     return max(1, -(-size // int(figures.SQS_CHUNK.value)))
-
-
-@dataclass(frozen=True)
-class _Clock:
-    timeline: Timeline
-    deadline: float
-
-    def now(self) -> int:
-        """Return virtual ms."""
-        return int(self.timeline.now)
-
-    def left(self) -> float:
-        """Return the seconds to the invocation's deadline."""
-        return (self.deadline - self.timeline.now) / 1000

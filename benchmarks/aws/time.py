@@ -7,6 +7,7 @@ import itertools
 import random
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 from greenlet import getcurrent, greenlet
@@ -144,3 +145,19 @@ class Bucket:
             return False
         self._left -= amount
         return True
+
+
+@dataclass(frozen=True)
+class TimelineClock:
+    """The clock of an invocation."""
+
+    timeline: Timeline
+    deadline: float
+
+    def now(self) -> int:
+        """Return virtual ms."""
+        return int(self.timeline.now)
+
+    def left(self) -> float:
+        """Return the seconds to the invocation's deadline."""
+        return (self.deadline - self.timeline.now) / 1000

@@ -116,7 +116,9 @@ def test_it_is_said_once_by_status_by_the_end_of_run_and_by_the_report(state: Ru
 
 def test_it_is_told_which_ready_nodes_wait_for_a_container() -> None:
     held = changed(going_on(), lambda group: replace(group, held_until=at(70) if group.status == "WAITING" else None))
-    said = "Waiting for a container that is soon free: 1 ready node. Waiting for a node that is soon ready: 1 container."
+    said = (
+        "Waiting for a container that is soon free: 1 ready node. Waiting for a node that is soon ready: 1 container."
+    )
     assert said in plain_lines(held)
     (row,) = [line for line in plain_lines(held) if line.startswith("WAITING")]
     assert row.endswith("node_2  ready: left to a container that is soon free")
