@@ -118,12 +118,13 @@ class BatchJobQueue:
 
     def _submit_one(self, submission: Submission) -> SubmitAnswer:
         while self._limiter.wait():
+            sent = self._clock.now()
             try:
                 answer = self._submitter.submit_job(**submission.request)
             except ClientError as error:
                 details = error.response.get("Error", {})
                 if _status(error) == _TOO_MANY_REQUESTS or details.get("Code") in _THROTTLED:
-                    self._limiter.back_off()
+                    self._limiter.back_off(sent)
                 elif _status(error) >= _SERVER_ERROR:
                     return Unknown()
                 else:
@@ -214,6 +215,7 @@ class Limiter:
         self._clock = clock
         self._sleep = sleep
         self._next = 0.0
+        self._fell_at = 0  #: ms
         self._lock = threading.Lock()
 
     def wait(self) -> bool:
@@ -228,9 +230,16 @@ class Limiter:
             self._sleep(turn - now)
         return True
 
-    def back_off(self) -> None:
-        """Halve the rate and stop everybody for a moment, with jitter."""
+    def back_off(self, sent: int) -> None:
+        """Halve the rate and stop everybody for a moment, with jitter.
+
+        A request sent, at this moment in ms, before the rate last fell says nothing of the rate as it is now: of
+        eight that are refused together, one halves it.
+        """
         with self._lock:
+            if sent < self._fell_at:
+                return
+            self._fell_at = self._clock.now()
             self._rate = max(1.0, self._rate / 2)
             pause = min(_LONGEST_PAUSE, 2 / self._rate) * random.uniform(0.5, 1.5)  # noqa: S311 - jitter  # nosec B311
             self._next = max(self._next, self._clock.now() / 1000 + pause)

@@ -72,11 +72,25 @@ def test_throttling_holds_everybody_and_halves_the_rate() -> None:
     limiter = Limiter(50, clock, clock.sleep)
     turns(limiter, clock, 10)
     began = clock.passed
-    limiter.back_off()
+    limiter.back_off(clock.now())
 
     after = turns(limiter, clock, 26)
 
     assert after[0] - began >= 0.5 * 2 / 25
+    assert after[-1] - after[0] == pytest.approx(1, abs=0.05)
+
+
+def test_of_requests_that_are_refused_together_one_halves_the_rate() -> None:
+    clock = VirtualClock()
+    limiter = Limiter(50, clock, clock.sleep)
+    turns(limiter, clock, 10)
+    sent = clock.now()
+    clock.passed += 0.1
+    for _ in range(8):
+        limiter.back_off(sent)
+
+    after = turns(limiter, clock, 26)
+
     assert after[-1] - after[0] == pytest.approx(1, abs=0.05)
 
 
@@ -85,12 +99,12 @@ def test_throttled_again_and_again_it_still_asks_about_once_a_second() -> None:
     limiter = Limiter(50, clock, clock.sleep)
     for _ in range(20):
         limiter.wait()
-        limiter.back_off()
+        limiter.back_off(clock.now())
     began = clock.passed
 
     for _ in range(50):
         limiter.wait()
-        limiter.back_off()
+        limiter.back_off(clock.now())
 
     assert 50 <= clock.passed - began <= 50 * 5 * 1.5
 
@@ -99,7 +113,7 @@ def test_it_climbs_back_to_the_rate_and_no_further() -> None:
     clock = VirtualClock(timeout=1e9)
     limiter = Limiter(50, clock, clock.sleep)
     for _ in range(3):
-        limiter.back_off()
+        limiter.back_off(clock.now())
     slow = turns(limiter, clock, 2)
     for _ in range(200):
         limiter.wait()
@@ -124,7 +138,7 @@ def test_there_is_time_left_to_write_down_what_was_accepted() -> None:
     clock = VirtualClock(timeout=20)
     limiter = Limiter(50, clock, clock.sleep)
     while limiter.wait():
-        limiter.back_off()
+        limiter.back_off(clock.now())
 
     assert clock.left() >= 5
 
