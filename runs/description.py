@@ -110,7 +110,11 @@ def listed_runs(dispatcher: Dispatcher, status: str | None, limit: int) -> list[
         before = page.next
         if before is None:
             break
-    return [{**_summary(run), "resumed_from": (run.resumed or {}).get("from")} for run in found[:limit]]
+    return [{**_summary(run), **_taken_over(run.resumed or {})} for run in found[:limit]]
+
+
+def _taken_over(resumed: Mapping[str, Any]) -> dict[str, Any]:
+    return {"resumed_from": resumed.get("from"), "reused": resumed.get("reused_total", 0)}
 
 
 def _summary(run: Run) -> dict[str, Any]:

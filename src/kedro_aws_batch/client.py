@@ -178,6 +178,12 @@ class RunState:
         return found
 
     @property
+    def reused(self) -> int:
+        """Return how many nodes of earlier runs it reuses, or of the run that it resumes."""
+        told = self.resumed or {}
+        return int(told.get("reused_total", len(told.get("reused") or ())))  # the list may be cut
+
+    @property
     def resumable(self) -> bool:
         """Whether it left something to do that another run may take up."""
         return self.status in RESUMABLE
@@ -214,6 +220,8 @@ class RunSummary:
     ended_at: int | None = None
     #: The run that it resumed; None if there is none, or an older service lists it.
     resumed_from: str | None = None
+    #: How many nodes of earlier runs it reuses; none, as far as an older service tells.
+    reused: int = 0
 
     def seconds_until(self, now: int) -> float | None:
         """Return how long it took, or has taken until now (milliseconds, by any clock)."""

@@ -63,11 +63,18 @@ def test_only_what_has_changed_runs_and_the_next_run_starts_nothing(make_project
     assert again in changed.stdout
     assert final(project) == 63
 
+    of_two = r"2 nodes of 2 runs, the newest \S+Z, which took [\d.]+ s\."
+    would = forked(project, "run", "--dry-run", "--reuse")
+    assert re.search(rf"^Would have nothing to do: it would reuse {of_two}$", would.stdout, re.MULTILINE)
     unchanged = forked(project, "run")
-    assert ran(unchanged) == []
-    assert "  nothing has changed, so no container starts; reused: 2 nodes of 2 runs, the newest" in unchanged.stdout
-    assert "SUCCEEDED" in look(project, "status")
-    idle = re.search(r"Run (\S+): 0 nodes in 0 jobs\n", unchanged.stdout)[1]  # type: ignore[index]
+    idle, end = unchanged.stdout.splitlines()[-2:]
+    assert re.fullmatch(rf"Run \S+ has nothing to do: it reuses {of_two}", idle)
+    idle = idle.split()[1]
+    assert re.fullmatch(rf"Run {idle} SUCCEEDED in [\d.]+ s: 2 nodes reused\.", end)  # and no logs are named
+    first_line, *rest = look(project, "status").splitlines()
+    assert first_line == f"Run {idle} SUCCEEDED: nothing to do."
+    assert re.fullmatch(rf"Reuses {of_two}", rest[-1])
+    assert "  0  __default__ · 2 nodes reused" in look(project, "list")
     nothing = f"No log: nothing had changed for run {idle}, so no node ran.\n"
     assert call_in(project, "logs", idle, "--local").output == nothing
     assert f"Run {idle}, where it SUCCEEDED before, in an earlier run" in look(project, "why", "first")

@@ -97,6 +97,13 @@ def succeeded() -> RunState:
     return run(groups, request=request, description="nightly", pipelines=["__default__", "reporting"])
 
 
+def idle() -> RunState:
+    """A run that had nothing to do, since it reuses all."""
+    made = {"2026-11-21T09.00.00.000Z": 14, "2026-11-20T09.00.00.000Z": 2}
+    resumed = {"from": None, "runs": made, "seconds": 24.8, "reused_total": 16, "again": {}, "again_total": 0}
+    return run([], resumed={**resumed, "reused": [f"node_{number}" for number in range(16)]}, ended_at=START + 100)
+
+
 def failed() -> RunState:
     """A run whose third job failed, with malicious texts."""
     groups = [

@@ -60,6 +60,13 @@ def test_a_resumed_run_says_what_it_resumes() -> None:
     assert dict(told(state).facts)["Resumes"] == "2026-11-21T00.00.00.000Z, of which 2 nodes were reused"
 
 
+def test_a_run_that_reuses_all_has_no_figures_of_jobs() -> None:
+    found = told(runs.idle())
+    of = "of 2 runs, the newest 2026-11-21T09.00.00.000Z, which took 24.8 s"
+    assert found.figures[1:] == [("Size", "Nothing to do", ""), ("Reused", "16 nodes", of)]
+    assert dict(found.facts)["Reused"] == "14 of run 2026-11-21T09.00.00.000Z, 2 of run 2026-11-20T09.00.00.000Z"
+
+
 def test_failures_come_in_the_order_in_which_they_happened() -> None:
     assert [row.group.index for row in told(runs.failed()).failed] == [2, 4]
 

@@ -358,6 +358,14 @@ def test_a_run_of_which_nothing_ran_is_a_page_too(open_report: Open) -> None:
     assert sound(page)
 
 
+def test_a_run_that_reuses_all_says_so_and_shows_no_empty_timeline_and_table(open_report: Open) -> None:
+    page = open_report(runs.idle())
+    assert texts(page, ".figure strong") == ["0.1 s", "Nothing to do", "16 nodes"]
+    assert texts(page, ".figure small")[-1] == "of 2 runs, the newest 2026-11-21T09.00.00.000Z, which took 24.8 s"
+    assert texts(page, "section h2") == ["The run's request"]
+    assert sound(page)
+
+
 def test_the_page_is_no_wider_than_a_narrow_window(open_report: Open) -> None:
     page = open_report(runs.failed())
     page.look(400, 800)

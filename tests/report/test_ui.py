@@ -58,7 +58,7 @@ class FakeLambda:
     def _answer(self, function: str) -> dict[str, Any]:
         whole = asdict(self.state)
         if function == "list_runs":
-            return {"runs": [whole]}
+            return {"runs": [{**whole, "reused": self.state.reused}]}
         if function == "cancel_run":
             self.state = ended("CANCELLED")
             return {"run_id": self.state.run_id, "status": "CANCELLED"}
@@ -285,6 +285,12 @@ def test_however_many_look_the_service_is_asked_once_a_second(entered: FlaskClie
     for _ in range(10):
         assert entered.get(f"{RUN}/state", **HERE).json["status"] == "RUNNING"  # type: ignore[index]
     assert len(functions.called("describe_run")) <= 2
+
+
+def test_a_run_that_reuses_all_says_so_on_its_page_and_in_the_list(entered: FlaskClient, functions: FakeLambda) -> None:
+    functions.state = runs.idle()
+    assert entered.get(f"{RUN}/state", **HERE).json["counts"] == "nothing to do, 16 nodes reused"  # type: ignore[index]
+    assert '<td data-head="Nodes">0, 16 reused</td>' in entered.get(f"{ROOT}/", **HERE).text
 
 
 def test_what_others_wrote_is_escaped_in_the_list_too(entered: FlaskClient, functions: FakeLambda) -> None:

@@ -32,7 +32,8 @@ def test_a_run_in_which_nothing_changed_submits_nothing_and_has_succeeded(versio
     told = describe(world.dispatcher, second, 0, 1000)
     assert (told["groups"], told["next_page"], told["settled"]) == ([], None, True)
     assert [detail["status"] for detail in world.announced[-2:]] == ["RUNNING", "SUCCEEDED"]
-    assert listed_runs(world.dispatcher, None, 1)[0]["resumed_from"] is None
+    listed = listed_runs(world.dispatcher, None, 2)
+    assert [(run["resumed_from"], run["reused"]) for run in listed] == [(None, 4), (None, 0)]
     world.settle()
     assert world.table.active(None).run_ids == []
 

@@ -16,8 +16,9 @@ from kedro_aws_batch.client import Runs
 from kedro_aws_batch.errors import ServiceError
 from kedro_aws_batch.estimate import words_expected
 from kedro_aws_batch.show.outcome import report
+from kedro_aws_batch.show.reused import told_reused
 from kedro_aws_batch.sizing import to_run
-from kedro_aws_batch.wording import counted, lasting
+from kedro_aws_batch.wording import counted
 
 from .follow import Pace, follow
 
@@ -72,43 +73,40 @@ class Watched:
 def start(execution: Execution, request: Mapping[str, Any]) -> Started:
     """Start a run once, despite retries, and print what it is."""
     started = _persistently(execution, {"idempotency_key": uuid.uuid4().hex, **request})
+    resumed = started.resumed or {}
+    reused = told_reused(resumed)
+    if not started.groups and reused:
+        execution.display.note(f"Run {started.run_id} has nothing to do: it reuses {reused}.")
+        return started
     size = to_run(started.nodes, started.groups, carrying=execution.carrying)
     execution.display.note(f"Run {started.run_id}: {size}")
-    resumed = started.resumed or {}
-    if reused := told_reused(resumed):
-        execution.display.note(f"  {reused}")
+    if reused:
+        execution.display.note(f"  reused: {reused}")
     for line in _again(resumed):
         execution.display.note(line, "dim")
     return started
 
 
-def told_reused(resumed: Mapping[str, Any]) -> str | None:
-    """Return what a run reuses of earlier ones; None for one that reuses nothing, or that resumes another."""
-    number, runs = resumed.get("reused_total", 0), resumed.get("runs", {})
-    if resumed.get("from") is not None or not number or not runs:
-        return None
-    made = f"run {next(iter(runs))}" if len(runs) == 1 else f"{len(runs)} runs, the newest {next(iter(runs))}"
-    done = "nothing has changed, so no container starts; " if not resumed.get("again_total") else ""
-    spared = f", which took {lasting(resumed['seconds'])}" if resumed.get("seconds") else ""
-    return f"{done}reused: {counted(number, 'node')} of {made}{spared}"
-
-
 def show_rehearsal(service: Service, display: Display, request: Mapping[str, Any], *, carrying: bool = False) -> int:
     """Print what a request would run, and what it would reuse, and return the exit code; nothing is started."""
     would = service.rehearse(request)
-    size = to_run(would.nodes, would.groups, carrying=carrying)
-    display.note(f"Would run {size}; nothing is started.")
-    if would.expected:
-        display.note(words_expected(Expected(**would.expected), carrying=carrying))
     resumed = would.resumed or {}
-    if told := told_reused(resumed):
-        display.note(f"  {told}")
+    reused = told_reused(resumed)
+    if not would.groups and reused:
+        display.note(f"Would have nothing to do: it would reuse {reused}.")
+    else:
+        size = to_run(would.nodes, would.groups, carrying=carrying)
+        display.note(f"Would run {size}; nothing is started.")
+        if would.expected:
+            display.note(words_expected(Expected(**would.expected), carrying=carrying))
+        if reused:
+            display.note(f"  reused: {reused}")
     for line in _again(resumed):
         display.note(line)
-    reused = resumed.get("reused", ())
-    for node in reused:
+    named = resumed.get("reused", ())
+    for node in named:
         display.note(f"  taken over: {node}", "dim")
-    if (more := resumed.get("reused_total", 0) - len(reused)) > 0:
+    if (more := resumed.get("reused_total", 0) - len(named)) > 0:
         display.note(f"  … and {counted(more, 'other')} taken over", "dim")
     return 0
 

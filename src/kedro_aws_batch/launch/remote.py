@@ -84,5 +84,6 @@ def run_on_aws(run: RemoteRun, display: Display, wait: bool) -> Watched:
         started = start(execution, run.whole_request)
     if wait:
         return watch(execution, started)
-    display.note(run.commands.way_back(started.run_id))
+    if started.groups:
+        display.note(run.commands.way_back(started.run_id))
     return Watched(0)

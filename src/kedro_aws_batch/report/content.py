@@ -13,6 +13,8 @@ from kedro_aws_batch.containers import containers_of
 from kedro_aws_batch.critical import critical_path
 from kedro_aws_batch.estimate import words_left
 from kedro_aws_batch.saved import saved, why_none_carried_on
+from kedro_aws_batch.show.header import NOTHING
+from kedro_aws_batch.show.reused import of_which
 from kedro_aws_batch.sizing import noun, size
 from kedro_aws_batch.wording import counted, lasting, moment, money, plain, zone
 
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
     #: Returns the address of a group's log, or None if there is none to open.
     LogLink = Callable[[GroupState], "str | None"]
 
-STATUSES = ("RUNNING", "SUBMITTED", "WAITING", "FAILED", "SUCCEEDED", "CANCELLED", "SKIPPED", "REUSED")
+STATUSES = ("RUNNING", "SUBMITTED", "WAITING", "FAILED", "SUCCEEDED", "CANCELLED", "SKIPPED")
 #: The meaning of the timeline's colours.
 LEGEND = (
     ("waiting", "waiting"),
@@ -112,9 +114,17 @@ class Content:
     def figures(self) -> list[tuple[str, str, str]]:
         """Return the figures at the top: a name, a value, and a remark."""
         took = "took" if self.state.ended else "has taken"
+        source = of_which(self.state.resumed)
         return [
             (f"The run {took}", lasting(self.state.seconds) or "–", _between(self.state)),
-            ("Size", size(self.state), self._at_once()),
+            ("Size", size(self.state) if self.state.groups_total else NOTHING.capitalize(), self._at_once()),
+            *(self._of_jobs() if self.rows else []),
+            *([("Reused", counted(self.state.reused, "node"), f"of {source}")] if source else []),
+        ]
+
+    def _of_jobs(self) -> list[tuple[str, str, str]]:
+        """Return the figures of the run's jobs."""
+        return [
             ("Critical path", *self._critical()),
             ("Estimated cost", *self._cost()),
             ("Asked for", *self._asked()),
@@ -132,8 +142,8 @@ class Content:
             ("Parameters", _pretty(request.get("params"))),
             ("On failure", state.on_failure or ""),
             ("At most at once", "" if state.max_workers is None else counted(state.max_workers, "job")),
-            ("Resumes", _resumed(state.resumed)),
-            ("Reused", _reused(state.resumed)),
+            ("Resumes", _resumed(state)),
+            ("Reused", _made_by(state.resumed)),
             ("Environment", state.environment or ""),
             ("Graph", state.graph_digest or ""),
             ("Prices", "\n".join(f"{what}: {_said(rates)}" for what, rates in self.prices.rates)),
@@ -332,21 +342,15 @@ def _pretty(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False) if value else ""
 
 
-def _resumed(resumed: Mapping[str, Any] | None) -> str:
-    if not resumed or resumed.get("from") is None:
-        return ""
-    reused = resumed.get("reused_total", len(resumed.get("reused") or ()))  # the list may be cut
-    return f"{resumed['from']}, of which {counted(reused, 'node')} were reused"
+def _resumed(state: RunState) -> str:
+    source = state.resumed_from
+    return "" if source is None else f"{source}, of which {counted(state.reused, 'node')} were reused"
 
 
-def _reused(resumed: Mapping[str, Any] | None) -> str:
-    """Return what a run that resumes none has reused, and of which runs."""
-    runs = (resumed or {}).get("runs") or {}
-    if not resumed or resumed.get("from") is not None or not runs:
-        return ""
-    made = ", ".join(f"{number} of run {run_id}" for run_id, number in runs.items())
-    spared = f", which took {lasting(resumed['seconds'])}" if resumed.get("seconds") else ""
-    return f"{counted(resumed['reused_total'], 'node')}{spared}: {made}"
+def _made_by(resumed: Mapping[str, Any] | None) -> str:
+    """Return how many nodes of which runs a run reuses that resumes none."""
+    runs = resumed["runs"] if resumed and of_which(resumed) else {}
+    return ", ".join(f"{number} of run {run_id}" for run_id, number in runs.items())
 
 
 def _said(rates: Any) -> str:

@@ -9,7 +9,11 @@
   }
   if (data.start !== null) [data.start, data.end] = [data.start + data.ahead, data.end + data.ahead];
   const $ = (id) => document.getElementById(id);
-  const body = document.querySelector("tbody");
+  const body = document.querySelector("#table tbody");
+  if (!body) { // a run without jobs
+    document.documentElement.dataset.ready = "yes";
+    return;
+  }
   const rows = [...body.rows];
   const row = new Map(rows.map((one) => [Number(one.dataset.i), one]));
   const text = new Map(rows.map((one) => [one, `${one.textContent} ${one.dataset.stream}`.toLowerCase()]));

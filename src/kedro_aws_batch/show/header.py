@@ -17,12 +17,16 @@ from kedro_aws_batch.wording import counted, lasting, one_line, plain
 
 from .colours import COLOURS
 from .columns import MEDIUM
+from .reused import told_reused
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from kedro_aws_batch.client import RunState
     from kedro_aws_batch.prices import Prices
+
+#: What is said of a run without jobs.
+NOTHING = "nothing to do"
 
 
 def header(state: RunState, prices: Prices | None, width: int) -> list[RenderableType]:
@@ -31,6 +35,22 @@ def header(state: RunState, prices: Prices | None, width: int) -> list[Renderabl
         ("Run ", ""), (state.run_id, "bold"), " ", (state.status, f"bold {COLOURS.get(state.status, 'red')}")
     )
     what = " · ".join(filter(None, (state.project, ", ".join(state.pipelines), state.environment, state.description)))
+    about = [Text(one_line(what), "dim", overflow="ellipsis", no_wrap=True)] if what else []
+    progress = _progress(state, width) if state.groups_total else Text(f"{NOTHING.capitalize()}.")
+    lines: list[RenderableType] = [title, *about, progress]
+    lines.append(Text(" · ".join(figures(state, prices))))
+    if told := reusing(state):
+        lines.append(Text(told))
+    if state.reason:
+        lines.append(Text(plain(state.reason), "red" if state.status == "FAILED" else "yellow"))
+    lines += [Text(text, "yellow") for text in stuck(state)]
+    if told := carrying_on(state, prices):
+        lines.append(Text(told, "dim"))
+    return lines
+
+
+def _progress(state: RunState, width: int) -> RenderableType:
+    """Return the bar, and how much of the run is done."""
     done = sum(group.status in ENDED for group in state.groups)
     bar = Table.grid(padding=(0, 1))
     size = f"{done:,}/{state.groups_total:,} {noun(state)}s"
@@ -39,18 +59,16 @@ def header(state: RunState, prices: Prices | None, width: int) -> list[Renderabl
     long = max(8, min(40, width - len(size) - 2))
     colour = COLOURS.get(state.status, "cyan")
     progress = ProgressBar(
-        total=state.groups_total or 1, completed=done, width=long, complete_style=colour, finished_style=colour
+        total=state.groups_total, completed=done, width=long, complete_style=colour, finished_style=colour
     )
     bar.add_row(progress, size)
-    about = [Text(one_line(what), "dim", overflow="ellipsis", no_wrap=True)] if what else []
-    lines: list[RenderableType] = [title, *about, bar]
-    lines.append(Text(" · ".join(figures(state, prices))))
-    if state.reason:
-        lines.append(Text(plain(state.reason), "red" if state.status == "FAILED" else "yellow"))
-    lines += [Text(text, "yellow") for text in stuck(state)]
-    if told := carrying_on(state, prices):
-        lines.append(Text(told, "dim"))
-    return lines
+    return bar
+
+
+def reusing(state: RunState) -> str:
+    """Return what the run reuses of earlier ones, if anything."""
+    told = told_reused(state.resumed)
+    return f"Reuses {told}." if told else ""
 
 
 def carrying_on(state: RunState, prices: Prices | None) -> str:

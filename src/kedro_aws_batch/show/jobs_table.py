@@ -13,7 +13,7 @@ from kedro_aws_batch.wording import counted, lasting, one_line, roughly
 
 from .colours import COLOURS
 from .columns import NARROW, Column, piped, table_of
-from .header import carrying_on, figures, header, stuck
+from .header import NOTHING, carrying_on, figures, header, reusing, stuck
 from .slices import TELLING, first_failed, lasted, split_nodes, status_of, told
 
 if TYPE_CHECKING:
@@ -116,6 +116,8 @@ class _Whole:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         above = Group(*header(self.state, self.prices, options.max_width))
         yield above
+        if not self.state.groups:
+            return
         left = None if self.room is None else max(3, self.room - len(console.render_lines(above, options)) - 1)
         yield table_of(COLUMNS, list(_rows(self.state, left)), options.max_width)
 
@@ -124,10 +126,12 @@ def plain_lines(state: RunState, prices: Prices | None = None) -> list[str]:
     """Return a run for a file or a pipe: a line for the run and one for each job."""
     counts = Counter(group.status for group in state.groups)
     parts = [f"{counts[status]} {status.lower()}" for status in reversed(ORDER) if counts[status]]
+    ran = f"{size(state)}, {', '.join(parts)}" if parts else NOTHING
     jobs = sorted(state.groups, key=lambda group: (ORDER.index(group.status), group.index))
     lines = [
-        f"Run {state.run_id} {state.status}: {size(state)}, {', '.join(parts) or 'none'}.",
+        f"Run {state.run_id} {state.status}: {ran}.",
         "; ".join(figures(state, prices)),
+        reusing(state),
         *([one_line(state.reason)] if state.reason else []),
         *map(one_line, stuck(state)),
         carrying_on(state, prices),

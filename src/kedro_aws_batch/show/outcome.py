@@ -13,6 +13,7 @@ from kedro_aws_batch._service.dag.events import OWN_LOG_GROUP
 from kedro_aws_batch._service.dag.status import ENDED, GroupStatus
 from kedro_aws_batch.aws_errors import Call, why_refused
 from kedro_aws_batch.sizing import size
+from kedro_aws_batch.wording import counted
 
 from .display import can_draw
 from .header import carrying_on
@@ -53,18 +54,18 @@ def report(display: Display, state: RunState, ending: Ending) -> None:
         _report_failures(display, state, ending)
     counts = Counter(group.status for group in state.groups)
     parts = [f"{counts[status]} {status.lower()}" for status in (*ENDED, GroupStatus.SKIPPED) if counts[status]]
-    reused = state.counts.get("REUSED", 0)
-    parts += [f"{reused} reused"] if reused else []
     took = (
         ""
         if state.created_at is None or state.ended_at is None
         else f" in {(state.ended_at - state.created_at) / 1000:.1f} s"
     )
     colour = "green" if state.status == "SUCCEEDED" else "red"
-    display.note(f"Run {state.run_id} {state.status}{took}: {size(state)}, {', '.join(parts) or 'none ran'}.", colour)
+    ran = [f"{size(state)}, {', '.join(parts) or 'none ran'}"] if state.groups_total else []
+    reused = [f"{counted(state.reused, 'node')} reused"] if state.reused else []
+    display.note(f"Run {state.run_id} {state.status}{took}: {'; '.join([*ran, *reused]) or 'no node ran'}.", colour)
     if not can_draw(display.console) and (told := carrying_on(state, display.prices)):
         display.note(told)  # a drawn table has it already
-    if ending.place:
+    if ending.place and any(group.status in ENDED or group.earlier for group in state.groups):
         display.note(f"Logs: {ending.place}")
     if state.status != "SUCCEEDED":
         if (node := _to_replay(state)) is not None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from kedro_aws_batch._service.dag.status import ENDED
 from kedro_aws_batch.estimate import time_left
-from kedro_aws_batch.wording import lasting, one_line
+from kedro_aws_batch.wording import counted, lasting, one_line
 
 from .colours import COLOURS
 from .columns import MEDIUM, NARROW, Column, table_of
@@ -58,7 +58,8 @@ def _nodes(row: RunRow) -> str:
 
 def _what(row: RunRow) -> str:
     run = row.listed.run
-    return one_line(" · ".join(filter(None, (", ".join(run.pipelines), run.description, run.reason))))
+    reused = f"{counted(run.reused, 'node')} reused" if run.reused else ""
+    return one_line(" · ".join(filter(None, (", ".join(run.pipelines), reused, run.description, run.reason))))
 
 
 #: The columns for each run. A narrow terminal leaves out the least important.

@@ -14,7 +14,8 @@ from flask import Blueprint, Flask, Response, abort, jsonify, redirect, render_t
 
 from kedro_aws_batch.client import Service
 from kedro_aws_batch.errors import KedroAwsBatchError
-from kedro_aws_batch.wording import lasting, moment, plain
+from kedro_aws_batch.show.header import NOTHING
+from kedro_aws_batch.wording import counted, lasting, moment, plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -207,10 +208,11 @@ def _close(response: Response) -> Response:
 def _told(state: RunState) -> dict[str, Any]:
     """Return the state for the page's polling. The mark changes when anything has."""
     moved = [(group.status, group.attempt, group.started_at, group.ended_at) for group in state.groups]
-    counts = ", ".join(f"{count:,} {status.lower()}" for status, count in state.counts.items() if count)
+    counts = [f"{count:,} {status.lower()}" for status, count in state.counts.items() if count]
+    reused = [f"{counted(state.reused, 'node')} reused"] if state.reused else []
     return {
         "status": state.status,
-        "counts": counts,
+        "counts": ", ".join([*([] if state.groups_total else [NOTHING]), *counts, *reused]),
         "mark": f"{state.status}{hash(tuple(moved)):x}",
         "over": state.over,
         "resumable": state.resumable,

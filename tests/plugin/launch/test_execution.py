@@ -43,10 +43,11 @@ class ScriptedService:
 
     states: list[RunState | BaseException]
     calls: list[Any] = field(default_factory=list)
+    started: Started = STARTED
 
     def start_run(self, request: dict[str, Any]) -> Started:
         self.calls.append(("start", request))
-        return STARTED
+        return self.started
 
     def describe_run(self, _: str) -> RunState:
         state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
@@ -237,4 +238,39 @@ def test_an_answer_that_leaves_out_some_of_what_is_resumed_says_of_how_many() ->
         "  … and 3 others again",
         "  taken over: c",
         "  … and 1,000 others taken over",
+    ]
+
+
+ALL_REUSED = {"from": None, "runs": {"q": 4}, "seconds": 24.8, "reused": ["a"], "reused_total": 4, "again_total": 0}
+
+
+def test_a_run_that_reuses_all_has_nothing_to_do_and_names_no_logs() -> None:
+    idle = RunState("r", "SUCCEEDED", 0, 0, resumed=ALL_REUSED, settled=True, created_at=1000, ended_at=1100)
+    running, service, output = execution(idle)
+    service.started = replace(STARTED, groups=0, nodes=0, resumed=ALL_REUSED)
+    assert watch(running, start(running, {})).exit_code == 0
+    assert output.getvalue().splitlines() == [
+        "Run r has nothing to do: it reuses 4 nodes of run q, which took 24.8 s.",
+        "Run r SUCCEEDED in 0.1 s: 4 nodes reused.",
+    ]
+
+
+def test_the_end_of_a_run_says_how_much_it_reused_beside_what_ran() -> None:
+    told = {**ALL_REUSED, "again": {"node_0": "new"}, "again_total": 1}
+    state = RunState("r", "SUCCEEDED", 1, 1, (DONE,), resumed=told, settled=True, created_at=1000, ended_at=4500)
+    running, _, output = execution(state)
+    watch(running, STARTED)
+    assert output.getvalue().splitlines()[-2:] == [
+        "Run r SUCCEEDED in 3.5 s: 1 node in 1 job, 1 succeeded; 4 nodes reused.",
+        "Logs: the logs",
+    ]
+
+
+def test_a_run_of_which_no_job_began_names_no_logs() -> None:
+    skipped = tuple(replace(group, status="SKIPPED") for group in WAITING)
+    running, _, output = execution(replace(RUNNING, status="CANCELLED", groups=skipped, settled=True))
+    watch(running, STARTED)
+    assert output.getvalue().splitlines()[-2:] == [
+        "Run r CANCELLED: 4 nodes in 3 jobs, 3 skipped.",
+        "To resume it: kedro aws-batch resume r",
     ]

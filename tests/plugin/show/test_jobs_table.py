@@ -210,3 +210,13 @@ def test_a_resumed_split_says_how_many_of_its_slices_run_again() -> None:
     state = RunState("r", "RUNNING", 3, 1, slices("SUCCEEDED", "WAITING", "WAITING", into=50), created_at=0, now=70_000)
     row = " ".join(drawn(state, 120)[-1].split())
     assert row == "WAITING 1 min 01 s clean 3 slices of 50: 1 succeeded, 2 waiting"
+
+
+def test_a_run_that_reuses_all_shows_no_bar_and_no_table() -> None:
+    resumed = {"from": None, "runs": {"q": 3, "p": 1}, "seconds": 24.8, "reused_total": 4}
+    state = RunState("r", "SUCCEEDED", 0, 0, resumed=resumed, settled=True, created_at=1000, ended_at=1100)
+    reuses = "Reuses 4 nodes of 2 runs, the newest q, which took 24.8 s."
+    assert drawn(state, 100) == ["Run r SUCCEEDED", "Nothing to do.", "took 0.1 s · cost nothing", reuses]
+    assert plain_lines(state, PRICES) == ["Run r SUCCEEDED: nothing to do.", "took 0.1 s; cost nothing", reuses]
+    resumes = RunState("r", "SUCCEEDED", 0, 0, resumed={**resumed, "from": "q"})
+    assert not any("Reuses" in line for line in plain_lines(resumes, PRICES))

@@ -221,6 +221,11 @@ def test_a_list_of_runs_fits_a_narrow_terminal(width: int, heads: str) -> None:
     assert [line.split()[:2] for line in lines[1:3]] == [[run_id, "RUNNING"] for run_id in IDS[:2]]
 
 
+def test_a_list_says_how_many_nodes_a_run_reused() -> None:
+    run = replace(summary(state(IDS[0], "SUCCEEDED")), nodes_total=0, reused=16)
+    assert printed(runs_table([Listed(run)], 61_000, 100), 100)[1].endswith(" 0  p · 16 nodes reused")
+
+
 def test_where_no_run_goes_on_there_is_room_for_what_runs_are() -> None:
     lines = printed(runs_table(rows()[3:], 61_000, 80), 80)
     assert lines[0].split() == ["run", "status", "took", "nodes", "what"]
