@@ -32,7 +32,6 @@ from .resume import (
     changed_values,
     done_before,
     newer_inputs,
-    overwritten,
     resumption,
     signature_of,
 )
@@ -67,7 +66,7 @@ class Earlier:
     plan: Plan
     view: View
     request: Mapping[str, Any]
-    #: Node → the newest run that has worked on it since it was done.
+    #: Node → why what it has written may be another's by now: `dag.rivals.written_since`.
     since: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -234,7 +233,7 @@ def _made(document: GraphDocument, nodes: Sequence[Node], earlier: Earlier | Non
     if earlier is None:
         return signatures.made(indices), {}
     others = MadeOf.unpacked(earlier.plan.made).others(signatures, indices)
-    return signatures.made(indices), {**overwritten(nodes, document.datasets, earlier.since), **others}
+    return signatures.made(indices), {**earlier.since, **others}
 
 
 def _resume(

@@ -185,16 +185,6 @@ def newer_inputs(
     return told
 
 
-def overwritten(nodes: Sequence[Node], datasets: Mapping[str, Dataset], since: Mapping[str, str]) -> dict[str, str]:
-    """Return the nodes whose outputs another run may have written since; each version has a place of its own."""
-    told: dict[str, str] = {}
-    for node in nodes:
-        for name in node.outputs if node.name in since else ():
-            if not is_in_memory(name, datasets) and not datasets[name].versioned:
-                told.setdefault(node.name, f"run {since[node.name]} may have written '{name}' since")
-    return told
-
-
 def _needed_from_memory(
     index: int, nodes: Sequence[Node], datasets: Mapping[str, Dataset], readers: Sequence[int]
 ) -> str | None:

@@ -22,6 +22,7 @@ from .document import Dataset, GraphDocument, Node, Resources, base_name, is_par
 from .grouping import is_in_memory
 from .plan import AtWork, Plan, Reused
 from .resume import NOT_SUCCEEDED, Changes, Resumption, changed_parameters, changed_values, resumption
+from .rivals import Contest, Rivals, in_place
 from .signatures import MadeOf, read_signatures
 from .stored import Shown
 
@@ -41,32 +42,11 @@ class Past:
 
 
 @dataclass(frozen=True)
-class Rival:
-    """Another run, and when its jobs may have written what."""
-
-    run_id: str
-    nodes: Mapping[str, str] | None  #: node → its signature; None if there was no time to look
-    #: Node → all its attempts; None while some of them may go on.
-    spans: Mapping[str, Sequence[AtWork]] | None
-
-    def may_have_written(self, node: str, span: AtWork) -> bool:
-        """Return whether a node of it may have been at work within a span."""
-        if self.nodes is None:
-            return True
-        if node not in self.nodes:
-            return False
-        if self.spans is None:
-            return True
-        return any(one.began <= span.ended and one.ended >= span.began for one in self.spans.get(node, ()))
-
-
-@dataclass(frozen=True)
 class History:
     """The runs before a run."""
 
     pasts: Callable[[], Iterator[Past]]  #: newest first
-    #: The runs, but for one if it is given, of which jobs may have been at work within a span.
-    rivals: Callable[[AtWork, str | None], Sequence[Rival]]
+    rivals: Rivals
 
 
 @dataclass(frozen=True)
@@ -90,19 +70,12 @@ class Reusing:
     request: Mapping[str, Any]
     shown: Shown
     _found: dict[str, _Found] = field(default_factory=dict)
-    _strangers: dict[str, list[str]] = field(default_factory=dict)  #: other run → nodes that the project hasn't
 
     def resumption(self, history: History) -> Resumption:
         """Return which nodes are reused, and why the others run."""
         self._look(history.pasts())
         why = {node.name: self._why(node, asked) for node, asked in zip(self.nodes, self.wanted, strict=True)}
-        fresh = {name: one for name, one in self._found.items() if not why[name] and not one.proved and one.span}
-        if spans := [one.span for one in fresh.values() if one.span]:
-            makers = {one.reused.run_id for one in fresh.values()}
-            alone = makers.pop() if len(makers) == 1 else None
-            rivals = history.rivals(AtWork(min(span.began for span in spans), max(span.ended for span in spans)), alone)
-            self._strangers = {rival.run_id: self._strange(rival) for rival in rivals}
-            why.update({name: self._contested(name, one, rivals) for name, one in fresh.items()})
+        why.update(self._contested(history.rivals, [name for name, reason in why.items() if not reason]))
         made = {name: reason for name, reason in why.items() if reason}
         done = {name: one.reused for name, one in self._found.items()}
         result = resumption(None, self.nodes, self.document.datasets, done, Changes(made=made))
@@ -247,28 +220,23 @@ class Reusing:
                 return f"'{name}' was last written by something else than run {run_id}"
         return None
 
-    def _contested(self, name: str, found: _Found, rivals: Sequence[Rival]) -> str | None:
-        """Return which output another run may have written while the node was at work.
+    def _contested(self, rivals: Rivals, names: Iterable[str]) -> dict[str, str]:
+        """Return which of some nodes have an output that another run may have written while they were at work."""
+        found = {name: one for name in names if (one := self._found.get(name)) and not one.proved}
+        spans = {name: one.span for name, one in found.items() if one.span and self._in_place(name)}
+        if not spans:
+            return {}
+        makers = {found[name].reused.run_id for name in spans}
+        whole = AtWork(min(span.began for span in spans.values()), max(span.ended for span in spans.values()))
+        contest = Contest(self.document, rivals(whole, min(makers) if len(makers) == 1 else None))
+        told: dict[str, str] = {}
+        for name, span in spans.items():
+            if by := contest.over(self._by_name[name], span, {found[name].reused.run_id}):
+                told[name] = f"run {by.run_id} may have written '{by.output}' at the same time"
+        return told
 
-        A node that isn't the project's any more may have written anything.
-        """
-        for output in filter(self._kept, self._by_name[name].outputs):
-            if self.document.datasets[output].versioned or found.span is None:
-                continue
-            for rival in rivals:
-                if rival.run_id != found.reused.run_id and any(
-                    rival.may_have_written(writer, found.span)
-                    for writer in (*self._writers[base_name(output)], *self._strangers[rival.run_id])
-                ):
-                    return f"run {rival.run_id} may have written '{output}' at the same time"
-        return None
-
-    def _strange(self, rival: Rival) -> list[str]:
-        return [name for name, signature in (rival.nodes or {}).items() if (name, signature) not in self._signed]
-
-    @cached_property
-    def _signed(self) -> frozenset[tuple[str, str]]:
-        return frozenset((node.name, node.signature) for node in self.document.nodes)
+    def _in_place(self, name: str) -> list[str]:
+        return in_place(self._by_name[name], self.document.datasets)
 
     def _kept(self, name: str) -> bool:
         return not is_in_memory(name, self.document.datasets)
@@ -285,15 +253,6 @@ class Reusing:
     @cached_property
     def _read(self) -> frozenset[str]:
         return frozenset(base_name(name) for node in self.nodes for name in node.inputs)
-
-    @cached_property
-    def _writers(self) -> Mapping[str, list[str]]:
-        """Return all nodes of the project that write each dataset, by their names."""
-        writers: dict[str, list[str]] = {}
-        for node in self.document.nodes:
-            for output in node.outputs:
-                writers.setdefault(base_name(output), []).append(node.name)
-        return writers
 
 
 def _environments(request: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,12 +23,12 @@ from dag.records import Run
 from dag.request import Allowed, Earlier, make_plan, resumed_request
 from dag.resume import Resumption, done_before
 from dag.reuse import History
+from dag.rivals import written_since
 from dag.submission import refuse_oversized
 from runs.advance import Dispatcher
 from runs.announcing import announce
 from runs.history import read_history
 from runs.reading import read_all
-from runs.since import worked_on_since
 
 _T = TypeVar("_T")
 #: The largest request, in bytes. The run's status item keeps it, and an item of DynamoDB takes 400 KB in all.
@@ -166,13 +166,14 @@ def _create(dispatcher: Dispatcher, source: RunSource, request: Mapping[str, Any
 def _maker(dispatcher: Dispatcher, source: RunSource, request: Mapping[str, Any]) -> _RunMaker:
     """Return what makes plans of a request."""
     _refuse_large(request)
-    earlier = _earlier(dispatcher, request)
+    history = read_history(dispatcher, source.document)
+    earlier = _earlier(dispatcher, source.document, request, history)
     learned = dispatcher.ports.table.get_durations(source.document.project, source.document.environment)
     return _RunMaker(
         source=source,
         home=replace(source.home, key=secrets.token_hex(16)),
         request=resumed_request(request, earlier.request) if earlier else request,
-        before=earlier or read_history(dispatcher, source.document),
+        before=earlier or history,
         durations=load_durations(learned),
     )
 
@@ -246,7 +247,9 @@ class _RunMaker:
         return plan, resumed
 
 
-def _earlier(dispatcher: Dispatcher, request: Mapping[str, Any]) -> Earlier | None:
+def _earlier(
+    dispatcher: Dispatcher, document: GraphDocument, request: Mapping[str, Any], history: History
+) -> Earlier | None:
     if "resume_from" not in request:
         return None
     run = dispatcher.ports.table.get_run(request["resume_from"])
@@ -262,7 +265,8 @@ def _earlier(dispatcher: Dispatcher, request: Mapping[str, Any]) -> Earlier | No
             "write the same data. Try again in a minute."
         )
     done = done_before(dispatcher.plan(run.run_id), view)
-    since = worked_on_since(dispatcher, run, done)  # which reads other plans, one by one: a large one fills the memory
+    # This reads other plans, one by one: a large one fills the memory.
+    since = written_since(document, run.run_id, done, history.rivals)
     return Earlier(dispatcher.plan(run.run_id), view, run.request, since)
 
 

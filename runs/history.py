@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from adapters.ports import Page
 from dag.document import GraphDocument
 from dag.jobs import run_moment
 from dag.plan import AtWork, Plan
 from dag.records import MOST_LISTED, Outcome, Run
 from dag.resume import done_before
-from dag.reuse import History, Past, Rival
+from dag.reuse import History, Past
+from dag.rivals import NEVER, Rival
 from runs.advance import RESERVE, Dispatcher
 from runs.reading import read_active, read_all, read_outcomes
 
@@ -19,8 +21,6 @@ from runs.reading import read_active, read_all, read_outcomes
 MOST_PASTS = 10
 #: How long jobs may go on, in ms, after their run has ended: Batch kills a job 30 s after it was terminated.
 _ENDING = 900_000
-#: After all moments.
-_NEVER = 1 << 62
 
 
 def read_history(dispatcher: Dispatcher, document: GraphDocument) -> History:
@@ -41,7 +41,7 @@ class _Reader:
         for run in self._runs:
             if run.environment != self.environment or not run.over:
                 continue
-            if looked == MOST_PASTS or self.dispatcher.ports.clock.left() < RESERVE:
+            if looked == MOST_PASTS or self._is_late():
                 return
             looked += 1
             view = read_all(table, run.run_id)
@@ -50,13 +50,27 @@ class _Reader:
                 yield Past(plan, run.request, done_before(plan, view), spans_of_done(plan, self._outcomes(plan)))
 
     def rivals(self, span: AtWork, but: str | None) -> Sequence[Rival]:
-        """Return the runs, but for one, of which jobs may have been at work within a span."""
+        """Return the runs, but for one, of which jobs may have been at work within a span, newest first.
+
+        Those count that began since, and of all others the newest hundred, and those that aren't settled.
+        """
+        found = self._near(self._runs, span, but)
+        page, known = self._newest, {run.run_id for run in self._runs}
+        while page.next is not None and run_moment(page.next) >= span.began:
+            page = self.dispatcher.ports.table.listings(page.next, MOST_LISTED)
+            if self._is_late():
+                return [*found, *(Rival(run_id, None, None) for run_id in page.run_ids[:1])]
+            found += self._near(self._read({*page.run_ids} - known), span, but)
+        return found
+
+    def _near(self, runs: Sequence[Run], span: AtWork, but: str | None) -> list[Rival]:
+        """Return those of some runs of which jobs may have been at work within a span."""
         began, ended = span
-        near = [run for run in self._runs if run_moment(run.run_id) <= ended and _may_reach(run, began)]
+        near = [run for run in runs if run_moment(run.run_id) <= ended and _may_reach(run, began)]
         return [self._rival(run) for run in near if run.run_id != but]
 
     def _rival(self, run: Run) -> Rival:
-        if self.dispatcher.ports.clock.left() < RESERVE:
+        if self._is_late():
             return Rival(run.run_id, None, None)
         plan = self.dispatcher.plan(run.run_id)
         nodes = {
@@ -77,17 +91,26 @@ class _Reader:
         return read_outcomes(self.dispatcher.ports.table, plan.run_id, 0, len(plan.groups) - 1)
 
     @cached_property
+    def _newest(self) -> Page:
+        return self.dispatcher.ports.table.listings(None, MOST_LISTED)
+
+    @cached_property
     def _runs(self) -> list[Run]:
         """Return the newest runs of the project, and all that aren't settled."""
-        table = self.dispatcher.ports.table
-        ids = {*table.listings(None, MOST_LISTED).run_ids, *read_active(table)}
-        known = sorted(ids, reverse=True)
+        return self._read({*self._newest.run_ids, *read_active(self.dispatcher.ports.table)})
+
+    def _read(self, run_ids: Collection[str]) -> list[Run]:
+        """Return those of these runs that are the project's, newest first."""
+        known, table = sorted(run_ids, reverse=True), self.dispatcher.ports.table
         runs = [
             run
             for start in range(0, len(known), MOST_LISTED)
             for run in table.get_runs(known[start : start + MOST_LISTED])
         ]
         return sorted((run for run in runs if run.project == self.project), key=lambda run: run.run_id, reverse=True)
+
+    def _is_late(self) -> bool:
+        return self.dispatcher.ports.clock.left() < RESERVE
 
 
 def _may_reach(run: Run, began: int) -> bool:
@@ -109,4 +132,4 @@ def spans_of_done(plan: Plan, outcomes: Sequence[Outcome]) -> dict[str, AtWork]:
 def whole_span(outcome: Outcome) -> AtWork | None:
     """Return when an attempt may have been at work, with Batch's own earlier attempts; None if it never began."""
     began = [*(outcome.earlier_times or ())[:1], *([outcome.started_at] if outcome.started_at is not None else [])]
-    return AtWork(min(began), _NEVER if outcome.ended_at is None else outcome.ended_at) if began else None
+    return AtWork(min(began), NEVER if outcome.ended_at is None else outcome.ended_at) if began else None

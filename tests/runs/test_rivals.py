@@ -10,7 +10,8 @@ from typing import Any
 from dag.plan import AtWork
 from dag.records import Outcome
 from dag.request import make_plan
-from dag.reuse import UNKNOWN, History, Rival
+from dag.reuse import UNKNOWN, History
+from dag.rivals import Rival
 from dag.shards import Mark
 from dag.status import RunStatus
 from runs.history import MOST_PASTS, read_history, spans_of_done, whole_span

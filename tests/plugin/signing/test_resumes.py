@@ -106,7 +106,8 @@ class Chain:
             asked = to_ask(self.prepared.compiled.read, request, self.earlier.request)
             request |= ask_storage(self.prepared.project, asked).request()
         document = read_document(json.dumps(self.prepared.compiled.signed))
-        since = {f"n{number}": other for number, other in self.since.items()}
+        shapes = self.story.shapes
+        since = {f"n{one}": f"run {other}" for one, other in self.since.items() if shapes[one].keeps == "file"}
         return make_plan(document, request, run_id, ALLOWED, self.earlier and replace(self.earlier, since=since))
 
     def run(self, outcomes: tuple[tuple[bool, bool], ...]) -> bool:
