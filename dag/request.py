@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from . import variables
+from .asked import another_asked, source_changed, source_noted
 from .configuration import KEY, RUN, Configuration, read_overrides
 from .difference import MOST_NODES, fingerprints
 from .document import MOST_GROUPS, GraphDocument, Node, Resources, base_name
@@ -104,9 +105,10 @@ def make_plan(
     made, others = _made(document, nodes, earlier)
     resumed: Resumption | None = None
     inputs = {name: shown.seen[name].digest for name in unmade(nodes, document.datasets) if name in shown.seen}
+    inputs |= source_noted(document, request, shown)
     wrote: Mapping[str, AtWork] = {}
     if earlier:
-        resumed = _resume(document, request, nodes, earlier, others)
+        resumed = _resume(document, request, nodes, earlier, {**others, **_asked_anew(request, nodes, earlier, inputs)})
         nodes = _left(selected, resumed)
         inputs, wrote = _noted(selected, earlier.plan.inputs, inputs, resumed), earlier.plan.wrote
         if not earlier.plan.made:
@@ -234,6 +236,18 @@ def _made(document: GraphDocument, nodes: Sequence[Node], earlier: Earlier | Non
         return signatures.made(indices), {}
     others = MadeOf.unpacked(earlier.plan.made).others(signatures, indices)
     return signatures.made(indices), {**earlier.since, **others}
+
+
+def _asked_anew(
+    request: Mapping[str, Any], nodes: Sequence[Node], earlier: Earlier, inputs: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the nodes for which a request asks otherwise than the run that it resumes, or may do, with why."""
+    told = {node.name: another_asked(earlier.request, request, node) for node in nodes}
+    if source := request.get("conf_source"):
+        changed = changed_parameters(earlier.request.get("params", {}), request.get("params", {}))
+        why = source_changed(source, earlier.plan.inputs, inputs, changed)
+        told = {name: one or why for name, one in told.items()}
+    return {name: one for name, one in told.items() if one}
 
 
 def _resume(

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from .configuration import KEY
+from .asked import another_asked, version_asked
 from .document import Dataset, GraphDocument, Node, Resources, base_name, is_parameter
 from .grouping import is_in_memory
 from .plan import AtWork, Plan, Reused
@@ -138,14 +138,9 @@ class Reusing:
     def _another(self, past: Past, node: Node, changes: Changes) -> str | None:
         if why := changes.why(node):
             return why
-        if past.request.get("conf_source") != self.request.get("conf_source"):
-            return "the conf source is another"
-        if _environments(past.request) != _environments(self.request):
-            return "the environment that the run's own parameters set is another"
-        given, before = (some.get("load_versions", {}) for some in (self.request, past.request))
+        if why := another_asked(past.request, self.request, node):
+            return why
         for name in _datasets(node.inputs):
-            if any(given.get(key) != before.get(key) for key in (name, base_name(name))):
-                return f"another version of '{name}' is asked for"
             if base_name(name) not in self._makers and (why := self._input_changed(past.plan, name)):
                 return why
         return None
@@ -173,6 +168,9 @@ class Reusing:
             return "its 'reuse' is false"
         if node.confirms:
             return f"it confirms '{node.confirms[0]}', which each run does"
+        for name in (*_datasets(node.inputs), *node.outputs):
+            if base_name(name) in self._makers and (version := version_asked(self.request, name)):
+                return f"version {version} of '{name}' is asked for, whatever the run makes"
         if asked.get("split"):
             return "it is split, and it can't be told whether all of its partitions are still there"
         if not any(self._kept(name) or base_name(name) in self._read for name in node.outputs):
@@ -253,16 +251,6 @@ class Reusing:
     @cached_property
     def _read(self) -> frozenset[str]:
         return frozenset(base_name(name) for node in self.nodes for name in node.inputs)
-
-
-def _environments(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the variables of jobs that a run's own parameters set, by their layers."""
-    own = request.get("params", {}).get(KEY) or {}
-    layers = own.get("resources") or {}
-    found = {"": layers.get("default") or {}}
-    for kind in ("tags", "namespaces", "nodes"):
-        found.update({f"{kind} {name}": some or {} for name, some in (layers.get(kind) or {}).items()})
-    return {name: some["environment"] for name, some in found.items() if some.get("environment")}
 
 
 def unmade(nodes: Sequence[Node], datasets: Mapping[str, Dataset]) -> set[str]:

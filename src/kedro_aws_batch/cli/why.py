@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kedro_aws_batch._service.dag.asked import source_name
 from kedro_aws_batch._service.dag.document import base_name, is_parameter
 from kedro_aws_batch._service.dag.errors import DagError
 from kedro_aws_batch._service.dag.jobs import run_id_at
+from kedro_aws_batch._service.dag.request import resumed_request
 from kedro_aws_batch._service.dag.signatures import read_signatures
 from kedro_aws_batch.aws import client
 from kedro_aws_batch.client import Service
@@ -162,7 +164,7 @@ class _Subject:
         """Return what differs from the earlier run, if there is one, and when inputs were written."""
         project, compiled, earlier = self.prepared.project, self.prepared.compiled, self.earlier
         if earlier is None:  # the embedded S3 has nothing before a run
-            return Differences(), Stored() if self.where.local else ask_storage(project, self._unmade)
+            return Differences(), Stored() if self.where.local else ask_storage(project, self._unmade, {})
         if not self.where.local:
             prefix = self.where.service or compiled.configuration.service
             return self._ask(Service(prefix, client("lambda")), earlier)
@@ -187,9 +189,10 @@ class _Subject:
         try:
             asked = to_ask(self.prepared.compiled.read, request, earlier.state.request)
         except DagError as error:  # the project has nothing any more of what the run had
-            return Differences(refused=str(error)), ask_storage(project, self._unmade)
-        stored = ask_storage(project, asked | self._unmade)
-        told = stored.only(asked)
+            return Differences(refused=str(error)), ask_storage(project, self._unmade, {})
+        meant = resumed_request(request, earlier.state.request)
+        stored = ask_storage(project, asked | self._unmade, meant)
+        told = stored.only({*asked, *map(source_name, filter(None, [meant.get("conf_source")]))})
         whole = {**request, **told.request(), "graph_digest": document["digest"]}
         try:
             with differences_explained(document):

@@ -122,12 +122,14 @@ def compile_project(project: Project) -> Compiled:
         document["runtime_params"] = sorted(project.asked)
     if depends := shaped_by(project, [name for name in found if name not in made]):
         document["shaped_by"] = depends
+    made_by_hooks = {name: made.get(name) for name in found}
+    beside = Beside(made_by_hooks, moving, environments, configuration.run["conf_sources"])
     return Compiled(
         document={**document, "digest": digest_of(document)},
         nodes=nodes,
         datasets=found,
         configuration=configuration,
-        sign=lambda: sign(project, nodes, Beside({name: made.get(name) for name in found}, moving, environments)),
+        sign=lambda: sign(project, nodes, beside),
         problems=problems,
     )
 

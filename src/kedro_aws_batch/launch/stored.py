@@ -15,9 +15,11 @@ from itertools import accumulate
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
+from fsspec.core import url_to_fs  # type: ignore[import-untyped]  # it has no types
 from kedro.io import AbstractVersionedDataset
 from kedro.io.core import VersionNotFoundError
 
+from kedro_aws_batch._service.dag.asked import is_source, source_name, version_asked
 from kedro_aws_batch._service.dag.document import base_name
 from kedro_aws_batch._service.dag.grouping import is_in_memory
 from kedro_aws_batch._service.dag.request import resumed_request, reuse_wanted
@@ -80,7 +82,7 @@ class Stored:
 
     def notes(self) -> list[str]:
         """Return lines that name the inputs of which it can't be told."""
-        told = [f"'{name}': {why}" for name, why in sorted(self.untold.items())]
+        told = [f"'{name}': {why}" for name, why in sorted(self.untold.items()) if not is_source(name)]
         more = [f"and {len(told) - _NAMED} more"] if len(told) > _NAMED else []
         if not told:
             return []
@@ -94,7 +96,7 @@ def stored_for(
     project: Project, document: GraphDocument, request: Mapping[str, Any], earlier: Mapping[str, Any]
 ) -> Stored:
     """Return what storage says of the datasets whose state a run of a request needs; `earlier` is of a resumed run."""
-    return ask_storage(project, to_ask(document, request, earlier))
+    return ask_storage(project, to_ask(document, request, earlier), resumed_request(request, earlier))
 
 
 def to_ask(document: GraphDocument, request: Mapping[str, Any], earlier: Mapping[str, Any]) -> set[str]:
@@ -102,26 +104,30 @@ def to_ask(document: GraphDocument, request: Mapping[str, Any], earlier: Mapping
 
     Runs that neither reuse nor resume need none, unless the project's runs do: then the next one needs their inputs.
     What nodes confirm is left out: its checkpoint is written beside the data, and keeps what was loaded from being
-    loaded again. So is what has a version that is asked for.
+    loaded again.
     """
     resumes, reuses = "resume_from" in request, reuse_wanted(document, request)
     if not (resumes or reuses or document.run.get("reuse")):
         return set()
     meant = resumed_request(request, earlier) if resumes else request
     nodes = select(document, meant.get("pipelines") or [meant.get("pipeline", "__default__")], meant)
-    known = {base_name(name) for name in (*meant.get("load_versions", {}), *(one for n in nodes for one in n.confirms))}
+    known = {base_name(name) for node in nodes for name in node.confirms}
     outputs = (name for node in nodes for name in node.outputs if not is_in_memory(name, document.datasets))
     wanted = {*unmade(nodes, document.datasets), *(outputs if reuses and not resumes else ())}
     return {name for name in wanted if base_name(name) not in known}
 
 
-def ask_storage(project: Project, names: Collection[str], patience: float = PATIENCE) -> Stored:
-    """Return what storage says of datasets.
+def ask_storage(
+    project: Project, names: Collection[str], request: Mapping[str, Any], patience: float = PATIENCE
+) -> Stored:
+    """Return what storage says of datasets, in the versions for which a request asks, and of its conf source.
 
     Each is asked with one request, or one for each thousand of its files, 32 at a time.
     """
     with stdout_kept_clean():
-        asked = {name: _asking(project, name) for name in sorted(names)}
+        asked = {name: _asking(project, name, version_asked(request, name)) for name in sorted(names)}
+        if "://" in (source := request.get("conf_source", "")):
+            asked[source_name(source)] = partial(_answer, partial(_look_into, source))
         pool = ThreadPoolExecutor(_AT_ONCE)
         answers = {name: pool.submit(ask) for name, ask in asked.items()}
         wait(answers.values(), timeout=max(patience, _PATIENCE_EACH * len(asked)))
@@ -137,17 +143,17 @@ def ask_storage(project: Project, names: Collection[str], patience: float = PATI
     )
 
 
-def _asking(project: Project, name: str) -> Callable[[], Seen | str | None]:
+def _asking(project: Project, name: str, version: str | None) -> Callable[[], Seen | str | None]:
     """Return what asks for a dataset. Datasets are made one by one: their imports are no place for threads."""
     try:
-        return partial(_answer, project.catalog.get(name), f"{project.path.as_posix()}/")
+        return partial(_answer, partial(_look, project.catalog.get(name), version, f"{project.path.as_posix()}/"))
     except Exception as error:  # noqa: BLE001  (whatever a dataset's own code raises, it is told to the user)
         return partial(str, _sentence(error))
 
 
-def _answer(dataset: Any, own_folder: str) -> Seen | str | None:
+def _answer(look: Callable[[], Seen | None]) -> Seen | str | None:
     try:
-        return _look(dataset, own_folder)
+        return look()
     except (FileNotFoundError, VersionNotFoundError):
         return None
     except _UntoldError as error:
@@ -160,16 +166,25 @@ def _sentence(error: Exception) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
 
 
-def _look(dataset: Any, own_folder: str) -> Seen | None:
+def _look(dataset: Any, asked: str | None, own_folder: str) -> Seen | None:
     dataset = getattr(dataset, "_dataset", None) or dataset  # inside of a CachedDataset
     filesystem = getattr(dataset, "_fs", None) or getattr(dataset, "_filesystem", None)
     path = getattr(dataset, "_normalized_path", None) or getattr(dataset, "_filepath", None)
     version = None
     if isinstance(dataset, AbstractVersionedDataset) and dataset._version:  # noqa: SLF001  (there is no public door)
-        version = dataset.resolve_load_version()
-        path = dataset._get_load_path()  # noqa: SLF001
+        version = asked or dataset.resolve_load_version()
+        path = dataset._get_versioned_path(asked) if asked else dataset._get_load_path()  # noqa: SLF001
     if filesystem is None or path is None:
         raise _UntoldError(f"a {type(dataset).__name__} does not say when it was written")
+    return _files_at(filesystem, path, version, own_folder)
+
+
+def _look_into(conf_source: str) -> Seen | None:
+    filesystem, path = url_to_fs(conf_source)
+    return _files_at(filesystem, path, None, "")
+
+
+def _files_at(filesystem: Any, path: Any, version: str | None, own_folder: str) -> Seen | None:
     filesystem.invalidate_cache()
     found = {
         name: _followed(filesystem, name) if info.get("islink") else info

@@ -53,7 +53,7 @@ def told(dataset: Any, patience: float = 20) -> Stored:
             raise dataset
         return dataset
 
-    return ask_storage(project_of(get), ["x"], patience)
+    return ask_storage(project_of(get), ["x"], {}, patience)
 
 
 def project_of(get: Callable[[str], Any]) -> Any:
@@ -123,7 +123,7 @@ def test_a_file_that_is_replaced_by_an_older_one_is_newer(tmp_path: Path) -> Non
     catalog = DataCatalog.from_config({"x": entry})
     catalog["x"].save(1)
     os.utime(tmp_path / "x.pkl", (1, 1))
-    found = ask_storage(project_of(catalog.get), ["x"]).seen["x"]
+    found = ask_storage(project_of(catalog.get), ["x"], {}).seen["x"]
     assert abs(found.at / 1000 - datetime.now(timezone.utc).timestamp()) < 60
 
 
@@ -148,13 +148,55 @@ def test_the_newest_version_is_told(tmp_path: Path) -> None:
     entry = {"type": "pickle.PickleDataset", "filepath": str(tmp_path / "x.pkl"), "versioned": True}
     for number in (1, 2):
         DataCatalog.from_config({"x": entry}, save_version=f"2026-11-22T13.1{number}.00.000Z")["x"].save(number)
-    found = ask_storage(project_of(DataCatalog.from_config({"x": entry}).get), ["x"])
+    found = ask_storage(project_of(DataCatalog.from_config({"x": entry}).get), ["x"], {})
     assert (found.seen["x"].version, found.seen["x"].folder) == ("2026-11-22T13.12.00.000Z", False)
     assert found.request()["stored"]["x"] == {
         "at": found.seen["x"].at,
         "digest": found.seen["x"].digest,
         "version": "2026-11-22T13.12.00.000Z",
     }
+
+
+def test_the_version_that_is_asked_for_is_told_as_long_as_it_is_the_same(tmp_path: Path) -> None:
+    entry = {"type": "pickle.PickleDataset", "filepath": str(tmp_path / "x.pkl"), "versioned": True}
+    version = "2026-11-22T13.11.00.000Z"
+
+    def save(content: int, version: str) -> None:
+        DataCatalog.from_config({"x@one": entry}, save_version=version)["x@one"].save(content)
+
+    def look(name: str) -> Seen:
+        catalog = DataCatalog.from_config({"x@one": entry})
+        return ask_storage(project_of(catalog.get), ["x@one"], {"load_versions": {name: version}}).seen["x@one"]
+
+    save(1, version)
+    before = look("x@one")
+    save(2, "2026-11-22T13.12.00.000Z")
+    assert look("x") == look("x@one") == before
+    assert before.version == version
+    (tmp_path / "x.pkl" / version / "x.pkl").write_bytes(b"by hand")
+    assert look("x").digest != before.digest
+
+
+def test_a_conf_source_is_told_by_its_files(tmp_path: Path) -> None:
+    (tmp_path / "base").mkdir()
+    source = f"file://{tmp_path}"
+
+    def look() -> Stored:
+        return ask_storage(project_of(DataCatalog().get), [], {"conf_source": source})
+
+    (tmp_path / "base/parameters.yml").write_text("rate: 1")
+    before, name = look(), f"conf source {source}"
+    assert [*before.seen] == [name]
+    assert look() == before
+    (tmp_path / "base/parameters.yml").write_text("rate: 22")
+    assert look().seen[name].digest != before.seen[name].digest
+
+
+def test_a_conf_source_that_cannot_be_read_is_no_input() -> None:
+    found = ask_storage(project_of(DataCatalog().get), [], {"conf_source": "nowhere://conf"})
+    assert [*found.untold] == ["conf source nowhere://conf"]
+    assert found.notes() == []
+    assert ask_storage(project_of(DataCatalog().get), [], {"conf_source": "settings/eu"}) == Stored()
 
 
 def test_what_does_not_tell_or_cannot_be_asked_says_why() -> None:
@@ -175,7 +217,7 @@ def test_nobody_waits_long_for_storage_that_does_not_answer() -> None:
 
 def test_inputs_that_cannot_be_told_of_are_named_to_the_user() -> None:
     project = project_of(lambda name: of({"b/x": {"LastModified": AT}}) if name == "x" else SimpleNamespace())
-    said = ask_storage(project, ["x", *(f"table{number}" for number in range(7))]).notes()
+    said = ask_storage(project, ["x", *(f"table{number}" for number in range(7))], {}).notes()
     head = "It can't be told whether these inputs have changed since. What has read them is taken over; if they have"
     assert said == [
         f"{head} changed, start a new run.",

@@ -45,15 +45,14 @@ def document(tmp_path_factory: pytest.TempPathFactory) -> GraphDocument:
         ({}, {"resume_from": RUN_ID}, {"raw@one"}),
         ({}, {}, set()),
         ({"from_nodes": ["second"]}, {"resume_from": RUN_ID}, {"middle"}),
-        ({"load_versions": {"raw": RUN_ID}}, {"resume_from": RUN_ID}, set()),
-        ({}, {"resume_from": RUN_ID, "load_versions": {"raw": RUN_ID}}, set()),
+        ({"load_versions": {"raw": RUN_ID}}, {"resume_from": RUN_ID}, {"raw@one"}),
         ({}, {"reuse": True}, {"raw@one", "middle", "final", "done"}),
         ({}, {"reuse": True, "from_nodes": ["second"]}, {"middle", "final", "done"}),
         ({}, {"params": {"aws_batch": {"reuse": True}}, "to_nodes": ["first"]}, {"raw@one", "middle"}),
         ({}, {"reuse": True, "resume_from": RUN_ID}, {"raw@one"}),
     ],
 )
-def test_those_that_no_node_of_the_run_makes_or_confirms_and_nobody_pins(
+def test_those_that_no_node_of_the_run_makes_or_confirms(
     document: GraphDocument, earlier: Mapping[str, Any], request_: Mapping[str, Any], asked: set[str]
 ) -> None:
     assert to_ask(document, request_, earlier) == asked

@@ -75,3 +75,23 @@ def test_what_holds_the_run_s_date_is_named_and_nothing_else(make_project: Make)
 def test_a_resolver_that_may_read_the_clock_is_told(make_project: Make, settings: str, clock: bool) -> None:
     told = signed(make_project(Sources(catalog=REMOTE_CHAIN, settings=settings))).signatures
     assert told.get("clock", False) is clock
+
+
+def test_the_folders_of_the_project_that_a_run_may_be_configured_by_are_signed(make_project: Make) -> None:
+    sources = ["settings/eu", "s3://bucket/conf", "settings/none", "settings/one.yml"]
+    project = make_project(Sources(catalog=REMOTE_CHAIN, configuration={**CONFIGURATION, "conf_sources": sources}))
+    (project / "settings/eu/base").mkdir(parents=True)
+    parameters, credentials = (project / f"settings/eu/base/{name}.yml" for name in ("parameters", "credentials"))
+    (project / "settings/one.yml").write_text("1")
+
+    def told() -> dict[str, str]:
+        found: dict[str, str] = signed(project).signatures["conf_sources"]
+        return found
+
+    parameters.write_text("rate: 1")
+    before = told()
+    assert [*before] == ["settings/eu", "settings/one.yml"]
+    credentials.write_text("secret")
+    assert told() == before
+    parameters.write_text("rate: 2")
+    assert {name for name, digest in told().items() if digest != before[name]} == {"settings/eu"}

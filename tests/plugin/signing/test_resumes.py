@@ -104,7 +104,7 @@ class Chain:
         if self.earlier is not None:
             request["resume_from"] = self.earlier.plan.run_id
             asked = to_ask(self.prepared.compiled.read, request, self.earlier.request)
-            request |= ask_storage(self.prepared.project, asked).request()
+            request |= ask_storage(self.prepared.project, asked, {}).request()
         document = read_document(json.dumps(self.prepared.compiled.signed))
         shapes = self.story.shapes
         since = {f"n{one}": f"run {other}" for one, other in self.since.items() if shapes[one].keeps == "file"}

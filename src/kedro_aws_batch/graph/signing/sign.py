@@ -19,6 +19,7 @@ from .modules import Code, Modules, digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
 
     from kedro.pipeline.node import Node
 
@@ -43,6 +44,7 @@ class Beside:
     datasets: Mapping[str, Any]
     moving: Sequence[str] = ()  #: texts that each run has of its own: they don't count
     environments: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  #: node → variables of its job
+    conf_sources: Sequence[str] = ()  #: where the configuration of a run may come from
 
 
 def sign(project: Project, nodes: Sequence[Node], beside: Beside) -> dict[str, Any]:
@@ -57,7 +59,23 @@ def sign(project: Project, nodes: Sequence[Node], beside: Beside) -> dict[str, A
             one.append(part)
     reading = {name: partial(_config, project, name, made) for name, made in beside.datasets.items()}
     entries = {name: _entry(project, read, modules, parts, beside.moving) for name, read in reading.items()}
-    return {"nodes": signed, "entries": entries, **parts.written(), **_in_time(project, nodes, beside)}
+    sources = {one: found for one in beside.conf_sources if (found := _files_in(project.path, one))}
+    written = {**parts.written(), **_in_time(project, nodes, beside)}
+    return {"nodes": signed, "entries": entries, **written, **({"conf_sources": sources} if sources else {})}
+
+
+def _files_in(project: Path, conf_source: str) -> str | None:
+    """Return a digest of what is in a folder of the project, without credentials; None if there is none."""
+    folder = project / conf_source
+    if "://" in conf_source or not folder.exists():
+        return None
+    files = sorted(folder.rglob("*")) if folder.is_dir() else [folder]
+    told = (
+        f"{file.relative_to(folder).as_posix()} {digest(file.read_bytes())}"
+        for file in files
+        if file.is_file() and not file.name.startswith("credentials")
+    )
+    return digest("\n".join(told))[:_SIGNATURE]
 
 
 def _in_time(project: Project, nodes: Sequence[Node], beside: Beside) -> dict[str, Any]:
