@@ -174,7 +174,7 @@ def _group(plan: Plan, mark: Mark, status: str, known: Known) -> dict[str, Any]:
 
 
 def _earlier(plan: Plan, end: Outcome, containers: Containers) -> dict[str, Any]:
-    """Return an earlier attempt of a group, which ran out of memory."""
+    """Return an earlier attempt of a group, which is why the group runs again."""
     known = containers.tell(end.mark, Known(None, end, {}))
     own = known.part
     return {

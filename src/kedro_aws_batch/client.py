@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from ._service.dag.carrying import UNSURE
 from ._service.dag.records import OUR_REASON
 from ._service.dag.status import FINAL, IN_FLIGHT, RESUMABLE, OnFailure, known_policy
 from .aws_errors import Call, may_pass, why_refused
@@ -84,7 +85,7 @@ class GroupState:
     load_versions: Mapping[str, str] = field(default_factory=dict)
     #: Batch's attempts of its job before the last, whose times are its own: started_at, ended_at.
     batch_attempts: tuple[Mapping[str, Any], ...] = ()
-    #: Earlier jobs of the group, which ran out of memory: attempt, job_id, started_at, ended_at, log_streams, ….
+    #: Earlier jobs of the group, which are why it runs again: attempt, job_id, exit_code, started_at, log_streams, ….
     earlier: tuple[Mapping[str, Any], ...] = ()
     resources: Mapping[str, Any] = field(default_factory=dict)
     job_definition: str | None = None
@@ -122,6 +123,22 @@ class GroupState:
             return reason.removeprefix(OUR_REASON)
         code = f" (exit code {self.exit_code})" if self.exit_code else ""
         return f"{reason}{code}".strip()
+
+    @property
+    def again(self) -> str:
+        """Return why its last job is not its first; empty if it is."""
+        if not self.earlier:
+            return ""
+        before = self.earlier[-1]
+        number, container = f"attempt {before.get('attempt', 0) + 1}", before.get("container") or {}
+        if before.get("exit_code") == UNSURE:
+            return f"{number}: its container could not tell whether it got it"
+        by_memory = "OutOfMemory" in (before.get("reason") or "")
+        ended = "ran out of memory" if by_memory else "was killed, perhaps for memory"
+        memory = self.resources.get("memory")
+        if container.get("carried") and memory == (before.get("resources") or {}).get("memory"):
+            return f"{number} {ended}, in a container that had run others: now alone"
+        return f"{number} {ended}" + ("" if memory is None else f": now with {memory:,} MiB")
 
     @property
     def seconds(self) -> float | None:

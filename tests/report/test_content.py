@@ -47,6 +47,12 @@ def test_attempts_whose_times_are_told_are_counted_and_shown() -> None:
     assert told(runs.run([runs.group(0, earlier=[lost])])).caveats != []
 
 
+def test_a_job_that_runs_again_says_why() -> None:
+    before = {"attempt": 0, "exit_code": 137, "resources": {"memory": 1}}
+    page = told(runs.run([runs.group(0, attempt=1, earlier=[before], resources={"vcpus": 1, "memory": 2})]))
+    assert "attempt 1 was killed, perhaps for memory: now with 2 MiB" in page.drawing()["rows"][0]["hover"]
+
+
 def test_the_filters_and_parameters_are_said_and_what_was_not_asked_for_is_not() -> None:
     facts = dict(told(runs.succeeded()).facts)
     assert (facts["Pipelines"], facts["Tags"], facts["Description"]) == ("__default__, reporting", "nightly", "nightly")

@@ -171,6 +171,15 @@ def test_what_ran_out_of_memory_beside_others_is_tried_alone_before_it_gets_more
     assert [(job.name[-7:], job.memory) for job in stage.batch.work[1:]] == [("1-1--n1", 1000), ("1-2--n1", 2000)]
 
 
+def test_what_was_killed_beside_others_is_tried_alone_though_nothing_says_that_it_was_for_memory() -> None:
+    stage = started(chain(2))
+    ask(stage, 0, 0)
+    stage.deliver(stage.end(0, exit_code=137))
+    stage.finish(1, exit_code=137)
+    assert [job.name[-7:] for job in stage.batch.work] == ["0-0--n0", "1-1--n1"]
+    assert stage.statuses() == ["SUCCEEDED", "FAILED"]
+
+
 def test_a_place_is_a_container_s() -> None:
     stage = started([[], [0], [0]], {"max_workers": 1})
     assert told(ask(stage, 0, 0)) == ("n1",)

@@ -134,6 +134,7 @@ def hover(row: Row) -> Iterable[str]:
     if group.batch_attempts:
         ran = sum(one["ended_at"] - one["started_at"] for one in group.batch_attempts) / 1000
         yield f"{counted(len(group.batch_attempts), 'earlier attempt')} of Batch's ran {lasting(ran)}"
+    yield from textwrap.wrap(plain(group.again), HOVER_WIDTH)
     yield _use(row)
     yield from textwrap.wrap(row.reason, HOVER_WIDTH, max_lines=8)
     yield f"log stream {plain(group.log_stream)}" if group.log_stream else ""

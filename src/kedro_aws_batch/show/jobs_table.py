@@ -76,12 +76,14 @@ def _nodes(row: JobRow) -> str:
 
 def _why(row: JobRow) -> str:
     job = row.job or first_failed(row.slices)
-    if job is None or job.status == "SUCCEEDED":
+    if job is None:
         return ""
-    if job.status == "SUBMITTED":
-        return STARTING.get(job.job_status or "", "")
+    if job.status == "SUBMITTED" and job.job_status in STARTING:
+        return STARTING[job.job_status]
     if job.held_until is not None:
         return HELD
+    if job.status == "SUCCEEDED" or not job.why:
+        return one_line(job.again)
     which = f"slice {job.slice['number']}: " if row.slices and job.slice and job.why else ""
     return one_line(f"{which}{job.why}")
 

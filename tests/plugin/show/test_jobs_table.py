@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from rich.console import Console
@@ -87,6 +87,34 @@ def test_a_running_job_says_how_long_it_usually_takes_and_a_waiting_one_for_what
         "SUBMITTED 1 min 00 s next RUNNABLE: waits for a machine",
         "SUCCEEDED 1.0 s done",
     ]
+
+
+@pytest.mark.parametrize(
+    ("before", "memory", "told"),
+    [
+        ({"exit_code": 75}, 1_000, "attempt 1: its container could not tell whether it got it"),
+        ({"exit_code": 137}, 2_000, "attempt 1 was killed, perhaps for memory: now with 2,000 MiB"),
+        (
+            {"exit_code": 137, "reason": "OutOfMemoryError: no"},
+            2_000,
+            "attempt 1 ran out of memory: now with 2,000 MiB",
+        ),
+        (
+            {"exit_code": 137, "container": {"carried": True}},
+            1_000,
+            "attempt 1 was killed, perhaps for memory, in a container that had run others: now alone",
+        ),
+    ],
+)
+def test_a_job_that_runs_again_says_why(before: dict[str, Any], memory: int, told: str) -> None:
+    earlier = {"attempt": 0, "reason": "Essential container in task exited", "resources": {"memory": 1_000}, **before}
+    job = GroupState(0, ("slow",), "RUNNING", attempt=1, earlier=(earlier,), resources={"memory": memory})
+    state = replace(RUN, groups=(job,), groups_total=1, nodes_total=1)
+    assert plain_lines(state)[-1].endswith(f"slow (attempt 2)  {told}")
+    done = replace(state, groups=(replace(job, status="SUCCEEDED"),))
+    assert plain_lines(done)[-1].endswith(f"slow (attempt 2)  {told}")
+    failed = replace(state, groups=(replace(job, status="FAILED", reason="no"),))
+    assert plain_lines(failed)[-1].endswith("slow (attempt 2)  no")
 
 
 def test_a_run_that_is_stuck_says_since_when_why_and_what_to_do() -> None:
