@@ -104,10 +104,11 @@ format: $(READY)  ## Format the code and fix what ruff can
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-# redun is for one benchmark, in an environment of its own: nothing else here shares its requirements.
+# redun is for two benchmarks, in an environment of its own with the example's requirements: nothing else here shares redun's.
 $(VENV)/redun/.ready: $(READY)
 	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python $(VENV)/redun
-	@VIRTUAL_ENV=$(CURDIR)/$(VENV)/redun $(BIN)/uv pip install --quiet redun==$(REDUN)
+	@grep -v kedro-aws-batch examples/spaceflights/requirements.txt | VIRTUAL_ENV=$(CURDIR)/$(VENV)/redun \
+		$(BIN)/uv pip install --quiet --compile-bytecode --constraint constraints.txt --requirement - redun==$(REDUN)
 	@touch $@
 
 bench: $(VENV)/redun/.ready  ## Run the benchmarks, three quarters of an hour; they write benchmarks/results/ and docs/performance.md

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from benchmarks.report import Cell, Report
-from benchmarks.side_by_side.drivers import DRIVERS, Spec
+from benchmarks.side_by_side.drivers import DRIVERS, REDUN, Spec, redun_command
 from benchmarks.side_by_side.shapes import SHAPES
 from tests.acceptance.support import Node, Shape, graph_document
 
@@ -23,7 +23,6 @@ from tests.acceptance.support import Node, Shape, graph_document
 TIMES = {"nothing": 5, "five": 2}
 #: Name → seconds that each job sleeps; each has a job definition.
 JOBS = {"nothing": 0, "five": 5}
-_REDUN = Path(__file__).parents[2] / ".venv/redun/bin/python"
 COLUMNS = ("shape", "jobs, s", "driver", "wall, s", "÷ floor", "Batch calls", "other AWS calls", "driver CPU, s")
 
 
@@ -48,7 +47,7 @@ class Measured:
 
 def run() -> list[Report]:
     """Compare the drivers in both shapes, with jobs of no length and of 5 s."""
-    drivers = [*DRIVERS, *(["redun"] if _REDUN.exists() else [])]
+    drivers = [*DRIVERS, *(["redun"] if REDUN.exists() else [])]
     report = Report(
         "side_by_side",
         "One emulated Batch, in real time",
@@ -168,16 +167,16 @@ class Host:
         if name == "redun":
             scratch = self._directory / "redun"
             shutil.rmtree(scratch, ignore_errors=True)
-            parents = json.dumps(spec.parents())
-            script = str(Path(__file__).with_name("redun_driver.py"))
-            command = [str(_REDUN), script, spec.queue, spec.definition, str(scratch), parents]
-        wall, cpu = _run(command, environment)
+            parents = spec.parents()
+            names = [f"n{number}" for number in range(len(parents))]
+            command = redun_command("sleeping", spec, str(scratch), names, parents)
+        wall, cpu = run_driver(command, environment)
         meter = self._meter()
         ours = meter["cpu"] if name == "ours" else 0
         return Measured(wall, cpu + ours, meter["calls"])
 
 
-def _run(command: Sequence[str], environment: Mapping[str, str]) -> tuple[float, float]:
+def run_driver(command: Sequence[str], environment: Mapping[str, str]) -> tuple[float, float]:
     """Return the wall seconds that a driver reports, and the CPU seconds of its process."""
     with subprocess.Popen(command, env=dict(environment), stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -19,6 +20,8 @@ from botocore.config import Config
 
 from benchmarks.side_by_side.shapes import SHAPES
 
+#: The Python of redun's own environment, which `make bench` makes.
+REDUN = Path(__file__).parents[2] / ".venv/redun/bin/python"
 _MOST_DEPENDENCIES = 20  # of a job: SubmitJob
 _MOST_DESCRIBED = 100  # jobs a DescribeJobs
 
@@ -37,6 +40,14 @@ class Spec:
     def parents(self) -> list[list[int]]:
         """Return the parents of each node."""
         return SHAPES[self.shape]()
+
+
+def redun_command(
+    kind: str, spec: Spec, scratch: str, names: Sequence[str], parents: Sequence[Sequence[int]]
+) -> list[str]:
+    """Return the command of redun's driver; the kind of nodes is `sleeping` or `example`."""
+    script = str(Path(__file__).with_name("redun_driver.py"))
+    return [str(REDUN), script, kind, spec.queue, spec.definition, scratch, json.dumps(names), json.dumps(parents)]
 
 
 def client(name: str) -> Any:

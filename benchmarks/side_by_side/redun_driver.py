@@ -1,8 +1,9 @@
 """redun on the emulated Batch, run by the Python of an environment of its own: see `drivers` for its output.
 
-redun's own jobs write their results to its scratch folder. Here every job is `sleep`, as for all drivers, so the
-results are put there before the job is submitted. The scratch folder is a directory, the backend SQLite in memory:
-both cost redun less than S3 and a file would.
+With `example` its jobs are the example's nodes (`redun_nodes`), and it does everything as it does on AWS. With
+`sleeping` every job is `sleep`, as for all drivers. redun's own jobs write their results to its scratch folder, so the
+results are put there before the job is submitted. The scratch folder is then a directory: that costs redun less than S3
+would. The backend is SQLite in memory, which costs it less than a file would.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import pickle
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from redun import Scheduler, task
 from redun.config import Config
@@ -25,20 +26,30 @@ redun_namespace = "side_by_side"
 
 
 @task(executor="batch", version="1")
-def node(name: str, above: list[None]) -> None:
+def sleeping(name: str, above: list[None]) -> None:
     """Run a node after others."""
 
 
 @task(version="1")
-def everything(parents: list[list[int]]) -> list[None]:
+def everything(kind: str, names: list[str], parents: list[list[int]]) -> list[None]:
     """Return all nodes, each after its parents."""
+    node = _node(kind)
     nodes: list[None] = []
-    for number, above in enumerate(parents):
-        nodes.append(node(f"n{number}", [nodes[parent] for parent in above]))
+    for name, above in zip(names, parents, strict=True):
+        nodes.append(node(name, [nodes[parent] for parent in above]))
     return nodes
 
 
-class Executor(AWSBatchExecutor):
+def _node(kind: str) -> Any:
+    """Return the task of a node."""
+    if kind == "sleeping":
+        return sleeping
+    from redun_nodes import node  # noqa: PLC0415 - only there is Kedro needed
+
+    return node
+
+
+class Sleeping(AWSBatchExecutor):
     """redun's own executor, with results where its jobs would have put them."""
 
     def _submit(self, job: Job) -> None:
@@ -49,9 +60,8 @@ class Executor(AWSBatchExecutor):
 
 
 def main() -> None:
-    """Run the graph, given as the parents of each node."""
-    queue, definition, scratch, parents = sys.argv[1:]
-    Path(scratch).mkdir(parents=True)
+    """Run the graph, given as the names and the parents of its nodes."""
+    kind, queue, definition, scratch, names, parents = sys.argv[1:]
     tuned = {
         "image": "embedded",
         "queue": queue,
@@ -68,10 +78,11 @@ def main() -> None:
         config=Config({"backend": {"db_uri": "sqlite:///:memory:"}, "scheduler": {"job_status_interval": "1000"}})
     )
     scheduler.logger.setLevel("ERROR")
-    scheduler.add_executor(Executor("batch", scheduler, Config({"batch": tuned})["batch"]))
+    executor = Sleeping if kind == "sleeping" else AWSBatchExecutor
+    scheduler.add_executor(executor("batch", scheduler, Config({"batch": tuned})["batch"]))
     scheduler.load()
     begin = time.perf_counter()
-    scheduler.run(everything(json.loads(parents)))
+    scheduler.run(everything(kind, json.loads(names), json.loads(parents)))
     print(time.perf_counter() - begin)
 
 
