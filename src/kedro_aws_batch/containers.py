@@ -98,6 +98,40 @@ def containers_of(state: RunState) -> list[JobContainer]:
     return sorted(containers, key=lambda one: one.tries[0].start if one.tries else float("inf"))
 
 
+def container_numbers(state: RunState) -> dict[int, int]:
+    """Return the number of each group's container, from 1 in the order in which they began; none if none carried on.
+
+    Groups with the same number shared a container. Those whose container hasn't begun have none.
+    """
+    if not any(group.carried for group in state.groups):
+        return {}
+    begun = [one for one in containers_of(state) if one.tries]
+    found = {(stay.group.index, one.job_id): number for number, one in enumerate(begun, 1) for stay in one.stays}
+    return {
+        group.index: number for group in state.groups if (number := found.get((group.index, group.job_id))) is not None
+    }
+
+
+def neighbours(state: RunState, group: GroupState) -> list[str]:
+    """Return, for each container that ran a group beside others, after and before which."""
+    if not any(each.carried for each in state.groups):
+        return []
+    begun = [one for one in containers_of(state) if one.tries]
+    return [
+        told
+        for number, one in enumerate(begun, 1)
+        for place, stay in enumerate(one.stays)
+        if stay.group is group and (told := _between(one.stays, place, f"container {number}"))
+    ]
+
+
+def _between(stays: Sequence[Stay], place: int, container: str) -> str:
+    names = [f"'{', '.join(stay.group.labels)}'" for stay in stays]
+    around = [f"after {names[place - 1]}"] if place else []
+    around += [f"before {names[place + 1]}"] if place + 1 < len(names) else []
+    return f"{names[place]} ran in {container}, {' and '.join(around)}." if around else ""
+
+
 def _stays(group: GroupState, now: int | None) -> Iterator[Stay]:
     """Yield the attempts of a group that have a job."""
     for job in group.earlier:

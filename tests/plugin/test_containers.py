@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kedro_aws_batch.containers import Times, containers_of
+from kedro_aws_batch.containers import Times, container_numbers, containers_of, neighbours
 from kedro_aws_batch.prices import read_prices
 from tests.report import runs
 from tests.report.warm import LARGE, at, going_on, shared
@@ -27,6 +27,28 @@ def test_the_groups_of_a_job_are_in_one_container_in_the_order_in_which_they_ran
         ("b", (Times(at(96), at(111)),), LARGE),
     ]
     assert [(one.start_seconds, one.idle_seconds) for one in (first, second)] == [(40, 50), (40, 5)]
+
+
+def test_groups_that_shared_a_container_have_its_number_and_say_who_came_before_and_after() -> None:
+    state = shared()
+    assert container_numbers(state) == {0: 1, 1: 1, 2: 2, 3: 1}
+    assert [neighbours(state, group) for group in state.groups] == [
+        ["'node_0' ran in container 1, before 'node_1'."],
+        ["'node_1' ran in container 1, after 'node_0' and before 'node_3'."],
+        [],
+        ["'node_3' ran in container 1, after 'node_1'."],
+    ]
+    alone = runs.succeeded()
+    assert (container_numbers(alone), [neighbours(alone, group) for group in alone.groups]) == ({}, [[]] * 4)
+
+
+def test_a_group_that_runs_again_has_the_number_of_its_last_container() -> None:
+    state = shared()
+    before = {"attempt": 0, "exit_code": 137, "job_id": "b", "container": state.groups[2].container}
+    again = replace(state.groups[1], attempt=1, earlier=(before,))
+    several = replace(state, groups=(state.groups[0], again, *state.groups[2:]))
+    assert container_numbers(several)[1] == 1
+    assert len(neighbours(several, again)) == 2
 
 
 def test_where_containers_do_not_carry_on_each_job_is_a_container() -> None:

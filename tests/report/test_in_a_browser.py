@@ -124,7 +124,7 @@ def test_the_report_of_a_run_whose_containers_carried_on_draws_their_starts_once
         fill, line = page.run(colours)
         assert (fill, line) == (page.run(f"{COLOUR}('text')"), page.run(f"{COLOUR}('ground')"))
         assert page.run(f"document.querySelectorAll({json.dumps(marks)}).length") == 2
-    assert "carried on in its container" in hover(page, f"document.querySelector({json.dumps(marks)})")
+    assert "carried on in container 1" in hover(page, f"document.querySelector({json.dumps(marks)})")
     keep(page, "warm")
     assert sound(page)
 

@@ -121,5 +121,10 @@ def test_a_group_that_its_container_carried_on_with_has_no_start() -> None:
     assert path == "30.0 s running, 1 min 28 s starting, 3.0 s waiting"
     (carried,) = [bar for bar in page.drawing()["rows"] if bar["i"] == 1]
     assert "starting" not in carried["spans"]
-    assert "carried on in its container, waited 0.0 s, ran 10.0 s" in carried["hover"]
-    assert [page.cells(row)[1].text for row in page.rows] == ["44.0 s", "carried on", "44.0 s", "carried on"]
+    assert "carried on in container 1, waited 0.0 s, ran 10.0 s" in carried["hover"]
+    assert [[cell.text for cell in page.cells(row)[1:3]] for row in page.rows] == [
+        ["44.0 s", "1"],
+        ["carried on", "1"],
+        ["44.0 s", "2"],
+        ["carried on", "1"],
+    ]

@@ -13,6 +13,7 @@ import click
 from kedro_aws_batch._service.dag.errors import did_you_mean
 from kedro_aws_batch._service.dag.problems import listed
 from kedro_aws_batch._service.dag.status import ENDED, GroupStatus
+from kedro_aws_batch.containers import neighbours
 from kedro_aws_batch.errors import KedroAwsBatchError, ServiceError
 from kedro_aws_batch.kept.logs import read_log
 from kedro_aws_batch.kept.place import folder
@@ -61,6 +62,8 @@ def print_logs(where: Where, run: str | None, wanted: LogOptions) -> None:
     if not groups:
         click.echo(f"No log: nothing had changed for run {run_id}, so no node ran.", err=True)
         return
+    for told in neighbours(state, groups[0]) if len(groups) == 1 and wanted.node else ():
+        click.echo(one_line(told), err=True)
     logs = client_of(where, run_id, "logs")
     if logs is None:
         _show_files(run_id, groups, wanted)

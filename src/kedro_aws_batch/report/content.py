@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kedro_aws_batch._service.dag.selection import FILTERS
 from kedro_aws_batch._service.dag.status import IN_FLIGHT
-from kedro_aws_batch.containers import containers_of
+from kedro_aws_batch.containers import container_numbers, containers_of
 from kedro_aws_batch.critical import critical_path
 from kedro_aws_batch.estimate import words_left
 from kedro_aws_batch.saved import saved, why_none_carried_on
@@ -286,13 +286,18 @@ def content(state: RunState, prices: Prices, log_link: LogLink, about: About | N
     """Return the content of a run's report."""
     about = about or About()
     used = about.measured.used if about.measured is not None else {}
-    costs = prices.costs(state)
+    costs, within = prices.costs(state), container_numbers(state)
 
     def row(line: Line) -> Row:
         group = line.group
         currency = prices.rates_of(group).currency
         return Row(
-            line=line, cost=costs[group.index], currency=currency, log_link=log_link(group), used=used.get(group.index)
+            line=line,
+            cost=costs[group.index],
+            currency=currency,
+            log_link=log_link(group),
+            used=used.get(group.index),
+            container=within.get(group.index),
         )
 
     return Content(

@@ -39,6 +39,8 @@ class Row:
     log_link: str | None
     #: None if its log doesn't say it, or wasn't read.
     used: Used | None = None
+    #: The number of its container, where containers carry on.
+    container: int | None = None
 
     @property
     def group(self) -> GroupState:
@@ -90,6 +92,12 @@ COLUMNS = (
         "From the submission until the container ran, without attempts that Batch repeated; or that it ran already",
         lambda row: Cell(CARRIED if row.group.carried else lasting(row.line.started_in), row.line.started_in),
     ),
+    FigureColumn(
+        "In",
+        "The number of its container in the table of containers: nodes with the same number shared one",
+        lambda row: Cell("" if row.container is None else str(row.container), row.container),
+        optional=True,
+    ),
     FigureColumn("Ran", "How long the container ran, or has run so far", lambda row: _duration(row.line.running)),
     FigureColumn("Usually", "How long it took in earlier runs", _usual, optional=True),
     FigureColumn(
@@ -128,7 +136,8 @@ def hover(row: Row) -> Iterable[str]:
     yield f"{group.status}{attempt}{critical}"
     waited, ran = (None if span is None else span.seconds for span in (line.waiting, line.running))
     parts = (("waited", waited), ("started in", line.started_in), ("ran", ran))
-    carried = [f"{CARRIED} in its container"] if group.carried else []
+    which = "its container" if row.container is None else f"container {row.container}"
+    carried = [f"{CARRIED} in {which}"] if group.carried else []
     yield ", ".join([*carried, *(f"{word} {lasting(seconds)}" for word, seconds in parts if seconds is not None)])
     yield " to ".join(moment(at) for at in (group.started_at, group.ended_at) if at is not None)
     if group.batch_attempts:

@@ -65,9 +65,12 @@ def table_of(columns: Sequence[Column[RowT]], rows: Sequence[RowT], width: int) 
 
 
 def piped(columns: Sequence[Column[RowT]], row: RowT) -> str:
-    """Return a row as a line for a file or a pipe."""
+    """Return a row as a line for a file or a pipe, without optional columns in which it has nothing."""
     signs = {"left": "<", "right": ">"}
-    cells = (f"{column.text(row):{signs[column.justify]}{column.piped or 1}}" for column in columns)
+    texts = ((column, column.text(row)) for column in columns)
+    cells = (
+        f"{text:{signs[column.justify]}{column.piped or 1}}" for column, text in texts if text or not column.optional
+    )
     return (" " * _GAP).join(cells).rstrip()
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Group
 
+from kedro_aws_batch.containers import container_numbers
 from kedro_aws_batch.sizing import noun, size
 from kedro_aws_batch.wording import counted, lasting, one_line, roughly
 
@@ -52,6 +53,8 @@ class JobRow:
     folded: str = ""
     #: The slices of a split node, which share the line.
     slices: Sequence[GroupState] = ()
+    #: The number of its container, where containers carry on.
+    container: int | None = None
 
 
 def _took(row: JobRow) -> str:
@@ -93,11 +96,16 @@ def _why_style(row: JobRow) -> str:
     return f"dim link {row.job.log_url}" if row.job is not None and row.job.log_url else "dim"
 
 
+def _container(row: JobRow) -> str:
+    return "" if row.container is None else f"container {row.container}"
+
+
 #: The columns for each job. Narrow terminals get no reasons: the first failure stands above the table.
 COLUMNS: tuple[Column[JobRow], ...] = (
     Column("job", lambda row: row.status, style=lambda row: COLOURS.get(row.status, ""), piped=9),
     Column("took", _took, justify="right", piped=10),
     Column("nodes", _nodes, style=lambda row: "" if row.job or row.slices else "dim", share=3),
+    Column("in", _container, style=lambda _: "dim", least=NARROW, optional=True),
     Column("why", _why, style=_why_style, least=NARROW, optional=True, share=2),
 )
 
@@ -130,6 +138,7 @@ def plain_lines(state: RunState, prices: Prices | None = None) -> list[str]:
     parts = [f"{counts[status]} {status.lower()}" for status in reversed(ORDER) if counts[status]]
     ran = f"{size(state)}, {', '.join(parts)}" if parts else NOTHING
     jobs = sorted(state.groups, key=lambda group: (ORDER.index(group.status), group.index))
+    within = container_numbers(state)
     lines = [
         f"Run {state.run_id} {state.status}: {ran}.",
         "; ".join(figures(state, prices)),
@@ -137,7 +146,10 @@ def plain_lines(state: RunState, prices: Prices | None = None) -> list[str]:
         *([one_line(state.reason)] if state.reason else []),
         *map(one_line, stuck(state)),
         carrying_on(state, prices),
-        *(piped(COLUMNS, JobRow(status=job.status, job=job, now=state.now)) for job in jobs),
+        *(
+            piped(COLUMNS, JobRow(status=job.status, job=job, now=state.now, container=within.get(job.index)))
+            for job in jobs
+        ),
     ]
     return [line for line in lines if line]
 
@@ -177,13 +189,13 @@ def _rows(state: RunState, room: int | None) -> Iterator[JobRow]:
 
 def _lines(state: RunState, groups: Sequence[GroupState], room: int | None) -> Iterator[JobRow]:
     """Yield each line of jobs that are not slices."""
-    lines = lines_shown(groups, room)
+    lines, within = lines_shown(groups, room), container_numbers(state)
     by_status = {status: [group for group in groups if group.status == status] for status in lines}
     folded = [status for status, number in lines.items() if number < len(by_status[status])]
     spare = 0 if room is None else max(0, room - sum(lines.values()) - len(folded))
     for status, number in lines.items():
         for group in by_status[status][:number]:
-            yield JobRow(status=status, job=group, now=state.now)
+            yield JobRow(status=status, job=group, now=state.now, container=within.get(group.index))
         if status in folded:
             mine = spare // len(folded)
             spare, folded = spare - mine, folded[1:]

@@ -11,6 +11,7 @@ from kedro_aws_batch.client import GroupState, RunState
 from kedro_aws_batch.prices import read_prices
 from kedro_aws_batch.show.columns import sharing
 from kedro_aws_batch.show.jobs_table import _folded, jobs_table, lines_shown, plain_lines
+from tests.report.warm import shared
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -115,6 +116,19 @@ def test_a_job_that_runs_again_says_why(before: dict[str, Any], memory: int, tol
     assert plain_lines(done)[-1].endswith(f"slow (attempt 2)  {told}")
     failed = replace(state, groups=(replace(job, status="FAILED", reason="no"),))
     assert plain_lines(failed)[-1].endswith("slow (attempt 2)  no")
+
+
+def test_where_containers_carry_on_each_node_has_the_number_of_its_container() -> None:
+    lines = [" ".join(line.split()) for line in drawn(shared(), 100)]
+    assert lines[-5:] == [
+        "job took nodes in",
+        "SUCCEEDED 10.0 s node_0 container 1",
+        "SUCCEEDED 10.0 s node_1 container 1",
+        "SUCCEEDED 10.0 s node_2 container 2",
+        "SUCCEEDED 10.0 s node_3 container 1",
+    ]
+    assert plain_lines(shared())[-1].split() == ["SUCCEEDED", "10.0", "s", "node_3", "container", "1"]
+    assert "container" not in "".join(plain_lines(RUN))
 
 
 def test_a_run_that_is_stuck_says_since_when_why_and_what_to_do() -> None:
