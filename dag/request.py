@@ -119,6 +119,7 @@ def make_plan(
         resumed = reusing.resumption(before)
         nodes = [node for node in nodes if node.name in resumed.again]
         wrote = reusing.spans(resumed.reused)
+        inputs |= reusing.folders(resumed.reused)
     reused: Mapping[str, Reused] = resumed.reused if resumed else {}
     pins = _pins(document, request, _written(selected, run_id, reused))
     maker = _GroupMaker(
@@ -153,9 +154,14 @@ def make_plan(
 def _noted(
     nodes: Sequence[Node], before: Mapping[str, str], now: Mapping[str, str], resumed: Resumption
 ) -> dict[str, str]:
-    """Return the state of a resumed run's inputs, without what its nodes may have read in another that nobody noted."""
+    """Return the state of a resumed run's inputs, without what its nodes may have read in another that nobody noted.
+
+    Folders that the run before it had reused are in it, too, but for those that are made again.
+    """
     taken = {name for node in nodes if node.name in resumed.reused for name in node.inputs}
-    return {**before, **{name: digest for name, digest in now.items() if name in before or name not in taken}}
+    made = {name for node in nodes if node.name in resumed.again for name in node.outputs}
+    kept = {name: digest for name, digest in before.items() if name not in made}
+    return {**kept, **{name: digest for name, digest in now.items() if name in before or name not in taken}}
 
 
 def _config(document: GraphDocument, request: Mapping[str, Any], overrides: Configuration) -> dict[str, Any]:

@@ -7,12 +7,16 @@ The newest run that made a node's outputs counts, since they are what its reader
 - its outputs are what that run wrote: of a versioned dataset, that run's version is the newest; any other was last
   written while the node was at work, when no other run could have written it.
 
+Of a folder nobody can tell whether a file was deleted before anybody looked. The user's word, `reuse: true` in the
+node's resources, says that none is. It then counts like any other: by its newest file the node wrote it last, and what
+others had left in it before would stay there if the node ran again. From its first reuse on, each run notes all of it.
+
 What can't be told runs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -24,7 +28,7 @@ from .plan import AtWork, Plan, Reused
 from .resume import NOT_SUCCEEDED, Changes, Resumption, changed_parameters, changed_values, resumption
 from .rivals import Contest, Rivals, in_place
 from .signatures import MadeOf, read_signatures
-from .stored import Shown
+from .stored import Seen, Shown
 
 UNKNOWN = "no run that is known has made it"
 #: Object stores say when something was written to the second, rounded down.
@@ -57,6 +61,7 @@ class _Found:
     past: Mapping[str, Reused]  #: all that was done in that run
     span: AtWork | None  #: when it was made
     proved: bool  #: whether that run has looked for rivals already
+    noted: Mapping[str, str]  #: what that run noted of storage as it started, with folders that it has reused
     why: str | None  #: why it is another now
 
 
@@ -88,6 +93,11 @@ class Reusing:
         """Return when reused nodes were made, as far as that is known."""
         return {name: span for name in names if (span := self._found[name].span)}
 
+    def folders(self, reused: Collection[str]) -> dict[str, str]:
+        """Return the digests of the folders that reused nodes have written: the next run notices a deletion by them."""
+        names = (name for one in reused for name in self._by_name[one].outputs)
+        return {name: seen.digest for name in names if (seen := self.shown.seen.get(name)) and seen.folder}
+
     # the newest runs ------------------------------------------------------------------------------------------------
 
     def _look(self, pasts: Iterator[Past]) -> None:
@@ -107,6 +117,7 @@ class Reusing:
                     past=past.done,
                     span=own or before,
                     proved=before is not None,
+                    noted=past.plan.inputs,
                     why=reasons[name],
                 )
                 if not (own or before) and past.done[name].run_id != past.plan.run_id:
@@ -160,7 +171,7 @@ class Reusing:
         if node.name not in self._found:
             return None
         found = self._found[node.name]
-        return self._never(node, asked) or found.why or self._made_since(node, found) or self._lost(node, found)
+        return self._never(node, asked) or found.why or self._made_since(node, found) or self._lost(node, asked, found)
 
     def _never(self, node: Node, asked: Resources) -> str | None:
         """Return why a node is never reused."""
@@ -199,14 +210,14 @@ class Reusing:
                 return f"'{name}' has been made again since"
         return None
 
-    def _lost(self, node: Node, found: _Found) -> str | None:
+    def _lost(self, node: Node, asked: Resources, found: _Found) -> str | None:
         """Return which output is not, or not surely, what the node wrote."""
         for name in filter(self._kept, node.outputs):
             seen, run_id = self.shown.seen.get(name), found.reused.run_id
             if seen is None:
                 return f"'{name}': {self.shown.why_untold(name)}"
-            if seen.folder:
-                return f"'{name}' is a folder, and it can't be told whether all of it is still there"
+            if seen.folder and (why := _folder_lost(name, seen, asked, found)):
+                return why
             if self.document.datasets[name].versioned:
                 if seen.version != run_id:
                     return f"the newest version of '{name}' is {seen.version}, not {run_id}"
@@ -251,6 +262,13 @@ class Reusing:
     @cached_property
     def _read(self) -> frozenset[str]:
         return frozenset(base_name(name) for node in self.nodes for name in node.inputs)
+
+
+def _folder_lost(name: str, seen: Seen, asked: Resources, found: _Found) -> str | None:
+    """Return why a folder isn't surely whole: from the first run on that has reused it, what was noted of it tells."""
+    if not asked.get("reuse"):
+        return f"'{name}' is a folder, and it can't be told whether all of it is still there"
+    return None if found.noted.get(name, seen.digest) == seen.digest else f"'{name}' has changed in its storage"
 
 
 def unmade(nodes: Sequence[Node], datasets: Mapping[str, Dataset]) -> set[str]:

@@ -57,7 +57,20 @@ class Model(Stage):
         keeps = self.document.datasets[name].versioned
         self.held.setdefault(name, {})[version if keeps else ""] = content
         at, self.tries = self.now - self.now % 1000, getattr(self, "tries", 0) + 1
-        self.shown[name] = {"at": at, "digest": f"{self.now} {self.tries}", "version": version if keeps else None}
+        self.shown[name] = {
+            "at": at,
+            "digest": f"{self.now} {self.tries}",
+            "version": version if keeps else None,
+            "folder": self.is_folder(name),
+        }
+
+    def is_folder(self, name: str) -> bool:
+        """Return whether a dataset is a folder, in which what is saved lies beside what was there before."""
+        return self.document.datasets[name].partitions is not None
+
+    def saved(self, name: str, content: Any, code: int, before: Any) -> Any:
+        """Return what a dataset holds once a node of this code has saved something over what there was before."""
+        return {**(before or {}), f"part {code % 2}": content} if self.is_folder(name) else content
 
     def content(self, name: str, version: str | None = None) -> Any:
         """Return what a dataset holds: the version, or the newest."""
@@ -135,7 +148,8 @@ class Model(Stage):
             node = self.node(name)
             read = [self.content(of, planned.load_versions.get(of)) for of in node.inputs]
             for output in node.outputs:
-                self.put(output, (name, one.code[name], output, *read), self.run_id)
+                made = (name, one.code[name], output, *read)
+                self.put(output, self.saved(output, made, one.code[name], self.content(output)), self.run_id)
         for other in self.begun.values():
             if other is not one and not self.over(other):
                 other.alone = False
@@ -155,7 +169,8 @@ class Model(Stage):
         for name in one.selected:
             node = self.node(name)
             for output in node.outputs:
-                fresh[output] = (name, one.code[name], output, *(fresh[of] for of in node.inputs))
+                made = (name, one.code[name], output, *(fresh[of] for of in node.inputs))
+                fresh[output] = self.saved(output, made, one.code[name], one.before[output])
                 version = plan.reused[name].run_id if name in plan.reused else run_id
                 assert self.content(output, version) == fresh[output], f"seed {self.seed}: {name} of run {run_id}"
 
@@ -169,9 +184,12 @@ class Model(Stage):
         if kind < 0.5:
             self.code[self.random.choice([*self.code])] += 1
             return
-        name = self.random.choice(sorted(self.document.datasets)) if kind < 0.65 else "raw0"
+        name = self.random.choice(sorted(self.document.datasets)) if kind < 0.7 else "raw0"
         version = self._later() if self.document.datasets[name].versioned else ""
-        self.put(name, f"by hand {self.now}", version)
+        by_hand, before = f"by hand {self.now}", self.content(name)
+        whole = {**before, self.random.choice(sorted(before)): by_hand} if self.is_folder(name) and before else by_hand
+        if before or not self.is_folder(name):
+            self.put(name, whole, version)
 
     def _later(self) -> str:
         return f"{max(self.begun, default='2026')}-by-hand"
@@ -192,7 +210,7 @@ class Model(Stage):
 
 
 def _document(chance: random.Random) -> GraphDocument:
-    """Return a graph of up to nine nodes, some of whose data keeps versions."""
+    """Return a graph of up to nine nodes, some of whose data keeps versions, and some are folders."""
     number = chance.randint(2, 9)
     base = document([[]])
     nodes: list[Node] = []
@@ -200,9 +218,13 @@ def _document(chance: random.Random) -> GraphDocument:
     for index in range(number):
         inputs = tuple(sorted(chance.sample(names, min(len(names), chance.randint(0, 3)))))
         outputs = tuple(f"d{index}{letter}" for letter in "ab"[: chance.choice([1, 1, 2])])
-        nodes.append(Node(f"n{index}", f"n{index}", None, frozenset(), inputs, outputs, {}))
+        word = {"reuse": True} if chance.random() < 0.7 else {}
+        nodes.append(Node(f"n{index}", f"n{index}", None, frozenset(), inputs, outputs, word))
         names += outputs
     datasets = {name: Dataset("pickle", "remote", versioned=chance.random() < 0.4) for name in names}
+    for name in names[2:]:
+        if not datasets[name].versioned and chance.random() < 0.3:
+            datasets[name] = Dataset("partitions", "remote", versioned=False, partitions="kept")
     pipelines = {"__default__": tuple(range(number))}
     return replace(base, nodes=tuple(nodes), datasets=datasets, pipelines=pipelines)
 
@@ -235,4 +257,5 @@ def test_after_a_run_that_nobody_disturbed_nothing_runs() -> None:
                 model.now += 1
                 model.finish(group)
             assert model.run.status is RunStatus.SUCCEEDED
-            assert not reuse or model.run.groups_total == 0, model.run.resumed
+            told = set(model.run.resumed["again"].values()) if reuse and model.run.resumed else set()
+            assert all("is a folder" in why or "it follows" in why for why in told), told
