@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING
 from kedro_aws_batch._service.dag import variables
 from kedro_aws_batch._service.dag.carrying import passed_on
 from kedro_aws_batch._service.dag.records import KILLED
-from kedro_aws_batch.container.carrying import Container
+from kedro_aws_batch.container.carrying import Container, GroupEnd
 from kedro_aws_batch.container.child import run_apart
 from kedro_aws_batch.container.failing import Whereabouts, explain_failure
+from kedro_aws_batch.container.libraries import set_apart
 from kedro_aws_batch.container.payload import Payload, read_payload
 from kedro_aws_batch.container.usage import used, used_by
 
@@ -37,15 +38,15 @@ def main() -> int:
     except KedroAwsBatchError as error:
         return _told(error)
     if payload.door is None:
-        return _run_apart(payload)
+        return _run_apart(payload).exit_code
     from kedro_aws_batch.container.beforehand import import_what_all_need  # noqa: PLC0415  (only where it carries on)
 
     import_what_all_need()
-    return Container(os.environ, payload.door, _run_apart).live(payload)
+    return Container(environment=os.environ, door=payload.door, run=_run_apart).live(payload)
 
 
-def _run_apart(payload: Payload, on_signal: Callable[[], None] | None = None) -> int:
-    """Run a group in a process of its own, and return the exit code for its container, if that ends now.
+def _run_apart(payload: Payload, on_signal: Callable[[], None] | None = None) -> GroupEnd:
+    """Run a group in a process of its own, and return how it ended, for its container, if that ends now.
 
     Only containers that carry on give `on_signal`.
     """
@@ -54,17 +55,18 @@ def _run_apart(payload: Payload, on_signal: Callable[[], None] | None = None) ->
     began = time.monotonic()
     ended = run_apart(lambda: _work(payload, began), payload.timeout, on_signal)
     if ended.too_long:
-        return _told(f"The nodes took longer than their timeout, {payload.timeout} s.", ended.verdict)
+        return GroupEnd(_told(f"The nodes took longer than their timeout, {payload.timeout} s.", ended.verdict))
     verdict = ended.verdict if on_signal is None else passed_on(ended.verdict)
     if not ended.finished:
         print(used_by(began, ended.usage), flush=True)
         why = " If nobody stopped the job, it needs more memory." if ended.exit_code == KILLED else ""
-        return _told(f"The process that ran the nodes {ended.fate} before they were done.{why}", verdict)
-    return verdict
+        return GroupEnd(_told(f"The process that ran the nodes {ended.fate} before they were done.{why}", verdict))
+    return GroupEnd(verdict, ended.libraries)
 
 
 def _work(payload: Payload, began: float) -> int:
     """Run the nodes, print what they have used, and return the exit code."""
+    set_apart()
     at = Whereabouts()
     try:
         try:

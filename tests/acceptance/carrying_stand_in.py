@@ -24,13 +24,16 @@ from typing import Any
 import kedro_aws_batch
 
 TRACES = Path(os.environ["STAND_IN_TRACES"])
+CONTAINER = os.environ["AWS_BATCH_JOB_ID"], int(os.environ["AWS_BATCH_JOB_ATTEMPT"])
+#: A library that a container's later groups share, so that they are forked from another process than the first.
+SHARED = "threadpoolctl"
 LIVES = json.loads((TRACES.parent / "lives.json").read_text(encoding="utf-8"))
 
 
 def trace(what: str, run_id: str, node: str, **more: Any) -> None:
     """Append a line, whole even when others append at the same time."""
     line = {"what": what, "run_id": run_id, "node": node, "pid": os.getpid(), "worker": os.getppid()}
-    line |= {"job_id": os.environ["AWS_BATCH_JOB_ID"], "try": int(os.environ["AWS_BATCH_JOB_ATTEMPT"])}
+    line |= {"job_id": CONTAINER[0], "try": CONTAINER[1]}
     file = os.open(TRACES, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     os.write(file, json.dumps({**line, "at": time.time(), **more}).encode() + b"\n")
     os.close(file)
@@ -59,10 +62,11 @@ def die(way: str) -> None:
 
 def run(payload: Any, at: Any) -> None:
     """Run the nodes of a payload."""
+    importlib.import_module(SHARED)
     for node in payload.nodes:
         at.node = node
         earlier = traces_of("begun", payload.run_id)
-        place = sum(line["pid"] != os.getpid() and line["worker"] == os.getppid() for line in earlier)
+        place = sum(line["pid"] != os.getpid() and (line["job_id"], line["try"]) == CONTAINER for line in earlier)
         times = sum(line["node"] == node for line in earlier)
         trace("begun", payload.run_id, node, place=place)
         died = {line["place"] for line in traces_of("dies", payload.run_id)}

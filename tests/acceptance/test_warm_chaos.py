@@ -236,5 +236,7 @@ def chaos(root: Path, seed: int, numbers: Sequence[int] = (0, 2)) -> Counter[tup
         check_tries([line for line in project.all_traces() if line["run_id"] == run.run_id], killer.killed)
     traces = project.all_traces()
     assert [line for line in traces if alive(line["pid"]) or is_worker(line["worker"])] == []
+    workers = {(container(line), line["worker"]) for line in traces}
+    assert len(workers) > len({of for of, _ in workers}), "no later group was forked from a process of its own"
     print(f"{len(killer.killed)} containers killed at any moment, {Counter(line['what'] for line in traces)}")
     return Counter((line["way"], line["place"]) for line in traces if line["what"] == "dies")

@@ -125,7 +125,7 @@ def test_the_metadata_says_what_is_installed_with_it(wheel: Path, members: zipfi
         "Requires-Python": ">=3.10",
         "License-Expression": "Apache-2.0",
     }
-    assert sorted(each.split(">")[0].split("<")[0] for each in wanted) == ["boto3", "kedro", "rich"]
+    assert sorted(each.split(">")[0].split("<")[0] for each in wanted) == ["boto3", "kedro", "rich", "threadpoolctl"]
     assert {"local", "dev"} <= set(described.get_all("Provides-Extra", []))
     assert "Framework :: Kedro" in described.get_all("Classifier", [])
     assert described.get("Description-Content-Type", "text/markdown") == "text/markdown"

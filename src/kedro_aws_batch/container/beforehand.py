@@ -1,9 +1,7 @@
-"""What a container that carries on imports once, before it forks a process for each group.
+"""What a container that carries on imports once, before it forks a process for its first group.
 
-A fork copies only the thread that forks, with the locks of all other threads as they are. So nothing may be imported
-here that starts a thread, and no code of the project. That leaves NumPy, and all that imports it, to each group: it
-starts OpenBLAS's threads, and calls of OpenBLAS have hung after forks (OpenMathLib/OpenBLAS#5520). pandas also imports
-PyArrow, which starts another thread.
+That is nothing that starts a thread, and no code of the project. It isn't known yet which libraries the groups need:
+`container.libraries` shares those between the later ones.
 """
 
 from __future__ import annotations

@@ -12,19 +12,23 @@ import faulthandler
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NoReturn
 
 from kedro_aws_batch._service.dag.carrying import TOO_LONG
 
+from . import libraries
+
 if TYPE_CHECKING:
     from resource import struct_rusage
 
 #: Signals to a container go to its first process, which is ours: it forwards these to the child.
-_FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
+FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 
 
+#: Bytes that a pipe holds.
+_MOST_SAID = 65_536
 #: Seconds from asking a child to end until it is killed; Batch gives a container as many.
 _GRACE = 30.0
 
@@ -41,6 +45,8 @@ class ChildEnd:
     usage: struct_rusage = field(repr=False)
     #: Whether it was ended because it took too long.
     too_long: bool = False
+    #: The shared libraries that it had imported as its work came to an end (`container.libraries`).
+    libraries: Sequence[str] = ()
 
     @property
     def verdict(self) -> int:
@@ -71,11 +77,11 @@ def run_apart(
     """
     reading, writing = os.pipe()
     flush()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _FORWARDED)  # no signal may come before its handler exists
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, FORWARDED)  # no signal may come before its handler exists
     child = os.fork()
     if child == 0:
         os.close(reading)
-        for number in (*_FORWARDED, signal.SIGALRM):  # handlers for an earlier child
+        for number in (*FORWARDED, signal.SIGALRM):  # handlers for an earlier child
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         _work(work, writing, timeout)
@@ -86,7 +92,7 @@ def run_apart(
             on_signal()
         _send(child, received)
 
-    for number in _FORWARDED:
+    for number in FORWARDED:
         signal.signal(number, forward)
     watchdog = _Watchdog(child)
     signal.signal(signal.SIGALRM, watchdog.bite)
@@ -96,7 +102,14 @@ def run_apart(
     )  # by then the child has printed where it is
     exit_code, usage = _wait_for(child)
     signal.setitimer(signal.ITIMER_REAL, 0)
-    return ChildEnd(exit_code, _said(reading), usage, watchdog.has_bitten)
+    said = _said(reading)
+    return ChildEnd(
+        exit_code=exit_code,
+        finished=said is not None,
+        usage=usage,
+        too_long=watchdog.has_bitten,
+        libraries=(said or "").split()[1:],
+    )
 
 
 class _Watchdog:
@@ -121,12 +134,13 @@ def flush() -> None:
 def _work(work: Callable[[], int], writing: int, timeout: float | None) -> NoReturn:
     if timeout is not None:
         faulthandler.dump_traceback_later(timeout)
-    own = os.getpid()
+    own, settings = os.getpid(), libraries.settings()
     code = work()
     flush()
     if os.getpid() != own:  # a node has forked, and its child came here: that proves nothing
         os._exit(1)
-    os.write(writing, b".")
+    os.set_blocking(writing, False)  # names that don't fit are left out
+    os.write(writing, " ".join([".", *libraries.imported(settings)]).encode())
     sys.exit(code)
 
 
@@ -144,12 +158,12 @@ def _wait_for(child: int) -> tuple[int, struct_rusage]:
             return code if code >= 0 else 128 - code, usage
 
 
-def _said(reading: int) -> bool:
-    """Whether the child reported the end of its work."""
+def _said(reading: int) -> str | None:
+    """Return what the child said at the end of its work; None if it didn't come to it."""
     os.set_blocking(reading, False)
     try:
-        return os.read(reading, 1) != b""
+        return os.read(reading, _MOST_SAID).decode() or None
     except BlockingIOError:  # a process that the child left behind keeps the pipe open
-        return False
+        return None
     finally:
         os.close(reading)
