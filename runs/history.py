@@ -130,6 +130,14 @@ def spans_of_done(plan: Plan, outcomes: Sequence[Outcome]) -> dict[str, AtWork]:
 
 
 def whole_span(outcome: Outcome) -> AtWork | None:
-    """Return when an attempt may have been at work, with Batch's own earlier attempts; None if it never began."""
-    began = [*(outcome.earlier_times or ())[:1], *([outcome.started_at] if outcome.started_at is not None else [])]
+    """Return when an attempt may have been at work, with Batch's own earlier attempts; None if it never began.
+
+    Of a job that Batch has forgotten nobody knows when it was.
+    """
+    if outcome.started_at is None and outcome.ended_at is None and outcome.job_id is not None:
+        return AtWork(0, NEVER)
+    earlier = outcome.earlier_times or ()
+    began = [one for one in (*earlier[:1], outcome.started_at) if one is not None]
+    if began and len(earlier) // 2 < outcome.tries - 1:  # of one of them no times are known
+        began.append(outcome.created_at or 0)
     return AtWork(min(began), NEVER if outcome.ended_at is None else outcome.ended_at) if began else None

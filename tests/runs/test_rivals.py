@@ -247,9 +247,34 @@ def test_a_batch_attempt_before_the_last_may_have_written_too() -> None:
     assert whole_span(replace(end, earlier_times=None)) == AtWork(500, 600)
     assert whole_span(replace(end, started_at=None, earlier_times=None)) is None
     assert whole_span(replace(end, ended_at=None)) == AtWork(100, 1 << 62)
+    assert whole_span(replace(end, tries=3, created_at=50)) == AtWork(100, 600)
+    assert whole_span(replace(end, tries=4, created_at=50)) == AtWork(50, 600)
+    assert whole_span(replace(end, tries=2, earlier_times=None)) == AtWork(0, 600)
     assert spans_of_done(plan_of([[]]), [replace(end, succeeded=False), replace(end, ended_at=None)]) == {}
     assert spans_of_done(plan_of([[]]), [replace(end, started_at=None)]) == {}
     assert spans_of_done(plan_of([[]]), [end]) == {"n0": AtWork(500, 600)}
+
+
+def test_a_job_that_batch_has_forgotten_may_have_been_at_work_at_any_time_and_one_that_it_refused_never_was() -> None:
+    assert whole_span(Outcome(Mark(0), False, job_id="a")) == AtWork(0, 1 << 62)
+    assert whole_span(Outcome(Mark(0), False)) is None
+
+
+def test_what_a_job_that_batch_has_forgotten_may_have_written_is_made_again() -> None:
+    world = World([[]])
+    world.go(reuse=False)
+    lost = world.run_id
+    world.now += 1000
+    world.go(reuse=False)
+    world.write_all()
+    world.batch.jobs.clear()
+    world.settle()
+    world.settle()
+    run = world.table.get_run(lost)
+    assert run is not None
+    assert run.over
+    world.go()
+    assert world.again() == {"n0": f"run {lost} may have written 'd0' at the same time"}
 
 
 def test_spans_that_touch_may_meet() -> None:
