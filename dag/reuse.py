@@ -179,14 +179,20 @@ class Reusing:
             return "its 'reuse' is false"
         if node.confirms:
             return f"it confirms '{node.confirms[0]}', which each run does"
-        for name in (*_datasets(node.inputs), *node.outputs):
-            if base_name(name) in self._makers and (version := version_asked(self.request, name)):
-                return f"version {version} of '{name}' is asked for, whatever the run makes"
         if asked.get("split"):
             return "it is split, and it can't be told whether all of its partitions are still there"
         if not any(self._kept(name) or base_name(name) in self._read for name in node.outputs):
             return "nothing that it leaves shows that it has run"
-        return self._moving(node)
+        return self._elsewhere(node) or self._moving(node)
+
+    def _elsewhere(self, node: Node) -> str | None:
+        """Return which dataset of a node isn't what the run's nodes make, or not all that its storage has."""
+        for name in (*_datasets(node.inputs), *node.outputs):
+            if base_name(name) in self._makers and (version := version_asked(self.request, name)):
+                return f"version {version} of '{name}' is asked for, whatever the run makes"
+            if base_name(name) in self._confirmed:
+                return f"what it loads of '{name}' depends on what has been confirmed of it"
+        return None
 
     def _moving(self, node: Node) -> str | None:
         """Return what of a node may be another in each run."""
@@ -249,6 +255,10 @@ class Reusing:
 
     def _kept(self, name: str) -> bool:
         return not is_in_memory(name, self.document.datasets)
+
+    @cached_property
+    def _confirmed(self) -> frozenset[str]:
+        return frozenset(base_name(name) for node in self.document.nodes for name in node.confirms)
 
     @cached_property
     def _by_name(self) -> Mapping[str, Node]:

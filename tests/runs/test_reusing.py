@@ -117,6 +117,13 @@ def _never(world: World) -> None:
     world.document = replace(world.document, nodes=(replace(nodes[0], resources={"reuse": False}), *nodes[1:]))
 
 
+def _confirmed(world: World) -> None:
+    nodes, pipelines = world.document.nodes, world.document.pipelines
+    other = replace(nodes[0], name="other", outputs=(), confirms=("raw",))
+    world.document = replace(world.document, nodes=(*nodes, other), pipelines={**pipelines, "other": (2,)})
+    world.sign("code 0", "code 1", "code 2")
+
+
 def _confirms(world: World) -> None:
     nodes = world.document.nodes
     world.document = replace(world.document, nodes=(replace(nodes[0], confirms=("raw",)), *nodes[1:]))
@@ -136,6 +143,7 @@ def _confirms(world: World) -> None:
         (_unsigned, "it is not known what it was made of in run {first}"),
         (_never, "its 'reuse' is false"),
         (_confirms, "it confirms 'raw', which each run does"),
+        (_confirmed, "what it loads of 'raw' depends on what has been confirmed of it"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
