@@ -53,6 +53,8 @@ class Left:
 
 
 NOT_KNOWN = "time left: not known yet"
+#: What an expectation assumes of the machines of a queue.
+WHERE_FREE = "where machines are free"
 
 
 def words_left(state: RunState) -> str:
@@ -109,12 +111,12 @@ def _remaining(group: GroupState, now: int, starting: float) -> float:
     return expected if group.expected_ms is None else starting + expected
 
 
-def words_expected(found: Expected, *, carrying: bool) -> str:
+def words_expected(found: Expected, assumed: str = WHERE_FREE, *, carrying: bool) -> str:
     """Return how long a run to come will take and, if containers may carry on, how many it will start."""
     least = "at least" if found.unknown else "about"
-    where = f" and {counted(found.containers, 'container')}" if carrying else ""
+    many = f" and {counted(found.containers, 'container')}" if carrying else ""
     new = f" ({counted(found.unknown, 'group')} never ran before)" if found.unknown else ""
-    return f"By earlier runs it takes {least} {roughly(found.seconds)}{where}{new}, where machines are free."
+    return f"By earlier runs it takes {least} {roughly(found.seconds)}{many}{new}, {assumed}."
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,7 @@ def register_pipelines():
     ])}
 """
 FREE = ", where machines are free."
+HERE = ", on 2 cores that nothing else keeps busy."
 
 
 @pytest.fixture
@@ -67,19 +68,23 @@ def last_line(*words: str) -> str:
     return result.stdout.splitlines()[-1]
 
 
-def test_a_local_run_is_expected_to_take_as_long_as_earlier_ones(chain: Path) -> None:
+def test_a_local_run_is_expected_to_take_as_long_as_earlier_ones(chain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
     assert last_line("--local") == expectation.NEW
     assert not (chain / ".kedro_aws_batch").exists()
     teach(chain, {"first": 20, "second": 10}, start=5)
-    assert last_line("--local") == f"By earlier runs it takes about 35 s and 1 container{FREE}"
-    assert last_line("--local", "--start-seconds=20") == f"By earlier runs it takes about 50 s and 1 container{FREE}"
+    assert last_line("--local") == f"By earlier runs it takes about 36 s and 1 container{HERE}"
+    assert last_line("--local", "--start-seconds=20") == f"By earlier runs it takes about 51 s and 1 container{HERE}"
     cold = last_line("--local", "--params=aws_batch.warm_containers=false")
-    assert cold == f"By earlier runs it takes about 40 s{FREE}"
+    assert cold == f"By earlier runs it takes about 41 s{HERE}"
+    large = last_line("--local", "--params=aws_batch.resources.default.vcpus=4")
+    assert large == f"By earlier runs it takes about 36 s and 1 container{HERE.replace('2', '4')}"
 
 
-def test_what_never_ran_makes_it_a_least_time(chain: Path) -> None:
+def test_what_never_ran_makes_it_a_least_time(chain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
     teach(chain, {"second": 10}, start=5)
-    told = f"By earlier runs it takes at least 15 s and 1 container (1 group never ran before){FREE}"
+    told = f"By earlier runs it takes at least 16 s and 1 container (1 group never ran before){HERE}"
     assert last_line("--local") == told
     assert last_line("--local", "--nodes=first") == expectation.NEW
 

@@ -6,7 +6,6 @@ import os
 import signal
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -31,6 +30,7 @@ from .execution import Execution, show_rehearsal, start, watch
 from .follow import Pace
 from .inputs import Uploaded, buckets, exists, free_inputs, local_sources, upload
 from .keeping import Keeping
+from .machine import asked_of_jobs, vcpus_here
 from .settling import settle
 from .sources import for_jobs
 from .stored import stored_for
@@ -217,8 +217,8 @@ def _embedded_aws(run: LocalRun, command: Command) -> EmbeddedAws:
 
     write_atomically(command.graph, to_json(run.compiled.signed).encode())
     settings, nodes = run.compiled.document["run"], run.compiled.document["nodes"]
-    queues, definitions, vcpus = (_asked(run, key) for key in ("job_queue", "job_definition", "vcpus"))
-    platform, most = settings["launch_type"], _vcpus(vcpus)
+    queues, definitions = (_asked(run, key) for key in ("job_queue", "job_definition"))
+    platform, most = settings["launch_type"], vcpus_here(run.compiled.document, run.selection.params)
     return EmbeddedAws(
         service=service_root(),
         graph_document=command.graph,
@@ -246,9 +246,7 @@ def _conf_source(project: Project) -> dict[str, str]:
 
 
 def _asked(run: LocalRun, key: str) -> set[Any]:
-    """Return all values of a key that jobs may ask for, from the project and from this run's parameters."""
-    of_nodes = {node["resources"][key] for node in run.compiled.document["nodes"] if key in node["resources"]}
-    return of_nodes | read_overrides(run.selection.params)[0].named(key)
+    return asked_of_jobs(run.compiled.document, run.selection.params, key)
 
 
 def _fair_queues(run: LocalRun) -> set[str]:
@@ -265,11 +263,6 @@ def _platform(definition: str, nodes: Sequence[Mapping[str, Any]], usual: str) -
     asked = [node["resources"] for node in nodes if node["resources"].get("job_definition") == definition]
     kinds = sorted(("EC2", "FARGATE"), key=lambda kind: kind != usual)
     return next((kind for kind in kinds if not any(impossible(one, [kind]) for one in asked)), usual)
-
-
-def _vcpus(asked: Collection[float]) -> int:
-    """Return the vCPUs that jobs share: this machine's, or the largest job's if that needs more."""
-    return max(os.cpu_count() or 1, *(ceil(vcpus) for vcpus in asked), 1)
 
 
 def _upload_inputs(run: LocalRun, aws: EmbeddedAws) -> Uploaded:

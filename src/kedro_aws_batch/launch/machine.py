@@ -1,0 +1,24 @@
+"""What the jobs of a local run ask of this machine."""
+
+from __future__ import annotations
+
+import os
+from math import ceil
+from typing import TYPE_CHECKING, Any
+
+from kedro_aws_batch._service.dag.configuration import read_overrides
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def asked_of_jobs(document: Mapping[str, Any], params: Mapping[str, Any], key: str) -> set[Any]:
+    """Return all values of a key that jobs may ask for, from the project and from a run's parameters."""
+    of_nodes = {node["resources"][key] for node in document["nodes"] if key in node["resources"]}
+    return of_nodes | read_overrides(params)[0].named(key)
+
+
+def vcpus_here(document: Mapping[str, Any], params: Mapping[str, Any]) -> int:
+    """Return the vCPUs that jobs share: this machine's, or the largest job's if that needs more."""
+    largest = max(asked_of_jobs(document, params, "vcpus"), default=1)
+    return max(os.cpu_count() or 1, ceil(float(largest)))
