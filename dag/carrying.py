@@ -36,8 +36,27 @@ def suits(plan: Plan, worker: Mark, mark: Mark) -> bool:
 
 
 def best(plan: Plan, worker: Mark, frontier: Iterable[Mark]) -> Mark | None:
-    """Return the ready attempt with which a container carries on; they come longest remaining path first."""
+    """Return the ready attempt with which a container carries on; they come most urgent first."""
     return next((mark for mark in frontier if suits(plan, worker, mark)), None)
+
+
+def sooner(plan: Plan, mark: Mark) -> list[int]:
+    """Return the groups whose jobs Batch would start before that of another in its share, by a priority of their own.
+
+    Of those without one Batch need not start the longest path first: containers that carry on save more than that.
+    """
+    place = _share(plan, mark.group)
+    if place is None:
+        return []
+    more = (group for group, given in plan.priorities.items() if given > plan.urgency[mark.group])
+    return [group for group in more if _share(plan, group) == place]
+
+
+def _share(plan: Plan, group: int) -> tuple[str, str] | None:
+    """Return the queue and the share of a group's job; None if its queue has no shares."""
+    resources = plan.groups[group].resources
+    share = resources.get("share_identifier")
+    return (resources["job_queue"], share) if share else None
 
 
 def ends(worker: Worker, end: Outcome, view: View) -> list[Outcome]:

@@ -17,7 +17,7 @@ class Wait:
 
 @dataclass(frozen=True)
 class Submit:
-    """Attempts that may be claimed and submitted, longest remaining path first."""
+    """Attempts that may be claimed and submitted, most urgent first."""
 
     frontier: list[Mark]
 
@@ -33,8 +33,9 @@ Decision = Wait | Submit | End
 
 
 def frontier(plan: Plan, view: View, candidates: Iterable[int]) -> list[Mark]:
-    """Return the candidates that may be submitted now, longest remaining path first.
+    """Return the candidates that may be submitted now, in the order in which Batch would start a share's jobs.
 
+    That is longest remaining path first, except for groups with a priority of their own.
     Derived from what has succeeded, never counted, so that an event delivered twice or late changes nothing.
     """
     ready = []
@@ -42,7 +43,7 @@ def frontier(plan: Plan, view: View, candidates: Iterable[int]) -> list[Mark]:
         attempt = next_attempt(plan, view, group)
         if attempt is not None and all(view.succeeded(parent) for parent in plan.groups[group].parents):
             ready.append(Mark(group, attempt))
-    return sorted(ready, key=lambda mark: (-plan.remaining[mark.group], mark))
+    return sorted(ready, key=lambda mark: (-plan.urgency[mark.group], -plan.remaining[mark.group], mark))
 
 
 def next_attempt(plan: Plan, view: View, group: int) -> int | None:

@@ -91,7 +91,8 @@ class _Play:
         return self._now
 
     def _become_ready(self, groups: list[int]) -> None:
-        self._ready = sorted([*self._ready, *groups], key=lambda group: (-self.plan.remaining[group], group))
+        plan = self.plan
+        self._ready = sorted([*self._ready, *groups], key=lambda one: (-plan.urgency[one], -plan.remaining[one], one))
 
     def _carry_on(self, container: Mark) -> None:
         """Give a container that is free the first ready group that it suits; without one it ends."""

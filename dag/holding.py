@@ -12,6 +12,7 @@ from bisect import insort
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from . import limits
 from .carrying import suits
 from .plan import Plan
 from .records import Job, Worker
@@ -23,6 +24,8 @@ _PART = 1 / 2
 _LONGEST_START = 60.0
 #: …and comes first in the last part of that time.
 _URGENT = 1 / 2
+#: The urgency of what comes first.
+_FIRST = float(limits.PRIORITY.most)
 #: Where containers start in less than so many seconds, holding isn't worth its calls.
 _SHORTEST_START = 4.0
 #: A container is overdue if its group takes this much longer than it usually does, and at least so many ms.
@@ -53,14 +56,19 @@ class Held:
     def urgent_first(self, plan: Plan, ready: Sequence[Mark], now: int) -> list[Mark]:
         """Return ready attempts in their order, but first those that have waited for most of the time that they may.
 
-        Otherwise whatever waits with a short path after it would get a container of its own in the end, late.
+        Otherwise whatever waits with a short path after it would get a container of its own in the end, late. A
+        priority that was given comes before that.
         """
 
         def is_urgent(mark: Mark) -> bool:
             left = self.until.get(mark.group, 0) - now
             return mark.attempt == 0 and mark.group in self.until and left < longest_hold(plan, mark.group) * _URGENT
 
-        return sorted(ready, key=lambda mark: not is_urgent(mark))
+        def order(mark: Mark) -> tuple[float, bool, bool]:
+            given, urgent = mark.group in plan.priorities, is_urgent(mark)
+            return (-(_FIRST if urgent and not given else plan.urgency[mark.group]), not given, not urgent)
+
+        return sorted(ready, key=order)
 
     def lately(self, now: int) -> set[int]:
         """Return the groups that a container may still have been left, if nobody else has taken them."""
@@ -83,7 +91,7 @@ def longest_hold(plan: Plan, group: int) -> int:
 
 
 def to_hold(plan: Plan, ready: Iterable[Mark], workers: Iterable[Worker], held: Held, now: int) -> dict[int, int]:
-    """Return the groups to hold from now on, and until when (ms); `ready` come longest remaining path first.
+    """Return the groups to hold from now on, and until when (ms); `ready` come most urgent first.
 
     Each worker is expected to take one group after the other. Only workers that have asked before count, and only
     while they aren't overdue: whoever has asked once can, and a known duration says when it will again.

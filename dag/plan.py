@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from . import limits
 from .document import Resources
 from .errors import InvalidGraphError
 from .jobs import JobName
@@ -155,6 +156,25 @@ class Plan:
     def longest_timeout(self) -> int:
         """Return the longest time-out of a group, in seconds; 0 if none has one."""
         return max((group.resources.get("timeout") or 0 for group in self.groups), default=0)
+
+    @cached_property
+    def urgency(self) -> Sequence[float]:
+        """Return how soon each group should run, from 0 to 9999: by what its share of a queue gives it, or its path.
+
+        Batch starts the jobs of a share in this order (`schedulingPriorityOverride`).
+        """
+        most = limits.PRIORITY.most / self.longest if self.longest else 0.0
+        return [float(self.priorities.get(index, most * left)) for index, left in enumerate(self.remaining)]
+
+    @cached_property
+    def priorities(self) -> Mapping[int, int]:
+        """Return the priorities that groups were given; only queues that share fairly know any."""
+        asked = ((index, group.resources) for index, group in enumerate(self.groups))
+        return {
+            index: one["priority"]
+            for index, one in asked
+            if one.get("priority") is not None and one.get("share_identifier")
+        }
 
     def start_seconds(self, group: int) -> float | None:
         """Return how long a group's container took to start in earlier runs, if that is known."""

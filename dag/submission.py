@@ -112,11 +112,6 @@ def array_submission(plan: Plan, marks: Sequence[Mark]) -> Submission:
     return Submission(tuple(marks), {**request, "arrayProperties": {"size": len(marks)}})
 
 
-def urgency(plan: Plan, mark: Mark) -> int:
-    """Return a group's place on the critical path as a priority in a fair-share queue: 9999 for its start."""
-    return round(9999 * plan.remaining[mark.group] / plan.longest) if plan.longest else 0
-
-
 def _pieces(marks: Sequence[Mark]) -> Iterator[Sequence[Mark]]:
     """Yield the marks in pieces, each of which Batch takes as an array."""
     for start in range(0, len(marks), LARGEST_ARRAY):
@@ -141,7 +136,7 @@ def _request(plan: Plan, marks: Sequence[Mark], name: str, command: Sequence[str
         "propagateTags": True,
     }
     if "shareIdentifier" in request:
-        request.setdefault("schedulingPriorityOverride", urgency(plan, marks[0]))
+        request.setdefault("schedulingPriorityOverride", round(plan.urgency[marks[0].group]))
     return request
 
 

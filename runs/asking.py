@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from adapters.ports import Asking
-from dag import carrying, decision
+from dag import carrying, decision, limits
 from dag.errors import InvalidRequestError, NotAllowedError, SupersededError
 from dag.holding import Held
 from dag.jobs import read_job_key
@@ -21,8 +21,10 @@ from dag.payload import payload, token
 from dag.plan import Plan
 from dag.records import Array, Job, Outcome, Run, Worker, slot
 from dag.shards import Mark
+from dag.status import JobStatus
 from runs.advance import Advance, Dispatcher
 from runs.holding import Holding
+from runs.reading import read_jobs
 from runs.submitting import record
 
 
@@ -123,6 +125,7 @@ class _Answering(Advance):
     worker: Worker = field(kw_only=True)
     submitted_at: int | None = field(kw_only=True)  #: when its job was, if this is about its first group
     is_answered: bool = False
+    gives_way: bool = False  #: whether the worker is to end, for a job that Batch would start first
     held: Held = field(default_factory=Held)
 
     def answer(self) -> Answer:
@@ -165,7 +168,7 @@ class _Answering(Advance):
     def _pause(self, place: int) -> int:
         """Return after how many ms the worker should ask again, since it may get a group then; 0 if it shouldn't."""
         run = self.account.run
-        if run is None or run.over or run.failure or self.question.waited is None:
+        if run is None or run.over or run.failure or self.question.waited is None or self.gives_way:
             return 0
         pause = Holding(self.ports, self.plan).pause(self.view, self.worker, self.question.waited)
         until = self.ports.clock.now() + pause
@@ -194,7 +197,8 @@ class _Answering(Advance):
         table, run_id = self.ports.table, self.plan.run_id
         unplaced = self.held.urgent_first(self.plan, self._unplaced(run, frontier), self.ports.clock.now())
         mark = carrying.best(self.plan, self.worker.first, unplaced)
-        if mark is None:
+        self.gives_way = mark is not None and self._gives_way(mark)
+        if mark is None or self.gives_way:
             self._leave(run, frontier)
             return None
         before = table.claim(run_id, mark.shard, [mark.number], self.ports.expiry())
@@ -205,6 +209,22 @@ class _Answering(Advance):
         if not self._put_answer(self.worker.answered, mark) and not self._was_told(mark):
             self._submit_alone(run, mark)
         return None
+
+    def _gives_way(self, mark: Mark) -> bool:
+        """Return whether a job waits for room that Batch would start before a group's, since its priority is higher.
+
+        Then the worker ends, so that there is room: a container may carry on for an hour.
+        """
+        sooner = set(carrying.sooner(self.plan, mark))
+        missing = sorted({Mark(group).shard for group in sooner} - self.view.shards.keys())
+        for start in range(0, len(missing), limits.BATCH_GET.most):
+            for shard in self.ports.table.get_shards(self.plan.run_id, missing[start : start + limits.BATCH_GET.most]):
+                self.view.add(shard)
+        begun = [other for other in self.view.in_flight() if other.group in sooner]
+        last = sorted(begun, key=lambda other: self.plan.urgency[other.group])[: limits.DESCRIBE_JOBS.most]
+        jobs = read_jobs(self.ports.table, self.plan, last)
+        described = self.ports.queue.describe([job.job_id for job in jobs]) if jobs else ()
+        return any(not (status.started or status.ended) for status in (JobStatus(each["status"]) for each in described))
 
     def _was_told(self, mark: Mark) -> bool:
         """Return whether the worker has this answer after all: the SDK repeats a write whose answer was lost."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from dag.carrying import TIMED_OUT, TOO_LONG, UNSURE, best, ends, limit, passed_on, repeats, suits
+from dag.carrying import TIMED_OUT, TOO_LONG, UNSURE, best, ends, limit, passed_on, repeats, sooner, suits
 from dag.plan import Plan
 from dag.records import OUR_REASON, Outcome, Worker
 from dag.shards import Mark
@@ -75,6 +76,24 @@ def test_a_container_has_a_limit_if_its_group_has_one() -> None:
 def test_the_first_that_suits_a_container_is_its_best() -> None:
     assert best(WARM, Mark(0), [Mark(1, 1), Mark(2), Mark(3)]) == Mark(2)
     assert best(WARM, Mark(0), [Mark(1, 1)]) is None
+
+
+def test_only_a_higher_priority_in_the_same_share_comes_sooner() -> None:
+    asks: list[dict[str, Any]] = [
+        {"priority": 5_000, "share_identifier": "mine"},
+        {"priority": 5_001, "share_identifier": "mine"},
+        {"priority": 5_000, "share_identifier": "mine"},
+        {"priority": 9_999, "share_identifier": "theirs"},
+        {"priority": 9_999, "share_identifier": "mine", "job_queue": "queue_2"},
+        {"share_identifier": "mine"},  # 9,999 by its path
+        {"priority": 9_999},
+    ]
+    plan = plan_of([[]] * len(asks))
+    groups = (
+        replace(group, resources={**group.resources, **more}) for group, more in zip(plan.groups, asks, strict=True)
+    )
+    plan = replace(plan, groups=tuple(groups))
+    assert [sooner(plan, Mark(group)) for group in (0, 1, 5, 6)] == [[1], [], [], []]
 
 
 def test_no_group_s_exit_code_passes_for_its_container_s() -> None:

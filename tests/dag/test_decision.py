@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -145,6 +146,20 @@ def test_the_frontier_holds_no_claimed_attempt_and_no_group_with_an_unfinished_p
     untouched = {group for group in range(len(plan.groups)) if all(mark.group != group for _, mark in marks)}
     free = {group for group in untouched if set(plan.groups[group].parents) <= succeeded}
     assert free <= {mark.group for mark in ready}
+
+
+def test_a_priority_within_a_share_comes_before_the_longest_path() -> None:
+    plan = plan_of([[], [], [], [0]])
+    groups = list(plan.groups)
+    groups[1] = replace(groups[1], resources={**groups[1].resources, "priority": 10, "share_identifier": "mine"})
+    groups[2] = replace(groups[2], resources={**groups[2].resources, "priority": 9_999})
+    lowest = replace(plan, groups=tuple(groups))
+    assert list(map(round, lowest.urgency)) == [9_999, 10, 5_000, 5_000]  # without a share it means nothing to Batch
+    assert frontier(lowest, View(), range(3)) == [Mark(0), Mark(2), Mark(1)]
+    groups[1] = replace(groups[1], resources={**groups[1].resources, "priority": 9_999, "share_identifier": "mine"})
+    groups[0] = replace(groups[0], resources={**groups[0].resources, "share_identifier": "mine", "priority": 9_998})
+    highest = replace(plan, groups=tuple(groups))
+    assert frontier(highest, View(), range(3)) == [Mark(1), Mark(0), Mark(2)]
 
 
 @given(histories())

@@ -166,6 +166,14 @@ def test_what_has_waited_for_half_the_time_that_it_may_comes_first() -> None:
     assert some.urgent_first(ALONE, ready, NOW) == [Mark(5), Mark(4), Mark(6), Mark(5, 2)]
 
 
+def test_a_priority_that_was_given_comes_before_what_has_waited() -> None:
+    shared = {"share_identifier": "mine"}
+    plan = asking_more(asking_more(ALONE, 4, **shared, priority=9_999), 7, **shared, priority=0)
+    some = Held({5: NOW + 9_999, 7: NOW + 9_999})
+    ready = [Mark(4), Mark(6), Mark(5), Mark(7)]
+    assert some.urgent_first(plan, ready, NOW) == [Mark(4), Mark(5), Mark(6), Mark(7)]
+
+
 def test_so_many_are_held_and_no_more() -> None:
     wide = taught([[]] * 400, 0.01)
     assert len(held(wide, [AT_WORK], *range(4, 400))) == MOST

@@ -28,7 +28,6 @@ from dag.submission import (
     refuse_oversized,
     retry_strategy,
     submission,
-    urgency,
 )
 
 from .build import RUN_ID, document, plan, plan_of
@@ -341,10 +340,10 @@ def test_batch_does_not_repeat_what_a_container_that_carries_on_means(more_memor
 
 
 def test_where_everything_took_no_time_nothing_is_urgent() -> None:
-    whole = plan_of(chain := [[], [0]])
-    assert [urgency(whole, Mark(group)) for group in range(len(chain))] == [9999, 5000]
+    whole = plan_of([[], [0]])
+    assert [round(each) for each in whole.urgency] == [9999, 5000]
     quick = replace(whole, groups=tuple(replace(group, seconds=0.0) for group in whole.groups))
-    assert [urgency(quick, Mark(group)) for group in range(len(chain))] == [0, 0]
+    assert list(quick.urgency) == [0, 0]
 
 
 def test_a_job_is_told_its_region_if_the_service_knows_it() -> None:

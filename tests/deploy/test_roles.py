@@ -73,7 +73,7 @@ STATEMENTS: dict[str, set[Statement]] = {
         statement([*READ, *WRITE, "dynamodb:DeleteItem"], TABLE),
         statement(["batch:DescribeJobQueues", "batch:DescribeJobs", "batch:ListJobs"], "*"),
     },
-    "next_group": {*SUBMITTING, statement([*READ, *WRITE], TABLE)},
+    "next_group": {*SUBMITTING, statement([*READ, *WRITE], TABLE), statement("batch:DescribeJobs", "*")},
     "describe_run": {statement(["dynamodb:GetItem", "dynamodb:Query"], TABLE), statement("batch:DescribeJobs", "*")},
     "list_runs": {statement(["dynamodb:BatchGetItem", "dynamodb:Query"], TABLE)},
     "cancel_run": {

@@ -37,7 +37,7 @@ ACTIONS = {
     | SUBMIT
     | TELL
     | {"dynamodb:DeleteItem", "batch:DescribeJobQueues", "batch:DescribeJobs", "batch:ListJobs"},
-    "next_group": LOG | READ | WRITE | SUBMIT | TELL,
+    "next_group": LOG | READ | WRITE | SUBMIT | TELL | {"batch:DescribeJobs"},
     "describe_run": LOG | {"dynamodb:GetItem", "dynamodb:Query", "batch:DescribeJobs"},
     "list_runs": LOG | {"dynamodb:BatchGetItem", "dynamodb:Query"},
     "cancel_run": LOG

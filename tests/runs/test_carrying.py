@@ -74,6 +74,41 @@ def test_what_else_is_ready_is_left_to_another_invocation() -> None:
     assert sorted(len(job.nodes) for job in stage.batch.work) == [1, 1, 1]
 
 
+def shared(parents: list[list[int]], priorities: dict[int, int]) -> Stage:
+    """Return a run in a queue that shares fairly, in which some groups have a priority of their own."""
+    nodes = {f"n{group}": {"priority": given} for group, given in priorities.items()}
+    stage = Stage(document(parents, warm_containers=True))
+    stage.batch.trouble = {"schedulingPolicyArn": "arn:fair"}
+    stage.start(params={"aws_batch": {"resources": {"default": {"share_identifier": "mine"}, "nodes": nodes}}})
+    return stage
+
+
+@pytest.mark.parametrize(("priority", "first"), [({}, "n1"), ({2: 9_999}, "n2")])
+def test_what_batch_would_start_first_is_carried_first(priority: dict[int, int], first: str) -> None:
+    stage = shared([[], [0], [0], [1]], priority)
+    assert told(ask(stage, 0, 0)) == (first,)
+
+
+@pytest.mark.parametrize(("waits_for", "follows"), [("a machine", None), (None, ("n2",))])
+def test_a_container_ends_for_a_job_that_batch_would_start_first(
+    waits_for: str | None, follows: tuple[str, ...] | None
+) -> None:
+    stage = shared([[], [], [0]], {1: 9_999})
+    stage.job(1).waits_for = waits_for
+    assert told(ask(stage, 0, 0, waited=0)) == follows
+    stage.advance()
+    assert stage.statuses()[2] == "SUBMITTED"  # else in a job of its own, behind the one that waits
+    assert len(stage.batch.work) == (3 if waits_for else 2)
+
+
+@pytest.mark.parametrize("priorities", [{}, {1: 1}, {1: 9_999, 2: 9_999}])
+def test_a_container_carries_on_beside_jobs_that_batch_need_not_start_first(priorities: dict[int, int]) -> None:
+    stage = shared([[], [], [0]], priorities)
+    stage.job(1).waits_for = "a machine"
+    assert told(ask(stage, 0, 0)) == ("n2",)
+    assert "DescribeJobs" not in stage.batch.counts
+
+
 def test_a_question_that_is_repeated_has_one_answer() -> None:
     stage = started(chain(3))
     first = ask(stage, 0, 0)

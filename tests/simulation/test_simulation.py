@@ -11,7 +11,8 @@ from tests.simulation.batch import Faults
 from tests.simulation.graphs import chain, document
 from tests.simulation.promises import BrokenPromiseError
 from tests.simulation.scenarios import EVERY, LARGE, build_fair, play
-from tests.simulation.warm_scenarios import build_warm, build_warm_fair
+from tests.simulation.warm import WarmWorld
+from tests.simulation.warm_scenarios import build_warm, build_warm_fair, build_warm_shared
 from tests.simulation.world import World
 
 _CHUNK = 250
@@ -86,10 +87,16 @@ def test_a_promise_that_is_broken_is_noticed() -> None:
 def test_every_promise_is_kept_where_containers_carry_on(record_property: Callable[[str, object], None]) -> None:
     until, seed = time.monotonic() + 60, 0
     while time.monotonic() < until or seed < 250:
-        for build in (build_warm, build_warm_fair):
+        for build in (build_warm, build_warm_fair, build_warm_shared):
             try:
                 play(seed, build)
             except (Exception, BrokenPromiseError) as error:
                 pytest.fail(f"{build.__name__}, seed {seed}: {error!r}")
         seed += 1
-    record_property("seeds", 2 * seed)
+    record_property("seeds", 3 * seed)
+
+
+def test_containers_carry_on_in_the_order_of_priorities_and_give_way_to_jobs_that_wait() -> None:
+    worlds = [play(seed, build_warm_shared) for seed in range(100)]
+    assert sum(world.gave_way for world in worlds if isinstance(world, WarmWorld)) > 20
+    assert sum(world.carried for world in worlds if isinstance(world, WarmWorld)) > 100

@@ -27,7 +27,7 @@ from runs.recovery import Recovery
 from tests.simulation.promises import BrokenPromiseError
 from tests.simulation.scenarios import play
 from tests.simulation.warm import WarmWorld
-from tests.simulation.warm_scenarios import build_warm, build_warm_fair
+from tests.simulation.warm_scenarios import build_warm, build_warm_fair, build_warm_shared
 
 Answering = runs.asking._Answering
 Holds = Callable[[Item | None, Item], bool]
@@ -157,3 +157,8 @@ def test_a_group_that_is_held_is_so_for_ever(monkeypatch: pytest.MonkeyPatch) ->
 def test_unbroken_nothing_is_noticed() -> None:
     assert _noticed(seeds=150) is None
     assert _noticed(build_warm_fair, seeds=150) is None
+
+
+def test_a_container_gives_way_to_no_job_that_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Answering, "_gives_way", lambda *_: False)
+    assert _noticed(build_warm_shared, seeds=100) is not None

@@ -65,6 +65,7 @@ class WarmWorld(World):
     """A world in which jobs carry on."""
 
     luck: Luck = field(default_factory=Luck)
+    shared: bool = False  #: whether its queue shares fairly, so that jobs wait in the order of their priorities
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -75,13 +76,16 @@ class WarmWorld(World):
         self.unsure = 0
         self.carried = 0
         self.waits = 0  #: how often a container was told to wait
+        self.gave_way = 0  #: how often one was told nothing while a job with a higher priority waited
 
     def _begin_job(self, job: SimulatedJob) -> None:
         container = self.containers[job.job_id] = Container(job, job.nodes)
         self._check_free(job.nodes, job.name)
+        job.waits_for = "a machine" if self.shared else None
         self._later(container, self.rng.choice((0, 50, 45_000)), lambda: self._begin(container, job.lasts))
 
     def _end(self, job: SimulatedJob) -> None:
+        job.waits_for = None
         if container := self.containers.get(job.job_id):
             container.life += 1
             container.works = False
@@ -96,6 +100,7 @@ class WarmWorld(World):
 
     def _begin(self, container: Container, lasts: int) -> None:
         self._check_begun(container)
+        container.job.waits_for = None
         container.works = True
         container.ran.append(container.nodes)
         if container.epoch < 3 and self._unlucky(self.luck.reclaimed):
@@ -164,14 +169,40 @@ class WarmWorld(World):
             self.later(self.rng.randint(1, 30_000), lambda: heard(None))
 
     def _answer(self, dispatcher: Dispatcher, container: Container, done: int | None) -> Any:
-        over = self.peek.is_over()
+        over, waiting = self.peek.is_over(), self._waiting(container)
         try:
             told = next_group(dispatcher, self._question(dispatcher, container, done))
         except (NotAllowedError, SupersededError) as error:
             return error
         if over and told.payload is not None:
             raise BrokenPromiseError(f"{container.job.name} was given a group after the run had ended")
+        if container.tries == 1 and done is not None:
+            self._check_order(container, told, waiting)
         return told
+
+    def _waiting(self, container: Container) -> list[SimulatedJob]:
+        """Return the jobs of a shared queue that are known to the run, and wait for room."""
+        if not self.shared:
+            return []
+        known = self.peek.view(_name(container.job).run_id).in_flight()
+        indices = {mark.group for mark in known}
+        return [
+            job
+            for job in self.batch.work
+            if job.waits_for and self._index(_name(job).run_id, job.nodes) in indices and not job.over
+        ]
+
+    def _check_order(self, container: Container, told: Answer, waiting: list[SimulatedJob]) -> None:
+        """Check that no job waits, from the question to its answer, that Batch would have started before the answer."""
+        plan = self._plan(_name(container.job).run_id)
+        waits = [self._index(plan.run_id, job.nodes) for job in waiting if job.waits_for]
+        given = [plan.priorities[group] for group in waits if group in plan.priorities]
+        if told.payload is None:
+            self.gave_way += bool(given)
+            return
+        group = self._index(plan.run_id, tuple(told.payload["groups"][0]["nodes"]))
+        if given and max(given) > plan.urgency[group]:
+            raise BrokenPromiseError(f"{container.job.name} carries on before a job with a higher priority")
 
     def _question(self, dispatcher: Dispatcher, container: Container, done: int | None) -> Question:
         name = _name(container.job)

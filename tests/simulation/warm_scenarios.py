@@ -60,6 +60,25 @@ def build_warm_fair(seed: int) -> WarmWorld:
     return world
 
 
+def build_warm_shared(seed: int) -> WarmWorld:
+    """Return such a world in whose queue jobs wait in the order of their priorities, some of which were given."""
+    rng = random.Random(f"warm shared {seed}")
+    parents = shape(rng)
+    given = {
+        f"n{node}": {"priority": rng.choice((0, 5_000, 9_999))} for node in range(len(parents)) if rng.random() < 0.5
+    }
+    resources = {"default": {"share_identifier": "mine"}, "nodes": given}
+    request = {**_request(rng), "params": {"aws_batch": {"resources": resources}}}
+    made = document(parents, array_jobs=rng.random() < 0.5, warm_containers=True)
+    bounds = dict.fromkeys(STEPS, sys.maxsize) | {"submitted": stated()["nothing"]["submitted"] + _LONGEST_HOLD}
+    world = WarmWorld(seed, made, Faults(), request, fair=True, calm=True, bounds=bounds, shared=True)
+    world.batch.trouble = {"schedulingPolicyArn": "arn:fair"}
+    if rng.random() < 0.6:
+        _know(world, rng)
+    world.start()
+    return world
+
+
 def _request(rng: random.Random) -> dict[str, object]:
     request: dict[str, object] = {"on_failure": rng.choice(("abort", "drain", "continue"))}
     if rng.random() < 0.4:
