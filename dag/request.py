@@ -115,7 +115,7 @@ def make_plan(
             made = MadeOf()  # it isn't known of what is taken over
     elif isinstance(before, History) and config["reuse"] and "stored" in request:
         wanted = [overrides.layers.over(node.resources, node) for node in nodes]
-        reusing = Reusing(document=document, nodes=nodes, wanted=wanted, request=request, shown=shown)
+        reusing = Reusing(document=document, nodes=nodes, wanted=wanted, config=config, request=request, shown=shown)
         resumed = reusing.resumption(before)
         nodes = [node for node in nodes if node.name in resumed.again]
         wrote = reusing.spans(resumed.reused)

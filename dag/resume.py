@@ -14,6 +14,7 @@ from .jobs import run_id_at
 from .plan import Plan, Reused
 from .shards import View
 from .slices import Slice, read_unit, unit
+from .spared import Spared
 from .stored import Shown
 
 
@@ -53,6 +54,8 @@ class Resumption:
     slices: Mapping[str, Reused] = field(default_factory=dict)
     #: How long jobs took to make what is reused, as far as that is known.
     seconds: float = 0
+    #: The same by their sizes; empty if it isn't known of all.
+    sizes: tuple[Spared, ...] = ()
 
     def keeping(self, kept: Mapping[str, Reused], widths: Mapping[str, int]) -> Resumption:
         """Return it with the reason why nodes run again though these slices of them need not."""

@@ -28,6 +28,7 @@ from .plan import AtWork, Plan, Reused
 from .resume import NOT_SUCCEEDED, Changes, Resumption, changed_parameters, changed_values, resumption
 from .rivals import Contest, Rivals, in_place
 from .signatures import MadeOf, read_signatures
+from .spared import MadeBy, spared
 from .stored import Seen, Shown
 
 UNKNOWN = "no run that is known has made it"
@@ -72,6 +73,7 @@ class Reusing:
     document: GraphDocument
     nodes: Sequence[Node]  #: of the run, in topological order
     wanted: Sequence[Resources]  #: what each of them asks for
+    config: Mapping[str, Any]  #: the run's settings
     request: Mapping[str, Any]
     shown: Shown
     _found: dict[str, _Found] = field(default_factory=dict)
@@ -85,9 +87,19 @@ class Reusing:
         done = {name: one.reused for name, one in self._found.items()}
         result = resumption(None, self.nodes, self.document.datasets, done, Changes(made=made))
         again = {name: UNKNOWN if one == NOT_SUCCEEDED else one for name, one in result.again.items()}
-        took = {(one.run_id, self._found[name].span) for name, one in result.reused.items()}
-        seconds = sum((span.ended - span.began) / 1000 for _, span in took if span)  # nodes of one job have one span
-        return replace(result, again=again, seconds=seconds)
+        return replace(result, again=again, **self._spared(result.reused))
+
+    def _spared(self, reused: Mapping[str, Reused]) -> dict[str, Any]:
+        """Return how long the jobs took that made what is reused."""
+        jobs: dict[MadeBy, list[Resources]] = {}
+        for node, asked in zip(self.nodes, self.wanted, strict=True):
+            if node.name in reused and (span := self._found[node.name].span):
+                jobs.setdefault(MadeBy(reused[node.name].run_id, span), []).append(asked)
+        known = all(self._found[name].span for name in reused)
+        return {
+            "seconds": sum((span.ended - span.began) / 1000 for _, span in jobs),
+            "sizes": spared(jobs, self.config["job_queue"], carrying=self.config["warm_containers"]) if known else (),
+        }
 
     def spans(self, names: Iterable[str]) -> dict[str, AtWork]:
         """Return when reused nodes were made, as far as that is known."""

@@ -39,6 +39,8 @@ _FOR_THE_REST, _PLACE_BYTES = 50_000, 5
 _RESUMED_BYTES = 15_000
 #: Of the runs whose work is reused, so many are named, the newest first.
 _RUNS_NAMED = 20
+#: What is spared by it is told of no more sizes than this, for the same item.
+_SIZES_TOLD = 20
 #: Fields that say how things were when it was sent, and not what to run.
 _OF_ONE_START = ("idempotency_key", "graph_digest", "stored", "dry_run")
 
@@ -292,6 +294,7 @@ def told_of(resumed: Resumption, most: int) -> Mapping[str, Any]:
         "from": resumed.source,
         "runs": dict(sorted(runs.items(), reverse=True)[:_RUNS_NAMED]),
         "seconds": round(resumed.seconds, 1),
+        "sizes": [vars(one) for one in resumed.sizes] if len(resumed.sizes) <= _SIZES_TOLD else [],
         "reused": _cut(sorted(resumed.reused), most),
         "reused_total": len(resumed.reused),
         "again": dict(_cut(resumed.again.items(), most)),

@@ -10,12 +10,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from kedro_aws_batch._service.dag.errors import did_you_mean
+from kedro_aws_batch._service.dag.limits import FARGATE_BILLED_SECONDS
 
 from .containers import containers_of
 from .wording import money
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from .client import GroupState, RunState
     from .containers import JobContainer, Stay
@@ -57,8 +58,20 @@ _EC2 = (
 TABLE: dict[str, Rates] = {
     rates.name: rates
     for rates in (
-        Rates(name="fargate-x86", vcpu_hour=0.04048, gb_hour=0.004445, source=_FARGATE, minimum_seconds=60),
-        Rates(name="fargate-arm64", vcpu_hour=0.03238, gb_hour=0.00356, source=_FARGATE, minimum_seconds=60),
+        Rates(
+            name="fargate-x86",
+            vcpu_hour=0.04048,
+            gb_hour=0.004445,
+            source=_FARGATE,
+            minimum_seconds=FARGATE_BILLED_SECONDS.least,
+        ),
+        Rates(
+            name="fargate-arm64",
+            vcpu_hour=0.03238,
+            gb_hour=0.00356,
+            source=_FARGATE,
+            minimum_seconds=FARGATE_BILLED_SECONDS.least,
+        ),
         Rates(name="ec2-x86", vcpu_hour=0.0350, gb_hour=0.00346, source=_EC2.format("c6i, m6i and r6i")),
         Rates(name="ec2-arm64", vcpu_hour=0.0299, gb_hour=0.00293, source=_EC2.format("c7g, m7g and r7g")),
     )
@@ -102,7 +115,10 @@ class Prices:
 
     def rates_of(self, group: GroupState) -> Rates:
         """Return the rates of a group's job."""
-        return self.queues.get(group.job_queue or "", self.usual)
+        return self._rates_in(group.job_queue)
+
+    def _rates_in(self, queue: str | None) -> Rates:
+        return self.queues.get(queue or "", self.usual)
 
     def cost(self, group: GroupState, seconds: float | None) -> float | None:
         """Return the cost of so many seconds of a group's job; None if its size or a rate is unknown."""
@@ -132,6 +148,20 @@ class Prices:
     def alone(self, stay: Stay, more: float) -> float | None:
         """Return what a group would have cost in a container of its own that takes some seconds more than the group."""
         return self._cost(self.rates_of(stay.group), stay.resources, stay.seconds + more)
+
+    def spared(self, sizes: Sequence[Mapping[str, Any]]) -> Spent | None:
+        """Return what jobs would cost that need not run, by their sizes as a run tells them; None if that isn't known.
+
+        They count as they took, at what they would ask for now.
+        """
+        sums: dict[str, float] = {}
+        for one in sizes:
+            rates = self._rates_in(one["job_queue"])
+            cost = self._cost(rates, one, one["with_minimum"] if rates.minimum_seconds else one["seconds"])
+            if cost is None:
+                return None
+            sums[rates.currency] = sums.get(rates.currency, 0.0) + cost
+        return Spent(sums) if any(sums.values()) else None
 
     @staticmethod
     def _cost(rates: Rates, asked: Mapping[str, Any], seconds: float | None) -> float | None:

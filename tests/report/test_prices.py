@@ -168,3 +168,17 @@ def test_attempts_that_batch_repeated_are_each_priced_with_their_own_minimum() -
     assert whole_cost(prices, replace(last, batch_attempts=tries)) == pytest.approx(60 + 120 + 3600)
     earlier = {"started_at": 0, "ended_at": 600_000, "resources": asked, "batch_attempts": tries}
     assert whole_cost(prices, replace(last, earlier=(earlier,))) == pytest.approx(600 + 60 + 120 + 3600)
+
+
+def test_what_need_not_run_is_priced_by_its_size_and_its_queue() -> None:
+    queues = {"fargate": "fargate-x86", "dear": {"vcpu_hour": 36}}
+    prices = read_prices({"vcpu_hour": 3.6, "gb_hour": 0, "queues": queues})
+    size = {"job_queue": "q", "vcpus": 1, "memory": 2048, "gpus": 0, "seconds": 10.0, "with_minimum": 120.0}
+    of_both = prices.spared([size, {**size, "job_queue": "dear", "vcpus": 2}])
+    assert of_both is not None
+    assert of_both.by_currency == {"USD": pytest.approx(0.01 + 0.2)}
+    fargate = prices.spared([{**size, "job_queue": "fargate"}])
+    assert fargate is not None
+    assert fargate.by_currency == {"USD": pytest.approx((0.04048 + 2 * 0.004445) / 30)}  # of two minutes
+    for unknown in ([], [size, {**size, "memory": None}], [{**size, "gpus": 1}]):
+        assert prices.spared(unknown) is None

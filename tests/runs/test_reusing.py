@@ -10,6 +10,7 @@ import pytest
 from dag.status import RunStatus
 from runs.description import describe, listed_runs
 from tests.runs.reusing import BOTH, HOUR, World, once
+from tests.simulation.graphs import QUEUE
 
 
 @BOTH
@@ -24,6 +25,7 @@ def test_a_run_in_which_nothing_changed_submits_nothing_and_has_succeeded(versio
         "from": None,
         "runs": {first.run_id: 4},
         "seconds": 5.0,
+        "sizes": [{"job_queue": QUEUE, "vcpus": 1, "memory": 1000, "gpus": 0, "seconds": 5.0, "with_minimum": 240.0}],
         "reused": ["n0", "n1", "n2", "n3"],
         "reused_total": 4,
         "again": {},

@@ -74,7 +74,7 @@ def start(execution: Execution, request: Mapping[str, Any]) -> Started:
     """Start a run once, despite retries, and print what it is."""
     started = _persistently(execution, {"idempotency_key": uuid.uuid4().hex, **request})
     resumed = started.resumed or {}
-    reused = told_reused(resumed)
+    reused = told_reused(resumed, execution.display.prices)
     if not started.groups and reused:
         execution.display.note(f"Run {started.run_id} has nothing to do: it reuses {reused}.")
         return started
@@ -91,7 +91,7 @@ def show_rehearsal(service: Service, display: Display, request: Mapping[str, Any
     """Print what a request would run, and what it would reuse, and return the exit code; nothing is started."""
     would = service.rehearse(request)
     resumed = would.resumed or {}
-    reused = told_reused(resumed)
+    reused = told_reused(resumed, display.prices)
     if not would.groups and reused:
         display.note(f"Would have nothing to do: it would reuse {reused}.")
     else:

@@ -114,7 +114,7 @@ class Content:
     def figures(self) -> list[tuple[str, str, str]]:
         """Return the figures at the top: a name, a value, and a remark."""
         took = "took" if self.state.ended else "has taken"
-        source = of_which(self.state.resumed)
+        source = of_which(self.state.resumed, self.prices)
         return [
             (f"The run {took}", lasting(self.state.seconds) or "–", _between(self.state)),
             ("Size", size(self.state) if self.state.groups_total else NOTHING.capitalize(), self._at_once()),
@@ -354,7 +354,7 @@ def _resumed(state: RunState) -> str:
 
 def _made_by(resumed: Mapping[str, Any] | None) -> str:
     """Return how many nodes of which runs a run reuses that resumes none."""
-    runs = resumed["runs"] if resumed and of_which(resumed) else {}
+    runs = resumed["runs"] if resumed and of_which(resumed, None) else {}
     return ", ".join(f"{number} of run {run_id}" for run_id, number in runs.items())
 
 

@@ -39,7 +39,7 @@ def header(state: RunState, prices: Prices | None, width: int) -> list[Renderabl
     progress = _progress(state, width) if state.groups_total else Text(f"{NOTHING.capitalize()}.")
     lines: list[RenderableType] = [title, *about, progress]
     lines.append(Text(" · ".join(figures(state, prices))))
-    if told := reusing(state):
+    if told := reusing(state, prices):
         lines.append(Text(told))
     if state.reason:
         lines.append(Text(plain(state.reason), "red" if state.status == "FAILED" else "yellow"))
@@ -65,9 +65,9 @@ def _progress(state: RunState, width: int) -> RenderableType:
     return bar
 
 
-def reusing(state: RunState) -> str:
+def reusing(state: RunState, prices: Prices | None) -> str:
     """Return what the run reuses of earlier ones, if anything."""
-    told = told_reused(state.resumed)
+    told = told_reused(state.resumed, prices)
     return f"Reuses {told}." if told else ""
 
 

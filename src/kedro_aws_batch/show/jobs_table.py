@@ -142,7 +142,7 @@ def plain_lines(state: RunState, prices: Prices | None = None) -> list[str]:
     lines = [
         f"Run {state.run_id} {state.status}: {ran}.",
         "; ".join(figures(state, prices)),
-        reusing(state),
+        reusing(state, prices),
         *([one_line(state.reason)] if state.reason else []),
         *map(one_line, stuck(state)),
         carrying_on(state, prices),

@@ -17,6 +17,7 @@ from kedro_aws_batch.wording import counted
 
 from .display import can_draw
 from .header import carrying_on
+from .reused import told_spared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -61,7 +62,8 @@ def report(display: Display, state: RunState, ending: Ending) -> None:
     )
     colour = "green" if state.status == "SUCCEEDED" else "red"
     ran = [f"{size(state)}, {', '.join(parts) or 'none ran'}"] if state.groups_total else []
-    reused = [f"{counted(state.reused, 'node')} reused"] if state.reused else []
+    made_in = told_spared(state.resumed, display.prices) if ran else ""  # a run without jobs has just said so
+    reused = [f"{counted(state.reused, 'node')} reused{made_in}"] if state.reused else []
     display.note(f"Run {state.run_id} {state.status}{took}: {'; '.join([*ran, *reused]) or 'no node ran'}.", colour)
     if not can_draw(display.console) and (told := carrying_on(state, display.prices)):
         display.note(told)  # a drawn table has it already

@@ -9,14 +9,16 @@ from kedro_aws_batch.wording import counted, lasting
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from kedro_aws_batch.prices import Prices
 
-def told_reused(resumed: Mapping[str, Any] | None) -> str:
+
+def told_reused(resumed: Mapping[str, Any] | None, prices: Prices | None) -> str:
     """Return `16 nodes of run …, which took 24.8 s`; empty for a run that reuses nothing, or that resumes another."""
-    source = of_which(resumed)
+    source = of_which(resumed, prices)
     return f"{counted((resumed or {})['reused_total'], 'node')} of {source}" if source else ""
 
 
-def of_which(resumed: Mapping[str, Any] | None) -> str:
+def of_which(resumed: Mapping[str, Any] | None, prices: Prices | None) -> str:
     """Return the same without the number of nodes: `run …, which took 24.8 s`."""
     told = resumed or {}
     runs = told.get("runs") or {}
@@ -24,9 +26,13 @@ def of_which(resumed: Mapping[str, Any] | None) -> str:
         return ""
     newest = next(iter(runs))
     made = f"run {newest}" if len(runs) == 1 else f"{len(runs)} runs, the newest {newest}"
-    return f"{made}{_spared(told)}"
+    return f"{made}{told_spared(told, prices)}"
 
 
-def _spared(resumed: Mapping[str, Any]) -> str:
-    """Return how long the jobs took that made what is reused, as far as that is known."""
-    return f", which took {lasting(resumed['seconds'])}" if resumed.get("seconds") else ""
+def told_spared(resumed: Mapping[str, Any] | None, prices: Prices | None) -> str:
+    """Return `, which took 24.8 s and would now cost about $0.03` of the jobs that made it, as far as that is known."""
+    if not resumed or not resumed.get("seconds"):
+        return ""
+    spent = prices.spared(resumed.get("sizes") or ()) if prices else None
+    cost = f" and would now cost about {spent.words}" if spent else ""
+    return f", which took {lasting(resumed['seconds'])}{cost}"

@@ -15,6 +15,7 @@ from kedro_aws_batch.errors import ServiceError
 from kedro_aws_batch.launch.commands import Commands
 from kedro_aws_batch.launch.execution import Execution, Watched, show_rehearsal, start, watch
 from kedro_aws_batch.launch.follow import Pace
+from kedro_aws_batch.prices import read_prices
 from kedro_aws_batch.show.display import Display
 from kedro_aws_batch.show.outcome import Ending
 
@@ -255,13 +256,26 @@ def test_a_run_that_reuses_all_has_nothing_to_do_and_names_no_logs() -> None:
     ]
 
 
+def test_what_is_reused_has_its_cost_if_that_is_known() -> None:
+    size = {"job_queue": "q", "vcpus": 1, "memory": 2048, "gpus": 0, "seconds": 24.8, "with_minimum": 240.0}
+    started = Started("r", "RUNNING", 1, 1, {**ALL_REUSED, "sizes": [size, {**size, "vcpus": 2}]})
+    said = []
+    for resumed in (started.resumed, {**ALL_REUSED, "sizes": [size, {**size, "vcpus": None}]}):
+        running, service, output = execution(RUNNING)
+        service.started, running.display.prices = replace(started, resumed=resumed), read_prices({"rates": "ec2-x86"})
+        start(running, {})
+        said.append(output.getvalue().splitlines()[1])
+    known = "  reused: 4 nodes of run q, which took 24.8 s"
+    assert said == [f"{known} and would now cost about $0.00082", known]
+
+
 def test_the_end_of_a_run_says_how_much_it_reused_beside_what_ran() -> None:
     told = {**ALL_REUSED, "again": {"node_0": "new"}, "again_total": 1}
     state = RunState("r", "SUCCEEDED", 1, 1, (DONE,), resumed=told, settled=True, created_at=1000, ended_at=4500)
     running, _, output = execution(state)
     watch(running, STARTED)
     assert output.getvalue().splitlines()[-2:] == [
-        "Run r SUCCEEDED in 3.5 s: 1 node in 1 job, 1 succeeded; 4 nodes reused.",
+        "Run r SUCCEEDED in 3.5 s: 1 node in 1 job, 1 succeeded; 4 nodes reused, which took 24.8 s.",
         "Logs: the logs",
     ]
 
