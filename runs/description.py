@@ -11,6 +11,7 @@ from dag.blocked import asked_for, read_blocked
 from dag.plan import Plan
 from dag.records import Job, Outcome, Run
 from dag.shards import Mark, View
+from dag.slices import read_unit
 from dag.status import JobStatus
 from runs.advance import Dispatcher
 from runs.containers import Containers, Known, sizes, spans
@@ -18,6 +19,8 @@ from runs.reading import read_jobs, read_outcomes
 
 #: Groups in a page: with all their details they stay under the 6 MB of a Lambda answer.
 PAGE = 1000
+#: The first page has so many reused nodes for each group that it may have.
+_REUSED_FOR_EACH = 5
 #: Parents of all groups in a page, of seven characters each.
 _PARENTS = 200_000
 #: Jobs in flight whose status Batch is asked for; others count as SUBMITTED.
@@ -62,6 +65,7 @@ def describe(dispatcher: Dispatcher, run: Run, first: int, limit: int) -> dict[s
         "graph_digest": run.graph_digest,
         "warm_containers": plan.settings.warm_containers,
         "resumed": run.resumed,
+        "reused_nodes": _reused(plan)[: _REUSED_FOR_EACH * limit] if first == 0 else [],
         "settled": run.over and view.accounted(),
         "now": dispatcher.ports.clock.now(),
         "counts": decision.counts(plan, view, run.status, running),
@@ -69,6 +73,19 @@ def describe(dispatcher: Dispatcher, run: Run, first: int, limit: int) -> dict[s
         "groups": groups,
         "next_page": str(last + 1) if last + 1 < len(plan.groups) else None,
     }
+
+
+def _reused(plan: Plan) -> list[dict[str, Any]]:
+    """Return the nodes that a run reuses, with the run that made each, and when it was at work there if that is known.
+
+    Slices of nodes that run are left out.
+    """
+    found = []
+    for name, one in plan.reused.items():
+        if read_unit(name) is None:
+            began, ended = plan.wrote.get(name, (None, None))
+            found.append({"node": name, "run_id": one.run_id, "started_at": began, "ended_at": ended})
+    return found
 
 
 def _last(plan: Plan, first: int, limit: int) -> int:

@@ -172,6 +172,8 @@ class RunState:
     description: str | None = None
     request: Mapping[str, Any] = field(default_factory=dict)
     resumed: Mapping[str, Any] | None = None
+    #: What earlier runs made, if not too much: node, run_id, and the times there, started_at and ended_at, if known.
+    reused_nodes: tuple[Mapping[str, Any], ...] = ()
     on_failure: str | None = None
     max_workers: int | None = None
     graph_digest: str | None = None

@@ -101,7 +101,15 @@ def idle() -> RunState:
     """A run that had nothing to do, since it reuses all."""
     made = {"2026-11-21T09.00.00.000Z": 14, "2026-11-20T09.00.00.000Z": 2}
     resumed = {"from": None, "runs": made, "seconds": 24.8, "reused_total": 16, "again": {}, "again_total": 0}
-    return run([], resumed={**resumed, "reused": [f"node_{number}" for number in range(16)]}, ended_at=START + 100)
+    nodes = [f"node_{number}" for number in range(16)]
+    told = [reused(name, min(made) if number > 13 else max(made)) for number, name in enumerate(nodes)]
+    return run([], resumed={**resumed, "reused": nodes}, reused_nodes=told, ended_at=START + 100)
+
+
+def reused(node: str, run_id: str, seconds: float | None = 1.5) -> dict[str, Any]:
+    """A node that a run of a day before made, if it is known in how many seconds."""
+    began, ended = (None, None) if seconds is None else (START - 86_400_000, START - 86_400_000 + int(seconds * 1000))
+    return {"node": node, "run_id": run_id, "started_at": began, "ended_at": ended}
 
 
 def failed() -> RunState:

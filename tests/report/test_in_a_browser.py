@@ -362,8 +362,27 @@ def test_a_run_that_reuses_all_says_so_and_shows_no_empty_timeline_and_table(ope
     page = open_report(runs.idle())
     assert texts(page, ".figure strong") == ["0.1 s", "Nothing to do", "16 nodes"]
     assert texts(page, ".figure small")[-1] == "of 2 runs, the newest 2026-11-21T09.00.00.000Z, which took 24.8 s"
-    assert texts(page, "section h2") == ["The run's request"]
+    assert texts(page, "section h2") == ["Reused nodes", "The run's request"]
     assert sound(page)
+
+
+def test_reused_nodes_have_a_table_of_their_own_beside_what_ran(open_report: Open) -> None:
+    made = [
+        runs.reused("ingest.raw", "2026-11-21T09.00.00.000Z"),
+        runs.reused("clean", "2026-11-20T09.00.00.000Z", None),
+    ]
+    told = {"from": None, "runs": {"2026-11-21T09.00.00.000Z": 1, "2026-11-20T09.00.00.000Z": 1}, "reused_total": 3}
+    page = open_report(runs.run([runs.group(0), runs.group(1, 0)], resumed=told, reused_nodes=made))
+    assert texts(page, "#reused tbody td") == [
+        *("ingest.raw", "2026-11-21T09.00.00.000Z", "2026-11-21 13:11:00 UTC", "1.5 s"),
+        *("clean", "2026-11-20T09.00.00.000Z", "", ""),
+    ]
+    assert texts(page, "#reused > p:last-child") == ["And 1 more."]
+    assert texts(page, "#jobs tbody td:nth-child(2)") == ["node_0", "node_1"]
+    assert page.run("document.querySelectorAll('#drawing .box').length") == 2
+    assert sort(page, "Nodes") == "ascending"
+    assert sound(page)
+    keep(page, "reused")
 
 
 def test_the_page_is_no_wider_than_a_narrow_window(open_report: Open) -> None:

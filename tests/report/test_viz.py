@@ -108,6 +108,15 @@ def test_a_run_that_goes_on_has_no_end_and_what_has_not_ended_is_not_told() -> N
     ]
 
 
+def test_a_reused_node_has_succeeded_with_the_time_of_the_run_that_made_it() -> None:
+    made = [runs.reused("first", "before", 1.5), runs.reused("second", "before", None), runs.reused("gone", "before")]
+    found = told(runs.group(0, nodes=["third"]), reused_nodes=made)
+    ran = [(event["node"], event["status"], event["duration"]) for event in found if event["event"] == "after_node_run"]
+    assert ran == [("first", "success", 1.5), ("second", "success", 0.0), ("third", "success", 10.0)]
+    data = [event["dataset"] for event in found if event["event"].startswith("after_dataset")]  # type: ignore[attr-defined]
+    assert data == ["raw@pandas", "middle", "middle", "final", "final", "copied"]
+
+
 def test_nodes_of_one_job_have_the_time_of_the_job_each() -> None:
     found = told(runs.group(0, nodes=["first", "second"]))
     assert [event["duration"] for event in found if event["event"] == "after_node_run"] == [10.0, 10.0]
@@ -140,6 +149,17 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, as_it_was: None) ->
     save_run(made, runs.run([runs.group(0, nodes=["first"]), failed], status="FAILED", reason="second failed"))
     monkeypatch.chdir(made)
     return made
+
+
+def test_the_command_says_of_which_run_nodes_are_reused(project: Path) -> None:
+    resumed = {"from": None, "runs": {"before": 2}, "reused_total": 2}
+    made = [runs.reused("first", "before"), runs.reused("gone", "before")]
+    save_run(project, runs.run([runs.group(1, nodes=["second"])], resumed=resumed, reused_nodes=made))
+    said = call("viz", "--local").output.splitlines()[0]
+    assert said == (
+        "Run 2026-11-22T13.11.00.000Z (SUCCEEDED): .viz/kedro_pipeline_events.json, 2 nodes. Reused: 2 of run before. "
+        "The project no longer has 'gone'."
+    )
 
 
 def test_the_command_writes_the_file_and_says_how_to_see_it(project: Path) -> None:

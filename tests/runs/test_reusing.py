@@ -32,6 +32,10 @@ def test_a_run_in_which_nothing_changed_submits_nothing_and_has_succeeded(versio
         "again_total": 0,
     }
     told = describe(world.dispatcher, second, 0, 1000)
+    (one, *_) = told["reused_nodes"]
+    began, ended = world.dispatcher.plan(second.run_id).wrote["n0"]
+    assert one == {"node": "n0", "run_id": first.run_id, "started_at": began, "ended_at": ended}
+    assert [one["node"] for one in told["reused_nodes"]] == ["n0", "n1", "n2", "n3"]
     assert (told["groups"], told["next_page"], told["settled"]) == ([], None, True)
     assert [detail["status"] for detail in world.announced[-2:]] == ["RUNNING", "SUCCEEDED"]
     listed = listed_runs(world.dispatcher, None, 2)

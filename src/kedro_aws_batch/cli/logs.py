@@ -130,7 +130,7 @@ def _of_node(state: RunState, node: str) -> list[GroupState]:
     found = [group for group in state.groups if node in group.nodes]
     resumed = state.resumed or {}
     if not found and node in resumed.get("reused", ()):
-        made = [*resumed.get("runs", ())]
+        made = [one["run_id"] for one in state.reused_nodes if one["node"] == node] or [*resumed.get("runs", ())]
         whose = f"run {made[0]} has" if len(made) == 1 else f"one of {listed(made)} has" if made else "another run has"
         raise NoSuchNodeError(f"Run {state.run_id} did not run '{node}': it takes over what {whose} made.")
     if not found:

@@ -20,7 +20,8 @@ from kedro_aws_batch.graph.opening import Opening
 from kedro_aws_batch.graph.project import open_project
 from kedro_aws_batch.launch.runs import find_run
 from kedro_aws_batch.quiet import stdout_kept_clean
-from kedro_aws_batch.report.viz import EVENTS_FILE, events, nodes_of
+from kedro_aws_batch.report.viz import EVENTS_FILE, events, names_of, nodes_of
+from kedro_aws_batch.show.reused import made_by
 from kedro_aws_batch.wording import counted
 
 from .service import runs_of, this_project
@@ -67,9 +68,11 @@ def _write(state: RunState, project: Path, pipelines: Mapping[str, Pipeline]) ->
     nodes = nodes_of(state, pipelines)
     content = json.dumps(events(state, nodes), indent=2, ensure_ascii=False)
     write_atomically(project / EVENTS_FILE, content.encode())
-    gone = [name for group in state.groups for name in group.nodes if name not in nodes]
+    gone = [name for name in names_of(state) if name not in nodes]
+    made = made_by(state.resumed)
+    reused = f" Reused: {made}." if made else ""
     missing = f" The project no longer has {listed(gone)}." if gone else ""
-    return f"Run {state.run_id} ({state.status}): {EVENTS_FILE}, {counted(len(nodes), 'node')}.{missing}"
+    return f"Run {state.run_id} ({state.status}): {EVENTS_FILE}, {counted(len(nodes), 'node')}.{reused}{missing}"
 
 
 def _require_kedro_viz() -> None:

@@ -14,7 +14,7 @@ from kedro_aws_batch.critical import critical_path
 from kedro_aws_batch.estimate import words_left
 from kedro_aws_batch.saved import saved, why_none_carried_on
 from kedro_aws_batch.show.header import NOTHING
-from kedro_aws_batch.show.reused import of_which
+from kedro_aws_batch.show.reused import made_by, of_which
 from kedro_aws_batch.sizing import noun, size
 from kedro_aws_batch.wording import counted, lasting, moment, money, plain, zone
 
@@ -22,6 +22,7 @@ from .chart import chart
 from .containers_table import container_rows
 from .folds import Fold, fold_jobs
 from .graph import drawn
+from .reused_table import reused_rows
 from .rows import COLUMNS, Cell, FigureColumn, Row
 from .timeline import lines
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from .folds import Item
     from .graph import Box, Frame
     from .measured import Measured
+    from .reused_table import ReusedRow
     from .timeline import Line
 
     #: Returns the address of a group's log, or None if there is none to open.
@@ -143,7 +145,7 @@ class Content:
             ("On failure", state.on_failure or ""),
             ("At most at once", "" if state.max_workers is None else counted(state.max_workers, "job")),
             ("Resumes", _resumed(state)),
-            ("Reused", _made_by(state.resumed)),
+            ("Reused", "" if state.resumed_from else made_by(state.resumed)),
             ("Environment", state.environment or ""),
             ("Graph", state.graph_digest or ""),
             ("Prices", "\n".join(f"{what}: {_said(rates)}" for what, rates in self.prices.rates)),
@@ -202,6 +204,11 @@ class Content:
     def containers(self) -> list[ContainerRow]:
         """Return the containers, if any ran several groups."""
         return container_rows(self.state, self.prices)
+
+    @cached_property
+    def reused(self) -> list[ReusedRow]:
+        """Return the nodes that earlier runs made."""
+        return reused_rows(self.state)
 
     @cached_property
     def items(self) -> tuple[Item, ...]:
@@ -350,12 +357,6 @@ def _pretty(value: Any) -> str:
 def _resumed(state: RunState) -> str:
     source = state.resumed_from
     return "" if source is None else f"{source}, of which {counted(state.reused, 'node')} were reused"
-
-
-def _made_by(resumed: Mapping[str, Any] | None) -> str:
-    """Return how many nodes of which runs a run reuses that resumes none."""
-    runs = resumed["runs"] if resumed and of_which(resumed, None) else {}
-    return ", ".join(f"{number} of run {run_id}" for run_id, number in runs.items())
 
 
 def _said(rates: Any) -> str:

@@ -33,15 +33,26 @@ def nodes_of(state: RunState, pipelines: Mapping[str, Pipeline]) -> dict[str, No
     """Return the nodes of a run by name, as the project has them now; nodes that it no longer has are left out."""
     ran = [pipelines[name] for name in state.pipelines if name in pipelines]
     known = {node.name: node for pipeline in [*pipelines.values(), *ran] for node in pipeline.nodes}
-    names = (name for group in state.groups for name in group.nodes)
-    return {name: known[name] for name in names if name in known}
+    return {name: known[name] for name in names_of(state) if name in known}
+
+
+def names_of(state: RunState) -> list[str]:
+    """Return the nodes of a run: those that it reuses, and those that it runs."""
+    reused = [str(one["node"]) for one in state.reused_nodes]
+    return list(dict.fromkeys([*reused, *(name for group in state.groups for name in group.nodes)]))
 
 
 def events(state: RunState, nodes: Mapping[str, Node]) -> list[VizEvent]:
-    """Return Kedro-Viz's events, in the order in which jobs ended."""
+    """Return Kedro-Viz's events, in the order in which jobs ended.
+
+    It knows no node that was reused: such a node has succeeded, and taken what it took in the run that made it.
+    """
     ended = [group for group in _whole(state.groups) if group.status in ("SUCCEEDED", "FAILED")]
     ended.sort(key=lambda group: (group.ended_at or 0, group.index))
     found = [{"event": "before_pipeline_run", "timestamp": _timestamp(state.created_at)}]
+    for one in state.reused_nodes:
+        if one["node"] in nodes:
+            found += _of_success(nodes[one["node"]], _seconds(one))
     for group in ended:
         for name in group.nodes:
             if name in nodes:
@@ -65,16 +76,27 @@ def _one(slices: Sequence[GroupState]) -> GroupState:
 
 
 def _of_node(group: GroupState, node: Node) -> Iterator[VizEvent]:
+    if group.status == "SUCCEEDED":
+        yield from _of_success(node, group.seconds or 0.0)
+        return
     known = {"node": node.name, "node_id": _id(str(node))}
-    succeeded = group.status == "SUCCEEDED"
-    for dataset in node.inputs if succeeded else ():
+    yield {"event": "after_node_run", **known, "duration": group.seconds or 0.0, "status": "failed"}
+    yield {"event": "on_node_error", **known, **_why(group), "timestamp": _timestamp(group.ended_at)}
+
+
+def _of_success(node: Node, seconds: float) -> Iterator[VizEvent]:
+    for dataset in node.inputs:
         yield from _of_dataset("after_dataset_loaded", dataset)
-    status = "success" if succeeded else "failed"
-    yield {"event": "after_node_run", **known, "duration": group.seconds or 0.0, "status": status}
-    if not succeeded:
-        yield {"event": "on_node_error", **known, **_why(group), "timestamp": _timestamp(group.ended_at)}
-    for dataset in node.outputs if succeeded else ():
+    known = {"node": node.name, "node_id": _id(str(node))}
+    yield {"event": "after_node_run", **known, "duration": seconds, "status": "success"}
+    for dataset in node.outputs:
         yield from _of_dataset("after_dataset_saved", dataset)
+
+
+def _seconds(reused: Mapping[str, Any]) -> float:
+    """Return how long a reused node took in the run that made it; 0 if that isn't known."""
+    began, ended = reused["started_at"], reused["ended_at"]
+    return 0.0 if began is None or ended is None else max(0, ended - began) / 1000
 
 
 def _of_dataset(event: str, dataset: str) -> Iterator[VizEvent]:

@@ -36,3 +36,9 @@ def told_spared(resumed: Mapping[str, Any] | None, prices: Prices | None) -> str
     spent = prices.spared(resumed.get("sizes") or ()) if prices else None
     cost = f" and would now cost about {spent.words}" if spent else ""
     return f", which took {lasting(resumed['seconds'])}{cost}"
+
+
+def made_by(resumed: Mapping[str, Any] | None) -> str:
+    """Return how many nodes of which runs are reused, or taken over: `14 of run …, 2 of run …`."""
+    runs: Mapping[str, int] = (resumed or {}).get("runs") or {}
+    return ", ".join(f"{number:,} of run {run_id}" for run_id, number in runs.items())

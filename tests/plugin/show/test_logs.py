@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -148,6 +149,9 @@ def test_of_a_reused_node_it_is_said_which_run_may_have_run_it(runs: list[str], 
     with pytest.raises(NoSuchNodeError) as caught:
         groups_of(state, "train")
     assert str(caught.value) == f"Run r3 did not run 'train': it takes over what {whose} made."
+    made: tuple[dict[str, object], ...] = ({"node": "train", "run_id": "r0"}, {"node": "other", "run_id": "r1"})
+    with pytest.raises(NoSuchNodeError, match="it takes over what run r0 has made"):
+        groups_of(replace(state, reused_nodes=made), "train")
 
 
 def test_a_slice_s_job_is_found_by_its_number_and_one_that_is_not_there_is_refused() -> None:
