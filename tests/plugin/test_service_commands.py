@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import re
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 
+from kedro_aws_batch.cli.options import Where
+from kedro_aws_batch.cli.resuming import resuming
+from kedro_aws_batch.errors import KedroAwsBatchError
+
 from . import commands
 from .deployed import CATALOG, PREFIX, REGISTRY, SERVED, deployed
-from .project import Sources
+from .project import Sources, pickled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -116,6 +121,31 @@ def test_logs_are_followed_until_the_run_ends_and_watching_ends_as_the_run_does(
     assert f"To resume it: kedro aws-batch resume {run_id}\n" in watched.output
     plain = call("status", run_id).output
     assert re.search(r"^FAILED +[\d.]+ s +second +RuntimeError: .*\(pipeline_registry.py:\d+\)$", plain, re.MULTILINE)
+
+
+def test_the_page_s_button_resumes_as_the_command_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    registry = REGISTRY.replace("def make():", "def make(raw):").replace("node(make, None,", 'node(make, "raw",')
+    sources = Sources(registry, {**CATALOG, "raw": pickled("s3://bucket/raw.pkl")}, SERVED, {"way": "on"})
+    with deployed(tmp_path, sources) as there:
+        os.environ.update(there.aws.environment)
+        monkeypatch.chdir(there.project)
+        s3 = there.aws.client("s3")
+        s3.put_object(Bucket="bucket", Key="raw.pkl", Body=pickle.dumps(1))
+        failed = there.ended(there.service.start_run({"params": {"way": "fail"}}).run_id)
+        assert [group.status for group in failed.groups] == ["SUCCEEDED", "FAILED", "SKIPPED"]
+        time.sleep(1)  # S3 tells seconds
+        s3.put_object(Bucket="bucket", Key="raw.pkl", Body=pickle.dumps(2))
+        resume = resuming(Where(local=False, environment="aws_batch", conf_source=None, service=PREFIX), there.service)
+        assert resume is not None
+        again = there.ended(resume(failed.run_id))
+        assert again.resumed_from == failed.run_id
+        assert again.resumed is not None
+        assert "'raw' is newer" in again.resumed["again"]["first"]
+
+        (nodes,) = there.project.glob("src/*/pipeline_registry.py")
+        nodes.write_text(nodes.read_text().replace('name="third"', 'name="another"'))
+        with pytest.raises(KedroAwsBatchError, match="This project is not what was deployed"):
+            resume(again.run_id)
 
 
 def test_whatever_starts_a_run_says_that_its_queue_takes_no_jobs(there: Deployed) -> None:

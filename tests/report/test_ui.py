@@ -84,7 +84,10 @@ def functions() -> FakeLambda:
 def source(functions: FakeLambda) -> PageRuns:
     service = Service("service", cast("Any", functions))
     return PageRuns(
-        lambda: service, lambda state: render(content(state, Prices(), lambda _: None, About(live=True))), Commands()
+        lambda: service,
+        lambda state: render(content(state, Prices(), lambda _: None, About(live=True))),
+        Commands(),
+        resume_run=lambda run_id: service.start_run({"resume_from": run_id}).run_id,
     )
 
 
@@ -274,6 +277,27 @@ def test_a_form_of_another_site_changes_nothing(
     given = {"form": form} if form else {}
     answer = entered.post(f"{RUN}/{action}", data=given, headers=headers, **HERE)
     assert (answer.status_code, functions.calls) == (403, [])
+
+
+def test_a_form_that_is_sent_twice_resumes_once(entered: FlaskClient, functions: FakeLambda) -> None:
+    sent = {"form": FORM, "once": "1"}
+    answers = [entered.post(f"{RUN}/resume", data=sent, **HERE) for _ in range(2)]
+    assert [(answer.status_code, answer.location) for answer in answers] == [(303, RUN)] * 2
+    assert functions.called("start_run") == [{"resume_from": GOING.run_id}]
+    entered.post(f"{RUN}/resume", data={**sent, "once": "2"}, **HERE)
+    assert len(functions.called("start_run")) == 2
+
+
+def test_where_runs_cannot_be_resumed_there_is_no_button_for_it(
+    entered: FlaskClient, source: PageRuns, functions: FakeLambda
+) -> None:
+    functions.state = ended("FAILED")
+    button = f'<form id="resume" method="post" action="{RUN}/resume"'
+    assert f"{button}>" in entered.get(RUN, **HERE).text
+    source.resume_run = None
+    assert f"{button} hidden>" in entered.get(RUN, **HERE).text
+    assert entered.post(f"{RUN}/resume", data={"form": FORM}, **HERE).status_code == 409
+    assert functions.called("start_run") == []
 
 
 def test_nothing_is_changed_by_following_a_link(entered: FlaskClient, functions: FakeLambda) -> None:

@@ -23,6 +23,7 @@ from kedro_aws_batch.report.page import render
 
 from .costs import read_project_prices
 from .report import REMARK, console_links
+from .resuming import resuming
 from .service import runs_of, this_project
 
 try:
@@ -129,4 +130,4 @@ def _source(where: Where) -> PageRuns:
     def report(state: RunState) -> str:
         return render(content(state, prices, log_link, About(live=True)))
 
-    return PageRuns(runs=lambda: service, render=report, commands=where.commands)
+    return PageRuns(runs=lambda: service, render=report, commands=where.commands, resume_run=resuming(where, service))

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Flask, Response, abort, jsonify, redirect, render_template_string, request
 
-from kedro_aws_batch.client import Service
 from kedro_aws_batch.errors import KedroAwsBatchError
 from kedro_aws_batch.show.header import NOTHING
 from kedro_aws_batch.wording import counted, lasting, moment, plain
@@ -49,6 +48,10 @@ class PageRuns:
     commands: Commands
     #: Returns a job's output, as far as it is kept here; None if it isn't.
     log: Callable[[RunState, int], str | None] = lambda _state, _index: None
+    #: Resumes a run and returns the new one; None if that can't be done here.
+    resume_run: Callable[[str], str] | None = None
+    _resuming: threading.Lock = field(default_factory=threading.Lock)
+    _resumed: dict[str, str] = field(default_factory=dict)  #: a form that was sent → the run that it started
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _known: dict[str, _KnownRun] = field(default_factory=dict)
 
@@ -61,6 +64,15 @@ class PageRuns:
                 known = _KnownRun(time.monotonic(), state)
                 self._known = {run_id: known}
             return known.state
+
+    def resumed(self, run_id: str, once: str) -> str:
+        """Resume a run and return the new one, the same however often a form is sent."""
+        with self._resuming:
+            if once not in self._resumed:
+                if self.resume_run is None:
+                    abort(409)
+                self._resumed[once] = self.resume_run(run_id)
+            return self._resumed[once]
 
     def forget(self) -> None:
         """Ask again, after something has changed."""
@@ -135,7 +147,7 @@ def _pages(source: PageRuns, entrance: Entrance) -> Blueprint:
     @pages.get("/runs/<run_id>")
     def one(run_id: str) -> str:
         state = source.state(run_id)
-        shown = {"state": state, "told": _told(state), "resumes": isinstance(source.runs(), Service)}
+        shown = {"state": state, "told": _told(state), "resumes": source.resume_run is not None}
         return _page("run.html", root, **shown, form=entrance.form, commands=source.commands)
 
     @pages.get("/runs/<run_id>/state")
@@ -161,11 +173,8 @@ def _pages(source: PageRuns, entrance: Entrance) -> Blueprint:
     @pages.post("/runs/<run_id>/resume")
     def resume(run_id: str) -> AnyResponse:
         _require_form(entrance)
-        runs = source.runs()
-        if not isinstance(runs, Service):
-            abort(409)
-        again = {"resume_from": run_id, "idempotency_key": request.form.get("once") or secrets.token_hex()}
-        return redirect(f"{root}/runs/{runs.start_run(again).run_id}", 303)
+        again = source.resumed(run_id, request.form.get("once") or secrets.token_hex())
+        return redirect(f"{root}/runs/{again}", 303)
 
     return pages
 
