@@ -63,7 +63,7 @@ def report(display: Display, state: RunState, ending: Ending) -> None:
     colour = "green" if state.status == "SUCCEEDED" else "red"
     ran = [f"{size(state)}, {', '.join(parts) or 'none ran'}"] if state.groups_total else []
     made_in = told_spared(state.resumed, display.prices) if ran else ""  # a run without jobs has just said so
-    reused = [f"{counted(state.reused, 'node')} reused{made_in}"] if state.reused else []
+    reused = [f"{counted(state.reused, 'node')} reused{made_in}"] if state.reused and not state.resumed_from else []
     display.note(f"Run {state.run_id} {state.status}{took}: {'; '.join([*ran, *reused]) or 'no node ran'}.", colour)
     if not can_draw(display.console) and (told := carrying_on(state, display.prices)):
         display.note(told)  # a drawn table has it already
