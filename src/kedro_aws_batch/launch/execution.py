@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from kedro_aws_batch._service.dag.expected import Expected
+from kedro_aws_batch._service.dag.reuse import UNKNOWN
 from kedro_aws_batch.client import Runs
 from kedro_aws_batch.errors import ServiceError
 from kedro_aws_batch.estimate import words_expected
@@ -114,6 +115,9 @@ def show_rehearsal(service: Service, display: Display, request: Mapping[str, Any
 def _again(resumed: Mapping[str, Any]) -> Iterator[str]:
     """Yield what a resumed run does again, and why; the answer may leave some out."""
     again = resumed.get("again", {})
+    if resumed.get("again_total", 0) > 1 and set(again.values()) == {UNKNOWN}:
+        yield "  nothing to reuse yet: no run that is known has made any of them"
+        return
     for node, why in again.items():
         yield f"  again: {node} ({why})"
     if (more := resumed.get("again_total", 0) - len(again)) > 0:

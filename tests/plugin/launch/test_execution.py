@@ -288,3 +288,18 @@ def test_a_run_of_which_no_job_began_names_no_logs() -> None:
         "Run r CANCELLED: 4 nodes in 3 jobs, 3 skipped.",
         "To resume it: kedro aws-batch resume r",
     ]
+
+
+def test_a_first_run_says_once_that_there_is_nothing_to_reuse_yet() -> None:
+    unknown = "no run that is known has made it"
+    told: dict[str, Any] = {"from": None, "runs": {}, "seconds": 0, "reused": [], "reused_total": 0, "again_total": 2}
+    said = []
+    for why in (unknown, "its 'reuse' is false"):
+        running, service, output = execution(RUNNING)
+        service.started = replace(STARTED, resumed={**told, "again": {"a": unknown, "b": why}})
+        start(running, {})
+        said.append(output.getvalue().splitlines()[1:])
+    assert said == [
+        ["  nothing to reuse yet: no run that is known has made any of them"],
+        [f"  again: a ({unknown})", "  again: b (its 'reuse' is false)"],
+    ]
