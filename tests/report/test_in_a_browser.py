@@ -379,6 +379,7 @@ def test_reused_nodes_have_a_table_of_their_own_beside_what_ran(open_report: Ope
     ]
     assert texts(page, "#reused > p:last-child") == ["And 1 more."]
     assert texts(page, "#jobs tbody td:nth-child(2)") == ["node_0", "node_1"]
+    assert texts(page, "#graph .note a[href='#reused']") == ["reused"]
     assert page.run("document.querySelectorAll('#drawing .box').length") == 2
     assert sort(page, "Nodes") == "ascending"
     assert sound(page)
