@@ -197,7 +197,7 @@ class _Answering(Advance):
         table, run_id = self.ports.table, self.plan.run_id
         unplaced = self.held.urgent_first(self.plan, self._unplaced(run, frontier), self.ports.clock.now())
         mark = carrying.best(self.plan, self.worker.first, unplaced)
-        self.gives_way = mark is not None and self._gives_way(mark)
+        self.gives_way = mark is not None and self._gives_way(mark, frontier)
         if mark is None or self.gives_way:
             self._leave(run, frontier)
             return None
@@ -210,12 +210,15 @@ class _Answering(Advance):
             self._submit_alone(run, mark)
         return None
 
-    def _gives_way(self, mark: Mark) -> bool:
+    def _gives_way(self, mark: Mark, frontier: Sequence[Mark]) -> bool:
         """Return whether a job waits for room that Batch would start before a group's, since its priority is higher.
 
-        Then the worker ends, so that there is room: a container may carry on for an hour.
+        Then the worker ends, so that there is room: a container may carry on for an hour. What is ready and would
+        come before the group, but doesn't fit into this container, is about to be such a job.
         """
         sooner = set(carrying.sooner(self.plan, mark))
+        if not sooner.isdisjoint(other.group for other in frontier):
+            return True
         missing = sorted({Mark(group).shard for group in sooner} - self.view.shards.keys())
         for start in range(0, len(missing), limits.BATCH_GET.most):
             for shard in self.ports.table.get_shards(self.plan.run_id, missing[start : start + limits.BATCH_GET.most]):

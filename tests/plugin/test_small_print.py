@@ -18,8 +18,10 @@ from kedro_aws_batch.cli.late import LateGroup
 from kedro_aws_batch.cli.ui import listen
 from kedro_aws_batch.client import GroupState, RunState
 from kedro_aws_batch.errors import KedroAwsBatchError
+from kedro_aws_batch.kept.place import folder
 from kedro_aws_batch.kept.runs import save_run
 from kedro_aws_batch.wording import moment, zone
+from tests.report.warm import shared
 
 from .commands import call
 from .project import REMOTE_CHAIN, Sources
@@ -192,6 +194,16 @@ def test_times_are_this_machine_s_with_its_zone_and_utc_where_that_is_wanted(pro
     for words, said in (((), "2026-11-22 15:11:00 XYZ to 15:11:05 XYZ"), (("--utc",), "2026-11-22 13:11:00 UTC to")):
         assert call("report", "--local", "--output=report.html", *words).exit_code == 0
         assert said in (project / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_log_of_a_node_begins_with_who_shared_its_container(project: Path) -> None:
+    state = shared()
+    save_run(project, state)
+    (folder(project) / "logs" / state.run_id).mkdir(parents=True)
+    silent = "No log: the job is SUCCEEDED.\n"
+    told = "'node_1' ran in container 1, after 'node_0' and before 'node_3'.\n"
+    assert call("logs", "node_1", "--local").stderr == told + silent
+    assert call("logs", "node_2", "--local").stderr == silent
 
 
 def test_the_tab_key_offers_the_runs_there_are(project: Path) -> None:

@@ -74,9 +74,9 @@ def test_what_else_is_ready_is_left_to_another_invocation() -> None:
     assert sorted(len(job.nodes) for job in stage.batch.work) == [1, 1, 1]
 
 
-def shared(parents: list[list[int]], priorities: dict[int, int]) -> Stage:
-    """Return a run in a queue that shares fairly, in which some groups have a priority of their own."""
-    nodes = {f"n{group}": {"priority": given} for group, given in priorities.items()}
+def shared(parents: list[list[int]], priorities: dict[int, int], **asked: Any) -> Stage:
+    """Return a run in a queue that shares fairly, in which some groups have a priority, and ask for other resources."""
+    nodes = {f"n{group}": {"priority": given, **asked} for group, given in priorities.items()}
     stage = Stage(document(parents, warm_containers=True))
     stage.batch.trouble = {"schedulingPolicyArn": "arn:fair"}
     stage.start(params={"aws_batch": {"resources": {"default": {"share_identifier": "mine"}, "nodes": nodes}}})
@@ -99,6 +99,16 @@ def test_a_container_ends_for_a_job_that_batch_would_start_first(
     stage.advance()
     assert stage.statuses()[2] == "SUBMITTED"  # else in a job of its own, behind the one that waits
     assert len(stage.batch.work) == (3 if waits_for else 2)
+
+
+@pytest.mark.parametrize(("priority", "follows"), [(9_999, None), (0, ("n2",))])
+def test_a_container_ends_for_what_batch_would_start_first_and_it_cannot_run(
+    priority: int, follows: tuple[str, ...] | None
+) -> None:
+    stage = shared([[], [0], [0]], {1: priority}, memory=2_000)
+    assert told(ask(stage, 0, 0, waited=0)) == follows
+    stage.advance()
+    assert len(stage.batch.work) == (2 if follows else 3)
 
 
 @pytest.mark.parametrize("priorities", [{}, {1: 1}, {1: 9_999, 2: 9_999}])
