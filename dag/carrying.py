@@ -11,7 +11,7 @@ from dataclasses import replace
 from fnmatch import fnmatch
 
 from .plan import Plan
-from .records import Outcome, Worker
+from .records import KILLED, Outcome, Worker
 from .resources import serves
 from .shards import Mark, View
 
@@ -19,8 +19,12 @@ from .shards import Mark, View
 UNSURE = 75
 #: Its exit code when a group exceeded its own time-out.
 TOO_LONG = 79
-#: Both, and other codes of sysexits.h, in Batch's pattern for exit codes: Batch itself retries none of them.
+#: Its exit codes when a group has failed that may not be tried again, though Batch would try the container again.
+FAILED_FOR_GOOD, KILLED_FOR_GOOD = 76, 77
+#: All of them, and other codes of sysexits.h, in Batch's pattern for exit codes: Batch itself retries none of them.
 OURS = "7*"
+#: What they mean for the group.
+_FOR_GOOD = {FAILED_FOR_GOOD: 1, KILLED_FOR_GOOD: KILLED}
 #: Batch's words for a job that exceeded its time-out, for a group that exceeded its own.
 TIMED_OUT = "Job attempt duration exceeded timeout"
 
@@ -73,7 +77,8 @@ def ends(worker: Worker, end: Outcome, view: View) -> list[Outcome]:
         elif not view.ended(mark):
             begun = end.started_at if place == 0 else worker.answered_at
             reason = TIMED_OUT if end.exit_code == TOO_LONG else end.reason
-            found.append(replace(end, mark=mark, place=place, started_at=begun, reason=reason))
+            code = _FOR_GOOD.get(end.exit_code or 0, end.exit_code)
+            found.append(replace(end, mark=mark, place=place, started_at=begun, reason=reason, exit_code=code))
     return found
 
 
@@ -102,9 +107,15 @@ def repeats(plan: Plan, outcome: Outcome) -> bool:
     return outcome.exit_code == UNSURE or (outcome.place > 0 and outcome.out_of_memory)
 
 
-def passed_on(exit_code: int) -> int:
-    """Return the exit code with which a container passes on its group's: 1 instead of one that means a container's."""
-    return 1 if fnmatch(str(exit_code), OURS) else exit_code
+def passed_on(exit_code: int, *, is_last: bool = False) -> int:
+    """Return the exit code with which a container passes on its group's: 1 instead of one that means a container's.
+
+    `is_last` says that the group may not be tried again, though its container may: it has fewer attempts.
+    """
+    code = 1 if fnmatch(str(exit_code), OURS) else exit_code
+    if code and is_last:
+        return KILLED_FOR_GOOD if code == KILLED else FAILED_FOR_GOOD
+    return code
 
 
 def limit(plan: Plan, mark: Mark) -> int | None:

@@ -51,6 +51,18 @@ def payload(plan: Plan, marks: Sequence[Mark], whom: str | None = None) -> dict[
     }
 
 
+def next_payload(plan: Plan, container: Mark, mark: Mark) -> dict[str, Any]:
+    """Return the payload of a group with which a container, known by its first attempt, carries on.
+
+    If Batch would try the container more often than the group may be tried, it says how often that is.
+    """
+    told = payload(plan, [mark])
+    own, others = (plan.resources(one.group, one.attempt).get("attempts", 1) for one in (mark, container))
+    if own < others:
+        told["groups"][0]["attempts"] = own
+    return told
+
+
 def _entry(plan: Plan, mark: Mark) -> dict[str, Any]:
     """Return a group's part; from attempt 1 on the job overwrites what an earlier one saved."""
     group = plan.groups[mark.group]

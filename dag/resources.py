@@ -41,6 +41,11 @@ def _fewer_gpus(has: Any, wants: Any) -> bool:
     return (wants or 0) <= (has or 0)
 
 
+def _tries(has: Any, wants: Any) -> bool:
+    """Return whether Batch tries a container often enough; if it would try it too often, the container sees to it."""
+    return (has or 1) >= (wants or 1)
+
+
 def _limited(has: Any, wants: Any) -> bool:
     """Return whether a container's time limit leaves a group its own; a group without one needs such a container."""
     return has is None or wants is not None
@@ -137,7 +142,9 @@ KEYS: Mapping[str, ResourceKey] = {
         defined=True,
     ),
     "attempts": ResourceKey(
-        rule=rules.within(limits.ATTEMPTS), written=lambda tries: {"retryStrategy": {"attempts": tries}}
+        rule=rules.within(limits.ATTEMPTS),
+        serves=_tries,
+        written=lambda tries: {"retryStrategy": {"attempts": tries}},
     ),
     "job_definition": ResourceKey(
         rule=rules.batch_name, combined=_first, agreed=True, written=_field("jobDefinition"), shown=_nothing

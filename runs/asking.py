@@ -17,7 +17,7 @@ from dag import carrying, decision, limits
 from dag.errors import InvalidRequestError, NotAllowedError, SupersededError
 from dag.holding import Held
 from dag.jobs import read_job_key
-from dag.payload import payload, token
+from dag.payload import next_payload, payload, token
 from dag.plan import Plan
 from dag.records import Array, Job, Outcome, Run, Worker, slot
 from dag.shards import Mark
@@ -274,4 +274,4 @@ class _Answering(Advance):
         run = self.ports.table.get_run(self.plan.run_id)
         if run is None or run.over:
             return Answer(over=True)
-        return Answer(place, payload(self.plan, [worker.answer]))
+        return Answer(place, next_payload(self.plan, worker.first, worker.answer))

@@ -56,12 +56,18 @@ def _run_apart(payload: Payload, on_signal: Callable[[], None] | None = None) ->
     ended = run_apart(lambda: _work(payload, began), payload.timeout, on_signal)
     if ended.too_long:
         return GroupEnd(_told(f"The nodes took longer than their timeout, {payload.timeout} s.", ended.verdict))
-    verdict = ended.verdict if on_signal is None else passed_on(ended.verdict)
+    verdict = ended.verdict if on_signal is None else passed_on(ended.verdict, is_last=_is_last(payload))
     if not ended.finished:
         print(used_by(began, ended.usage), flush=True)
         why = " If nobody stopped the job, it needs more memory." if ended.exit_code == KILLED else ""
         return GroupEnd(_told(f"The process that ran the nodes {ended.fate} before they were done.{why}", verdict))
     return GroupEnd(verdict, ended.libraries)
+
+
+def _is_last(payload: Payload) -> bool:
+    """Return whether a group may not be tried again, though Batch might try its container again."""
+    attempt = int(os.environ.get(variables.BATCH_ATTEMPT, 1))
+    return payload.attempts is not None and attempt >= payload.attempts
 
 
 def _work(payload: Payload, began: float) -> int:

@@ -52,6 +52,7 @@ def die(way: str) -> None:
         "child terminated": lambda: os.kill(os.getpid(), signal.SIGTERM),
         "worker killed": lambda: os.kill(os.getppid(), signal.SIGKILL),
         "worker terminated": lambda: os.kill(os.getppid(), signal.SIGTERM),
+        "exit 3": lambda: os._exit(3),
         "exit 137": lambda: os._exit(137),
         "exit 0": lambda: os._exit(0),
         "host taken": lambda: None,  # by the test, once it sees the trace
@@ -89,10 +90,10 @@ def mishap(chaos: "dict[str, Any]", node: str, times: int, place: int, *, is_due
     """
     rng = random.Random(f"{chaos['seed']} {node} {times}")
     if node == chaos.get("doomed"):
-        return "exit 137", False
+        return ("exit 3" if node in LIVES["once"] else "exit 137"), False
     if times >= chaos["most"] or (rng.random() >= chaos["rate"] and not is_due):
         return None, False
-    ways = LIVES["ways"] if chaos["tried_again"] else LIVES["carried"] if place else LIVES["faultless"]
+    ways = LIVES["ways"] if node not in LIVES["once"] else LIVES["carried"] if place else LIVES["faultless"]
     return rng.choice(ways), rng.random() < 0.5
 
 

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -55,19 +56,21 @@ FAULTLESS = ["host taken"]
 CARRIED = [*FAULTLESS, "exit 137", "child killed", "worker killed"]
 
 
-def named(prefix: str, shape: Shape, attempts: int) -> dict[str, Node]:
-    """Return a shape whose nodes have other names, and so many attempts."""
+def named(prefix: str, shape: Shape, *attempts: int) -> dict[str, Node]:
+    """Return a shape whose nodes have other names, and by turns so many attempts."""
     return {
         prefix + name: replace(
-            node, after=[prefix + above for above in node.after], resources={"attempts": attempts, "timeout": 60}
+            node, after=[prefix + above for above in node.after], resources={"attempts": tries, "timeout": 60}
         )
-        for name, node in shape.items()
+        for (name, node), tries in zip(shape.items(), cycle(attempts), strict=False)
     }
 
 
 PIPELINES = {
-    "many": named("a", layers(1, 3, 1, 1, 1, 1, 1, 1), attempts=4),
-    "one": named("b", layers(1, 2, 2, 1, 1), attempts=1),
+    "many": named("a", layers(1, 3, 1, 1, 1, 1, 1, 1), 4),
+    "one": named("b", layers(1, 2, 2, 1, 1), 1),
+    # What may be tried once is run by containers that may be tried four times.
+    "mixed": named("c", layers(1, 2, 2, 1, 1, 1), 4, 4, 4, 1),
 }
 
 
@@ -80,7 +83,8 @@ def carrying_project(root: Path) -> Project:
     )
     shutil.copyfile(Path(__file__).with_name("carrying_stand_in.py"), package / "job.py")
     parents = {name: list(node.after) for shape in PIPELINES.values() for name, node in shape.items()}
-    lives = {"parents": parents, "ways": WAYS, "faultless": FAULTLESS, "carried": CARRIED}
+    once = [name for shape in PIPELINES.values() for name, node in shape.items() if node.resources["attempts"] == 1]
+    lives = {"once": once, "parents": parents, "ways": WAYS, "faultless": FAULTLESS, "carried": CARRIED}
     (root / "lives.json").write_text(json.dumps(lives), encoding="utf-8")
     return project
 
@@ -88,12 +92,13 @@ def carrying_project(root: Path) -> Project:
 def request(seed: int, number: int) -> dict[str, Any]:
     """Return a run's request: it varies the policy, the places, and whether nodes may be tried again."""
     rng = random.Random(f"{seed} {number}")
-    pipeline = "one" if number % 3 == 2 else "many"
-    chaos = {"seed": f"{seed} {number}", "rate": 0.15, "most": 2 if pipeline == "many" else 1}
-    chaos["tried_again"] = pipeline == "many"
+    pipeline = "mixed" if number % 5 == 4 else "one" if number % 3 == 2 else "many"
+    chaos: dict[str, Any] = {"seed": f"{seed} {number}", "rate": 0.15, "most": 2 if pipeline == "many" else 1}
     asked: dict[str, Any] = {"idempotency_key": f"{seed} {number}", "pipeline": pipeline}
     if number % 4 == 3 and pipeline == "many":
         asked["on_failure"], chaos["doomed"] = "continue", "an1_2"
+    if pipeline == "mixed" and number % 2 == 0:
+        asked["on_failure"], chaos["doomed"] = "continue", "cn2_0"
     if rng.random() < 0.5:
         asked["max_workers"] = rng.randint(1, 3)
     return {**asked, "params": {"chaos": chaos, "aws_batch": {"array_jobs": rng.random() < 0.5}}}
@@ -200,6 +205,14 @@ def check_tries(traces: Sequence[Json], killed: Mapping[tuple[str, int], str]) -
         of_node[-1].append(line)
 
 
+def check_doomed(traces: Sequence[Json], asked: Mapping[str, Any]) -> None:
+    """Check that a node which fails by itself was tried no more often than it may be."""
+    doomed = asked["params"]["chaos"].get("doomed")
+    tries = [line for line in traces if (line["what"], line["node"]) == ("begun", doomed)]
+    if doomed:
+        assert len(tries) <= PIPELINES[asked["pipeline"]][doomed].resources["attempts"], tries
+
+
 def check_dead(last: Sequence[Json], again: Json, killed: Mapping[tuple[str, int], str]) -> None:
     """Check that a try of a node had died before the next began."""
     died = any(line["what"] == "dies" for line in last) or container(last[0]) in killed
@@ -215,7 +228,7 @@ def test_each_node_succeeds_once_although_its_container_or_its_host_dies(tmp_pat
     assert {place for _, place in befell} >= {1, 2}
 
 
-def chaos(root: Path, seed: int, numbers: Sequence[int] = (0, 2)) -> Counter[tuple[str, int]]:
+def chaos(root: Path, seed: int, numbers: Sequence[int] = (0, 2, 4, 9)) -> Counter[tuple[str, int]]:
     """Run under chaos, check every promise, and return what befell groups, by their place in their container."""
     project = carrying_project(root)
     requests = [request(seed, number) for number in numbers]
@@ -234,6 +247,7 @@ def chaos(root: Path, seed: int, numbers: Sequence[int] = (0, 2)) -> Counter[tup
     for run, asked in zip(started, requests, strict=True):
         check_outputs(project, run.run_id, asked)
         check_tries([line for line in project.all_traces() if line["run_id"] == run.run_id], killer.killed)
+        check_doomed([line for line in project.all_traces() if line["run_id"] == run.run_id], asked)
     traces = project.all_traces()
     assert [line for line in traces if alive(line["pid"]) or is_worker(line["worker"])] == []
     workers = {(container(line), line["worker"]) for line in traces}

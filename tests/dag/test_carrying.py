@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fnmatch import fnmatch
 from typing import Any
 
 import pytest
 
-from dag.carrying import TIMED_OUT, TOO_LONG, UNSURE, best, ends, limit, passed_on, repeats, sooner, suits
+from dag.carrying import (
+    FAILED_FOR_GOOD,
+    KILLED_FOR_GOOD,
+    OURS,
+    TIMED_OUT,
+    TOO_LONG,
+    UNSURE,
+    best,
+    ends,
+    limit,
+    passed_on,
+    repeats,
+    sooner,
+    suits,
+)
 from dag.plan import Plan
 from dag.records import OUR_REASON, Outcome, Worker
 from dag.shards import Mark
@@ -29,6 +44,13 @@ def test_what_was_reported_as_done_has_succeeded_and_the_rest_ended_as_the_job_d
 def test_a_group_that_exceeded_its_time_out_failed_in_batch_s_words() -> None:
     late = replace(FAILED, reason="Essential container in task exited", exit_code=TOO_LONG)
     assert [end.reason for end in ends(WORKER, late, view_of())] == [None, TIMED_OUT]
+
+
+@pytest.mark.parametrize(("code", "own"), [(FAILED_FOR_GOOD, 1), (KILLED_FOR_GOOD, 137), (3, 3), (None, None)])
+def test_a_group_that_may_not_be_tried_again_has_the_exit_code_that_it_had_alone(
+    code: int | None, own: int | None
+) -> None:
+    assert [end.exit_code for end in ends(WORKER, replace(FAILED, exit_code=code), view_of())] == [None, own]
 
 
 def test_what_has_an_outcome_is_told_no_other() -> None:
@@ -98,3 +120,9 @@ def test_only_a_higher_priority_in_the_same_share_comes_sooner() -> None:
 
 def test_no_group_s_exit_code_passes_for_its_container_s() -> None:
     assert [passed_on(code) for code in (0, 1, 3, 137, 7, UNSURE, TOO_LONG)] == [0, 1, 3, 137, 1, 1, 1]
+
+
+def test_batch_tries_no_container_again_whose_group_may_not_be_tried_again() -> None:
+    told = [passed_on(code, is_last=True) for code in (0, 1, 3, 137, 7)]
+    assert told == [0, FAILED_FOR_GOOD, FAILED_FOR_GOOD, KILLED_FOR_GOOD, FAILED_FOR_GOOD]
+    assert all(fnmatch(str(code), OURS) for code in told[1:])

@@ -62,18 +62,26 @@ import os, sys
 from kedro_aws_batch import job
 from kedro_aws_batch.container.payload import Payload
 
-def code(number, *on_signal):
+def code(number, *on_signal, attempts=None, attempt=1):
     job._run = lambda *_: os._exit(number)
-    return job._run_apart(Payload(run_id="r", nodes=("n",)), *on_signal).exit_code
+    os.environ["AWS_BATCH_JOB_ATTEMPT"] = str(attempt)
+    return job._run_apart(Payload(run_id="r", nodes=("n",), attempts=attempts), *on_signal).exit_code
 
-print([code(number, lambda: None) for number in (3, 7, 75, 79)], [code(75)], file=sys.stderr)
+def stop():
+    pass
+
+of_two = [code(number, stop, attempts=2, attempt=attempt) for number in (3, 137, 76) for attempt in (1, 2, 3)]
+print([code(number, stop) for number in (3, 7, 75, 79)], [code(75)], of_two, file=sys.stderr)
 """
 
 
 def test_a_group_s_exit_code_is_not_taken_for_its_container_s() -> None:
-    """With 75 a container has its group repeated, and with any that begins with 7 Batch makes no other attempt."""
+    """With 75 a container has its group repeated, and with any that begins with 7 Batch makes no other attempt.
+
+    So does a group that may be tried twice, in a container that may be tried more often.
+    """
     ended = subprocess.run([sys.executable, "-c", EXITS], capture_output=True, text=True, check=True, timeout=30)
-    assert ended.stderr.splitlines()[-1] == "[3, 1, 1, 1] [75]"
+    assert ended.stderr.splitlines()[-1] == "[3, 1, 1, 1] [75] [3, 76, 76, 137, 77, 77, 1, 76, 76]"
 
 
 USAGE = """

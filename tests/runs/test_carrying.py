@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from dag import limits
-from dag.carrying import UNSURE
+from dag.carrying import FAILED_FOR_GOOD, UNSURE
 from dag.errors import NotAllowedError, SupersededError
 from dag.payload import token
 from dag.records import Outcome, slot
 from dag.shards import Mark
 from dag.status import RunStatus
-from runs.asking import Answer, Question, next_group
+from runs.asking import Answer, Question, next_group, payload_of
 from runs.concluding import conclude, idle
 from runs.submitting import MOST_TAKEOVERS
 from tests.dag.build import view_of
@@ -44,7 +44,7 @@ def ask(
         Question(
             run_id=stage.run_id,
             job=job,
-            token=token(stage.dispatcher.plan(stage.run_id), job),
+            token=token_of(stage, job),
             index=None,
             job_id=job_id or stage.job(group).job_id,
             epoch=epoch,
@@ -52,6 +52,10 @@ def ask(
             waited=waited,
         ),
     )
+
+
+def token_of(stage: Stage, job: str) -> str:
+    return token(stage.dispatcher.plan(stage.run_id), job)
 
 
 def told(answer: Answer) -> tuple[str, ...] | None:
@@ -270,7 +274,8 @@ def test_a_place_that_nobody_gave_back_is_found_when_it_is_wanted() -> None:
         ({}, {"gpus": 1}, False),
         ({"gpus": 1}, {}, True),
         ({"environment": {"A": "1"}}, {}, False),
-        ({"attempts": 2}, {}, False),
+        ({"attempts": 2}, {}, True),
+        ({}, {"attempts": 2}, False),
         ({"timeout": 60}, {"timeout": 6000}, True),
         ({"timeout": 60}, {}, False),
         ({}, {"timeout": 60}, True),
@@ -285,6 +290,27 @@ def test_a_container_carries_on_with_what_suits_it(
     assert told(ask(stage, 0, 0)) == (("n1",) if carries_on else None)
     if not carries_on:
         assert stage.handed_over
+
+
+@pytest.mark.parametrize(("first", "second", "said"), [(3, 1, 1), (3, 2, 2), (3, None, 1), (3, 3, None), (1, 1, None)])
+def test_a_container_learns_how_often_a_group_may_be_tried_if_that_is_less_often_than_itself(
+    first: int, second: int | None, said: int | None
+) -> None:
+    nodes = {"n0": {"attempts": first}, "n1": {"attempts": second}}
+    stage = started(chain(2), {"params": {"aws_batch": {"resources": {"nodes": nodes}}}})
+    for answer in (ask(stage, 0, 0), ask(stage, 0, None, epoch=2)):  # as a restarted container again
+        assert answer.payload is not None
+        assert answer.payload["groups"][0].get("attempts") == said
+    assert "attempts" not in payload_of(stage.dispatcher, stage.run_id, "0-0", token_of(stage, "0-0"), None)["groups"][0]
+
+
+def test_a_group_that_may_not_be_tried_again_fails_with_its_own_exit_code() -> None:
+    stage = started(chain(2), {"params": {"aws_batch": {"resources": {"nodes": {"n0": {"attempts": 3}}}}}})
+    ask(stage, 0, 0)
+    stage.deliver(stage.end(0, exit_code=FAILED_FOR_GOOD))
+    assert stage.run.status is RunStatus.FAILED
+    ends = stage.table.outcomes(stage.run_id, 0, 2, None)[0]
+    assert [(end.mark.group, end.succeeded, end.exit_code) for end in ends] == [(0, True, None), (1, False, 1)]
 
 
 def test_where_containers_do_not_carry_on_nobody_is_told() -> None:

@@ -41,6 +41,8 @@ class Payload:
     part: Slice | None = None
     #: Seconds after which its nodes are ended; None means Batch's own time-out.
     timeout: int | None = None
+    #: How often it may be tried, in a container that carries on and that Batch would try more often.
+    attempts: int | None = None
     #: If the container carries on: whom it asks for the next group.
     door: Door | None = None
 
@@ -86,6 +88,7 @@ def read_group(environment: Mapping[str, str], raw: Mapping[str, Any], group: Ma
         conf_source=environment.get(variables.CONF_SOURCE) or None,
         part=_part(group),
         timeout=group.get("timeout"),
+        attempts=group.get("attempts"),
         door=_door(environment, raw.get("next")),
         again=any(
             _number(attempt, first) > first
