@@ -153,7 +153,9 @@ def played(parents: Parents, lasts: Sequence[float], way: Way, known: bytes | No
     by_name = {f"n{index}": each * 1000 for index, each in enumerate(lasts)}
     made = document(parents, array_jobs=True, warm_containers=way.warm)
     service = Service(made, by_name.__getitem__, Deployment.deployed())
-    service.containers.own_ms, service.containers.own_warm_ms = figures.JOB_OWN_MS.value, figures.GROUP_OWN_MS.value
+    service.containers.own_ms = figures.JOB_OWN_MS.value
+    service.containers.own_second_ms = figures.SECOND_OWN_MS.value
+    service.containers.own_warm_ms = figures.GROUP_OWN_MS.value
     service.containers.can_ask = way.can_ask
     service.batch.hosts = UnevenHosts(fargate=True) if way.uneven else Hosts(way.start * 1000, fargate=True)
     if known is not None:

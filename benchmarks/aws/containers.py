@@ -32,7 +32,8 @@ class Containers:
     carry_on: bool = False
     can_ask: bool = True  #: whether their network and their role lead to the function
     own_ms: float = 0.0  #: of a group that is a container's first
-    own_warm_ms: float = 0.0  #: of one in a container that carries on
+    own_second_ms: float = 0.0  #: of its second
+    own_warm_ms: float = 0.0  #: of any further one
     started: int = 0
     groups: int = 0
     busy_ms: float = 0.0  #: of nodes
@@ -56,7 +57,8 @@ class Containers:
             if told.payload is None:
                 return
             (group,) = told.payload["groups"]
-            nodes, place, own = group["nodes"], told.place or 0, self.own_warm_ms
+            nodes, place = group["nodes"], told.place or 0
+            own = self.own_second_ms if place == 1 else self.own_warm_ms
 
     def _ask(self, name: str, job_id: str, index: int | None, did: tuple[int, int, int], waited: int) -> Answer:
         job = read_job_name(name)

@@ -26,7 +26,8 @@ LIST_MS = Figure(80, "a page of ListJobs, answered", "assumed")
 TERMINATE_MS = Figure(50, "TerminateJob, answered", "assumed")
 JOB_START_MS = Figure(0, "from SubmitJob to the job's start", "left out: it is the compute environment's, not ours")
 JOB_OWN_MS = Figure(1_000, "what a container's first group takes besides its nodes", "measured, benchmarks/job_start")
-GROUP_OWN_MS = Figure(750, "what each further group takes besides its nodes", "measured, benchmarks/warm_group")
+SECOND_OWN_MS = Figure(600, "what its second group takes besides its nodes", "measured, benchmarks/warm_group")
+GROUP_OWN_MS = Figure(250, "what each further group takes besides its nodes", "measured, benchmarks/warm_group")
 FARGATE_BURST = Figure(limits.FARGATE_BURST.most, limits.FARGATE_BURST.what, limits.FARGATE_BURST.source)
 FARGATE_LAUNCHES_A_SECOND = Figure(
     limits.FARGATE_LAUNCHES_A_SECOND.most,
