@@ -66,7 +66,7 @@ def _run_apart(payload: Payload, on_signal: Callable[[], None] | None = None) ->
 
 def _is_last(payload: Payload) -> bool:
     """Return whether a group may not be tried again, though Batch might try its container again."""
-    attempt = int(os.environ.get(variables.BATCH_ATTEMPT, 1))
+    attempt = int(os.environ.get(variables.BATCH_ATTEMPT, "1"))
     return payload.attempts is not None and attempt >= payload.attempts
 
 
