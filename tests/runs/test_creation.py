@@ -16,6 +16,7 @@ from dag.plan import Reused
 from dag.records import Run
 from dag.request import Allowed
 from dag.resume import Resumption
+from dag.spared import Spared
 from dag.status import RunStatus
 from runs.creation import LARGEST_REQUEST, RunSource, rehearse, told_of
 from runs.description import listed_runs
@@ -341,6 +342,14 @@ def test_what_little_a_resumed_run_took_over_is_told_whole() -> None:
         "again": {"c": "new"},
         "again_total": 1,
     }
+
+
+def test_more_than_twenty_sizes_of_what_is_spared_are_not_told() -> None:
+    sizes = [
+        Spared(job_queue="q", vcpus=number, memory=1, gpus=0, seconds=1.0, with_minimum=60.0) for number in range(21)
+    ]
+    told = [told_of(Resumption(None, {}, {}, sizes=tuple(some)), 30)["sizes"] for some in (sizes[:20], sizes)]
+    assert told == [[vars(one) for one in sizes[:20]], []]
 
 
 def test_a_request_of_just_the_largest_size_is_taken() -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from dag.shards import Mark
 from dag.status import RunStatus
 from runs.description import describe, listed_runs
 from tests.runs.reusing import BOTH, HOUR, World, once
@@ -70,6 +71,28 @@ def test_what_was_reused_is_reused_again_and_again_after_the_run_that_made_it_is
     assert world.go().groups_total == 0
     assert world.run.resumed is not None
     assert world.run.resumed["runs"] == {first.run_id: 2}
+
+
+def test_where_it_is_not_known_of_all_how_long_they_took_no_sizes_are_told() -> None:
+    world = World([[], [0]], versioned=True)
+    first = once(world)
+    outcomes = world.table._outcomes[first.run_id]
+    outcomes[Mark(0)] = replace(outcomes[Mark(0)], started_at=None)
+    told = world.go().resumed
+    assert told is not None
+    assert (told["reused_total"], told["seconds"], told["sizes"]) == (2, 1.0, [])
+    made = describe(world.dispatcher, world.run, 0, 1000)["reused_nodes"]
+    assert [(one["node"], one["started_at"] is None) for one in made] == [("n0", True), ("n1", False)]
+
+
+def test_the_first_page_alone_has_reused_nodes_so_many_for_each_group_of_it() -> None:
+    world = World([[] for _ in range(9)])
+    first = once(world)
+    world.sign(*(f"another {index}" if index < 2 else f"code {index}" for index in range(9)))
+    run = world.go()
+    assert (run.groups_total, run.resumed and run.resumed["runs"]) == (2, {first.run_id: 7})
+    pages = [describe(world.dispatcher, run, begin, limit) for begin, limit in ((0, 1000), (0, 1), (1, 1000))]
+    assert [len(page["reused_nodes"]) for page in pages] == [7, 5, 0]
 
 
 def test_a_node_that_failed_runs_and_what_had_succeeded_does_not() -> None:

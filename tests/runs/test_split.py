@@ -36,6 +36,7 @@ def test_fifty_slices_are_one_submission_and_three_that_failed_are_resumed_alone
     again = stage.start("given:2", resume_from=first.run_id)
     told = stage.described()
     assert [group["slice"]["number"] for group in told["groups"] if "slice" in group] == [3, 17, 50]
+    assert [one["node"] for one in told["reused_nodes"]] == ["n0"]  # no slices of what runs
     assert stage.batch.counts["SubmitJob"] == 3
     assert again.resumed
     assert again.resumed["again"]["n1"] == "3 of its 50 slices have not succeeded"
