@@ -101,9 +101,11 @@ def _prepare_environment(payload: Payload) -> None:
 
 
 def _run(payload: Payload, at: Whereabouts) -> None:
-    from kedro_aws_batch.graph.folder import find_project  # noqa: PLC0415  (the first line comes first)
+    from kedro_aws_batch.container.beforehand import configure_logging  # noqa: PLC0415  (the first line comes first)
+    from kedro_aws_batch.graph.folder import find_project  # noqa: PLC0415
     from kedro_aws_batch.graph.project import bootstrap, ignore_known_warnings  # noqa: PLC0415
 
+    configure_logging()
     ignore_known_warnings()
     project = find_project(Path.cwd())
     bootstrap(project)

@@ -7,13 +7,23 @@ That is nothing that starts a thread, and no code of the project. It isn't known
 from __future__ import annotations
 
 import gc
+import logging
+import os
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
+
+#: Kedro's: names the file that it configures logging by, when it is imported.
+_LOGGING = "KEDRO_LOGGING_CONFIG"
 
 
 def import_what_all_need() -> None:
     """Import Kedro, and what it imports late in every process; leave all of that out of later garbage collections."""
-    import kedro.framework.context  # noqa: F401, PLC0415  (only where containers carry on)
+    with _no_logging():
+        import kedro.framework.project  # noqa: PLC0415  (only where containers carry on)
+    import kedro.framework.context  # noqa: F401, PLC0415
 
     from kedro_aws_batch.container import session  # noqa: F401, PLC0415
     from kedro_aws_batch.graph import project  # noqa: F401, PLC0415
@@ -23,3 +33,36 @@ def import_what_all_need() -> None:
     if find_spec("kedro_telemetry"):  # its hooks are part of Kedro
         import requests  # noqa: F401, PLC0415
     gc.freeze()
+
+
+def configure_logging() -> None:
+    """Configure logging, as Kedro does when it is imported, if that was held back then.
+
+    A process for one group has other loggers by then than this one, so none of those that exist is disabled.
+    """
+    if (project := sys.modules.get("kedro.framework.project")) is None or project.LOGGING.data:
+        return
+    project.LOGGING.__init__()
+    if project.LOGGING.data.get("disable_existing_loggers", True):
+        project.LOGGING.data["disable_existing_loggers"] = False
+        for logger in logging.root.manager.loggerDict.values():
+            if isinstance(logger, logging.Logger):
+                logger.disabled = False
+
+
+@contextmanager
+def _no_logging() -> Iterator[None]:
+    """Let Kedro configure nothing meanwhile: the file of a project may open others, and each group has its own."""
+    before = os.environ.get(_LOGGING)
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        file.write('{"version": 1, "disable_existing_loggers": false}')
+        file.flush()
+        os.environ[_LOGGING] = file.name
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ[_LOGGING]
+            else:
+                os.environ[_LOGGING] = before
+    sys.modules["kedro.framework.project"].LOGGING.data = {}
