@@ -13,6 +13,7 @@ from kedro_aws_batch._service.dag import variables
 from kedro_aws_batch._service.dag.configuration import read_overrides
 from kedro_aws_batch._service.dag.sizes import impossible
 from kedro_aws_batch.client import Service
+from kedro_aws_batch.container.libraries import imported, settings
 from kedro_aws_batch.errors import ProjectError, ServiceError, missing_packages
 from kedro_aws_batch.files import write_atomically
 from kedro_aws_batch.graph.compile import to_json
@@ -205,6 +206,7 @@ def _execute(run: LocalRun, aws: EmbeddedAws, keeping: Keeping) -> int:
     request = _request(run, aws, display)
     if request is None:
         return 0
+    aws.fork_jobs(_modules(run.compiled), _common_environment(run.compiled))
     carrying = carries_on(run.compiled.document, request)
     execution = Execution(
         service=keeping, display=display, pace=PACE, ending=ending, carrying=carrying, again=run.commands
@@ -238,6 +240,19 @@ def _embedded_aws(run: LocalRun, command: Command) -> EmbeddedAws:
         start_seconds=run.start_seconds,
         job_environment=_conf_source(run.project),
     )
+
+
+def _modules(compiled: Compiled) -> list[str]:
+    """Return what jobs will import, as far as is known: what the project has imported here, and where its data is."""
+    stored = ["s3fs"] if buckets(compiled) else []
+    return [*imported(settings()), *stored]
+
+
+def _common_environment(compiled: Compiled) -> dict[str, str]:
+    """Return the variables that all jobs set alike."""
+    resources = [node["resources"] for node in compiled.document["nodes"]]
+    each = [{(name, str(value)) for name, value in one.get("environment", {}).items()} for one in resources]
+    return dict(set.intersection(*each)) if each else {}
 
 
 def _conf_source(project: Project) -> dict[str, str]:

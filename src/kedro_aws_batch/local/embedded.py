@@ -26,10 +26,11 @@ from kedro_aws_batch.local.alarms import Alarms
 from kedro_aws_batch.local.batch.api import BatchApi
 from kedro_aws_batch.local.batch.engine import Engine, Surroundings
 from kedro_aws_batch.local.batch.folders import Folders
-from kedro_aws_batch.local.batch.launch import Launcher
+from kedro_aws_batch.local.batch.launch import Launcher, image_environment
 from kedro_aws_batch.local.compute import Compute, JobDefinitionSettings
 from kedro_aws_batch.local.errors import EmbeddedAwsError
 from kedro_aws_batch.local.events import DeliveringEventsBackend, EventBus, new_event
+from kedro_aws_batch.local.forks import Shared
 from kedro_aws_batch.local.functions import AsyncInvoker, Functions
 from kedro_aws_batch.local.gateway import Gateway
 from kedro_aws_batch.local.logs import Logs
@@ -192,6 +193,13 @@ class EmbeddedAws:
         """Fire a scheduled rule now; it also goes on by its schedule."""
         self._started.bus.fire(rule)
 
+    def fork_jobs(self, modules: Sequence[str], environment: Mapping[str, str]) -> None:
+        """On Linux, import what jobs import once, in a process that the plugin's own jobs are forked from.
+
+        `environment` has the variables that their definitions or submissions set: jobs with others are not forked.
+        """
+        self._started.fork_jobs(modules, environment)
+
     def reclaim_host(self, job_id: str) -> bool:
         """Take away the host of a job at once, as AWS does with Spot instances; return whether the job was running."""
         return self._started.engine.reclaim(job_id)
@@ -294,6 +302,10 @@ class _Running:
                 service, endpoint_url=self.place.endpoint_url, config=config
             )
         return self._clients[service]
+
+    def fork_jobs(self, modules: Sequence[str], environment: Mapping[str, str]) -> None:
+        usual = {**image_environment(), **self._settings.job_environment, **environment}
+        self._processes.share(Shared(modules, usual, self._settings.jobs_cwd.resolve()))
 
     def stop(self, grace: float) -> None:
         self.engine.stop()

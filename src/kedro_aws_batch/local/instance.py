@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kedro_aws_batch.local.batch.launch import inherited_environment
-from kedro_aws_batch.local.processes import Launch
 from kedro_aws_batch.local.runtime_api import RuntimeApi
+from kedro_aws_batch.local.starting import Launch
 
 if TYPE_CHECKING:
     from kedro_aws_batch.local.function import FunctionSettings

@@ -9,30 +9,26 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from kedro_aws_batch.local.forks import ForkServer
+from kedro_aws_batch.local.starting import Executed
 
-@dataclass(frozen=True)
-class Launch:
-    """What to start: a command, its whole environment, and a directory."""
-
-    command: Sequence[str]
-    environment: Mapping[str, str]
-    directory: Path
+if TYPE_CHECKING:
+    from kedro_aws_batch.local.forks import Shared
+    from kedro_aws_batch.local.starting import Launch, Process
 
 
 class Child:
-    """A started process, with its output (standard error included) in one pipe."""
+    """A started process, the leader of its group."""
 
-    def __init__(self, process: subprocess.Popen[bytes], processes: Processes) -> None:
+    def __init__(self, process: Process, processes: Processes) -> None:
         self._process = process
         self._processes = processes
         self._lock = threading.Lock()
         self._reaped = False
-        assert process.stdout is not None  # noqa: S101 - Processes.start always pipes it  # nosec B101
-        self.output = process.stdout
+        self.output = process.output
 
     @property
     def group(self) -> int:
@@ -47,17 +43,13 @@ class Child:
 
     def wait(self) -> int:
         """Wait for the leader, kill the rest of its group, and return the exit code, 128 + n for signal n."""
-        if hasattr(os, "waitid"):
-            # Leaves a zombie, so that the group's number can't be another's when the rest of it is killed.
-            os.waitid(os.P_PID, self.group, os.WEXITED | os.WNOWAIT)
-        else:  # macOS before Python 3.13
-            self._process.wait()
+        self._process.wait_for_end()  # leaves a zombie, so that the group's number can't be another's
         with self._lock:
             _signal_group(self.group, signal.SIGKILL)
-            code = self._process.wait()
+            code = self._process.reap()
             self._reaped = True
         self._processes.forget(self)
-        return code if code >= 0 else 128 - code
+        return code
 
 
 class Processes:
@@ -67,6 +59,7 @@ class Processes:
         self._lock = threading.Lock()
         self._children: set[Child] = set()
         self._stopping = False
+        self._forks: ForkServer | None = None
         self._reaper = subprocess.Popen(
             [sys.executable, "-I", "-S", str(Path(__file__).with_name("reaper.py")), str(folder)],
             stdin=subprocess.PIPE,
@@ -77,29 +70,36 @@ class Processes:
             start_new_session=True,
         )
 
+    def share(self, shared: Shared) -> None:
+        """Start jobs from now on as forks of a process with this in common, where that can be."""
+        if sys.platform == "linux":
+            forks = ForkServer(shared)
+            with self._lock:
+                self._forks = forks
+                self._tell(f"+{forks.group}\n")
+
     def start(self, launch: Launch) -> Child:
         """Start a child; OSError says why it can't start."""
-        with self._lock:
-            if self._stopping:
-                raise OSError("the embedded AWS is stopping")
-        process = subprocess.Popen(
-            list(launch.command),
-            env=dict(launch.environment),
-            cwd=launch.directory,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            bufsize=0,
-            start_new_session=True,
-        )
+        forks = self._refuse_if_stopping()
+        process: Process | None = None if forks is None else forks.start(launch)
+        if process is None:
+            self._refuse_if_stopping()  # it may have waited for the fork server meanwhile
+            process = Executed(launch)
         child = Child(process, self)
         with self._lock:
             self._children.add(child)
             self._tell(f"+{child.group}\n")
             too_late = self._stopping
+        process.begin()
         if too_late:
             child.signal(signal.SIGKILL)
         return child
+
+    def _refuse_if_stopping(self) -> ForkServer | None:
+        with self._lock:
+            if self._stopping:
+                raise OSError("the embedded AWS is stopping")
+            return self._forks
 
     def forget(self, child: Child) -> None:
         """Remove an ended child from the reaper's list."""
@@ -117,6 +117,12 @@ class Processes:
             time.sleep(0.01)
         self._signal_all(signal.SIGKILL)
         with self._lock:
+            forks, self._forks = self._forks, None
+        if forks is not None:
+            forks.stop()
+        with self._lock:
+            if forks is not None:
+                self._tell(f"-{forks.group}\n")
             if self._reaper.stdin is not None:
                 self._reaper.stdin.close()
         self._reaper.wait()

@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from kedro_aws_batch.local.jsons import Json
     from kedro_aws_batch.local.logs import Logs
     from kedro_aws_batch.local.place import Place
-    from kedro_aws_batch.local.processes import Child, Launch, Processes
+    from kedro_aws_batch.local.processes import Child, Processes
+    from kedro_aws_batch.local.starting import Launch
 
 HOST_TERMINATED = "Host EC2 (instance i-0123456789abcdef0) terminated."
 DEPENDENCY_FAILED = "Dependent Job failed"

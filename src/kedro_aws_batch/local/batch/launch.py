@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from kedro_aws_batch._service.dag import variables
 from kedro_aws_batch.local.batch.overrides import batch_variables
-from kedro_aws_batch.local.processes import Launch
+from kedro_aws_batch.local.starting import Launch
 
 if TYPE_CHECKING:
     from kedro_aws_batch.local.batch.folders import Folders
@@ -36,6 +36,11 @@ def inherited_environment() -> dict[str, str]:
     return {**kept, "PATH": os.pathsep.join([str(Path(sys.executable).parent), path])}
 
 
+def image_environment() -> dict[str, str]:
+    """Return the variables that every job has, as if its image set them."""
+    return {**inherited_environment(), **_IMAGE}
+
+
 @dataclass(frozen=True)
 class Launcher:
     """Makes launches of attempts. The project, and this Python, replace a container's image."""
@@ -57,8 +62,7 @@ class Launcher:
             program = sys.executable
         with self.folders.folder() as folder:
             environment = {
-                **inherited_environment(),
-                **_IMAGE,
+                **image_environment(),
                 "TMPDIR": str(folder.temporary),
                 **self._of_ecs(on_fargate=job.spec.on_fargate),
                 **self.environment,
