@@ -22,6 +22,7 @@ from .errors import (
 )
 from .faults import faults
 from .grouping import group
+from .jobs import run_moment
 from .layers import Layers
 from .plan import AtWork, Group, Plan, Reused, RunSettings
 from .problems import Problem
@@ -32,6 +33,7 @@ from .resume import (
     changed_parameters,
     changed_values,
     done_before,
+    lost_outputs,
     newer_inputs,
     resumption,
     signature_of,
@@ -46,7 +48,7 @@ from .sizes import MemoryRetry
 from .slices import Slice
 from .splitting import JobNodes, asked, slices_kept, splitting, spread
 from .status import OnFailure
-from .stored import read_shown
+from .stored import Shown, read_shown
 
 #: The settings that are also fields of a request; the fields win over its parameters.
 _FIELDS = ("max_workers", "on_failure", "reuse")
@@ -69,6 +71,8 @@ class Earlier:
     request: Mapping[str, Any]
     #: Node → why what it has written may be another's by now: `dag.rivals.written_since`.
     since: Mapping[str, str] = field(default_factory=dict)
+    #: Its nodes → when their jobs had ended, in ms since the epoch; None if that isn't known.
+    ends: Mapping[str, int] | None = None
 
 
 def resumed_request(request: Mapping[str, Any], earlier: Mapping[str, Any]) -> dict[str, Any]:
@@ -267,9 +271,19 @@ def _resume(
     given = Changes.of(changed, document.runtime_params)
     params = [*changed, *changed_values(earlier.plan.parameters, document.parameters)]
     done = done_before(earlier.plan, earlier.view)
-    newer = newer_inputs(nodes, done, read_shown(request.get("stored", {})), earlier.plan.inputs)
-    changes = replace(given, params=params, made={**newer, **made})
+    shown = read_shown(request.get("stored", {}))
+    newer = newer_inputs(nodes, done, shown, earlier.plan.inputs)
+    changes = replace(given, params=params, made={**_lost(document, nodes, earlier, shown), **newer, **made})
     return resumption(earlier.plan.run_id, nodes, document.datasets, done, changes)
+
+
+def _lost(document: GraphDocument, nodes: Sequence[Node], earlier: Earlier, shown: Shown) -> dict[str, str]:
+    """Return the nodes whose outputs aren't what the run before has left; what it took over was there as it began."""
+    ends, began = earlier.ends, run_moment(earlier.plan.run_id)
+    if ends is None:
+        return {}
+    done = done_before(earlier.plan, earlier.view)
+    return lost_outputs(nodes, document.datasets, done, shown, lambda name: ends.get(name, began))
 
 
 def _written(selected: Sequence[Node], run_id: str, reused: Mapping[str, Reused]) -> dict[str, str]:

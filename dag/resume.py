@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from .plan import Plan, Reused
 from .shards import View
 from .slices import Slice, read_unit, unit
 from .spared import Spared
-from .stored import Shown
+from .stored import ABSENT, Shown
 
 
 @dataclass(frozen=True)
@@ -186,6 +186,37 @@ def newer_inputs(
             elif node.name in began and name in others:
                 told.setdefault(node.name, f"'{name}' has changed in its storage")
     return told
+
+
+def lost_outputs(
+    nodes: Sequence[Node],
+    datasets: Mapping[str, Dataset],
+    done: Mapping[str, Reused],
+    storage: Shown,
+    until: Callable[[str], int],
+) -> dict[str, str]:
+    """Return the nodes whose outputs aren't what they have left, each with why.
+
+    `until` is the moment by which a node had written them. A version counts if there is none, or only older ones.
+    """
+    told: dict[str, str] = {}
+    whole = {part[0] if (part := read_unit(name)) else name for name in done}
+    for node in nodes:
+        for name in node.outputs if node.name in whole else ():
+            if why := _lost(name, datasets, storage, until(node.name), done.get(node.name)):
+                told.setdefault(node.name, why)
+    return told
+
+
+def _lost(name: str, datasets: Mapping[str, Dataset], storage: Shown, until: int, maker: Reused | None) -> str | None:
+    if is_in_memory(name, datasets):
+        return None
+    if (seen := storage.seen.get(name)) is None:
+        return f"'{name}': {ABSENT}" if storage.untold.get(name) == ABSENT else None
+    if datasets[name].versioned:
+        gone = maker is not None and seen.version is not None and seen.version < maker.run_id
+        return f"'{name}' has no version {maker.run_id} any more" if gone and maker else None
+    return f"'{name}' is newer: it was written at {run_id_at(seen.at)}" if seen.at > until else None
 
 
 def _needed_from_memory(

@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+#: Why nothing is known of what isn't there.
+ABSENT = "it does not exist"
+
 
 @dataclass(frozen=True)
 class Seen:

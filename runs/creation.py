@@ -27,7 +27,7 @@ from dag.rivals import written_since
 from dag.submission import refuse_oversized
 from runs.advance import Dispatcher
 from runs.announcing import announce
-from runs.history import read_history
+from runs.history import last_ends, read_history
 from runs.reading import read_all
 
 _T = TypeVar("_T")
@@ -266,10 +266,10 @@ def _earlier(
             f"Run {run.run_id} is {run.status.value}, but {left} of its jobs may still be ending, and two jobs would "
             "write the same data. Try again in a minute."
         )
-    done = done_before(dispatcher.plan(run.run_id), view)
+    done, ends = done_before(dispatcher.plan(run.run_id), view), last_ends(dispatcher, run.run_id)
     # This reads other plans, one by one: a large one fills the memory.
     since = written_since(document, run.run_id, done, history.rivals)
-    return Earlier(dispatcher.plan(run.run_id), view, run.request, since)
+    return Earlier(dispatcher.plan(run.run_id), view, run.request, since, ends)
 
 
 def _write_parts(dispatcher: Dispatcher, plan: Plan, run: Run) -> None:

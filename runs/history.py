@@ -129,6 +129,19 @@ def spans_of_done(plan: Plan, outcomes: Sequence[Outcome]) -> dict[str, AtWork]:
     }
 
 
+def last_ends(dispatcher: Dispatcher, run_id: str) -> dict[str, int]:
+    """Return when the last job of each node of a run had ended, in ms since the epoch; `NEVER` if nobody knows."""
+    plan, ends = dispatcher.plan(run_id), dict[int, list[int]]()
+    for outcome in read_outcomes(dispatcher.ports.table, run_id, 0, len(plan.groups) - 1):
+        if span := whole_span(outcome):
+            ends.setdefault(outcome.mark.group, []).append(span.ended)
+    found: dict[str, int] = {}
+    for index, group in enumerate(plan.groups):
+        for name in group.nodes:
+            found[name] = max(found.get(name, 0), *ends.get(index, [NEVER]))
+    return found
+
+
 def whole_span(outcome: Outcome) -> AtWork | None:
     """Return when an attempt may have been at work, with Batch's own earlier attempts; None if it never began.
 

@@ -25,7 +25,7 @@ from kedro_aws_batch._service.dag.grouping import is_in_memory
 from kedro_aws_batch._service.dag.request import resumed_request, reuse_wanted
 from kedro_aws_batch._service.dag.reuse import unmade
 from kedro_aws_batch._service.dag.selection import select
-from kedro_aws_batch._service.dag.stored import Seen
+from kedro_aws_batch._service.dag.stored import ABSENT, Seen
 from kedro_aws_batch.quiet import stdout_kept_clean
 from kedro_aws_batch.world.versions import written_at
 
@@ -39,11 +39,10 @@ if TYPE_CHECKING:
 _AT_ONCE = 32
 #: Seconds for all of them together, and for each if they are very many.
 PATIENCE, _PATIENCE_EACH = 20.0, 0.05
-#: So many inputs that don't tell are named.
+#: So many datasets that don't tell are named.
 _NAMED = 5
 #: Hex digits of a digest.
 _DIGITS = 16
-_ABSENT = "it does not exist"
 #: Bytes of what a request says of storage: a request takes 6 MB in all (`dag.limits.INVOKE_BYTES`).
 _MOST_BYTES = 5_500_000
 
@@ -62,7 +61,7 @@ class Stored:
 
     def request(self) -> dict[str, Any]:
         """Return the fields of a request to start_run; what makes it too large is left out, as if nobody had asked."""
-        untold = {**self.untold, **dict.fromkeys(sorted(self.absent), _ABSENT)}
+        untold = {**self.untold, **dict.fromkeys(sorted(self.absent), ABSENT)}
         told = {
             name: {key: value for key, value in vars(seen).items() if value or key == "at"}
             for name, seen in self.seen.items()
@@ -81,15 +80,13 @@ class Stored:
         )
 
     def notes(self) -> list[str]:
-        """Return lines that name the inputs of which it can't be told."""
+        """Return lines that name the datasets of which it can't be told."""
         told = [f"'{name}': {why}" for name, why in sorted(self.untold.items()) if not is_source(name)]
         more = [f"and {len(told) - _NAMED} more"] if len(told) > _NAMED else []
         if not told:
             return []
-        head = (
-            "It can't be told whether these inputs have changed since. What has read them is taken over; if they have"
-        )
-        return [f"{head} changed, start a new run.", *(f"  {line}" for line in (*told[:_NAMED], *more))]
+        head = "It can't be told whether these have changed since. What has read or written them is taken over; if they"
+        return [f"{head} have changed, start a new run.", *(f"  {line}" for line in (*told[:_NAMED], *more))]
 
 
 def stored_for(
@@ -113,7 +110,7 @@ def to_ask(document: GraphDocument, request: Mapping[str, Any], earlier: Mapping
     nodes = select(document, meant.get("pipelines") or [meant.get("pipeline", "__default__")], meant)
     known = {base_name(name) for node in nodes for name in node.confirms}
     outputs = (name for node in nodes for name in node.outputs if not is_in_memory(name, document.datasets))
-    wanted = {*unmade(nodes, document.datasets), *(outputs if reuses and not resumes else ())}
+    wanted = {*unmade(nodes, document.datasets), *(outputs if reuses or resumes else ())}
     return {name for name in wanted if base_name(name) not in known}
 
 

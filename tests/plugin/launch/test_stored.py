@@ -215,12 +215,12 @@ def test_nobody_waits_long_for_storage_that_does_not_answer() -> None:
     assert found == Stored({}, {"x": "its storage hasn't answered within 0.05 s"})
 
 
-def test_inputs_that_cannot_be_told_of_are_named_to_the_user() -> None:
+def test_datasets_that_cannot_be_told_of_are_named_to_the_user() -> None:
     project = project_of(lambda name: of({"b/x": {"LastModified": AT}}) if name == "x" else SimpleNamespace())
     said = ask_storage(project, ["x", *(f"table{number}" for number in range(7))], {}).notes()
-    head = "It can't be told whether these inputs have changed since. What has read them is taken over; if they have"
+    head = "It can't be told whether these have changed since. What has read or written them is taken over; if they"
     assert said == [
-        f"{head} changed, start a new run.",
+        f"{head} have changed, start a new run.",
         *(f"  'table{number}': a SimpleNamespace does not say when it was written" for number in range(5)),
         "  and 2 more",
     ]

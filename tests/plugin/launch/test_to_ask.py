@@ -42,14 +42,14 @@ def document(tmp_path_factory: pytest.TempPathFactory) -> GraphDocument:
 @pytest.mark.parametrize(
     ("earlier", "request_", "asked"),
     [
-        ({}, {"resume_from": RUN_ID}, {"raw@one"}),
+        ({}, {"resume_from": RUN_ID}, {"raw@one", "middle", "final", "done"}),
         ({}, {}, set()),
-        ({"from_nodes": ["second"]}, {"resume_from": RUN_ID}, {"middle"}),
-        ({"load_versions": {"raw": RUN_ID}}, {"resume_from": RUN_ID}, {"raw@one"}),
+        ({"from_nodes": ["second"]}, {"resume_from": RUN_ID}, {"middle", "final", "done"}),
+        ({"load_versions": {"raw": RUN_ID}, "to_nodes": ["first"]}, {"resume_from": RUN_ID}, {"raw@one", "middle"}),
         ({}, {"reuse": True}, {"raw@one", "middle", "final", "done"}),
         ({}, {"reuse": True, "from_nodes": ["second"]}, {"middle", "final", "done"}),
         ({}, {"params": {"aws_batch": {"reuse": True}}, "to_nodes": ["first"]}, {"raw@one", "middle"}),
-        ({}, {"reuse": True, "resume_from": RUN_ID}, {"raw@one"}),
+        ({}, {"reuse": True, "resume_from": RUN_ID}, {"raw@one", "middle", "final", "done"}),
     ],
 )
 def test_those_that_no_node_of_the_run_makes_or_confirms(

@@ -124,7 +124,8 @@ class Chain:
                 f"n{number}": run for number, run in self.made_by.items() if f"n{number}" not in expected
             }
         view = self.work(plan, outcomes)
-        self.earlier = Earlier(load_plan(dump_plan(plan)), view, {"params": edits.given(self.state)})
+        ends = {name: int(time.time() * 1000) for group in plan.groups for name in group.nodes}
+        self.earlier = Earlier(load_plan(dump_plan(plan)), view, {"params": edits.given(self.state)}, ends=ends)
         return all(view.succeeded(index) for index in range(len(plan.groups)))
 
     def work(self, plan: Plan, outcomes: tuple[tuple[bool, bool], ...]) -> View:
