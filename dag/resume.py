@@ -10,7 +10,7 @@ from typing import Any
 
 from .document import Dataset, Node, base_name, is_parameter
 from .grouping import is_in_memory, node_children
-from .jobs import run_id_at
+from .jobs import run_id_at, run_moment
 from .plan import Plan, Reused
 from .shards import View
 from .slices import Slice, read_unit, unit
@@ -167,11 +167,12 @@ def newer_inputs(
     """Return the nodes that have read another state of an input which none of the nodes makes, each with why.
 
     A node reads its inputs after its run has begun, so what was written before that is what it has read. Older versions
-    come back, and files of folders go, without a newer time: then what was noted of them `before` tells.
+    come back, and files of folders go, without a newer time: then what was noted of them `before` tells, and if that is
+    the same, nothing was written since.
     """
     made = {base_name(name) for node in nodes for name in node.outputs}
     inputs = {name: seen for name, seen in storage.seen.items() if base_name(name) not in made}
-    moments = {base_name(name): run_id_at(seen.at) for name, seen in inputs.items()}
+    unlike = {base_name(name): seen for name, seen in inputs.items() if before.get(name) != seen.digest}
     others = {base_name(name) for name, seen in inputs.items() if before.get(name, seen.digest) != seen.digest}
     began: dict[str, str] = {}
     for name, reused in done.items():
@@ -181,9 +182,11 @@ def newer_inputs(
     told: dict[str, str] = {}
     for node in nodes:
         for name in map(base_name, node.inputs):
-            if node.name in began and moments.get(name, "") > began[node.name]:
-                told.setdefault(node.name, f"'{name}' is newer: it was written at {moments[name]}")
-            elif node.name in began and name in others:
+            if node.name not in began or name not in unlike:
+                continue
+            if unlike[name].latest > run_moment(began[node.name]):
+                told.setdefault(node.name, f"'{name}' is newer: it was written at {run_id_at(unlike[name].at)}")
+            elif name in others:
                 told.setdefault(node.name, f"'{name}' has changed in its storage")
     return told
 

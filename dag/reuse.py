@@ -32,8 +32,6 @@ from .spared import MadeBy, spared
 from .stored import Seen, Shown
 
 UNKNOWN = "no run that is known has made it"
-#: Object stores say when something was written to the second, rounded down.
-_SECOND = 1000
 
 
 @dataclass(frozen=True)
@@ -243,7 +241,7 @@ class Reusing:
             if found.span is None:
                 return f"it is not known when run {run_id} wrote '{name}'"
             began, ended = found.span
-            if not began - began % _SECOND <= seen.at <= ended:
+            if seen.latest < began or seen.at > ended:
                 return f"'{name}' was last written by something else than run {run_id}"
         return None
 

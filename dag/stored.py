@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+#: Object stores say when something was written to the second, rounded down.
+_SECOND = 1000
 #: Why nothing is known of what isn't there.
 ABSENT = "it does not exist"
 
@@ -21,6 +23,11 @@ class Seen:
     digest: str  #: of its files' names, sizes, ETags and times
     version: str | None = None  #: the newest, if it keeps versions
     folder: bool = False  #: whether it may have several files, of which nobody notices that one was deleted
+
+    @property
+    def latest(self) -> int:
+        """Return the latest moment at which it may have been written last."""
+        return self.at if self.at % _SECOND else self.at + _SECOND - 1
 
 
 @dataclass(frozen=True)

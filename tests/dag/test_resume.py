@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from dag.document import Dataset, Node, base_name
 from dag.errors import InvalidRequestError
 from dag.grouping import is_in_memory
-from dag.jobs import run_moment
+from dag.jobs import run_id_at, run_moment
 from dag.plan import Plan, Reused, dump_plan, load_plan
 from dag.request import Earlier, make_plan, resumed_request
 from dag.resume import Changes, changed_parameters, changed_values, done_before, newer_inputs, resumption
@@ -288,8 +288,18 @@ def test_a_node_that_read_an_input_before_it_was_last_written_runs_again() -> No
 
 def test_a_node_runs_again_if_an_older_version_of_its_input_came_back_or_a_file_of_it_went() -> None:
     second = done(CHAIN[0], run_id=SECOND)
-    assert newer_inputs(CHAIN, second, FILE, {"raw": "d"}) == {}
+    assert (
+        newer_inputs(CHAIN, second, FILE, {"raw": "d"}) == newer_inputs(CHAIN, done(CHAIN[0]), FILE, {"raw": "d"}) == {}
+    )
     assert newer_inputs(CHAIN, second, FILE, {"raw": "e"}) == {"a": "'raw' has changed in its storage"}
+
+
+@pytest.mark.parametrize(("at", "newer"), [(0, True), (1, False), (-1, False), (-1000, False)])
+def test_what_an_object_store_says_to_the_second_may_have_been_written_at_its_end(at: int, newer: bool) -> None:
+    moment = run_moment(FIRST) // 1000 * 1000
+    began = done(CHAIN[0], run_id=run_id_at(moment + 998))
+    shown = read_shown({"raw": {"at": moment + at, "digest": "d"}})
+    assert bool(newer_inputs(CHAIN, began, shown, {})) is newer
 
 
 def test_what_the_run_itself_makes_is_not_looked_at_and_transcoding_makes_no_difference() -> None:

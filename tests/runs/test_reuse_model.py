@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from dag.document import Dataset, GraphDocument, Node
+from dag.errors import NothingLeftError
 from dag.records import Run
 from dag.status import RunStatus
 from tests.runs.stage import Stage
@@ -42,6 +43,7 @@ class Model(Stage):
     begun: dict[str, Begun] = field(default_factory=dict)
     ran: int = 0
     reused: int = 0
+    resumed: int = 0  #: of those, what resumed runs took over
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
@@ -91,23 +93,36 @@ class Model(Stage):
             "entries": {},
         }
         self.document = replace(self.document, signatures=signatures)
-        part = {}
+        part: dict[str, Any] = {}
         if not whole and self.random.random() < 0.2:
             part = {"from_nodes": [self.random.choice(self.document.nodes).name]}
+        elif not whole and self.random.random() < 0.5 and (failed := self._resumable()):
+            part = {"resume_from": self.random.choice(failed)}
         reuse, policy = whole or self.random.random() < 0.8, self.random.choice(["abort", "drain", "continue"])
         wish: dict[str, Any] = {"reuse": reuse, "on_failure": policy}
         before = self.contents()
         others = [one for one in self.begun.values() if not self.over(one)]
         for one in others:
             one.alone = False
-        run = self.start(key=f"given:{self.tries}", stored=dict(self.shown), **part, **wish)
+        try:
+            asked = {} if not (part or whole) and self.random.random() < 0.2 else {"stored": dict(self.shown)}
+            run = self.start(key=f"given:{self.tries}", **asked, **part, **wish)
+        except NothingLeftError:
+            return
         plan = self.dispatcher.plan(run.run_id)
         here = {name for group in plan.groups for name in group.nodes} | set(plan.reused)
         selected = [node.name for node in self.document.nodes if node.name in here]
         self.begun[run.run_id] = Begun(run, dict(self.code), before, not others, selected)
         self.ran += run.nodes_total
         self.reused += len(plan.reused)
+        self.resumed += len(plan.reused) if "resume_from" in part else 0
         self.look(run.run_id)
+
+    def _resumable(self) -> list[str]:
+        """Return the runs that have failed, and whose jobs have all ended."""
+        found = (self.table.get_run(run_id) for run_id in self.begun)
+        failed = [run.run_id for run in found if run and run.status is RunStatus.FAILED]
+        return [run_id for run_id in failed if self.dispatcher.view(run_id).accounted()]
 
     def over(self, one: Begun) -> bool:
         """Return whether all jobs of a run have ended."""
@@ -176,11 +191,11 @@ class Model(Stage):
 
     def disturb(self) -> None:
         """Edit code, change raw data, or write over something."""
-        self.now += 2_000
+        kind, raw = self.random.random(), self.random.choice([1, 2_000])
+        self.now += 2_000 if kind < 0.7 else raw
         for one in self.begun.values():
             if not self.over(one):
                 one.alone = False
-        kind = self.random.random()
         if kind < 0.5:
             self.code[self.random.choice([*self.code])] += 1
             return
@@ -240,6 +255,7 @@ def play(seed: int, steps: int = 60) -> Model:
 def test_what_is_reused_is_what_would_have_been_made(batch: int) -> None:
     played = [play(seed) for seed in range(batch * 25, batch * 25 + 25)]
     assert sum(model.reused for model in played) > 50
+    assert sum(model.resumed for model in played) > 20
     assert sum(model.ran for model in played) > 100
 
 
