@@ -10,6 +10,7 @@ from typing import Any
 
 from .configuration import KEY
 from .document import GraphDocument, Node, base_name, is_parameter
+from .resume import changed_parameters
 from .stored import Shown
 
 _SOURCE = "conf source "
@@ -68,7 +69,26 @@ def source_noted(document: GraphDocument, request: Mapping[str, Any], shown: Sho
     return {name: digest} if (digest := document.signatures.get("conf_sources", {}).get(source)) else {}
 
 
-def source_changed(
+def asked_anew(
+    before: Mapping[str, Any],
+    now: Mapping[str, Any],
+    nodes: Sequence[Node],
+    was_noted: Mapping[str, str],
+    noted: Mapping[str, str],
+) -> dict[str, str]:
+    """Return the nodes for which a request asks otherwise than the one before, or may do, with why.
+
+    Each of the two runs has noted what storage showed of its conf source.
+    """
+    told = {node.name: another_asked(before, now, node) for node in nodes}
+    if source := now.get("conf_source"):
+        changed = changed_parameters(before.get("params", {}), now.get("params", {}))
+        why = _source_changed(source, was_noted, noted, changed)
+        told = {name: one or why for name, one in told.items()}
+    return {name: one for name, one in told.items() if one}
+
+
+def _source_changed(
     conf_source: str, before: Mapping[str, str], now: Mapping[str, str], params: Sequence[str]
 ) -> str | None:
     """Return why the configuration in a conf source isn't surely what it was; `before` and `now` are what was noted.

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from . import variables
-from .asked import another_asked, source_changed, source_noted
+from .asked import asked_anew, source_noted
 from .configuration import KEY, RUN, Configuration, read_overrides
 from .difference import MOST_NODES, fingerprints
 from .document import MOST_GROUPS, GraphDocument, Node, Resources, base_name
@@ -35,6 +35,7 @@ from .resume import (
     done_before,
     lost_outputs,
     newer_inputs,
+    noted,
     resumption,
     signature_of,
 )
@@ -112,9 +113,10 @@ def make_plan(
     inputs |= source_noted(document, request, shown)
     wrote: Mapping[str, AtWork] = {}
     if earlier:
-        resumed = _resume(document, request, nodes, earlier, {**others, **_asked_anew(request, nodes, earlier, inputs)})
+        anew = asked_anew(earlier.request, request, nodes, earlier.plan.inputs, inputs)
+        resumed = _resume(document, request, nodes, earlier, {**others, **anew})
         nodes = _left(selected, resumed)
-        inputs, wrote = _noted(selected, earlier.plan.inputs, inputs, resumed), earlier.plan.wrote
+        inputs, wrote = noted(selected, earlier.plan.inputs, inputs, resumed), earlier.plan.wrote
         if not earlier.plan.made:
             made = MadeOf()  # it isn't known of what is taken over
     elif isinstance(before, History) and config["reuse"] and "stored" in request:
@@ -153,19 +155,6 @@ def make_plan(
     )
     widths = {name: one.part.into for one in groups if one.part for name in one.nodes}
     return plan, resumed and resumed.keeping(kept, widths)
-
-
-def _noted(
-    nodes: Sequence[Node], before: Mapping[str, str], now: Mapping[str, str], resumed: Resumption
-) -> dict[str, str]:
-    """Return the state of a resumed run's inputs, without what its nodes may have read in another that nobody noted.
-
-    Folders that the run before it had reused are in it, too, but for those that are made again.
-    """
-    taken = {name for node in nodes if node.name in resumed.reused for name in node.inputs}
-    made = {name for node in nodes if node.name in resumed.again for name in node.outputs}
-    kept = {name: digest for name, digest in before.items() if name not in made}
-    return {**kept, **{name: digest for name, digest in now.items() if name in before or name not in taken}}
 
 
 def _config(document: GraphDocument, request: Mapping[str, Any], overrides: Configuration) -> dict[str, Any]:
@@ -246,18 +235,6 @@ def _made(document: GraphDocument, nodes: Sequence[Node], earlier: Earlier | Non
         return signatures.made(indices), {}
     others = MadeOf.unpacked(earlier.plan.made).others(signatures, indices)
     return signatures.made(indices), {**earlier.since, **others}
-
-
-def _asked_anew(
-    request: Mapping[str, Any], nodes: Sequence[Node], earlier: Earlier, inputs: Mapping[str, str]
-) -> dict[str, str]:
-    """Return the nodes for which a request asks otherwise than the run that it resumes, or may do, with why."""
-    told = {node.name: another_asked(earlier.request, request, node) for node in nodes}
-    if source := request.get("conf_source"):
-        changed = changed_parameters(earlier.request.get("params", {}), request.get("params", {}))
-        why = source_changed(source, earlier.plan.inputs, inputs, changed)
-        told = {name: one or why for name, one in told.items()}
-    return {name: one for name, one in told.items() if one}
 
 
 def _resume(

@@ -191,6 +191,19 @@ def newer_inputs(
     return told
 
 
+def noted(
+    nodes: Sequence[Node], before: Mapping[str, str], now: Mapping[str, str], resumed: Resumption
+) -> dict[str, str]:
+    """Return the state of a resumed run's inputs, without what its nodes may have read in another that nobody noted.
+
+    Folders that the run before it had reused are in it, too, but for those that are made again.
+    """
+    taken = {name for node in nodes if node.name in resumed.reused for name in node.inputs}
+    made = {name for node in nodes if node.name in resumed.again for name in node.outputs}
+    kept = {name: digest for name, digest in before.items() if name not in made}
+    return {**kept, **{name: digest for name, digest in now.items() if name in before or name not in taken}}
+
+
 def lost_outputs(
     nodes: Sequence[Node],
     datasets: Mapping[str, Dataset],
