@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .configuration import KEY
-from .document import GraphDocument, Node, base_name, is_parameter
+from .document import GraphDocument, Node, base_name
 from .resume import changed_parameters
 from .stored import Shown
 
@@ -24,7 +24,7 @@ def another_asked(before: Mapping[str, Any], now: Mapping[str, Any], node: Node)
         return "the environment that the run's own parameters set is another"
     was, given = (request.get("load_versions", {}) for request in (before, now))
     for name in node.inputs:
-        if not is_parameter(name) and any(given.get(key) != was.get(key) for key in (name, base_name(name))):
+        if any(given.get(key) != was.get(key) for key in (name, base_name(name))):
             return f"another version of '{name}' is asked for"
     return None
 

@@ -219,19 +219,20 @@ def lost_outputs(
     whole = {part[0] if (part := read_unit(name)) else name for name in done}
     for node in nodes:
         for name in node.outputs if node.name in whole else ():
-            if why := _lost(name, datasets, storage, until(node.name), done.get(node.name)):
+            maker = done[node.name].run_id if node.name in done else ""  # of slices several runs may be
+            if why := _lost(name, datasets, storage, until(node.name), maker):
                 told.setdefault(node.name, why)
     return told
 
 
-def _lost(name: str, datasets: Mapping[str, Dataset], storage: Shown, until: int, maker: Reused | None) -> str | None:
+def _lost(name: str, datasets: Mapping[str, Dataset], storage: Shown, until: int, maker: str) -> str | None:
     if is_in_memory(name, datasets):
         return None
     if (seen := storage.seen.get(name)) is None:
         return f"'{name}': {ABSENT}" if storage.untold.get(name) == ABSENT else None
     if datasets[name].versioned:
-        gone = maker is not None and seen.version is not None and seen.version < maker.run_id
-        return f"'{name}' has no version {maker.run_id} any more" if gone and maker else None
+        gone = seen.version is not None and seen.version < maker
+        return f"'{name}' has no version {maker} any more" if gone else None
     return f"'{name}' is newer: it was written at {run_id_at(seen.at)}" if seen.at > until else None
 
 

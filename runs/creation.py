@@ -269,7 +269,7 @@ def _earlier(
     done, ends = done_before(dispatcher.plan(run.run_id), view), last_ends(dispatcher, run.run_id)
     # This reads other plans, one by one: a large one fills the memory.
     since = written_since(document, run.run_id, done, history.rivals)
-    return Earlier(dispatcher.plan(run.run_id), view, run.request, since, ends)
+    return Earlier(dispatcher.plan(run.run_id), view, request=run.request, since=since, ends=ends)
 
 
 def _write_parts(dispatcher: Dispatcher, plan: Plan, run: Run) -> None:

@@ -300,6 +300,7 @@ def test_what_an_object_store_says_to_the_second_may_have_been_written_at_its_en
     began = done(CHAIN[0], run_id=run_id_at(moment + 998))
     shown = read_shown({"raw": {"at": moment + at, "digest": "d"}})
     assert bool(newer_inputs(CHAIN, began, shown, {})) is newer
+    assert not newer_inputs(CHAIN, done(CHAIN[0], run_id=run_id_at(moment + 999)), shown, {})
 
 
 def test_what_the_run_itself_makes_is_not_looked_at_and_transcoding_makes_no_difference() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from dag.asked import version_asked
 from tests.runs.reusing import World, once
 
 SOURCE, FOLDER = "s3://conf/other", "settings/eu"
@@ -149,3 +150,8 @@ def test_a_version_of_what_the_run_itself_makes_is_not_told_from_what_it_makes()
         assert world.again() == dict.fromkeys(["n0", "n1"], why)
         world.write_all()
         world.settle()
+
+
+@pytest.mark.parametrize(("given", "version"), [("x", VERSION), ("x@one", VERSION), ("x@two", None), ("y", None)])
+def test_a_version_that_is_asked_for_a_name_is_meant_for_all_its_formats(given: str, version: str | None) -> None:
+    assert version_asked({"load_versions": {given: VERSION}}, "x@one") == version

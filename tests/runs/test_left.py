@@ -7,7 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from dag.jobs import run_moment
+from runs.reading import read_outcomes
 from tests.runs.reusing import HOUR, World
+from tests.runs.stage import Stage
+from tests.runs.test_split import split_chain
 
 NOT = "it has not succeeded"
 
@@ -64,6 +67,7 @@ def test_what_was_written_over_or_deleted_by_hand_is_made_again(
     world = World([[], []])
     run_id = failed(world)
     change(world)
+    world.shown["d1"] = {"untold": "it does not exist"}  # which it never did
     assert again(world, run_id) == {**({"n0": why} if why else {}), "n1": NOT}
 
 
@@ -100,3 +104,28 @@ def test_an_output_counts_to_the_moment_in_which_its_job_ended() -> None:
         world.shown["d0"]["at"] = at
         assert ("n0" in again(world, run_id)) is made
         del world.table._runs[world.run_id]
+
+
+def test_slices_whose_partitions_somebody_has_written_over_are_made_again() -> None:
+    for later, slices in ((0, [2]), (1, [1, 2])):
+        stage = Stage(split_chain(2))
+        first = stage.start()
+        for group, exit_code in ((0, 0), (1, 0), (2, 1)):
+            stage.finish(group, exit_code=exit_code)
+        ended = max(one.ended_at or 0 for one in read_outcomes(stage.table, first.run_id, 0, 2))
+        stage.reconcile(later=600_000)
+        shown = {"d0": {"at": 0, "digest": "d"}, "d1": {"at": ended + later, "digest": "d", "folder": True}}
+        stage.start("given:2", resume_from=first.run_id, stored=shown)
+        told = [group["slice"]["number"] for group in stage.described()["groups"] if "slice" in group]
+        assert told == slices
+
+
+def test_what_a_resumed_run_has_read_itself_is_noted_for_the_next() -> None:
+    world = World([[], [0]], raw=True)
+    first = world.start(key="by a schedule").run_id
+    world.finish(0, exit_code=1)
+    world.settle()
+    world.go(resume_from=first)
+    world.write_all()
+    world.settle()
+    assert world.go().groups_total == 0

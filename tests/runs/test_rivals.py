@@ -258,6 +258,8 @@ def test_a_batch_attempt_before_the_last_may_have_written_too() -> None:
 def test_a_job_that_batch_has_forgotten_may_have_been_at_work_at_any_time_and_one_that_it_refused_never_was() -> None:
     assert whole_span(Outcome(Mark(0), False, job_id="a")) == AtWork(0, 1 << 62)
     assert whole_span(Outcome(Mark(0), False)) is None
+    assert whole_span(Outcome(Mark(0), False, job_id="a", started_at=5)) == AtWork(5, 1 << 62)
+    assert whole_span(Outcome(Mark(0), False, job_id="a", ended_at=5, tries=2)) is None
 
 
 def test_what_a_job_that_batch_has_forgotten_may_have_written_is_made_again() -> None:

@@ -125,7 +125,7 @@ class Chain:
             }
         view = self.work(plan, outcomes)
         ends = {name: int(time.time() * 1000) for group in plan.groups for name in group.nodes}
-        self.earlier = Earlier(load_plan(dump_plan(plan)), view, {"params": edits.given(self.state)}, ends=ends)
+        self.earlier = Earlier(load_plan(dump_plan(plan)), view, request={"params": edits.given(self.state)}, ends=ends)
         return all(view.succeeded(index) for index in range(len(plan.groups)))
 
     def work(self, plan: Plan, outcomes: tuple[tuple[bool, bool], ...]) -> View:
