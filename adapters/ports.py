@@ -11,6 +11,7 @@ from dag.offer import Offer
 from dag.records import Array, Job, Outcome, Run, Worker
 from dag.shards import Mark, Shard
 from dag.status import RunStatus
+from dag.stored import S3Place, Shown
 from dag.submission import Submission
 
 #: Bytes of a piece in the run table: DynamoDB's limit on an item is 400 KB, names included.
@@ -273,6 +274,13 @@ class Messages(Protocol):
 
     def delete(self, records: Sequence[Mapping[str, Any]]) -> None:
         """Delete received messages that are done. The others are delivered again."""
+
+
+class ObjectStore(Protocol):
+    """S3, where the data lies."""
+
+    def look(self, places: Mapping[str, S3Place], seconds: float) -> Shown:
+        """Return what it shows of datasets, by their names, after so many seconds at the most; it never fails."""
 
 
 class Log(Protocol):

@@ -35,6 +35,7 @@ _ENVIRONMENT = {
     "EVENT_BUS": "default",
     "JOB_QUEUES": "q",
     "JOB_DEFINITIONS": "d",
+    "REUSE_BUCKETS": "",
     "RUN_RETENTION_DAYS": "90",
     "LONGEST_INVOCATION_SECONDS": "60",
     "POWERTOOLS_SERVICE_NAME": "service",

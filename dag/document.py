@@ -86,14 +86,20 @@ class GraphDocument:
     #: The runtime parameters that it depends on, with the values for which it holds (`dag.shape`).
     shaped_by: ShapedBy = field(default_factory=dict)
     signatures: Mapping[str, Any] = field(default_factory=dict)  #: what its nodes are made of: `dag.signatures`
+    #: Dataset → `bucket/key` on S3, or `?` and why that isn't told. Only if the project's runs reuse.
+    places: Mapping[str, str] = field(default_factory=dict)
+
+
+#: The parts of a document that are no part of the graph.
+_BESIDE = ("digest", "parameters", "places", "signatures")
 
 
 def digest_of(document: Mapping[str, Any]) -> str:
-    """Return the digest of a document's canonical form, without its own digest, those of parameters, and signatures.
+    """Return the digest of a document's canonical form, without itself and what is no part of the graph.
 
-    Values of parameters are no part of the graph: those of a run may be others. Nor is what the nodes are made of.
+    Values of parameters are none: those of a run may be others. Nor is what nodes are made of, or where data lies.
     """
-    body = {key: value for key, value in document.items() if key not in ("digest", "parameters", "signatures")}
+    body = {key: value for key, value in document.items() if key not in _BESIDE}
     canonical = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
 
@@ -166,4 +172,5 @@ def _parse(raw: Mapping[str, Any]) -> GraphDocument:
         runtime_params=raw.get("runtime_params", ()),
         shaped_by=raw.get("shaped_by", {}),
         signatures=raw.get("signatures", {}),
+        places=raw.get("places", {}),
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 from . import variables
 from .asked import asked_anew, source_noted
-from .configuration import KEY, RUN, Configuration, read_overrides
+from .configuration import KEY, RUN, read_overrides
 from .difference import MOST_NODES, fingerprints
 from .document import MOST_GROUPS, GraphDocument, Node, Resources, base_name
 from .errors import (
@@ -24,6 +24,7 @@ from .faults import faults
 from .grouping import group
 from .jobs import run_moment
 from .layers import Layers
+from .meaning import FIELDS, settings_of, stored_of
 from .plan import AtWork, Group, Plan, Reused, RunSettings
 from .problems import Problem
 from .reach import beyond
@@ -41,7 +42,7 @@ from .resume import (
 )
 from .reuse import History, Reusing, unmade
 from .rules import sentence
-from .selection import FILTERS, select
+from .selection import select
 from .shape import refuse_another_shape
 from .shards import View
 from .signatures import MadeOf, read_signatures
@@ -49,10 +50,7 @@ from .sizes import MemoryRetry
 from .slices import Slice
 from .splitting import JobNodes, asked, slices_kept, splitting, spread
 from .status import OnFailure
-from .stored import Shown, read_shown
-
-#: The settings that are also fields of a request; the fields win over its parameters.
-_FIELDS = ("max_workers", "on_failure", "reuse")
+from .stored import Ask, Shown
 
 
 @dataclass(frozen=True)
@@ -74,17 +72,8 @@ class Earlier:
     since: Mapping[str, str] = field(default_factory=dict)
     #: Its nodes → when their jobs had ended, in ms since the epoch; None if that isn't known.
     ends: Mapping[str, int] | None = None
-
-
-def resumed_request(request: Mapping[str, Any], earlier: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the full request of a run that resumes another: what it doesn't say itself, it takes from the other."""
-    merged = dict(request)
-    if not any(name in request for name in ("pipeline", "pipelines", *FILTERS)):
-        merged.update({name: earlier[name] for name in ("pipeline", "pipelines", *FILTERS) if name in earlier})
-    for name in ("params", "conf_source", "load_versions", "max_workers", "on_failure", "reuse"):
-        if name not in request and name in earlier:
-            merged[name] = earlier[name]
-    return merged
+    #: Asks storage, if the request doesn't say what it shows.
+    ask: Ask | None = None
 
 
 def make_plan(
@@ -101,13 +90,14 @@ def make_plan(
     _refuse_another_graph(document, request)
     pipelines = _pipelines(request)
     overrides, problems = read_overrides(request.get("params", {}))
-    config = _config(document, request, overrides)
+    config = settings_of(document, request, overrides)
     refuse([*problems, *_wrong_fields(request), *beyond(document, request, overrides.layers)])
     nodes = selected = select(document, pipelines, request)
     refuse(list(overrides.layers.unknown(nodes, f"params.{KEY}")))
-    shown = read_shown(request.get("stored", {}))
+    stored = stored_of(document, request, before.ask if before else None)
+    shown = stored if isinstance(stored, Shown) else Shown()
     earlier = before if isinstance(before, Earlier) else None
-    made, others = _made(document, nodes, earlier)
+    made, others = _made(document, nodes, earlier, shown)
     resumed: Resumption | None = None
     inputs = {name: shown.seen[name].digest for name in unmade(nodes, document.datasets) if name in shown.seen}
     inputs |= source_noted(document, request, shown)
@@ -119,7 +109,9 @@ def make_plan(
         inputs, wrote = noted(selected, earlier.plan.inputs, inputs, resumed), earlier.plan.wrote
         if not earlier.plan.made:
             made = MadeOf()  # it isn't known of what is taken over
-    elif isinstance(before, History) and config["reuse"] and "stored" in request:
+    elif config["reuse"] and isinstance(stored, str):
+        resumed = Resumption(source=None, reused={}, again={node.name: stored for node in nodes})
+    elif isinstance(before, History) and config["reuse"] and stored is not None:
         wanted = [overrides.layers.over(node.resources, node) for node in nodes]
         reusing = Reusing(document=document, nodes=nodes, wanted=wanted, config=config, request=request, shown=shown)
         resumed = reusing.resumption(before)
@@ -155,21 +147,6 @@ def make_plan(
     )
     widths = {name: one.part.into for one in groups if one.part for name in one.nodes}
     return plan, resumed and resumed.keeping(kept, widths)
-
-
-def _config(document: GraphDocument, request: Mapping[str, Any], overrides: Configuration) -> dict[str, Any]:
-    """Return the settings of a run: its fields, else its parameters, else what is deployed, else the defaults."""
-    return {
-        **{key: setting.default for key, setting in RUN.items()},
-        **document.run,
-        **overrides.settings,
-        **{key: request[key] for key in _FIELDS if key in request},
-    }
-
-
-def reuse_wanted(document: GraphDocument, request: Mapping[str, Any]) -> bool:
-    """Return whether a run is to reuse what earlier ones have made."""
-    return bool(_config(document, request, read_overrides(request.get("params", {}))[0])["reuse"])
 
 
 def _left(nodes: Sequence[Node], resumed: Resumption) -> list[Node]:
@@ -209,7 +186,7 @@ def refuse(problems: Sequence[Problem]) -> None:
 
 def _wrong_fields(request: Mapping[str, Any]) -> list[Problem]:
     """Return what is wrong with settings that are fields of a request."""
-    told = {key: RUN[key].rule(request[key]) for key in _FIELDS if request.get(key) is not None}
+    told = {key: RUN[key].rule(request[key]) for key in FIELDS if request.get(key) is not None}
     return [Problem(key, sentence(wrong), "") for key, wrong in told.items() if wrong]
 
 
@@ -227,14 +204,18 @@ def _settings(config: Mapping[str, Any]) -> RunSettings:
     )
 
 
-def _made(document: GraphDocument, nodes: Sequence[Node], earlier: Earlier | None) -> tuple[MadeOf, dict[str, str]]:
-    """Return what the nodes are made of, and why some, or what they wrote, aren't surely what they were."""
+def _made(
+    document: GraphDocument, nodes: Sequence[Node], earlier: Earlier | None, shown: Shown
+) -> tuple[MadeOf, dict[str, str]]:
+    """Return what the nodes are made of, and why some, what they read or what they wrote, aren't surely what it was."""
     signatures, selected = read_signatures(document.signatures), set(map(id, nodes))
     indices = {index: node for index, node in enumerate(document.nodes) if id(node) in selected}
     if earlier is None:
         return signatures.made(indices), {}
     others = MadeOf.unpacked(earlier.plan.made).others(signatures, indices)
-    return signatures.made(indices), {**earlier.since, **others}
+    newer = newer_inputs(nodes, done_before(earlier.plan, earlier.view), shown, earlier.plan.inputs)
+    lost = _lost(document, nodes, earlier, shown)
+    return signatures.made(indices), {**lost, **newer, **earlier.since, **others}
 
 
 def _resume(
@@ -248,9 +229,7 @@ def _resume(
     given = Changes.of(changed, document.runtime_params)
     params = [*changed, *changed_values(earlier.plan.parameters, document.parameters)]
     done = done_before(earlier.plan, earlier.view)
-    shown = read_shown(request.get("stored", {}))
-    newer = newer_inputs(nodes, done, shown, earlier.plan.inputs)
-    changes = replace(given, params=params, made={**_lost(document, nodes, earlier, shown), **newer, **made})
+    changes = replace(given, params=params, made=made)
     return resumption(earlier.plan.run_id, nodes, document.datasets, done, changes)
 
 

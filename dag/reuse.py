@@ -29,7 +29,7 @@ from .resume import NOT_SUCCEEDED, Changes, Resumption, changed_parameters, chan
 from .rivals import Contest, Rivals, in_place
 from .signatures import MadeOf, read_signatures
 from .spared import MadeBy, spared
-from .stored import Seen, Shown
+from .stored import Ask, Seen, Shown
 
 UNKNOWN = "no run that is known has made it"
 
@@ -50,6 +50,7 @@ class History:
 
     pasts: Callable[[], Iterator[Past]]  #: newest first
     rivals: Rivals
+    ask: Ask | None = None  #: asks storage, if the request doesn't say what it shows
 
 
 @dataclass(frozen=True)

@@ -19,13 +19,16 @@ from adapters.announcements import EventBusAnnouncements, SqsMessages
 from adapters.job_queue import BatchJobQueue
 from adapters.ports import Log, Ports
 from adapters.run_table import DynamoRunTable
+from adapters.storage import S3Storage
 from dag import variables
 from dag.document import DOCUMENT_FILE, read_document
 from dag.plan import Home
 from dag.request import Allowed
+from dag.stored import AT_ONCE
 from runs.advance import Dispatcher
 from runs.creation import RunSource
 from runs.plans import Plans
+from runs.storage import Listable
 
 logger = Logger()
 
@@ -77,7 +80,7 @@ _making = threading.Lock()  # two threads must not use boto3's default session
 def _made(name: str, retries: bool) -> Any:
     attempts: Any = {"mode": "standard", "total_max_attempts": 5 if retries else 1}
     make: Callable[..., Any] = boto3.client  # for any name: the overloads take literals
-    return make(name, config=Config(retries=attempts, **_TIMEOUTS))
+    return make(name, config=Config(retries=attempts, max_pool_connections=AT_ONCE, **_TIMEOUTS))
 
 
 class _Client:
@@ -131,7 +134,9 @@ def source() -> RunSource:
     path = Path(os.environ.get(variables.GRAPH_DOCUMENT) or Path(__file__).parent.parent / DOCUMENT_FILE)
     allowed = Allowed(_names("JOB_QUEUES"), _names("JOB_DEFINITIONS"))
     home = Home(region=os.environ[variables.REGION], next_group=os.environ["NEXT_GROUP"])
-    return RunSource(read_document(path.read_bytes()), allowed, home)
+    buckets = _names("REUSE_BUCKETS")
+    listable = Listable(S3Storage(_client("s3")), buckets) if buckets else None
+    return RunSource(read_document(path.read_bytes()), allowed, home, listable)
 
 
 def _names(variable: str) -> tuple[str, ...]:

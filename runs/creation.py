@@ -17,10 +17,11 @@ from dag.document import GraphDocument
 from dag.durations import load_durations, with_durations
 from dag.errors import InvalidRequestError, NotSettledError, UnknownRunError
 from dag.jobs import run_id_at
+from dag.meaning import resumed_request
 from dag.offer import Offer, asked_of, pinned, refuse_unready, with_timeouts
 from dag.plan import Home, Plan, dump_plan
 from dag.records import Run
-from dag.request import Allowed, Earlier, make_plan, resumed_request
+from dag.request import Allowed, Earlier, make_plan
 from dag.resume import Resumption, done_before
 from dag.reuse import History
 from dag.rivals import written_since
@@ -29,6 +30,7 @@ from runs.advance import Dispatcher
 from runs.announcing import announce
 from runs.history import last_ends, read_history
 from runs.reading import read_all
+from runs.storage import Listable, asking
 
 _T = TypeVar("_T")
 #: The largest request, in bytes. The run's status item keeps it, and an item of DynamoDB takes 400 KB in all.
@@ -37,6 +39,8 @@ LARGEST_REQUEST = 300_000
 _FOR_THE_REST, _PLACE_BYTES = 50_000, 5
 #: Bytes of that for the names of what a resumed run reuses, and as many for what it does again and why.
 _RESUMED_BYTES = 15_000
+#: The same for a run that makes all again for one reason, which some nodes show as well as all.
+_ALIKE_BYTES = 1_500
 #: Of the runs whose work is reused, so many are named, the newest first.
 _RUNS_NAMED = 20
 #: What is spared by it is told of no more sizes than this, for the same item.
@@ -52,6 +56,7 @@ class RunSource:
     document: GraphDocument
     allowed: Allowed
     home: Home  #: without the key, which each run has for itself
+    listable: Listable | None = None  #: the storage that start_run may ask, if the deployment names any
 
 
 def begin_run(dispatcher: Dispatcher, source: RunSource, request: Mapping[str, Any], key: str) -> Run:
@@ -171,11 +176,13 @@ def _maker(dispatcher: Dispatcher, source: RunSource, request: Mapping[str, Any]
     history = read_history(dispatcher, source.document)
     earlier = _earlier(dispatcher, source.document, request, history)
     learned = dispatcher.ports.table.get_durations(source.document.project, source.document.environment)
+    meant = resumed_request(request, earlier.request) if earlier else request
+    before = earlier or history
     return _RunMaker(
         source=source,
         home=replace(source.home, key=secrets.token_hex(16)),
-        request=resumed_request(request, earlier.request) if earlier else request,
-        before=earlier or history,
+        request=meant,
+        before=replace(before, ask=asking(source.document, meant, source.listable, dispatcher.ports.clock)),
         durations=load_durations(learned),
     )
 
@@ -229,7 +236,7 @@ class _Accepted:
             expires_at=self.expires_at,
             max_workers=plan.settings.max_workers,
             description=self.request.get("description"),
-            resumed=told_of(resumed, _RESUMED_BYTES) if resumed else None,
+            resumed=told_of(resumed, _room(resumed)) if resumed else None,
         )
 
 
@@ -269,7 +276,7 @@ def _earlier(
     done, ends = done_before(dispatcher.plan(run.run_id), view), last_ends(dispatcher, run.run_id)
     # This reads other plans, one by one: a large one fills the memory.
     since = written_since(document, run.run_id, done, history.rivals)
-    return Earlier(dispatcher.plan(run.run_id), view, request=run.request, since=since, ends=ends)
+    return Earlier(plan=dispatcher.plan(run.run_id), view=view, request=run.request, since=since, ends=ends)
 
 
 def _write_parts(dispatcher: Dispatcher, plan: Plan, run: Run) -> None:
@@ -285,6 +292,12 @@ def _write_parts(dispatcher: Dispatcher, plan: Plan, run: Run) -> None:
 
 def _digest(plan: Plan) -> str:
     return hashlib.sha256(dump_plan(plan)).hexdigest()[:16]
+
+
+def _room(resumed: Resumption) -> int:
+    """Return the bytes for what a run makes again: for each change of its item, the table bills all of that."""
+    alike = not resumed.reused and len(set(resumed.again.values())) == 1
+    return _ALIKE_BYTES if alike else _RESUMED_BYTES
 
 
 def told_of(resumed: Resumption, most: int) -> Mapping[str, Any]:

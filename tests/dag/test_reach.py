@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from dag.document import Dataset, GraphDocument
 from dag.errors import DagError, InvalidRequestError
+from dag.meaning import resumed_request
 from dag.payload import payload
 from dag.plan import Plan
 from dag.reach import steers
-from dag.request import Earlier, make_plan, resumed_request
+from dag.request import Earlier, make_plan
 from dag.shards import Mark
 from dag.submission import submission
 from dag.variables import CONF_SOURCE

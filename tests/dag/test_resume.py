@@ -14,8 +14,9 @@ from dag.document import Dataset, Node, base_name
 from dag.errors import InvalidRequestError
 from dag.grouping import is_in_memory
 from dag.jobs import run_id_at, run_moment
+from dag.meaning import resumed_request
 from dag.plan import Plan, Reused, dump_plan, load_plan
-from dag.request import Earlier, make_plan, resumed_request
+from dag.request import Earlier, make_plan
 from dag.resume import Changes, changed_parameters, changed_values, done_before, newer_inputs, resumption
 from dag.shards import Mark
 from dag.stored import read_shown

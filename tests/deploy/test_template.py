@@ -61,7 +61,8 @@ def as_list(value: Any) -> list[Any]:
 
 def statements(template: Template, role: str) -> Iterator[dict[str, Any]]:
     for policy in template.properties(role).get("Policies", []):
-        yield from policy["PolicyDocument"]["Statement"]
+        if policy != {"Ref": "AWS::NoValue"}:
+            yield from policy["PolicyDocument"]["Statement"]
 
 
 def role_of(template: Template, function: str) -> str:

@@ -59,6 +59,7 @@ def test_the_graph_is_the_one_beside_the_functions_unless_another_is_named(
 ) -> None:
     for name, value in (("JOB_QUEUES", "one, ,two,"), ("JOB_DEFINITIONS", "run"), ("NEXT_GROUP", "next")):
         monkeypatch.setenv(name, value)
+    monkeypatch.setenv("REUSE_BUCKETS", "")
     monkeypatch.setenv(variables.REGION, "eu-west-1")
     monkeypatch.delenv(variables.GRAPH_DOCUMENT, raising=False)
     monkeypatch.setattr(service, "__file__", str(tmp_path / "handlers" / "service.py"))
@@ -66,7 +67,12 @@ def test_the_graph_is_the_one_beside_the_functions_unless_another_is_named(
     (tmp_path / DOCUMENT_FILE).write_bytes(text)
     found = service.source.__wrapped__()
     assert (found.document, found.allowed.job_queues) == (read_document(text), ("one", "two"))
+    assert found.listable is None
     (tmp_path / DOCUMENT_FILE).unlink()
     (tmp_path / "named").write_bytes(text)
     monkeypatch.setenv(variables.GRAPH_DOCUMENT, str(tmp_path / "named"))
-    assert service.source.__wrapped__().document == read_document(text)
+    monkeypatch.setenv("REUSE_BUCKETS", "flights,shared/raw")
+    listing = service.source.__wrapped__()
+    assert listing.document == read_document(text)
+    assert listing.listable is not None
+    assert listing.listable.buckets == ("flights", "shared/raw")

@@ -119,6 +119,16 @@ def test_jobs_may_reach_the_buckets_that_serverless_yml_names(project: Path) -> 
     assert "arn:${AWS::Partition}:s3:::bucket/part/*" in json.dumps(policy)
 
 
+def test_start_run_may_list_the_buckets_that_serverless_yml_names_for_it(project: Path) -> None:
+    assert "start_run may list" not in call("package").output
+    assert packaged(project)["reusePolicy"] == {"Ref": "AWS::NoValue"}
+    change(project, reuse_buckets="bucket/part, other")
+    assert "start_run may list 'bucket/part', 'other', for runs that reuse.\n" in call("package").output
+    assert packaged(project)["reuseBuckets"] == "bucket/part,other"
+    change(project, reuse_buckets="${ssm:/x}")
+    assert "`reuse_buckets` in serverless.yml is read before osls" in call("package").stderr
+
+
 @pytest.mark.usefixtures("project")
 def test_a_bucket_of_the_catalog_that_jobs_may_not_reach_is_warned_of() -> None:
     result = call("package", "--bucket=elsewhere")

@@ -222,5 +222,5 @@ def test_every_param_that_the_project_s_serverless_yml_tells_of_is_one_that_exis
     call("init")
     told = re.findall(r"^    (?:# )?(\w+): ", (bare / "serverless.yml").read_text(), re.MULTILINE)
     settings = yaml.safe_load((Path(__file__).parents[2] / "resources/settings.yml").read_text())
-    assert set(told) - {"buckets", "tags"} <= set(settings)
+    assert set(told) - {"buckets", "reuse_buckets", "tags"} <= set(settings)
     assert {"image", "alarm_email", "spot"} <= set(told)

@@ -228,8 +228,9 @@ def test_aws_is_asked_in_the_region_of_serverless_yml(project: Path, monkeypatch
 
         (project / "serverless.yml").write_text("# build/aws_batch\nparams: {dev: {region: eu-west-1}}\n")
         assert "is not in eu-west-1" in call(*DEPLOY).stderr
-        assert call(*DEPLOY, "--region=us-west-2", "--param=buckets=mine/part").stderr.startswith(
-            "Warning: the catalog"
-        )
+        assert call(
+            *DEPLOY, "--region=us-west-2", "--param=buckets=mine/part", "--param=reuse_buckets=mine"
+        ).stderr.startswith("Warning: the catalog")
         packaged = json.loads((project / "build/aws_batch/dev/packaged.json").read_text())
         assert "arn:${AWS::Partition}:s3:::mine/part/*" in json.dumps(packaged["jobPolicies"])
+        assert packaged["reuseBuckets"] == "mine"

@@ -23,6 +23,7 @@ from runs.description import describe
 from runs.messages import Taken, take, take_all
 from runs.plans import Plans
 from runs.recovery import reconcile
+from runs.storage import Listable
 from tests.silence import Silence
 from tests.simulation.batch import Faults, SimulatedBatch, SimulatedJob
 from tests.simulation.graphs import DEFINITION, HOME, QUEUE
@@ -61,6 +62,7 @@ class Stage:
         self.queue_broken: bool | str = False  #: "late": only when it is to delete
         self.calls: dict[str, int] = {}
         self.run_id = ""
+        self.listable: Listable | None = None  #: the storage that start_run may ask
         self.answers_from: RunTable | None = None  #: the table for jobs' questions, if not its own
         self._plans = Plans()
 
@@ -133,7 +135,7 @@ class Stage:
 
     def start(self, key: str = "given:1", **request: Any) -> Run:
         """Start a run, which becomes the stage's own."""
-        source = RunSource(self.document, Allowed([QUEUE], [DEFINITION]), HOME)
+        source = RunSource(self.document, Allowed([QUEUE], [DEFINITION]), HOME, self.listable)
         run = begin_run(self.dispatcher, source, request, key)
         self.run_id = run.run_id
         self.now += 1

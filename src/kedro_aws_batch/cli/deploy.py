@@ -64,7 +64,8 @@ def deploy(asked: DeployOptions) -> int:
     require_credentials(sts)
     tell_problems(_asked_of_aws(document, target, service, batch))
     buckets = tuple(target.buckets()) if "buckets" in given else ()
-    stage_project(PackageOptions(asked.opening, buckets), prepared, None)
+    options = PackageOptions(asked.opening, buckets, reuse_buckets=tuple(target.reuse_buckets()))
+    stage_project(options, prepared, None)
     # The checks above and the deployment must use the same Region, whoever names it.
     told = [] if target.params().get("region") else [f"--region={sts.meta.region_name}"]
     return call_osls([*tool, "deploy", *told], target, asked.osls_arguments)

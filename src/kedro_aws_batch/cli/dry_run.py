@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kedro_aws_batch._service.dag.errors import DagError
+from kedro_aws_batch._service.dag.meaning import reuse_wanted
 from kedro_aws_batch._service.dag.preview import preview
-from kedro_aws_batch._service.dag.request import reuse_wanted
 from kedro_aws_batch._service.dag.resources import left_to_definition, shown
 from kedro_aws_batch.sizing import to_run
 from kedro_aws_batch.wording import counted, one_line

@@ -38,6 +38,7 @@ class PackageOptions:
     opening: Opening
     buckets: tuple[str, ...] = ()
     schedules: Path | None = None
+    reuse_buckets: tuple[str, ...] | None = None
 
 
 def package(wanted: PackageOptions, output: Path | None) -> None:
@@ -55,6 +56,7 @@ def stage_project(wanted: PackageOptions, prepared: Prepared, output: Path | Non
     target = Target(project.path, stage_name, {})
     directory = output or target.directory
     buckets = _buckets(wanted, target, compiled)
+    listed_by_start_run = target.reuse_buckets() if wanted.reuse_buckets is None else wanted.reuse_buckets
     owner = None if output else project.path
     wheel = provide(project.path) if owner else None
     with tempfile.TemporaryDirectory() as temporary:
@@ -66,12 +68,15 @@ def stage_project(wanted: PackageOptions, prepared: Prepared, output: Path | Non
             StageSettings(
                 service=service,
                 buckets=buckets,
+                reuse_buckets=listed_by_start_run,
                 tags={} if owner is None else target.tags(),
                 schedules=_schedules(wanted, project),
                 project=owner,
             ),
         )
     _tell(directory, packaged, compiled, buckets)
+    if listed_by_start_run:
+        click.echo(f"start_run may list {listed(listed_by_start_run)}, for runs that reuse.")
     if wheel:
         click.echo(f"{_seen(wheel)}: kedro-aws-batch for the image.")
     return stage_name

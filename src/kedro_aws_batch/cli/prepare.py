@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kedro_aws_batch._service.dag.configuration import read_overrides
+from kedro_aws_batch._service.dag.meaning import resumed_request
 from kedro_aws_batch._service.dag.preview import plan_of
 from kedro_aws_batch._service.dag.reach import beyond
-from kedro_aws_batch._service.dag.request import resumed_request
 from kedro_aws_batch._service.dag.selection import select
 from kedro_aws_batch.graph.check import check
 from kedro_aws_batch.graph.compile import compile_project

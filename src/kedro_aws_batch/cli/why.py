@@ -13,7 +13,7 @@ from kedro_aws_batch._service.dag.asked import source_name
 from kedro_aws_batch._service.dag.document import base_name, is_parameter
 from kedro_aws_batch._service.dag.errors import DagError
 from kedro_aws_batch._service.dag.jobs import run_id_at
-from kedro_aws_batch._service.dag.request import resumed_request
+from kedro_aws_batch._service.dag.meaning import resumed_request, to_ask
 from kedro_aws_batch._service.dag.signatures import read_signatures
 from kedro_aws_batch.aws import client
 from kedro_aws_batch.client import Service
@@ -31,7 +31,7 @@ from kedro_aws_batch.launch.own_keys import own_keys
 from kedro_aws_batch.launch.remote import differences_explained
 from kedro_aws_batch.launch.runs import find_run
 from kedro_aws_batch.launch.selection import RunOptions, Selection
-from kedro_aws_batch.launch.stored import Stored, ask_storage, to_ask
+from kedro_aws_batch.launch.stored import Stored, ask_storage
 from kedro_aws_batch.quiet import stdout_kept_clean
 from kedro_aws_batch.show.display import Display, stderr_console
 from kedro_aws_batch.show.why import DatasetRead, Explained, Found, as_json_of, why_lines

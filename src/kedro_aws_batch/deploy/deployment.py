@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 #: Each stage has a directory below it, as serverless.yml also says.
 STAGED = Path("build/aws_batch")
 #: The params in serverless.yml that packaging reads and the templates don't.
-_OURS = ("buckets", "tags")
+_OURS = ("buckets", "reuse_buckets", "tags")
 
 
 class DeploymentError(KedroAwsBatchError):
@@ -62,11 +62,18 @@ class Target:
         return None if named is None or "${" in str(named) else str(named)
 
     def buckets(self) -> list[str]:
-        """Return the buckets, or parts of them, in serverless.yml."""
-        found = self.params().get("buckets") or []
+        """Return the buckets, or parts of them, that jobs may read and write by serverless.yml."""
+        return self._buckets("buckets")
+
+    def reuse_buckets(self) -> list[str]:
+        """Return the buckets, or parts of them, that start_run may list by serverless.yml."""
+        return self._buckets("reuse_buckets")
+
+    def _buckets(self, param: str) -> list[str]:
+        found = self.params().get(param) or []
         names = found.split(",") if isinstance(found, str) else found
         if not isinstance(names, list) or any("${" in str(name) for name in names):
-            raise DeploymentError(f"`buckets` in {TEMPLATE} is read before osls: write names, separated by commas.")
+            raise DeploymentError(f"`{param}` in {TEMPLATE} is read before osls: write names, separated by commas.")
         return [str(name).strip() for name in names if str(name).strip()]
 
     def tags(self) -> dict[str, str]:

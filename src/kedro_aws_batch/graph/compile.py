@@ -17,6 +17,7 @@ from kedro_aws_batch.moment import Moment
 
 from . import datasets
 from .config import read_project_configuration
+from .on_s3 import Lying
 from .opening import as_deployed
 from .shape import shaped_by
 from .signing.sign import Beside, sign
@@ -55,14 +56,18 @@ class Compiled:
     nodes: Sequence[Node]
     datasets: Mapping[str, CatalogDataset]
     configuration: ProjectConfiguration
+    #: Returns what a deployed document has besides.
     sign: Callable[[], Mapping[str, Any]]
     #: What is wrong with the `aws_batch` parameters. With such problems the document can't be used.
     problems: Sequence[Problem]
 
     @cached_property
     def signed(self) -> Mapping[str, Any]:
-        """Return the document with its nodes' signatures, as it is deployed: it takes a while to read all code."""
-        return {**self.document, "signatures": self.sign()}
+        """Return the document with its nodes' signatures, as it is deployed: it takes a while to read all code.
+
+        If the project's runs reuse, it also says where datasets lie on S3.
+        """
+        return {**self.document, **self.sign()}
 
     @cached_property
     def read(self) -> GraphDocument:
@@ -124,12 +129,20 @@ def compile_project(project: Project) -> Compiled:
         document["shaped_by"] = depends
     made_by_hooks = {name: made.get(name) for name in found}
     beside = Beside(made_by_hooks, moving, environments, configuration.run["conf_sources"])
+
+    def signed() -> dict[str, Any]:
+        signatures = sign(project, nodes, beside)
+        if not configuration.run.get("reuse"):
+            return {"signatures": signatures}
+        lying = Lying(project=project, datasets=found, made=made, moving=moving, clock="clock" in signatures)
+        return {"signatures": signatures, "places": lying.places()}
+
     return Compiled(
         document={**document, "digest": digest_of(document)},
         nodes=nodes,
         datasets=found,
         configuration=configuration,
-        sign=lambda: sign(project, nodes, beside),
+        sign=signed,
         problems=problems,
     )
 

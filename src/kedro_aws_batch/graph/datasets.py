@@ -197,13 +197,19 @@ def _own_class(config: Mapping[str, Any]) -> type | None:
     if isinstance(type_, type):
         return type_
     module, _, name = str(type_ or "").rpartition(".")
-    if not module or module.partition(".")[0] in {"kedro", "kedro_datasets", "io", *_families()}:
+    if is_kedros(str(type_ or "")):
         return None
     try:
         found = getattr(importlib.import_module(module), name, None)
     except Exception:  # noqa: BLE001  (anything may happen in there; `check` reports it)
         return None
     return found if isinstance(found, type) else None
+
+
+def is_kedros(type_: str) -> bool:
+    """Whether a type, as an entry names it, is one of Kedro's or of kedro-datasets'."""
+    module = type_.rpartition(".")[0]
+    return not module or module.partition(".")[0] in {"kedro", "kedro_datasets", "io", *_families()}
 
 
 @cache

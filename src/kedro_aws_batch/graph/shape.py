@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from .opening import Opening
     from .project import Project
 
+#: What opening a project with other parameters may raise.
+NOT_OPENED = (ProjectError, ValueError, TypeError, KeyError)
+
 
 def shaped_by(project: Project, names: Collection[str]) -> dict[str, list[str | None]]:
     """Return the parameters that change these datasets' kinds or what jobs ask for, with the values that keep them.
@@ -32,7 +35,7 @@ def shaped_by(project: Project, names: Collection[str]) -> dict[str, list[str | 
     return {
         name: _held(project, name)
         for name in sorted(project.asked)
-        if _shape(project, _with_another(project, name), names) not in (usual, None)
+        if _shape(project, with_others(project, [name]), names) not in (usual, None)
     }
 
 
@@ -43,8 +46,15 @@ def _held(project: Project, name: str) -> list[str | None]:
     return sorted(held, key=str)
 
 
-def _with_another(project: Project, name: str) -> Opening:
-    """Return the opening with another value, of the same type, for a parameter."""
+def with_others(project: Project, names: Iterable[str]) -> Opening:
+    """Return the opening with other values, of the same types, for some parameters."""
+    params = project.opening.params
+    for name in names:
+        params = with_param(params, name, _another(project, name))
+    return replace(project.opening, params=params)
+
+
+def _another(project: Project, name: str) -> Any:
     value = given(project.opening.params, name)
     value = project.defaults.get(name) if value is None else value
     other: Any = f"{stand_in(name)} or another"
@@ -52,23 +62,31 @@ def _with_another(project: Project, name: str) -> Opening:
         other = not value
     elif isinstance(value, (int, float)):
         other = value + 1
-    return replace(project.opening, params=with_param(project.opening.params, name, other))
+    return other
 
 
 def _shape(project: Project, opening: Opening, names: Collection[str]) -> Any:
     """Return a graph document's account of a project opened like this; None if it can't be opened."""
     try:
-        catalog = read_part(project.path, opening, "catalog")
+        entries = entries_of(project, opening, names)
         settings = read_part(project.path, opening, "parameters").get(KEY)
-        with silent("kedro.io.catalog_config_resolver"):  # it warns that it keeps in memory what has no entry
-            resolver = CatalogConfigResolver(_without_credentials(catalog))
-            entries = {name: resolver.config.get(name) or resolver.resolve_pattern(name) for name in names}
-    except (ProjectError, ValueError, TypeError, KeyError):
+    except NOT_OPENED:
         return None
     shared = settings.get("shared_paths") if isinstance(settings, Mapping) else None
     ground = Ground(project.path, tuple(shared) if isinstance(shared, list) else ())
     found = {name: (of_config(entry, ground).location, *_kinds(entry)) for name, entry in entries.items()}
     return found, settings
+
+
+def entries_of(project: Project, opening: Opening, names: Collection[str]) -> dict[str, Any]:
+    """Return the catalog entries of datasets, without credentials, as the project has them if it is opened like this.
+
+    Raises a ProjectError, or what Kedro raises, if it can't be.
+    """
+    catalog = read_part(project.path, opening, "catalog")
+    with silent("kedro.io.catalog_config_resolver"):  # it warns that it keeps in memory what has no entry
+        resolver = CatalogConfigResolver(_without_credentials(catalog))
+        return {name: resolver.config.get(name) or resolver.resolve_pattern(name) for name in names}
 
 
 def _kinds(entry: Any) -> Iterator[str]:

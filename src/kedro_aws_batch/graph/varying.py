@@ -20,6 +20,8 @@ from .project import bootstrap
 from .reached import Reached
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from .opening import Opening
 
 #: Names that may have another value in each process, or at each time.
@@ -45,18 +47,36 @@ def varies(opening: Opening, *, thorough: bool) -> bool:
         return True  # somebody else's
     if not (thorough or resolvers):
         return False
-    spec = find_spec(package)
-    files = [file for folder in (spec and spec.submodule_search_locations) or () for file in Path(folder).rglob("*.py")]
-    sources = {file: file.read_text(encoding="utf-8", errors="replace") for file in files}
-    the_settings = [text for file, text in sources.items() if file.name == "settings.py"]
+    sources = _sources(package)
     try:
-        from_settings = Reached(the_settings, sources.values()) if resolvers else None
+        from_settings = _from_settings(sources) if resolvers else None
         reached = Reached(sources.values()) if thorough else from_settings
     except SyntaxError:  # of a file that nothing may import
         return True
     if from_settings and from_settings.packages() - {".", package, "kedro", "omegaconf", *sys.stdlib_module_names}:
         return True  # a resolver may call what we don't read
     return reached is not None and _may_vary(reached.words, "\n".join(sources.values()))
+
+
+def reads_environment(opening: Opening) -> bool:
+    """Return whether resolvers of the project may read variables of the environment, which jobs have others of.
+
+    Of somebody else's resolvers it isn't known: `varies` holds for those.
+    """
+    package = bootstrap(find_project(opening.path))
+    resolvers = settings.CONFIG_LOADER_ARGS.get("custom_resolvers")
+    return bool(resolvers) and not _from_settings(_sources(package)).words.isdisjoint(_ENVIRONMENT)
+
+
+def _sources(package: str) -> dict[Path, str]:
+    spec = find_spec(package)
+    files = [file for folder in (spec and spec.submodule_search_locations) or () for file in Path(folder).rglob("*.py")]
+    return {file: file.read_text(encoding="utf-8", errors="replace") for file in files}
+
+
+def _from_settings(sources: Mapping[Path, str]) -> Reached:
+    """Return what settings.py mentions, and what that may call."""
+    return Reached([text for file, text in sources.items() if file.name == "settings.py"], sources.values())
 
 
 def _module(resolver: Any) -> str:

@@ -239,6 +239,7 @@ def _embedded_aws(run: LocalRun, command: Command) -> EmbeddedAws:
         shared_paths=run.compiled.configuration.shared_paths,
         start_seconds=run.start_seconds,
         job_environment=_conf_source(run.project),
+        packaged={"reuseBuckets": ",".join(buckets(run.compiled))},
     )
 
 

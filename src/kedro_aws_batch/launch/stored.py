@@ -6,7 +6,6 @@ changed. What is neither, such as a table, doesn't tell.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -20,12 +19,8 @@ from kedro.io import AbstractVersionedDataset
 from kedro.io.core import VersionNotFoundError
 
 from kedro_aws_batch._service.dag.asked import is_source, source_name, version_asked
-from kedro_aws_batch._service.dag.document import base_name
-from kedro_aws_batch._service.dag.grouping import is_in_memory
-from kedro_aws_batch._service.dag.request import resumed_request, reuse_wanted
-from kedro_aws_batch._service.dag.reuse import unmade
-from kedro_aws_batch._service.dag.selection import select
-from kedro_aws_batch._service.dag.stored import ABSENT, Seen
+from kedro_aws_batch._service.dag.meaning import resumed_request, to_ask
+from kedro_aws_batch._service.dag.stored import ABSENT, AT_ONCE, PATIENCE, File, Seen, late, seen_of
 from kedro_aws_batch.quiet import stdout_kept_clean
 from kedro_aws_batch.world.versions import written_at
 
@@ -36,13 +31,10 @@ if TYPE_CHECKING:
     from kedro_aws_batch._service.dag.document import GraphDocument
     from kedro_aws_batch.graph.project import Project
 
-_AT_ONCE = 32
-#: Seconds for all of them together, and for each if they are very many.
-PATIENCE, _PATIENCE_EACH = 20.0, 0.05
+#: Seconds for each if they are very many.
+_PATIENCE_EACH = 0.05
 #: So many datasets that don't tell are named.
 _NAMED = 5
-#: Hex digits of a digest.
-_DIGITS = 16
 #: Bytes of what a request says of storage: a request takes 6 MB in all (`dag.limits.INVOKE_BYTES`).
 _MOST_BYTES = 5_500_000
 
@@ -96,24 +88,6 @@ def stored_for(
     return ask_storage(project, to_ask(document, request, earlier), resumed_request(request, earlier))
 
 
-def to_ask(document: GraphDocument, request: Mapping[str, Any], earlier: Mapping[str, Any]) -> set[str]:
-    """Return the datasets whose state a run needs: inputs that none of its nodes makes, and what they may have made.
-
-    Runs that neither reuse nor resume need none, unless the project's runs do: then the next one needs their inputs.
-    What nodes confirm is left out: its checkpoint is written beside the data, and keeps what was loaded from being
-    loaded again.
-    """
-    resumes, reuses = "resume_from" in request, reuse_wanted(document, request)
-    if not (resumes or reuses or document.run.get("reuse")):
-        return set()
-    meant = resumed_request(request, earlier) if resumes else request
-    nodes = select(document, meant.get("pipelines") or [meant.get("pipeline", "__default__")], meant)
-    known = {base_name(name) for node in nodes for name in node.confirms}
-    outputs = (name for node in nodes for name in node.outputs if not is_in_memory(name, document.datasets))
-    wanted = {*unmade(nodes, document.datasets), *(outputs if reuses or resumes else ())}
-    return {name for name in wanted if base_name(name) not in known}
-
-
 def ask_storage(
     project: Project, names: Collection[str], request: Mapping[str, Any], patience: float = PATIENCE
 ) -> Stored:
@@ -125,13 +99,13 @@ def ask_storage(
         asked = {name: _asking(project, name, version_asked(request, name)) for name in sorted(names)}
         if "://" in (source := request.get("conf_source", "")):
             asked[source_name(source)] = partial(_answer, partial(_look_into, source))
-        pool = ThreadPoolExecutor(_AT_ONCE)
+        pool = ThreadPoolExecutor(AT_ONCE)
         answers = {name: pool.submit(ask) for name, ask in asked.items()}
         wait(answers.values(), timeout=max(patience, _PATIENCE_EACH * len(asked)))
         pool.shutdown(wait=False, cancel_futures=True)
-    late = f"its storage hasn't answered within {patience:g} s"
     found = {
-        name: answer.result() if answer.done() and not answer.cancelled() else late for name, answer in answers.items()
+        name: answer.result() if answer.done() and not answer.cancelled() else late(patience)
+        for name, answer in answers.items()
     }
     return Stored(
         {name: one for name, one in found.items() if isinstance(one, Seen)},
@@ -189,17 +163,9 @@ def _files_at(filesystem: Any, path: Any, version: str | None, own_folder: str) 
     }
     if not found:
         return None
-    moments = {name: _put(info) for name, info in found.items()}
-    files = [
-        f"{name.removeprefix(own_folder)} {_size(info)} {_tag(info)} {moments[name].timestamp()}"
-        for name, info in sorted(found.items())
-    ]
-    return Seen(
-        at=max(0, int(max(moments.values()).timestamp() * 1000)),
-        digest=hashlib.sha256("\n".join([str(version), *files]).encode(errors="surrogatepass")).hexdigest()[:_DIGITS],
-        version=version,
-        folder=[*found] != [filesystem._strip_protocol(str(path))],  # noqa: SLF001  (the form of the names it found)
-    )
+    files = {name: File(_size(info), _tag(info), _put(info).timestamp()) for name, info in found.items()}
+    whole = filesystem._strip_protocol(str(path))  # noqa: SLF001  (the form of the names it found)
+    return seen_of(files, whole, version, own_folder)
 
 
 def _followed(filesystem: Any, link: str) -> Mapping[str, Any]:

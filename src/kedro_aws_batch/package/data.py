@@ -1,4 +1,4 @@
-"""The data that jobs may read and write: buckets, or parts of them, and the policies of the jobs' role."""
+"""The data that jobs may read and write, and that start_run may list: buckets, or parts of them, as policies."""
 
 from __future__ import annotations
 
@@ -37,9 +37,7 @@ ASK: Mapping[str, Any] = {
 
 def job_policies(buckets: Sequence[str]) -> list[dict[str, Any]]:
     """Return the policies of the jobs' role: for the named buckets, or parts of them, and for their own payload."""
-    for name in buckets:
-        if wrong := wrong_bucket(name):
-            raise PackageError(wrong)
+    _refuse_wrong(buckets)
     whole = sorted({name.partition("/")[0] for name in buckets})
     objects = sorted({f"{name.rstrip('/')}/*" for name in buckets})
     if not buckets:
@@ -71,6 +69,38 @@ def job_policies(buckets: Sequence[str]) -> list[dict[str, Any]]:
         },
     ]
     return [_policy("Data", statements), _policy("Ask", [ASK])]
+
+
+def reuse_policy(buckets: Sequence[str]) -> dict[str, Any]:
+    """Return the policy by which start_run lists the named buckets, or parts of them, and reads nothing in them.
+
+    Without buckets it is what CloudFormation leaves out.
+    """
+    _refuse_wrong(buckets)
+    if not buckets:
+        return {"Ref": "AWS::NoValue"}
+    of_bucket: dict[str, list[str]] = {}
+    for name in sorted(set(buckets)):
+        bucket, _, prefix = name.rstrip("/").partition("/")
+        of_bucket.setdefault(bucket, []).append(f"{prefix}/*" if prefix else "")
+    whole = [bucket for bucket, prefixes in of_bucket.items() if "" in prefixes]
+    parts = {bucket: prefixes for bucket, prefixes in of_bucket.items() if "" not in prefixes}
+    listed = [
+        *([_listing("ListBuckets", [_bucket_arn(bucket) for bucket in whole])] if whole else []),
+        *(_listing(f"ListParts{number}", [_bucket_arn(name)], parts[name]) for number, name in enumerate(parts)),
+    ]
+    return _policy("Reuse", listed)
+
+
+def _listing(sid: str, arns: Sequence[Mapping[str, str]], prefixes: Sequence[str] = ()) -> dict[str, Any]:
+    condition = {"Condition": {"StringLike": {"s3:prefix": list(prefixes)}}} if prefixes else {}
+    return {"Sid": sid, "Effect": "Allow", "Action": "s3:ListBucket", "Resource": list(arns), **condition}
+
+
+def _refuse_wrong(buckets: Sequence[str]) -> None:
+    for name in buckets:
+        if wrong := wrong_bucket(name):
+            raise PackageError(wrong)
 
 
 def _policy(name: str, statements: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any
 from kedro_aws_batch._service.dag.document import GraphDocument, read_document
 from kedro_aws_batch._service.dag.errors import DagError
 from kedro_aws_batch.package.archive import Packaged, build_zip
-from kedro_aws_batch.package.data import job_policies
+from kedro_aws_batch.package.data import job_policies, reuse_policy
 from kedro_aws_batch.package.errors import PackageError
 from kedro_aws_batch.package.names import names
 from kedro_aws_batch.package.schedules import Schedules, read_schedules
@@ -36,6 +36,7 @@ class StageSettings:
         "kedro-aws-batch"  #: with the stage, such as `-dev`, the prefix of the functions' names and the stack's name
     )
     buckets: Sequence[str] = ()  #: for jobs to read and write: names, or `name/prefix` for a part of one
+    reuse_buckets: Sequence[str] = ()  #: for start_run to list, in the same form
     tags: Mapping[str, str] = field(default_factory=dict)  #: the user's, for the whole stack
     schedules: Path | None = None  #: a YAML file, see `read_schedules`
     project: Path | None = None  #: its serverless.yml reads the directory; None if that stands alone
@@ -60,6 +61,8 @@ def stage(graph_document: Path, directory: Path, settings: StageSettings = Stage
         "tags": dict(settings.tags),
         "scheduleMark": mark if schedules.any else "",
         "jobPolicies": job_policies(settings.buckets),
+        "reusePolicy": reuse_policy(settings.reuse_buckets),
+        "reuseBuckets": ",".join(settings.reuse_buckets),
     }
     directory.mkdir(parents=True, exist_ok=True)
     packaged = build_zip(graph_document, directory / ZIP)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from kedro_aws_batch._service.dag.meaning import to_ask
 from kedro_aws_batch.graph.compile import compile_project
 from kedro_aws_batch.graph.opening import Opening
 from kedro_aws_batch.graph.project import open_project
-from kedro_aws_batch.launch.stored import to_ask
 
 from ..project import Sources, pickled, write_project
 

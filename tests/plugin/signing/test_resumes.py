@@ -23,6 +23,7 @@ from kedro.framework.session import session as sessions
 from kedro_aws_batch._service.dag.document import read_document
 from kedro_aws_batch._service.dag.errors import NothingLeftError
 from kedro_aws_batch._service.dag.jobs import run_id_at
+from kedro_aws_batch._service.dag.meaning import to_ask
 from kedro_aws_batch._service.dag.plan import dump_plan, load_plan
 from kedro_aws_batch._service.dag.request import Allowed, Earlier, make_plan
 from kedro_aws_batch._service.dag.shards import Mark, Shard, View
@@ -30,7 +31,7 @@ from kedro_aws_batch.cli.prepare import Prepared
 from kedro_aws_batch.graph.compile import compile_project
 from kedro_aws_batch.graph.opening import Opening
 from kedro_aws_batch.graph.project import open_project
-from kedro_aws_batch.launch.stored import ask_storage, to_ask
+from kedro_aws_batch.launch.stored import ask_storage
 
 from ..in_process import run_job
 from ..project import CONFIGURATION, Sources, write_project

@@ -18,8 +18,9 @@ from kedro_aws_batch.graph.opening import Opening
 def command(opening: Opening, output: Path | None, explain: bool) -> None:
     """Write the graph document that the service runs: nodes, pipelines, datasets and what each job asks for.
 
-    It holds no paths, no parameters' values and no credentials. Kedro itself logs a line to stdout
-    when it starts: to pipe the document into another program, use `python -m kedro_aws_batch compile`.
+    It holds no parameters' values, no credentials, and no paths but, if runs reuse, those of data on S3. Kedro itself
+    logs a line to stdout when it starts: to pipe the document into another program, use `python -m kedro_aws_batch
+    compile`.
 
     \b
     Examples:
