@@ -322,6 +322,8 @@ def test_no_python_is_packaged_for_that_lambda_refuses_soon() -> None:
         ("- {schedule: rate(2 days), idempotency_key: a}", "has a field 'idempotency_key'"),
         ("- {schedule: rate(2 days), nodes: ['<lambda>__1']}", "has '<' in a value, which EventBridge"),
         ("- {schedule: rate(2 days), params: {a: '${b}'}}", "which osls would take"),
+        ("- {schedule: rate(2 days), reuse: 1}", "has 1 as 'reuse', which must be true or false"),
+        ("- {schedule: rate(2 days), reuse: true}", "has 'reuse: true', but .* Set that, and 'reuse: false'"),
         (
             "- {schedule: rate(2 days), conf_source: s3://b/conf}",
             "would start nothing: .* is not a configuration that runs may",

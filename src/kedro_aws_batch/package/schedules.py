@@ -25,9 +25,8 @@ ScheduleEvent = dict[str, Any]
 #: In the folder of an environment, next to its parameters.
 SCHEDULES_FILE = "schedules.yml"
 
-#: Fields that we set for each event, that don't fit a schedule which outlives deployments, or for which somebody has to
-#: ask storage.
-_NOT_YOURS = ("idempotency_key", "graph_digest", "resume_from", "reuse", "stored", "dry_run")
+#: Fields that we set for each event, or that don't fit a schedule which outlives deployments.
+_NOT_YOURS = ("idempotency_key", "graph_digest", "resume_from", "stored", "dry_run")
 #: The types in a request's schema, and their words.
 _TYPES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "string": (lambda value: isinstance(value, str) and bool(value), "a text"),
@@ -36,6 +35,7 @@ _TYPES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
         "a list of texts",
     ),
     "object": (lambda value: isinstance(value, dict), "a mapping"),
+    "boolean": (lambda value: isinstance(value, bool), "true or false"),
     "integer": (lambda value: type(value) is int and value >= 1, "a whole number of at least 1"),
 }
 
@@ -122,6 +122,11 @@ def _read(entry: _Entry, fields: Mapping[str, str], graph: GraphDocument, key: s
     if wrong := wrong_expression(when if isinstance(when, str) else ""):
         raise entry.refuse(f"can't start at {when!r}: {wrong}.")
     request = _request(entry, fields)
+    if request.get("reuse") and not graph.run.get("reuse"):
+        raise entry.refuse(
+            "has 'reuse: true', but start_run learns only from 'aws_batch.reuse: true' where the data lies. Set that, "
+            "and 'reuse: false' for schedules that make all anew."
+        )
     sent = _template(entry, {**request, "idempotency_key": f"schedule:{key}"}, key)
     try:
         preview(graph, request)
