@@ -258,6 +258,6 @@ def changed_parameters(before: Mapping[str, Any], now: Mapping[str, Any], prefix
         old, new = before.get(key), now.get(key)
         if isinstance(old, dict) and isinstance(new, dict):
             changed += changed_parameters(old, new, f"{prefix}{key}.")
-        elif json.dumps(old, sort_keys=True) != json.dumps(new, sort_keys=True):
+        elif (key in before) != (key in now) or json.dumps(old, sort_keys=True) != json.dumps(new, sort_keys=True):
             changed.append(f"{prefix}{key}")
     return changed

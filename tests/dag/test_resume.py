@@ -156,7 +156,9 @@ def test_where_all_was_done_nothing_runs_again_and_where_nothing_was_all_does(gr
         ({"a": {}}, {"a": {"b": 1}}, ["a.b"]),
         ({"a": [1, 2]}, {"a": [2, 1]}, ["a"]),
         ({"a": 1}, {"a": 1.0}, ["a"]),
-        ({"a": None}, {}, []),
+        ({"a": None}, {}, ["a"]),  # null takes the place of what is configured
+        ({"m": {}}, {"m": {"a": None}}, ["m.a"]),
+        ({"a": None}, {"a": None}, []),
         ({"aws_batch": {"max_workers": 1}}, {"aws_batch": {"max_workers": 2}}, []),
         ({"m": {"aws_batch": 1}}, {"m": {"aws_batch": 2}}, ["m.aws_batch"]),
     ],
