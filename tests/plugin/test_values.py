@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import datetime
+import pathlib
 from typing import Any
 
 import pytest
 
 from kedro_aws_batch.graph.values import parameter_digests
+
+
+class Held:
+    """An object without a text of its own."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+HOLDS_ITSELF = Held(None)
+HOLDS_ITSELF.value = HOLDS_ITSELF
 
 CONFIGURED = {"rate": 0.1, "split": {"seed": 1, "parts": [1, 2]}, "aws_batch": {"max_workers": 3}}
 READ = ("params:rate", "params:split.seed", "params:split", "parameters", "companies")
@@ -60,6 +72,13 @@ def test_a_run_s_id_and_date_are_left_out_of_it() -> None:
         ({1: "a"}, {"1": "a"}, False),
         ({"x", "y"}, {"y", "x"}, True),
         (object(), object(), True),
+        (int, float, False),
+        (len, max, False),
+        (pathlib.PurePath("a"), pathlib.PurePath("b"), False),
+        (Held(1), Held(1), True),
+        (Held(1), Held(2), False),
+        (Held(Held(1)), Held(Held(2)), False),
+        (HOLDS_ITSELF, HOLDS_ITSELF, True),
         (1, True, False),
         ("\ud800", "?", False),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 #: Hex digits of a digest.
 _DIGITS = 12
+#: Python's own text of an object tells where it lies.
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 
 
 def parameter_digests(
@@ -60,7 +63,10 @@ def _value(parameters: Mapping[Any, Any], name: str) -> Any:
 
 
 def _text(value: Any) -> str:
-    """Return a text that is the same for equal values in all processes; of objects that YAML can't make, the type."""
+    """Return a text that is the same for equal values in all processes, and another for others.
+
+    What YAML can't make comes of resolvers. Of such an object without a text of its own counts what it holds.
+    """
     if isinstance(value, dict):
         return f"{{{', '.join(sorted(f'{_text(key)}: {_text(inner)}' for key, inner in value.items()))}}}"
     if isinstance(value, (list, tuple)):
@@ -69,4 +75,17 @@ def _text(value: Any) -> str:
         return f"{{{', '.join(sorted(map(_text, value)))}}}"
     if value is None or isinstance(value, (str, bytes, bool, int, float, date)):
         return repr(value)
-    return f"<{type(value).__qualname__}>"
+    named = value if hasattr(value, "__qualname__") else type(value)
+    told = "" if named is value else _told(value)
+    return f"<{named.__module__}.{named.__qualname__} {told}>"
+
+
+def _told(value: Any) -> str:
+    """Return what tells an object from others of its type, without addresses."""
+    shown = repr(value)
+    if _ADDRESS.search(shown) is None:
+        return shown
+    try:
+        return _text(getattr(value, "__dict__", None))
+    except RecursionError:  # it holds itself
+        return ""
