@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import shutil
 from typing import TYPE_CHECKING
 
 from .commands import call_in
@@ -83,3 +84,60 @@ def test_only_what_has_changed_runs_and_the_next_run_starts_nothing(make_project
     assert "  again: first ('raw' has changed in its storage)\n" in (last := forked(project, "run")).stdout
     assert ran(last) == ["first", "second"]
     assert final(project) == 15
+
+
+BY_HAND = """
+import pathlib
+
+def parts(x):
+    return {f"p{number}": x + number for number in range(3)}
+
+def join(many):
+    return sum(load() for load in many.values())
+
+def late(x):
+    if pathlib.Path("fails").exists():
+        raise RuntimeError("no luck")
+    return x
+
+def register_pipelines():
+    return {"__default__": pipeline([
+        node(parts, "raw", "pieces", name="split", tags=["folders"]),
+        node(join, "pieces", "joined@one", name="join"),
+        node(same, "joined@two", "copied_fact", name="copy"),
+        node(late, "copied_fact", "final", name="late"),
+    ])}
+"""
+
+
+def test_what_a_hand_has_deleted_or_written_over_is_made_again(make_project: Make, forked: Forked) -> None:
+    catalog = {
+        "raw": pickled("data/raw.pkl"),
+        "pieces": {"type": "partitions.PartitionedDataset", "path": "data/pieces", "dataset": "pickle.PickleDataset"},
+        "joined@one": pickled("data/joined.pkl"),
+        "joined@two": pickled("data/joined.pkl"),
+        "{name}_fact": pickled("data/{name}.pkl", versioned=True),
+        "final": pickled("data/final.pkl"),
+    }
+    word = {"shared_paths": ["data"], "resources": {"tags": {"folders": {"reuse": True}}}}
+    project = make_project(Sources(BY_HAND, catalog, {**WARM, **word}))
+    (project / "data").mkdir()
+    (project / "data/raw.pkl").write_bytes(pickle.dumps(10))
+    assert ran(forked(project, "run")) == ["split", "join", "copy", "late"]
+    assert ran(forked(project, "run")) == []
+
+    (project / "data/pieces/p1").unlink()
+    (project / "fails").touch()
+    failed = forked(project, "run")
+    assert "  again: split ('pieces' has changed in its storage)\n" in failed.stdout
+    assert failed.returncode == 1
+    (project / "fails").unlink()
+
+    (project / "data/joined.pkl").write_bytes(pickle.dumps(1000))
+    shutil.rmtree(project / "data/copied.pkl")
+    resumed = forked(project, "resume")
+    assert "  again: join ('joined@one' is newer: it was written at " in resumed.stdout
+    assert "  again: copy ('copied_fact': it does not exist)\n" in resumed.stdout
+    assert ran(resumed) == ["join", "copy", "late"]
+    assert pickle.loads((project / "data/final.pkl").read_bytes()) == 33  # noqa: S301
+    assert ran(forked(project, "run")) == []
