@@ -289,9 +289,12 @@ def test_spans_that_touch_may_meet() -> None:
 
 def test_an_output_counts_from_the_second_in_which_its_node_began_to_the_moment_of_its_end() -> None:
     world = World([[]])
+    world.now += 1234
     once(world)
     began, ended = world.started_and_ended()
-    for at, left in ((began - began % 1000 - 1, 1), (began - began % 1000, 0), (ended, 0), (ended + 1, 1)):
+    assert began % 1000
+    second = began - began % 1000
+    for at, left in ((second - 1, 1), (second, 0), (began - 1, 1), (began, 0), (ended, 0), (ended + 1, 1)):
         world.shown["d0"]["at"] = at
         assert world.go(dry_run=True).groups_total == left
         del world.table._runs[world.run_id]
