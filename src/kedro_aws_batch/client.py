@@ -202,6 +202,10 @@ class RunState:
         told = self.resumed or {}
         return int(told.get("reused_total", len(told.get("reused") or ())))  # the list may be cut
 
+    def made_in(self, node: str) -> str | None:
+        """Return the run that made a node which this one reuses; None if it doesn't, or if the answer left that out."""
+        return next((str(one["run_id"]) for one in self.reused_nodes if one["node"] == node), None)
+
     @property
     def resumable(self) -> bool:
         """Whether it left something to do that another run may take up."""

@@ -78,7 +78,11 @@ def test_only_what_has_changed_runs_and_the_next_run_starts_nothing(make_project
     assert "  0  __default__ · 2 nodes reused" in look(project, "list")
     nothing = f"No log: nothing had changed for run {idle}, so no node ran.\n"
     assert call_in(project, "logs", idle, "--local").output == nothing
-    assert f"Run {idle}, where it SUCCEEDED before, in an earlier run" in look(project, "why", "first")
+    assert f"Run {idle}, where it SUCCEEDED before, in run {run_id}," in look(project, "why", "first")
+    its_log = f"kedro aws-batch logs {run_id} first --local"
+    asked = call_in(project, "logs", "first", "--local").stderr
+    assert asked == f"Error: Run {idle} did not run 'first': it reuses what run {run_id} made: {its_log}\n"
+    assert "kedro run --nodes=first" in call_in(project, *its_log.split()[2:]).output
 
     raw.write_bytes(pickle.dumps(5))
     assert "  again: first ('raw' has changed in its storage)\n" in (last := forked(project, "run")).stdout

@@ -58,6 +58,9 @@ def print_logs(where: Where, run: str | None, wanted: LogOptions) -> None:
     runs = runs_of(where)
     run_id = find_run(runs, run)
     state = runs.describe_run(run_id)
+    if wanted.node and (made_in := state.made_in(wanted.node)):
+        its_log = where.commands.to("logs", made_in, wanted.node)
+        raise NoSuchNodeError(f"Run {run_id} did not run '{wanted.node}': it reuses what run {made_in} made: {its_log}")
     groups = groups_of(state, wanted.node, wanted.slice)
     if not groups:
         click.echo(f"No log: nothing had changed for run {run_id}, so no node ran.", err=True)
@@ -130,7 +133,8 @@ def _of_node(state: RunState, node: str) -> list[GroupState]:
     found = [group for group in state.groups if node in group.nodes]
     resumed = state.resumed or {}
     if not found and node in resumed.get("reused", ()):
-        made = [one["run_id"] for one in state.reused_nodes if one["node"] == node] or [*resumed.get("runs", ())]
+        made_in = state.made_in(node)
+        made = [made_in] if made_in else [*resumed.get("runs", ())]
         whose = f"run {made[0]} has" if len(made) == 1 else f"one of {listed(made)} has" if made else "another run has"
         raise NoSuchNodeError(f"Run {state.run_id} did not run '{node}': it takes over what {whose} made.")
     if not found:

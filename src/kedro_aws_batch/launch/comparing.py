@@ -52,8 +52,12 @@ def in_run(state: RunState, node: str) -> RunBefore | None:
     statuses = sorted({group.status for group in state.groups if node in group.nodes})
     if statuses:
         return RunBefore(state, ", ".join(statuses))
-    reused = (state.resumed or {}).get("reused", ())
-    return RunBefore(state, f"{GroupStatus.SUCCEEDED.value} before, in an earlier run") if node in reused else None
+    made_in = state.made_in(node)
+    if made_in is None and node not in (state.resumed or {}).get("reused", ()):
+        return None
+    return RunBefore(
+        state, f"{GroupStatus.SUCCEEDED.value} before, in {f'run {made_in}' if made_in else 'an earlier run'}"
+    )
 
 
 def differences(service: Service, request: Mapping[str, Any]) -> Differences:
