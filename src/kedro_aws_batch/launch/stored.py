@@ -21,7 +21,7 @@ from kedro.io.core import VersionNotFoundError
 from kedro_aws_batch._service.dag.asked import is_source, source_name, version_asked
 from kedro_aws_batch._service.dag.meaning import resumed_request, to_ask
 from kedro_aws_batch._service.dag.stored import ABSENT, AT_ONCE, PATIENCE, File, Seen, late, seen_of
-from kedro_aws_batch.quiet import stdout_kept_clean
+from kedro_aws_batch.quiet import silent, stdout_kept_clean
 from kedro_aws_batch.world.versions import written_at
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def ask_storage(
 
     Each is asked with one request, or one for each thousand of its files, 32 at a time.
     """
-    with stdout_kept_clean():
+    with stdout_kept_clean(), silent("kedro.io.catalog_config_resolver"):  # it warns as in `graph.datasets`
         asked = {name: _asking(project, name, version_asked(request, name)) for name in sorted(names)}
         if "://" in (source := request.get("conf_source", "")):
             asked[source_name(source)] = partial(_answer, partial(_look_into, source))
