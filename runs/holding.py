@@ -28,8 +28,9 @@ from dag.plan import Plan
 from dag.records import Worker
 from dag.shards import Mark, View
 
-#: How often to try to write down what is held, if others do so at the same time.
-_TRIES = 2
+#: How often to try to write down what is held, if others do so at the same time: twenty containers may end at once, and
+#: whoever gives up starts another, for which all that follows its group has to wait.
+_TRIES = 10
 #: Groups that are looked at to see whether a worker should wait.
 _MOST_CHILDREN = 1_000
 
@@ -50,6 +51,7 @@ class Holding:
         if not may_hold(self.plan):
             return list(frontier)
         run_id, now = self.plan.run_id, self.ports.clock.now()
+        woken = 0  # until when a message is under way
         for _ in range(_TRIES):
             held = self.ports.table.get_held(run_id)
             left = [mark for mark in frontier if not held.holds(mark, now)]
@@ -58,7 +60,9 @@ class Holding:
             until = to_hold(self.plan, frontier, self._workers(), held, now)
             if not until:
                 return left
-            self.ports.messages.advance_later(run_id, wake_after(until.values(), now))
+            if (latest := max(until.values())) > woken:
+                self.ports.messages.advance_later(run_id, wake_after(until.values(), now))
+                woken = latest
             if self.ports.table.put_held(run_id, held.and_also(until, now), self.ports.expiry()):
                 return [mark for mark in left if mark.group not in until]
         return left

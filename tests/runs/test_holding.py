@@ -94,6 +94,23 @@ def test_the_message_is_sent_before_anything_waits_for_it() -> None:
     assert (stage.statuses()[3:], len(stage.wakes)) == (["WAITING"] * 2, 1)
 
 
+def test_what_is_held_is_written_down_although_many_do_so_at_the_same_time() -> None:
+    stage = started(PARENTS)
+    ask(stage, 0, 0)
+    put, others = stage.table.put_held, iter(range(9))
+
+    def beaten(run_id: str, held: Held, expires_at: int) -> bool:
+        if next(others, None) is not None:
+            assert put(run_id, replace(held, until={}), expires_at)
+            return False
+        return put(run_id, held, expires_at)
+
+    stage.table.put_held = beaten  # type: ignore[method-assign]
+    stage.finish(1)
+    assert (stage.statuses()[3:], len(stage.wakes)) == (["WAITING"] * 2, 1)
+    assert stage.table.get_held(stage.run_id).version == 10
+
+
 def test_what_others_hold_at_the_same_time_is_not_lost_and_the_rest_is_submitted() -> None:
     stage = started(PARENTS)
     ask(stage, 0, 0)
