@@ -74,16 +74,16 @@ PIPELINES = {
 }
 
 
-def carrying_project(root: Path) -> Project:
+def carrying_project(root: Path, pipelines: Mapping[str, Shape] = PIPELINES) -> Project:
     """Return a project whose jobs are the product's, but for Kedro."""
-    project = make_project(root, PIPELINES, warm_containers=True)
+    project = make_project(root, pipelines, warm_containers=True)
     package = root / "jobs/kedro_aws_batch"
     package.joinpath("__init__.py").write_text(
         "import pkgutil\n__path__ = pkgutil.extend_path(__path__, __name__)\n", encoding="utf-8"
     )
     shutil.copyfile(Path(__file__).with_name("carrying_stand_in.py"), package / "job.py")
-    parents = {name: list(node.after) for shape in PIPELINES.values() for name, node in shape.items()}
-    once = [name for shape in PIPELINES.values() for name, node in shape.items() if node.resources["attempts"] == 1]
+    parents = {name: list(node.after) for shape in pipelines.values() for name, node in shape.items()}
+    once = [name for shape in pipelines.values() for name, node in shape.items() if node.resources["attempts"] == 1]
     lives = {"once": once, "parents": parents, "ways": WAYS, "faultless": FAULTLESS, "carried": CARRIED}
     (root / "lives.json").write_text(json.dumps(lives), encoding="utf-8")
     return project
@@ -218,6 +218,24 @@ def check_dead(last: Sequence[Json], again: Json, killed: Mapping[tuple[str, int
     died = any(line["what"] == "dies" for line in last) or container(last[0]) in killed
     assert died, f"a node ran again, although nothing befell it: {last}, {again}"
     assert not alive(last[0]["pid"])
+
+
+@pytest.mark.parametrize(("priority", "order"), [(8_000, "first urgent then"), (0, "first then urgent")])
+def test_a_container_carries_on_with_a_node_or_ends_for_a_job_that_waits_by_their_priorities(
+    tmp_path: Path, priority: int, order: str
+) -> None:
+    """In a queue with room for one job. By their paths the first has priority 9999, and what follows it 5000."""
+    asks = {"attempts": 1, "timeout": 60, "vcpus": 1, "share_identifier": "mine"}
+    urgent = Node(resources={**asks, "priority": priority})
+    shape = {"first": Node(resources=asks), "urgent": urgent, "then": Node(after=["first"], resources=asks)}
+    project = carrying_project(tmp_path, {"shares": shape})
+    params = {"chaos": {"seed": "", "rate": 0, "most": 0}}
+    with project.aws(max_vcpus=1, fair_share=["embedded_queue"]) as aws:
+        state = finished(aws, service(aws).start_run({"pipeline": "shares", "params": params}))
+    assert set(statuses(state).values()) == {"SUCCEEDED"}
+    begun = [line for line in project.all_traces() if line["what"] == "begun"]
+    assert " ".join(line["node"] for line in begun) == order
+    assert len({line["job_id"] for line in begun}) == (3 if priority else 2)
 
 
 @pytest.mark.long

@@ -104,6 +104,20 @@ def test_sizes_of_fargate_and_shares_of_a_fair_queue_are_taken(aws: EmbeddedAws)
     assert [wait_for(aws, job)["status"] for job in (small, fair)] == ["SUCCEEDED", "SUCCEEDED"]
 
 
+def test_a_queue_that_shares_fairly_starts_the_share_that_uses_least_and_then_the_highest_priority(
+    aws: EmbeddedAws,
+) -> None:
+    def enter(share: str, priority: int, seconds: str = "0") -> str:
+        needs = needing(VCPU="2", MEMORY="100")
+        shared = {"shareIdentifier": share, "schedulingPriorityOverride": priority, "jobQueue": "fair_queue"}
+        return submit(aws, ["sleep", seconds], **needs, **shared)
+
+    mine = [enter("mine", 5, "2") for _ in range(2)]  # they fill the queue
+    lower, higher, others = enter("mine", 1), enter("mine", 9), enter("theirs", 0)
+    began = {job: wait_for(aws, job)["startedAt"] for job in (*mine, others, higher, lower)}
+    assert list(began) == sorted(began, key=lambda job: began[job])
+
+
 def test_a_name_means_the_newest_revision_and_a_number_that_one(aws: EmbeddedAws) -> None:
     batch = aws.client("batch")
     newer: Any = {"image": "embedded", "command": ["sh", "-c", "echo two"], "vcpus": 1, "memory": 100}

@@ -22,6 +22,7 @@ from kedro_aws_batch._service.dag.carrying import TIMED_OUT
 from kedro_aws_batch._service.dag.records import EXITED
 from kedro_aws_batch._service.dag.status import JobStatus
 from kedro_aws_batch.local.batch.jobs import Attempt, BatchJob, JobSpec
+from kedro_aws_batch.local.batch.order import Order
 from kedro_aws_batch.local.batch.overrides import refusal
 from kedro_aws_batch.local.batch.rate import LaunchRate
 from kedro_aws_batch.local.batch.retries import tries_again
@@ -74,6 +75,7 @@ class Engine:
         self._runnable: dict[str, dict[str, BatchJob]] = defaultdict(dict)
         self._queues: dict[str, JobQueue] = {}
         self._used: dict[str, float] = defaultdict(float)
+        self._order = Order()
         self._dependents: dict[str, list[BatchJob]] = defaultdict(list)
         self._ended: deque[BatchJob] = deque()
         self._threads: set[threading.Thread] = set()
@@ -226,11 +228,11 @@ class Engine:
         self._move(parent, JobStatus.FAILED if failed else JobStatus.SUCCEEDED, reason)
 
     def _dispatch(self) -> None:
-        """Start jobs, queue by queue, first in first out: a job that doesn't fit holds back those behind it."""
+        """Start jobs, queue by queue, in their order: a job that doesn't fit holds back those behind it."""
         for queue in sorted(self._queues.values(), key=lambda each: -int(each.priority)):
             waiting = self._runnable[queue.arn]
             while waiting and not self._stopping:
-                job = next(iter(waiting.values()))
+                job = self._order.first(queue, waiting.values())
                 environment = self._room(queue, job.spec.vcpus)
                 if environment is None:
                     self._say_why_blocked(queue, job)
@@ -271,6 +273,7 @@ class Engine:
 
     def _start(self, job: BatchJob, environment: ComputeEnvironment) -> None:
         self._used[environment.arn] += job.spec.vcpus
+        self._order.starts(job)
         job.attempts.append(
             Attempt(
                 number=len(job.attempts) + 1,
@@ -338,6 +341,7 @@ class Engine:
         if attempt.reclaimed:
             attempt.status_reason, attempt.exit_code = HOST_TERMINATED, None
         self._used[attempt.environment.arn] -= job.spec.vcpus
+        self._order.ends(job)
         if self._stopping:
             return
         if job.stop_reason is not None or attempt.timed_out:  # final, whatever the exit code

@@ -36,6 +36,9 @@ class JobSpec:
     tags: dict[str, str]
     depends_on: list[Json]
     platform_capabilities: list[str]
+    #: What it counts for in a queue that shares fairly, and its priority within that.
+    share: str | None = None
+    priority: int = 0
 
     @property
     def vcpus(self) -> float:

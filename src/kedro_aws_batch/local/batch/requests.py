@@ -53,6 +53,8 @@ def read_submission(backend: BatchBackend, request: Json, minimum_timeout: int) 
         tags=_tags(request),
         depends_on=depends_on,
         platform_capabilities=_platforms(definition),
+        share=request.get("shareIdentifier"),
+        priority=int(request.get("schedulingPriorityOverride") or 0),
     )
     return JobRequest(spec, size)
 
