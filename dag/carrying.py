@@ -44,16 +44,19 @@ def best(plan: Plan, worker: Mark, frontier: Iterable[Mark]) -> Mark | None:
     return next((mark for mark in frontier if suits(plan, worker, mark)), None)
 
 
-def sooner(plan: Plan, mark: Mark) -> list[int]:
-    """Return the groups whose jobs Batch would start before that of another in its share, by a priority of their own.
+def sooner(plan: Plan, groups: Iterable[int]) -> list[int]:
+    """Return the groups whose jobs Batch would start before one of these in its share, by a priority of their own.
 
     Of those without one Batch need not start the longest path first: containers that carry on save more than that.
     """
-    place = _share(plan, mark.group)
-    if place is None:
+    if not plan.priorities:
         return []
-    more = (group for group, given in plan.priorities.items() if given > plan.urgency[mark.group])
-    return [group for group in more if _share(plan, group) == place]
+    least: dict[tuple[str, str], float] = {}
+    for group in groups:
+        if (share := _share(plan, group)) is not None:
+            least[share] = min(plan.urgency[group], least.get(share, plan.urgency[group]))
+    given = ((group, priority, _share(plan, group)) for group, priority in plan.priorities.items())
+    return [group for group, priority, share in given if share in least and priority > least[share]]
 
 
 def _share(plan: Plan, group: int) -> tuple[str, str] | None:

@@ -141,6 +141,8 @@ class _Answering(Advance):
         if run is not None and self.worker.answered == place:
             self.held = Holding(self.ports, self.plan).known()
             self.candidates |= self.held.lately(self.ports.clock.now())
+            # What is ready already, and comes before that, may have been left to an invocation that has yet to begin.
+            self.candidates |= set(carrying.sooner(self.plan, self.candidates))
             self.proceed(run)
             if not self.is_answered:
                 if pause := self._pause(place):
@@ -213,16 +215,18 @@ class _Answering(Advance):
     def _gives_way(self, mark: Mark, frontier: Sequence[Mark]) -> bool:
         """Return whether a job waits for room that Batch would start before a group's, since its priority is higher.
 
-        Then the worker ends, so that there is room: a container may carry on for an hour. What is ready and would
-        come before the group, but doesn't fit into this container, is about to be such a job.
+        Then the worker ends, so that there is room: a container may carry on for an hour. What would come before the
+        group is about to be such a job if it is ready and doesn't fit into this container, or somebody has claimed it.
         """
-        sooner = set(carrying.sooner(self.plan, mark))
+        sooner = set(carrying.sooner(self.plan, [mark.group]))
         if not sooner.isdisjoint(other.group for other in frontier):
             return True
         missing = sorted({Mark(group).shard for group in sooner} - self.view.shards.keys())
         for start in range(0, len(missing), limits.BATCH_GET.most):
             for shard in self.ports.table.get_shards(self.plan.run_id, missing[start : start + limits.BATCH_GET.most]):
                 self.view.add(shard)
+        if not sooner.isdisjoint(other.group for other in self.view.open_claims()):
+            return True
         begun = [other for other in self.view.in_flight() if other.group in sooner]
         last = sorted(begun, key=lambda other: self.plan.urgency[other.group])[: limits.DESCRIBE_JOBS.most]
         jobs = read_jobs(self.ports.table, self.plan, last)

@@ -76,7 +76,7 @@ def run(payload: Any, at: Any) -> None:
             trace("dies", payload.run_id, node, way=way, place=place)
             die(way)
         save(payload.run_id, node)
-        time.sleep(0.05)
+        time.sleep(payload.params["chaos"].get("seconds", 0.05))
         if way:
             trace("dies", payload.run_id, node, way=way, place=place)
             die(way)

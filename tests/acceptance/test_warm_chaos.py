@@ -220,22 +220,28 @@ def check_dead(last: Sequence[Json], again: Json, killed: Mapping[tuple[str, int
     assert not alive(last[0]["pid"])
 
 
-@pytest.mark.parametrize(("priority", "order"), [(8_000, "first urgent then"), (0, "first then urgent")])
+@pytest.mark.long
+@pytest.mark.parametrize(("priority", "order"), [(5_000, "zero first urgent then"), (0, "zero first then urgent")])
 def test_a_container_carries_on_with_a_node_or_ends_for_a_job_that_waits_by_their_priorities(
     tmp_path: Path, priority: int, order: str
 ) -> None:
-    """In a queue with room for one job. By their paths the first has priority 9999, and what follows it 5000."""
-    asks = {"attempts": 1, "timeout": 60, "vcpus": 1, "share_identifier": "mine"}
-    urgent = Node(resources={**asks, "priority": priority})
-    shape = {"first": Node(resources=asks), "urgent": urgent, "then": Node(after=["first"], resources=asks)}
+    """In a queue with room for one job. By their paths the first has priority 6666, and what follows it 3333."""
+    asks = {"attempts": 1, "timeout": 60, "vcpus": 1, "memory": 1_000, "share_identifier": "mine"}
+    more = {**asks, "memory": 2_000, "priority": priority}  # so it has a job of its own
+    shape = {
+        "zero": Node(resources=asks),
+        "first": Node(after=["zero"], resources=asks),
+        "urgent": Node(after=["zero"], resources=more),
+        "then": Node(after=["first"], resources=asks),
+    }
     project = carrying_project(tmp_path, {"shares": shape})
-    params = {"chaos": {"seed": "", "rate": 0, "most": 0}}
+    params = {"chaos": {"seed": "", "rate": 0, "most": 0, "seconds": 3}}  # by then whatever is ready is submitted
     with project.aws(max_vcpus=1, fair_share=["embedded_queue"]) as aws:
         state = finished(aws, service(aws).start_run({"pipeline": "shares", "params": params}))
     assert set(statuses(state).values()) == {"SUCCEEDED"}
-    begun = [line for line in project.all_traces() if line["what"] == "begun"]
-    assert " ".join(line["node"] for line in begun) == order
-    assert len({line["job_id"] for line in begun}) == (3 if priority else 2)
+    jobs = {line["node"]: line["job_id"] for line in project.all_traces() if line["what"] == "begun"}
+    assert " ".join(jobs) == order
+    assert (jobs["first"] == jobs["zero"], jobs["then"] == jobs["first"]) == (True, priority == 0)
 
 
 @pytest.mark.long

@@ -115,7 +115,9 @@ def test_only_a_higher_priority_in_the_same_share_comes_sooner() -> None:
         replace(group, resources={**group.resources, **more}) for group, more in zip(plan.groups, asks, strict=True)
     )
     plan = replace(plan, groups=tuple(groups))
-    assert [sooner(plan, Mark(group)) for group in (0, 1, 5, 6)] == [[1], [], [], []]
+    assert [sooner(plan, [group]) for group in (0, 1, 5, 6)] == [[1], [], [], []]
+    assert sooner(plan, range(len(asks))) == [1]
+    assert sooner(plan, []) == []
 
 
 def test_no_group_s_exit_code_passes_for_its_container_s() -> None:

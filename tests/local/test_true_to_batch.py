@@ -16,6 +16,7 @@ from .support import describe, log_of, submit, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from .support import Json
 
@@ -105,17 +106,21 @@ def test_sizes_of_fargate_and_shares_of_a_fair_queue_are_taken(aws: EmbeddedAws)
 
 
 def test_a_queue_that_shares_fairly_starts_the_share_that_uses_least_and_then_the_highest_priority(
-    aws: EmbeddedAws,
+    aws: EmbeddedAws, tmp_path: Path
 ) -> None:
-    def enter(share: str, priority: int, seconds: str = "0") -> str:
-        needs = needing(VCPU="2", MEMORY="100")
-        shared = {"shareIdentifier": share, "schedulingPriorityOverride": priority, "jobQueue": "fair_queue"}
-        return submit(aws, ["sleep", seconds], **needs, **shared)
+    def enter(share: str, priority: int, *waiting_for: str) -> str:
+        command = ["sh", "-c", 'while [ -n "$1" ] && [ ! -e "$1" ]; do sleep 0.1; done', "sh", *waiting_for]
+        asked = {"shareIdentifier": share, "schedulingPriorityOverride": priority, "jobQueue": "fair_queue"}
+        return submit(aws, command, **needing(VCPU="2", MEMORY="100"), **asked)
 
-    mine = [enter("mine", 5, "2") for _ in range(2)]  # they fill the queue
+    files = [tmp_path / "last", tmp_path / "first"]
+    half, other_half = (enter("mine", 5, str(file)) for file in files)  # of the queue's room
     lower, higher, others = enter("mine", 1), enter("mine", 9), enter("theirs", 0)
-    began = {job: wait_for(aws, job)["startedAt"] for job in (*mine, others, higher, lower)}
-    assert list(began) == sorted(began, key=lambda job: began[job])
+    files[1].touch()
+    began = [wait_for(aws, job)["startedAt"] for job in (other_half, others, higher, lower)]
+    assert began == sorted(set(began))
+    files[0].touch()
+    assert wait_for(aws, half)["status"] == "SUCCEEDED"
 
 
 def test_a_name_means_the_newest_revision_and_a_number_that_one(aws: EmbeddedAws) -> None:

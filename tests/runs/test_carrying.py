@@ -115,6 +115,20 @@ def test_a_container_ends_for_what_batch_would_start_first_and_it_cannot_run(
     assert len(stage.batch.work) == (2 if follows else 3)
 
 
+def test_what_was_left_to_another_invocation_and_has_a_higher_priority_is_carried_first() -> None:
+    stage = shared([[], [0], [0], [1]], {2: 5_000})
+    assert [told(ask(stage, 0, done)) for done in range(2)] == [("n1",), ("n2",)]
+    stage.advance()
+    assert stage.statuses() == ["SUCCEEDED", "SUCCEEDED", "SUBMITTED", "SUBMITTED"]
+
+
+def test_a_container_ends_for_what_somebody_is_about_to_submit() -> None:
+    stage = shared([[], [0], [0]], {1: 9_999})
+    stage.table.claim(stage.run_id, 0, [1], 0)
+    assert told(ask(stage, 0, 0, waited=0)) is None
+    assert "DescribeJobs" not in stage.batch.counts
+
+
 @pytest.mark.parametrize("priorities", [{}, {1: 1}, {1: 9_999, 2: 9_999}])
 def test_a_container_carries_on_beside_jobs_that_batch_need_not_start_first(priorities: dict[int, int]) -> None:
     stage = shared([[], [], [0]], priorities)
