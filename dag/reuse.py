@@ -190,7 +190,7 @@ class Reusing:
             return "its 'reuse' is false"
         if node.confirms:
             return f"it confirms '{node.confirms[0]}', which each run does"
-        if asked.get("split"):
+        if asked.get("split") and not asked.get("reuse"):
             return "it is split, and it can't be told whether all of its partitions are still there"
         if not any(self._kept(name) or base_name(name) in self._read for name in node.outputs):
             return "nothing that it leaves shows that it has run"

@@ -119,13 +119,18 @@ def _may_reach(run: Run, began: int) -> bool:
 
 
 def spans_of_done(plan: Plan, outcomes: Sequence[Outcome]) -> dict[str, AtWork]:
-    """Return when the nodes of a run were at work that have succeeded, but for split ones."""
+    """Return when the nodes of a run were at work that have succeeded; of split ones if all slices are the run's."""
+    found: dict[str, dict[int, AtWork]] = {}
+    for outcome in outcomes:
+        if outcome.succeeded and outcome.started_at is not None and outcome.ended_at is not None:
+            for name in plan.groups[outcome.mark.group].nodes:
+                span = AtWork(outcome.started_at, outcome.ended_at)
+                found.setdefault(name, {})[outcome.mark.group] = span
+    widths = {name: group.part.into for group in plan.groups if group.part for name in group.nodes}
     return {
-        name: AtWork(outcome.started_at, outcome.ended_at)
-        for outcome in outcomes
-        if outcome.succeeded and outcome.started_at is not None and outcome.ended_at is not None
-        if plan.groups[outcome.mark.group].part is None
-        for name in plan.groups[outcome.mark.group].nodes
+        name: AtWork(min(one.began for one in spans.values()), max(one.ended for one in spans.values()))
+        for name, spans in found.items()
+        if len(spans) == widths.get(name, 1)
     }
 
 

@@ -11,6 +11,7 @@ from dag.places import NO_BUCKETS
 from dag.shards import Mark
 from dag.status import RunStatus
 from runs.description import describe, listed_runs
+from runs.reading import read_outcomes
 from tests.runs.reusing import BOTH, HOUR, World, once
 from tests.simulation.graphs import QUEUE
 
@@ -353,14 +354,55 @@ def test_what_is_left_in_memory_is_reused_if_its_readers_are() -> None:
     assert world.go().groups_total == 0
 
 
-def test_a_split_node_runs_each_time() -> None:
-    world = World([[]], raw=True)
+def split_world(*, word: bool) -> World:
+    """Return a world whose first node is split, of which the user may give his word."""
+    world = World([[], [0]], raw=True)
     datasets = {name: replace(one, partitions="kept") for name, one in world.document.datasets.items()}
-    nodes = (replace(world.document.nodes[0], resources={"split": 2}),)
-    world.document = replace(world.document, nodes=nodes, datasets=datasets)
+    asked = {"split": 2, "reuse": True} if word else {"split": 2}
+    first, second = world.document.nodes
+    world.document = replace(world.document, nodes=(replace(first, resources=asked), second), datasets=datasets)
+    return world
+
+
+def test_a_split_node_runs_each_time_unless_the_user_gives_his_word() -> None:
+    for word in (False, True):
+        world = split_world(word=word)
+        once(world)
+        world.shown["d0"]["folder"] = True
+        world.go()
+        why = "it is split, and it can't be told whether all of its partitions are still there"
+        assert world.again().get("n0") == (None if word else why)
+        assert world.run.groups_total == (0 if word else 3)
+
+
+def test_a_split_node_counts_from_its_first_slice_to_its_last() -> None:
+    world = split_world(word=True)
     once(world)
+    world.shown["d0"]["folder"] = True
+    ends = [one for one in read_outcomes(world.table, world.run_id, 0, 1) if one.started_at and one.ended_at]
+    assert len(ends) == 2
+    began, ended = min(one.started_at or 0 for one in ends), max(one.ended_at or 0 for one in ends)
+    assert ended > min(one.ended_at or 0 for one in ends)
+    for at, left in ((began, 0), (ended, 0), (ended + 1, 3)):
+        world.shown["d0"]["at"] = at
+        assert world.go(dry_run=True).groups_total == left
+        del world.table._runs[world.run_id]
+
+
+def test_a_split_node_of_which_an_earlier_run_has_made_slices_runs() -> None:
+    world = split_world(word=True)
+    first = world.go(reuse=False, on_failure="continue").run_id
+    world.write(0)
+    world.finish(1, exit_code=1)
+    world.settle()
+    world.go(resume_from=first)
+    assert world.run.groups_total == 2  # the other slice, and what follows
+    world.write_all()
+    world.settle()
+    world.shown["d0"]["folder"] = True
+    second = world.run_id
     world.go()
-    assert world.again() == {"n0": "it is split, and it can't be told whether all of its partitions are still there"}
+    assert world.again()["n0"] == f"it is not known when run {second} wrote 'd0'"
 
 
 def folder_world(*, word: bool, versioned: bool = False) -> World:
