@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from kedro_aws_batch.local import forks
 from kedro_aws_batch.local.forks import Shared
 from kedro_aws_batch.local.processes import Child, Processes
 from kedro_aws_batch.local.starting import Launch
@@ -226,7 +227,7 @@ def test_when_the_fork_server_dies_its_jobs_are_killed_and_the_next_are_executed
     until(lambda: not alive(pid))
     assert not is_forked(start(processes, project, WHO))
     assert [record.message for record in caplog.records] == [
-        "jobs share no imports any more: the fork server has ended"
+        "jobs share no imports any more: the fork server has failed"
     ]
 
 
@@ -240,6 +241,19 @@ def test_a_process_that_is_not_fit_is_not_forked(processes: Processes, unfit: Pa
 
     processes.share(shared(unfit, "seaborn"))
 
+    assert not is_forked(start(processes, unfit, WHO))
+
+
+def test_nobody_waits_for_imports_that_do_not_end(
+    processes: Processes, unfit: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (unfit / "seaborn.py").write_text("import time; time.sleep(600)", encoding="utf-8")
+    monkeypatch.setattr(forks, "PATIENCE", 0.5)
+
+    processes.share(shared(unfit, "seaborn"))
+
+    assert not is_forked(start(processes, unfit, WHO))
+    monkeypatch.setattr(forks, "PATIENCE", 600)
     assert not is_forked(start(processes, unfit, WHO))
 
 

@@ -116,6 +116,43 @@ def the_rest_of(process: subprocess.Popen[str]) -> str:
     return printed
 
 
+FORKED = """
+import os
+from pathlib import Path
+import numpy
+
+def look(*_):
+    program = Path("/proc/self/cmdline").read_text().split(chr(0))[1]
+    return [Path(program).name, os.environ["MODE"], int(numpy.random.randint(2**31))]
+
+def register_pipelines():
+    return {"__default__": pipeline([
+        node(look, None, "middle", name="first"), node(look, "middle", "final", name="second"),
+        node(look, "middle", "other", name="third"),
+    ])}
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no job is forked")
+def test_jobs_are_forked_if_they_have_no_variable_of_their_own_and_draw_other_numbers(make_project: Make) -> None:
+    own = {"MODE": "usual", "MODEL": "large"}
+    resources = {"default": {"environment": {"MODE": "usual"}}, "nodes": {"third": {"environment": own}}}
+    catalog = {name: pickled(f"s3://bucket/{name}.pkl") for name in ("middle", "final", "other")}
+    project = make_project(Sources(FORKED, catalog, {**CONFIGURATION, "resources": resources}))
+
+    ran = run(project)
+
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    found = {Path(key).stem: value for key, value in stored(project).items()}
+    assert {name: value[:2] for name, value in found.items()} == {
+        "middle": ["fork_server.py", "usual"],
+        "final": ["fork_server.py", "usual"],
+        "other": ["-m", "usual"],
+    }
+    assert len({value[2] for value in found.values()}) == 3
+    assert all(log.read_text().split()[1] == "kedro" for log in project.glob(".kedro_aws_batch/local/logs/*/*.log"))
+
+
 def test_a_failed_run_says_why_and_is_resumed_once_the_project_is_mended(make_project: Make, forked: Forked) -> None:
     project = chain(make_project, "fail")
     failed = run(project)

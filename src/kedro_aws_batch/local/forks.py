@@ -31,6 +31,8 @@ logger = logging.getLogger(__name__)
 #: Beginnings of the variables that jobs read when they run, not when they start or import something.
 _READ_LATE = ("AWS_", "KEDRO_AWS_BATCH_", "TMPDIR")
 _KILLED = 137
+#: Seconds for the fork server to import everything.
+PATIENCE = 60.0
 #: Bytes of a request: less than any socket takes at once.
 _LARGEST = 65_536
 
@@ -102,7 +104,11 @@ class ForkServer:
 
     def start(self, launch: Launch) -> Forked | None:
         """Return a process that will run a job; None if it must be started as usual; OSError says what fails."""
-        if list(launch.command) != self._command or _early(launch.environment) != self._environment:
+        if (
+            self._is_given_up
+            or list(launch.command) != self._command
+            or _early(launch.environment) != self._environment
+        ):
             return None
         request = _request(launch)
         if len(request) > _LARGEST:
@@ -116,7 +122,9 @@ class ForkServer:
         finally:
             theirs.close()
             os.close(writing)
+        door.settimeout(PATIENCE)
         word, _, rest = _heard(door).partition(" ")
+        door.settimeout(None)
         if word == "began":
             return Forked(int(rest), output, door)
         door.close()
@@ -132,11 +140,13 @@ class ForkServer:
             if self._is_given_up:
                 return
             self._is_given_up = True
-        code = self._process.wait()
+        code = None  # it does not answer
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            code = self._process.wait(timeout=1)
         if code == UNFIT:
             logger.info("jobs share no imports: what they import can't be forked")
         else:
-            logger.warning("jobs share no imports any more: the fork server has ended", extra={"exit_code": code})
+            logger.warning("jobs share no imports any more: the fork server has failed", extra={"exit_code": code})
 
     def stop(self) -> None:
         """End it: nothing more can be started."""
@@ -162,5 +172,5 @@ def _heard(door: socket.socket) -> str:
     """Return the next message; nothing if there comes none."""
     try:
         return door.recv(LONGEST).decode()
-    except ConnectionResetError:
+    except (ConnectionResetError, TimeoutError):
         return ""

@@ -71,7 +71,7 @@ class Processes:
         )
 
     def share(self, shared: Shared) -> None:
-        """Start jobs from now on as forks of a process with this in common, where that can be."""
+        """Start jobs from now on as forks of a process with this in common, where that can be; once."""
         if sys.platform == "linux":
             forks = ForkServer(shared)
             with self._lock:
