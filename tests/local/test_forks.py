@@ -214,6 +214,12 @@ def test_what_can_t_start_says_why(forking: Processes, project: Path) -> None:
     assert is_forked(start(forking, project, WHO))
 
 
+def test_a_variable_that_no_process_can_have_is_refused_as_usual(forking: Processes, project: Path) -> None:
+    with pytest.raises(ValueError, match="null byte"):
+        start(forking, project, WHO, AWS_ZERO="\0")
+    assert is_forked(start(forking, project, WHO))
+
+
 def test_when_the_fork_server_dies_its_jobs_are_killed_and_the_next_are_executed(
     processes: Processes, project: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

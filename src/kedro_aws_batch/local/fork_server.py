@@ -9,6 +9,8 @@ so long nobody else can have its number. The server ends with its first socket.
 
 from __future__ import annotations
 
+import atexit
+import importlib
 import inspect
 import json
 import os
@@ -17,6 +19,7 @@ import select
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -125,6 +128,8 @@ def import_all(project: str, modules: list[str]) -> bool:
     from kedro_aws_batch.container import beforehand, libraries  # noqa: PLC0415  (once sys.path is as jobs have it)
 
     beforehand.import_what_all_need()
+    for name in ("carrying", "failing", "payload"):  # what a job imports itself
+        importlib.import_module(f"kedro_aws_batch.container.{name}")
     is_fit = libraries.import_shared(modules) and not any(_is_of(project, name) for name in [*sys.modules])
     inspect.stack()  # as Kedro's settings do in each job: inspect looks at every module's file once
     return is_fit
@@ -182,9 +187,24 @@ def main() -> None:
     if not import_all(project, modules):
         sys.exit(UNFIT)
     forked = Server(requests).serve()
-    if forked is not None:
-        become(*forked)
+    if forked is None:
+        return
+    become(*forked)
+    own = os.getpid()
+    try:
         runpy.run_module(job, run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        if os.getpid() == own and isinstance(end.code, int) and threading.active_count() == 1:
+            _exit_at_once(end.code)
+        raise
+
+
+def _exit_at_once(code: int) -> None:
+    """Exit without taking all modules apart, which would copy what this process shares; its own child ran the nodes."""
+    atexit._run_exitfuncs()  # noqa: SLF001  (nothing else runs them)
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(code & 0xFF)
 
 
 if __name__ == "__main__":

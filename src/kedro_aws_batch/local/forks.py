@@ -131,11 +131,12 @@ class ForkServer:
         output.close()
         if word == "failed":
             raise OSError(rest)
-        self._explain()
+        if not word:  # else only that one process has ended, before it began
+            self._give_up()
         return None
 
-    def _explain(self) -> None:
-        """Log, once, that there is no fork server any more."""
+    def _give_up(self) -> None:
+        """Start everything as usual from now on, and log why."""
         with self._lock:
             if self._is_given_up:
                 return
