@@ -244,7 +244,10 @@ def _embedded_aws(run: LocalRun, command: Command) -> EmbeddedAws:
 
 
 def _modules(compiled: Compiled) -> list[str]:
-    """Return what jobs will import, as far as is known: what the project has imported here, and where its data is."""
+    """Return what jobs will import, as far as is known: what the project has imported here, and where its data is.
+
+    Not what its functions may import when they are called: all jobs would have it in the memory that they say they use.
+    """
     stored = ["s3fs"] if buckets(compiled) else []
     return [*imported(settings()), *stored]
 
