@@ -12,8 +12,8 @@ from .stored import S3Place
 
 #: The param of a deployment that names the buckets which start_run may list.
 PARAM = "reuse_buckets"
-NOT_CONFIGURED = "nobody asked storage: start_run does if the deployed configuration has 'aws_batch.reuse: true'"
-NO_BUCKETS = f"nobody asked storage: start_run may ask none, since the deployment's param '{PARAM}' names no bucket"
+NOT_CONFIGURED = "nobody asked storage, and start_run does only with 'aws_batch.reuse: true' in what is deployed"
+NO_BUCKETS = f"nobody asked storage, and start_run may not, since the deployment's param '{PARAM}' names no bucket"
 
 
 def asked_of_s3(

@@ -17,7 +17,7 @@ from kedro_aws_batch.wording import counted, lasting, one_line, plain
 
 from .colours import COLOURS
 from .columns import MEDIUM
-from .reused import told_reused
+from .reused import told_reused, why_nothing
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -66,9 +66,11 @@ def _progress(state: RunState, width: int) -> RenderableType:
 
 
 def reusing(state: RunState, prices: Prices | None) -> str:
-    """Return what the run reuses of earlier ones, if anything."""
-    told = told_reused(state.resumed, prices)
-    return f"Reuses {told}." if told else ""
+    """Return what the run reuses of earlier ones, or why nothing though it was to."""
+    if told := told_reused(state.resumed, prices):
+        return f"Reuses {told}."
+    why = why_nothing(state.resumed)
+    return f"Reuses nothing: {plain(why)}." if why else ""
 
 
 def carrying_on(state: RunState, prices: Prices | None) -> str:

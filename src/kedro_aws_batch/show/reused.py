@@ -38,6 +38,15 @@ def told_spared(resumed: Mapping[str, Any] | None, prices: Prices | None) -> str
     return f", which took {lasting(resumed['seconds'])}{cost}"
 
 
+def why_nothing(resumed: Mapping[str, Any] | None) -> str:
+    """Return the reason why a run reuses nothing though it was to; empty if it does, or if there are several."""
+    told = resumed or {}
+    reasons = {*told.get("again", {}).values()}
+    if told.get("from") is not None or told.get("reused_total") or len(reasons) != 1:
+        return ""
+    return str(reasons.pop())
+
+
 def made_by(resumed: Mapping[str, Any] | None) -> str:
     """Return how many nodes of which runs are reused, or taken over: `14 of run …, 2 of run …`."""
     runs: Mapping[str, int] = (resumed or {}).get("runs") or {}

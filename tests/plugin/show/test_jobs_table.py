@@ -260,5 +260,18 @@ def test_a_run_that_reuses_all_shows_no_bar_and_no_table() -> None:
     reuses = "Reuses 4 nodes of 2 runs, the newest q, which took 24.8 s."
     assert drawn(state, 100) == ["Run r SUCCEEDED", "Nothing to do.", "took 0.1 s · cost nothing", reuses]
     assert plain_lines(state, PRICES) == ["Run r SUCCEEDED: nothing to do.", "took 0.1 s; cost nothing", reuses]
+    assert not any("nothing:" in line for line in plain_lines(state, PRICES))
     resumes = RunState("r", "SUCCEEDED", 0, 0, resumed={**resumed, "from": "q"})
     assert not any("Reuses" in line for line in plain_lines(resumes, PRICES))
+
+
+def test_a_run_that_was_to_reuse_and_does_not_says_why_if_there_is_one_reason() -> None:
+    def told(**resumed: Any) -> list[str]:
+        state = RunState("r", "SUCCEEDED", 0, 2, resumed={"from": None, "runs": {}, "reused_total": 0, **resumed})
+        return [line for line in plain_lines(state, PRICES) if line.startswith("Reuses")]
+
+    asked = "nobody asked storage"
+    assert told(again={"a": asked, "b": asked}, again_total=300) == [f"Reuses nothing: {asked}."]
+    assert told(again={"a": asked, "b": "another"}, again_total=2) == []
+    assert told(again={"a": asked}, again_total=1, **{"from": "q"}) == []
+    assert told(again={"b": asked}, again_total=1, reused_total=1, runs={"q": 1}) == ["Reuses 1 node of run q."]
