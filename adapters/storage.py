@@ -110,8 +110,10 @@ class _Look:
         first = self._page(place.key)
         objects = first.files
         if first.next and not place.passed([*objects][-1]):
-            own = {place.key: objects[place.key]} if place.key in objects else {}
-            objects = {**own, **{key: one for page in self._pages(f"{place.key}/") for key, one in page.files.items()}}
+            objects = {
+                **objects,
+                **{key: one for page in self._pages(f"{place.key}/") for key, one in page.files.items()},
+            }
         within = {key: one for key, one in objects.items() if place.holds(key)}
         files = within or {key: one for key, one in objects.items() if key == place.key}
         named = {f"{place.bucket}/{key}": one for key, one in files.items()}

@@ -68,5 +68,7 @@ def stored_of(document: GraphDocument, request: Mapping[str, Any], ask: Ask | No
     """
     if "stored" in request:
         return read_shown(request["stored"])
-    names = to_ask(document, request, {}) if ask else ()
-    return ask(names) if ask and names else None
+    if ask is None:
+        return None
+    names = to_ask(document, request, {})
+    return ask(names) if names else None

@@ -117,4 +117,4 @@ class S3Place:
 
     def passed(self, key: str) -> bool:
         """Return whether a listing in order that has come to a key has all that lies in its folder behind it."""
-        return key > f"{self.key}/" and not self.holds(key)
+        return key >= f"{self.key}0"  # which comes right after all that begins with a slash there

@@ -163,11 +163,23 @@ def test_it_asks_about_the_version_that_is_asked_for() -> None:
     raw = replace(world.document.datasets["raw"], versioned=True)
     world.document = replace(world.document, datasets={**world.document.datasets, "raw": raw})
     version = "2026-11-22T13.11.00.123Z"
-    plain(world, load_versions={"raw": version})
-    assert storage.asked[0]["raw"] == S3Place(BUCKET, "data/raw.pkl", versioned=True, asked=version)
+    plain(world, load_versions={"raw": version, "d0": version})
+    assert storage.asked[0] == {
+        "raw": S3Place(BUCKET, "data/raw.pkl", versioned=True, asked=version),
+        "d0": S3Place(BUCKET, "data/d0.pkl"),
+    }
 
 
-@pytest.mark.parametrize(("left", "seconds"), [(60.0, 20.0), (30.0, 10.0)])
+def test_partitions_with_versions_are_one_folder() -> None:
+    world = World([[]], versioned=True)
+    storage = asking(world)
+    d0 = replace(world.document.datasets["d0"], partitions="kept")
+    world.document = replace(world.document, datasets={"d0": d0})
+    plain(world)
+    assert storage.asked[0] == {"d0": S3Place(BUCKET, "data/d0.pkl")}
+
+
+@pytest.mark.parametrize(("left", "seconds"), [(90.0, 20.0), (60.0, 20.0), (30.0, 10.0)])
 def test_a_third_of_the_time_is_for_storage(left: float, seconds: float) -> None:
     world = World([[]], raw=True)
     storage = asking(world)
