@@ -31,7 +31,7 @@ from .execution import Execution, show_rehearsal, start, watch
 from .follow import Pace
 from .inputs import Uploaded, buckets, exists, free_inputs, local_sources, upload
 from .keeping import Keeping
-from .machine import asked_of_jobs, vcpus_here
+from .machine import asked_of_jobs, vcpus_here, workers_here
 from .settling import settle
 from .sources import for_jobs
 from .stored import stored_for
@@ -189,6 +189,9 @@ def _request(run: LocalRun, aws: EmbeddedAws, display: Display) -> dict[str, Any
             display.note("All outputs exist: nothing to run.")
             return None
         request = {**narrowed.request(), **run.asked.request()}
+        workers = workers_here(run.compiled.document, {**run.earlier, **request})
+        if workers is not None:
+            request["max_workers"] = workers
         stored = stored_for(run.project, run.compiled.read, request, run.earlier)
     if run.asked.resume_from:
         for line in stored.notes():

@@ -18,6 +18,19 @@ def asked_of_jobs(document: Mapping[str, Any], params: Mapping[str, Any], key: s
     return of_nodes | read_overrides(params)[0].named(key)
 
 
+def workers_here(document: Mapping[str, Any], request: Mapping[str, Any]) -> int | None:
+    """Return how many containers of a run may be in flight here; None if the project or the request says it already.
+
+    Where containers carry on, no more are submitted than can be at work. Others would have to wait for their vCPUs, and
+    would then start for groups that a container at work could have carried on with.
+    """
+    params = request.get("params", {})
+    told = {**document["run"], **read_overrides(params)[0].settings, **request}
+    if not told["warm_containers"] or told.get("max_workers") is not None:
+        return None
+    return max(1, int(vcpus_here(document, params) / min([1, *asked_of_jobs(document, params, "vcpus")])))
+
+
 def vcpus_here(document: Mapping[str, Any], params: Mapping[str, Any]) -> int:
     """Return the vCPUs that jobs share: this machine's, or the largest job's if that needs more."""
     largest = max(asked_of_jobs(document, params, "vcpus"), default=1)
