@@ -13,8 +13,8 @@ from kedro_aws_batch.package import StageSettings, stage
 from kedro_aws_batch.package.data import reuse_policy
 from kedro_aws_batch.package.errors import PackageError
 
-from .conftest import GOLDEN, ROOT, VARIANTS, Template, osls, params
-from .test_roles import STATEMENTS, of_role, statement
+from .conftest import GOLDEN, ROOT, VARIANTS, Packager, Template, osls, params
+from .test_roles import statement
 from .test_template import FUNCTIONS, functions, role_of
 
 
@@ -33,23 +33,25 @@ def listing(tmp_path_factory: pytest.TempPathFactory) -> Template:
     return Template(path, json.loads(path.read_text(encoding="utf-8")))
 
 
-def test_start_run_may_list_these_buckets_and_read_nothing_in_them(listing: Template) -> None:
-    log = {
-        "Fn::Sub": "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:/aws/lambda/${AWS::StackName}"
-    }
-    assert of_role(listing, role_of(listing, "start_run")) - STATEMENTS["start_run"] == {
-        statement(["logs:CreateLogStream", "logs:PutLogEvents"], {"Fn::Sub": f"{log['Fn::Sub']}-start_run:*"}),
+def test_start_run_may_list_these_buckets_and_read_nothing_in_them(listing: Template, package: Packager) -> None:
+    (policy,) = listing.of_type("AWS::IAM::RolePolicy").values()
+    assert policy["RoleName"] == {"Ref": role_of(listing, "start_run")}
+    told = policy["PolicyDocument"]["Statement"]
+    assert {each["Effect"] for each in told} == {"Allow"}
+    assert {statement(each["Action"], each["Resource"], each.get("Condition")) for each in told} == {
         statement("s3:ListBucket", arn("flights")),
         statement("s3:ListBucket", arn("shared"), {"StringLike": {"s3:prefix": ["out/*", "raw/*"]}}),
     }
-    others = [json.dumps(listing.properties(role_of(listing, name))) for name in FUNCTIONS - {"start_run"}]
-    assert not any("s3:" in each for each in others)
-    told = {name: each["Environment"]["Variables"].get("REUSE_BUCKETS") for name, each in functions(listing).items()}
-    assert told == {**dict.fromkeys(FUNCTIONS), "start_run": "flights,shared/raw,shared/out/"}
+    roles = [one.of_type("AWS::IAM::Role") for one in (listing, package("own"))]
+    assert {**roles[1], "SchedulerRole": None} == {**roles[0], "SchedulerRole": None}
+    told_buckets = {
+        name: each["Environment"]["Variables"].get("REUSE_BUCKETS") for name, each in functions(listing).items()
+    }
+    assert told_buckets == {**dict.fromkeys(FUNCTIONS), "start_run": "flights,shared/raw,shared/out/"}
 
 
 def test_without_the_param_there_is_no_such_permission(template: Template) -> None:
-    assert {"Ref": "AWS::NoValue"} in template.properties(role_of(template, "start_run"))["Policies"]
+    assert template.of_type("AWS::IAM::RolePolicy") == {}
     assert functions(template)["start_run"]["Environment"]["Variables"]["REUSE_BUCKETS"] == ""
 
 
@@ -67,7 +69,8 @@ def test_that_is_all_that_the_adapter_calls() -> None:
     ],
 )
 def test_a_bucket_s_parts_are_its_prefixes(buckets: list[str], wanted: list[Any]) -> None:
-    told = reuse_policy(buckets)["PolicyDocument"]["Statement"]
+    policy = reuse_policy(buckets)["Resources"]["ReusePolicy"]["Properties"]
+    told = policy["PolicyDocument"]["Statement"]
     prefixes = [one.get("Condition", {}).get("StringLike", {}).get("s3:prefix") for one in told]
     assert [(one["Resource"], some) for one, some in zip(told, prefixes, strict=True)] == wanted
 

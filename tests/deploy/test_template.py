@@ -61,8 +61,7 @@ def as_list(value: Any) -> list[Any]:
 
 def statements(template: Template, role: str) -> Iterator[dict[str, Any]]:
     for policy in template.properties(role).get("Policies", []):
-        if policy != {"Ref": "AWS::NoValue"}:
-            yield from policy["PolicyDocument"]["Statement"]
+        yield from policy["PolicyDocument"]["Statement"]
 
 
 def role_of(template: Template, function: str) -> str:

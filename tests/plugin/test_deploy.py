@@ -121,7 +121,7 @@ def test_jobs_may_reach_the_buckets_that_serverless_yml_names(project: Path) -> 
 
 def test_start_run_may_list_the_buckets_that_serverless_yml_names_for_it(project: Path) -> None:
     assert "start_run may list" not in call("package").output
-    assert packaged(project)["reusePolicy"] == {"Ref": "AWS::NoValue"}
+    assert packaged(project)["reusePolicy"] == {"Resources": {}}
     change(project, reuse_buckets="bucket/part, other")
     assert "start_run may list 'bucket/part', 'other', for runs that reuse.\n" in call("package").output
     assert packaged(project)["reuseBuckets"] == "bucket/part,other"

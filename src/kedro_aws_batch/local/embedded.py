@@ -245,7 +245,12 @@ class EmbeddedAws:
     def _names(self, queues: Iterable[str], definitions: Iterable[str]) -> dict[str, Any]:
         """Return what `kedro aws-batch package` would find; without a graph, every job counts as ours."""
         project = _project(self.graph_document)
-        told = {**names(project, queues, definitions), "schedules": [], "zonedSchedules": {"Resources": {}}}
+        told = {
+            **names(project, queues, definitions),
+            "schedules": [],
+            "zonedSchedules": {"Resources": {}},
+            "reusePolicy": {"Resources": {}},
+        }
         return told if project else {**told, "jobNamePrefix": ""}
 
 

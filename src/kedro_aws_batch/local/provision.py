@@ -28,6 +28,7 @@ IGNORED = {
     "AWS::IAM::ManagedPolicy": "permissions are not enforced here",
     "AWS::IAM::Policy": "permissions are not enforced here",
     "AWS::IAM::Role": "permissions are not enforced here",
+    "AWS::IAM::RolePolicy": "permissions are not enforced here",
     "AWS::Lambda::EventInvokeConfig": "asynchronous invocations are retried as Lambda's defaults say",
     "AWS::Lambda::Permission": "permissions are not enforced here",
     "AWS::Logs::MetricFilter": "there are no metrics here",

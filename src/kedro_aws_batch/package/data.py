@@ -74,11 +74,11 @@ def job_policies(buckets: Sequence[str]) -> list[dict[str, Any]]:
 def reuse_policy(buckets: Sequence[str]) -> dict[str, Any]:
     """Return the policy by which start_run lists the named buckets, or parts of them, and reads nothing in them.
 
-    Without buckets it is what CloudFormation leaves out.
+    It is a template of its own, empty without buckets.
     """
     _refuse_wrong(buckets)
     if not buckets:
-        return {"Ref": "AWS::NoValue"}
+        return {"Resources": {}}
     of_bucket: dict[str, list[str]] = {}
     for name in sorted(set(buckets)):
         bucket, _, prefix = name.rstrip("/").partition("/")
@@ -89,7 +89,8 @@ def reuse_policy(buckets: Sequence[str]) -> dict[str, Any]:
         *([_listing("ListBuckets", [_bucket_arn(bucket) for bucket in whole])] if whole else []),
         *(_listing(f"ListParts{number}", [_bucket_arn(name)], parts[name]) for number, name in enumerate(parts)),
     ]
-    return _policy("Reuse", listed)
+    policy = {"RoleName": {"Ref": "StartRunRole"}, **_policy("Reuse", listed)}
+    return {"Resources": {"ReusePolicy": {"Type": "AWS::IAM::RolePolicy", "Properties": policy}}}
 
 
 def _listing(sid: str, arns: Sequence[Mapping[str, str]], prefixes: Sequence[str] = ()) -> dict[str, Any]:
