@@ -100,6 +100,27 @@ def test_a_process_with_a_thread_or_an_open_file_of_an_import_may_not_be_forked(
     assert printed(script, folder=tmp_path) == [fit, not does.startswith("raise")]
 
 
+def test_the_filters_of_warnings_that_libraries_add_stay_and_their_warnings_are_not_shown(tmp_path: Path) -> None:
+    (tmp_path / "plotly.py").write_text(
+        "import warnings\nwarnings.warn('shown by the first')\nwarnings.simplefilter('always', ResourceWarning)\n",
+        encoding="utf-8",
+    )
+    script = """
+    import contextlib, io, json, warnings
+    from kedro_aws_batch.container.libraries import import_shared
+    import_shared(["numpy"])  # what numpy warns of is not of interest
+    before = [*warnings.filters]
+    with contextlib.redirect_stderr(io.StringIO()) as shown:
+        import_shared(["plotly"])
+    at_import = shown.getvalue()
+    with contextlib.redirect_stderr(shown):
+        for _ in range(2):
+            warnings.warn("left open", ResourceWarning)
+    print(json.dumps([at_import, shown.getvalue().count("left open"), warnings.filters[1:] == before]))
+    """
+    assert printed(script, folder=tmp_path) == ["", 2, True]
+
+
 def test_only_known_libraries_are_imported(tmp_path: Path) -> None:
     (tmp_path / "project.py").write_text("raise SystemExit('imported')", encoding="utf-8")
     script = """
@@ -128,7 +149,9 @@ def test_that_libraries_are_imported_changes_no_settings() -> None:
     assert {"numpy", "pandas", "pyarrow", "s3fs", "sklearn", "threadpoolctl"} <= {*printed(script)}
 
 
-@pytest.mark.parametrize("name", ["OMP_NUM_THREADS", "MPLBACKEND", "PANDAS_COPY_ON_WRITE"])
+@pytest.mark.parametrize(
+    "name", ["OMP_NUM_THREADS", "MPLBACKEND", "PANDAS_COPY_ON_WRITE", "PLOTLY_RENDERER", "S3FS_LOGGING_LEVEL"]
+)
 def test_nothing_is_shared_if_the_project_has_changed_how_libraries_are_imported(
     monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:

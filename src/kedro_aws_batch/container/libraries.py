@@ -45,7 +45,8 @@ _DATASETS = tuple(
 #: Beginnings of the variables by which these libraries are set as they are imported.
 _SETTINGS = (
     "ARROW_", "AWS_", "BLIS_", "BOTO_", "FSSPEC_", "GOTO_", "JOBLIB_", "KMP_", "LOKY_", "MKL_", "MPL", "NPY_",
-    "NUMEXPR_", "NUMPY_", "OMP_", "OPENBLAS_", "PANDAS_", "SCIPY_", "SKLEARN_",
+    "NUMEXPR_", "NUMPY_", "OMP_", "OPENBLAS_", "OPENPYXL_", "PANDAS_", "PILLOW_", "PLOTLY_", "S3FS_",
+    "SCIPY_", "SKLEARN_", "XDG_",
 )  # fmt: skip
 #: Of these, the ones that threadpoolctl and scikit-learn set themselves.
 _THEIR_OWN = frozenset({"KMP_DUPLICATE_LIB_OK", "KMP_INIT_AT_FORK"})
@@ -78,8 +79,7 @@ def import_shared(names: Iterable[str]) -> bool:
     if sys.platform != "linux":
         return False
     files = _open_files()
-    with _one_thread(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # who imported them first has shown them
+    with _one_thread(), _no_warnings_shown():
         for name in filter(_is_shared, names):
             with suppress(Exception):
                 importlib.import_module(name)
@@ -124,6 +124,17 @@ def _one_thread() -> Iterator[None]:
             del os.environ[name]
         else:
             os.environ[name] = before
+
+
+@contextmanager
+def _no_warnings_shown() -> Iterator[None]:
+    """Show no warnings: who imported the libraries first has shown them. The filters that libraries add stay."""
+    before = warnings.showwarning
+    warnings.showwarning = lambda *_, **__: None
+    try:
+        yield
+    finally:
+        warnings.showwarning = before
 
 
 def _threads() -> int:
