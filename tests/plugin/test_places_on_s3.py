@@ -106,6 +106,10 @@ def place(make_project: Make, entry: Mapping[str, Any] | None, **sources: Any) -
             "?its entry names another store than AWS' own S3",
         ),
         (
+            {**pickled("s3://bucket/x.pkl"), "credentials": {"AWS_ENDPOINT_URL": "https://minio"}},
+            "?its entry names another store than AWS' own S3",
+        ),
+        (
             {"type": "pandas.SQLTableDataset", "table_name": "t", "credentials": {"con": "postgresql://h/d"}},
             "?the entry of a SQLTableDataset does not say where all of its data lies",
         ),
@@ -166,7 +170,18 @@ def test_what_a_project_s_own_code_makes_of_a_place_is_not_told(make_project: Ma
     assert place(make_project, entry, settings=settings) == told
 
 
-def test_only_the_author_of_a_type_knows_where_its_data_lies(make_project: Make) -> None:
-    entry = {"type": "own_types_of_places.own.Own", "filepath": "s3://bucket/x.pkl"}
+_OWN_TYPE = "own_types_of_places.own.Own"
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"type": _OWN_TYPE, "filepath": "s3://bucket/x.pkl"},
+        {"type": "CachedDataset", "dataset": {"type": _OWN_TYPE, "filepath": "s3://bucket/x.pkl"}},
+        {"type": "partitions.PartitionedDataset", "path": "s3://bucket/in", "dataset": _OWN_TYPE},
+        {"type": "partitions.PartitionedDataset", "path": "s3://bucket/in", "dataset": {"type": _OWN_TYPE}},
+    ],
+)
+def test_only_the_author_of_a_type_knows_where_its_data_lies(make_project: Make, entry: Mapping[str, Any]) -> None:
     told = place(make_project, entry, package="own_types_of_places", modules={"own.py": OWN})
     assert told == "?only the author of its type, Own, knows where its data lies"

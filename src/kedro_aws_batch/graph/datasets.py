@@ -99,7 +99,7 @@ def buckets_of(dataset: CatalogDataset) -> set[str]:
 def of_config(config: Mapping[str, Any], ground: Ground | None = None) -> CatalogDataset:
     """Return the dataset of this configuration, including all that it wraps."""
     ground = ground or Ground()
-    type_ = _type_name(config.get("type", "MemoryDataset"))
+    type_ = type_name(config.get("type", "MemoryDataset"))
     if _in_memory(type_, config):
         return CatalogDataset(type_, MEMORY, versioned=False)
     own = tuple(own_places(type_, config, ground))
@@ -181,7 +181,8 @@ def _inner_instances(dataset: Any) -> Iterator[tuple[str, Any]]:
             yield key.strip("_"), value
 
 
-def _type_name(type_: Any) -> str:
+def type_name(type_: Any) -> str:
+    """Return the name of a type, which an entry has as such or as the type itself."""
     return type_ if isinstance(type_, str) else f"{type_.__module__}.{type_.__qualname__}"
 
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from kedro_aws_batch._service.dag.signatures import UNTOLD
 
-from .datasets import entry, is_kedros, of_config
-from .places import MEMORY, Ground
+from .datasets import entry, is_kedros, of_config, type_name
+from .places import MEMORY, Ground, inner_entries
 from .shape import NOT_OPENED, entries_of, with_others
 from .varying import reads_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from .datasets import CatalogDataset
     from .project import Project
@@ -48,6 +48,8 @@ class Lying:
         place = _place_of(self.datasets[name])
         if place.startswith(UNTOLD):
             return place
+        if foreign := next(_foreign_types(config), None):
+            return _only_its_author(foreign)
         if _names_endpoint(config):
             return f"{UNTOLD}its entry names another store than AWS' own S3"
         why = self._varies(name, place)
@@ -86,7 +88,7 @@ def _place_of(dataset: CatalogDataset) -> str:
     """Return the place of a dataset's data, or why it isn't known or isn't on S3."""
     kind = dataset.type.rpartition(".")[2]
     if not is_kedros(dataset.type):
-        return f"{UNTOLD}only the author of its type, {kind}, knows where its data lies"
+        return _only_its_author(dataset.type)
     own = [place for place in dataset.places if not place.key.startswith("checkpoint.")]
     keys = {*_KEYS, "dataset.filepath"} if kind == "CachedDataset" else _KEYS
     if len(own) != 1 or own[0].key not in keys:
@@ -100,8 +102,23 @@ def _place_of(dataset: CatalogDataset) -> str:
     return f"{found[1]}/{key}"
 
 
+def _only_its_author(type_: str) -> str:
+    return f"{UNTOLD}only the author of its type, {type_.rpartition('.')[2]}, knows where its data lies"
+
+
+def _foreign_types(config: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the types within an entry that aren't Kedro's: of its partitions, or of what it wraps."""
+    for wrapped in (config.get("dataset"), *(one for _, one in inner_entries(config))):
+        inner = wrapped if isinstance(wrapped, dict) else {"type": wrapped or ""}
+        type_ = type_name(inner.get("type", ""))
+        if not is_kedros(type_):
+            yield type_
+        elif inner is wrapped:
+            yield from _foreign_types(inner)
+
+
 def _names_endpoint(config: Any) -> bool:
-    """Return whether an entry names an endpoint, at any depth."""
+    """Return whether an entry names an endpoint, at any depth, as `endpoint_url` or `AWS_ENDPOINT_URL`."""
     if isinstance(config, dict):
-        return any(str(key).startswith("endpoint") or _names_endpoint(value) for key, value in config.items())
+        return any("endpoint" in str(key).lower() or _names_endpoint(value) for key, value in config.items())
     return isinstance(config, list) and any(map(_names_endpoint, config))
