@@ -196,11 +196,13 @@ def noted(
 ) -> dict[str, str]:
     """Return the state of a resumed run's inputs, without what its nodes may have read in another that nobody noted.
 
-    Folders that the run before it had reused are in it, too, but for those that are made again.
+    What was noted before stays as it was only of what none but taken-over nodes read, and of the folders that they have
+    written and that the run before had reused.
     """
     taken = {name for node in nodes if node.name in resumed.reused for name in node.inputs}
-    made = {name for node in nodes if node.name in resumed.again for name in node.outputs}
-    kept = {name: digest for name, digest in before.items() if name not in made}
+    wrote = {name for node in nodes if node.name in resumed.reused for name in node.outputs}
+    anew = {name for node in nodes if node.name in resumed.again for name in node.inputs}
+    kept = {name: digest for name, digest in before.items() if name in wrote | taken - anew}
     return {**kept, **{name: digest for name, digest in now.items() if name in before or name not in taken}}
 
 

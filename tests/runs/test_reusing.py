@@ -456,6 +456,21 @@ def test_a_file_that_is_deleted_after_the_first_reuse_is_noticed_also_after_a_re
     assert world.go().groups_total == 0
 
 
+def test_of_what_a_resumed_run_reads_while_nobody_asks_storage_the_state_before_is_not_noted() -> None:
+    world = World([[], [0]], raw=True)
+    first = world.go().run_id
+    world.finish(0, exit_code=1)
+    world.settle()
+    before = dict(world.shown["raw"])
+    world.shown["raw"]["digest"] = "with another file"
+    second = world.start(key="unasked", resume_from=first).run_id
+    world.write_all()
+    world.settle()
+    world.shown["raw"] = before  # as if that file was deleted
+    world.go()
+    assert world.again()["n0"] == f"it was not noted what 'raw' was when run {second} started"
+
+
 def test_a_folder_that_a_resumed_run_has_made_again_is_not_what_the_run_before_had_noted() -> None:
     world = folder_world(word=True)
     world.sign("code 0", "another")
