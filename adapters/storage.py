@@ -109,7 +109,7 @@ class _Look:
         """Return what lies in the dataset's folder, or else the object of its name; neither is a neighbour's."""
         first = self._page(place.key)
         objects = first.files
-        if first.next and not place.passed([*objects][-1]):
+        if first.next and not any(map(place.passed, objects)):  # a page may be empty
             objects = {
                 **objects,
                 **{key: one for page in self._pages(f"{place.key}/") for key, one in page.files.items()},

@@ -62,6 +62,21 @@ def test_what_is_beside_a_dataset_is_passed_over(keys: list[str], folder: bool, 
     assert seen.folder is folder
 
 
+class EmptyFirst(Client):
+    """S3 whose first page is empty, though others follow: it promises no number of keys on a page."""
+
+    def list_objects_v2(self, **asked: Any) -> dict[str, Any]:
+        if len(self.asked) == 0:
+            self.asked.append(asked["Prefix"])
+            return {"NextContinuationToken": "!"}
+        return super().list_objects_v2(**asked)
+
+
+def test_an_empty_page_before_others_is_read_past() -> None:
+    client = EmptyFirst("x/1", "x/2")
+    assert look(client) == look(Client("x/1", "x/2"))
+
+
 def test_neighbours_alone_are_no_dataset() -> None:
     assert look(Client("x-1", "x-2", "x-3", "x-4")) == "it does not exist"
 
