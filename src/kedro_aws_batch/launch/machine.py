@@ -22,13 +22,16 @@ def workers_here(document: Mapping[str, Any], request: Mapping[str, Any]) -> int
     """Return how many containers of a run may be in flight here; None if the project or the request says it already.
 
     Where containers carry on, no more are submitted than can be at work. Others would have to wait for their vCPUs, and
-    would then start for groups that a container at work could have carried on with.
+    would then start for groups that a container at work could have carried on with. Each queue has vCPUs of its own,
+    and no container of one carries on with a group of another.
     """
     params = request.get("params", {})
     told = {**document["run"], **read_overrides(params)[0].settings, **request}
     if not told["warm_containers"] or told.get("max_workers") is not None:
         return None
-    return max(1, int(vcpus_here(document, params) / min([1, *asked_of_jobs(document, params, "vcpus")])))
+    of_a_queue = max(1, int(vcpus_here(document, params) / min([1, *asked_of_jobs(document, params, "vcpus")])))
+    usual = {document["run"]["job_queue"] for node in document["nodes"] if "job_queue" not in node["resources"]}
+    return of_a_queue * len(usual | asked_of_jobs(document, params, "job_queue"))
 
 
 def vcpus_here(document: Mapping[str, Any], params: Mapping[str, Any]) -> int:

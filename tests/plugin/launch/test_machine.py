@@ -13,7 +13,7 @@ from kedro_aws_batch.launch.machine import vcpus_here, workers_here
 def made(*vcpus: float | None, **run: Any) -> dict[str, Any]:
     """Return the part of a document that counts: nodes that ask for so many vCPUs, and the project's settings."""
     nodes = [{"resources": {} if one is None else {"vcpus": one}} for one in vcpus]
-    return {"nodes": nodes, "run": {"warm_containers": True, "max_workers": None, **run}}
+    return {"nodes": nodes, "run": {"job_queue": "usual", "warm_containers": True, "max_workers": None, **run}}
 
 
 def params(**settings: Any) -> dict[str, Any]:
@@ -41,6 +41,15 @@ def test_no_more_containers_that_carry_on_are_in_flight_than_can_be_at_work(
 ) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: 4)
     assert workers_here(document, request_) == workers
+
+
+def test_each_queue_has_containers_at_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    document = made(1, 1, 1)
+    for node, queue in zip(document["nodes"][1:], ["other", "usual"], strict=True):
+        node["resources"]["job_queue"] = queue
+    assert workers_here(document, {}) == 8
+    assert workers_here(document, params(resources={"nodes": {"one": {"job_queue": "third"}}})) == 12
 
 
 def test_jobs_share_the_vcpus_of_this_machine_or_those_of_the_largest(monkeypatch: pytest.MonkeyPatch) -> None:
