@@ -106,7 +106,10 @@ class _Look:
         return None
 
     def _seen(self, place: S3Place, version: str | None = None) -> Seen | None:
-        """Return what lies in the dataset's folder, or else the object of its name; neither is a neighbour's."""
+        """Return what lies in the dataset's folder, with the object of its name; neither is a neighbour's.
+
+        There may be both: a dataset that once kept versions has left a folder where its one file is now.
+        """
         first = self._page(place.key)
         objects = first.files
         if first.next and not any(map(place.passed, objects)):  # a page may be empty
@@ -114,8 +117,7 @@ class _Look:
                 **objects,
                 **{key: one for page in self._pages(f"{place.key}/") for key, one in page.files.items()},
             }
-        within = {key: one for key, one in objects.items() if place.holds(key)}
-        files = within or {key: one for key, one in objects.items() if key == place.key}
+        files = {key: one for key, one in objects.items() if key == place.key or place.holds(key)}
         named = {f"{place.bucket}/{key}": one for key, one in files.items()}
         return seen_of(named, f"{place.bucket}/{place.key}", version) if named else None
 

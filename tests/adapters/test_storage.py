@@ -56,7 +56,7 @@ def look(client: Any, key: str = "x", *, versioned: bool = False, seconds: float
 def test_what_is_beside_a_dataset_is_passed_over(keys: list[str], folder: bool, asked: list[str]) -> None:
     client = Client(*keys)
     seen = look(client)
-    own = [key for key in keys if key.startswith("x/")] if folder else ["x"]
+    own = [key for key in keys if key == "x" or key.startswith("x/")]
     assert (seen, client.asked) == (look(Client(*own)), asked)
     assert isinstance(seen, Seen)
     assert seen.folder is folder

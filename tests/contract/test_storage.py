@@ -102,6 +102,13 @@ def test_both_see_the_same_files(s3: S3Client, key: str, keys: list[str], folder
     assert bucket.both(key, partitions=partitions).seen["x"].digest != seen.digest
 
 
+def test_both_notice_a_file_beside_a_folder_of_its_name(s3: S3Client) -> None:
+    bucket = Bucket(s3, "a.csv", f"a.csv/{OLD}/a.csv")  # as of a dataset that once kept versions
+    seen = bucket.both("a.csv").seen["x"]
+    s3.put_object(Bucket=bucket.name, Key="a.csv", Body=b"other content")
+    assert bucket.both("a.csv").seen["x"].digest != seen.digest
+
+
 @pytest.mark.parametrize("keys", [[], ["a.csv.bak", "a.cs", "b/a.csv"]])
 @pytest.mark.parametrize("versioned", [False, True])
 def test_what_is_not_there_is_absent_to_both(s3: S3Client, keys: list[str], versioned: bool) -> None:

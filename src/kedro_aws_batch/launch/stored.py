@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 #: Seconds for each if they are very many.
 _PATIENCE_EACH = 0.05
+#: The protocols of stores in which an object may have the name of a folder.
+_OBJECT_STORES = frozenset({"s3", "gs", "abfs"})
 #: So many datasets that don't tell are named.
 _NAMED = 5
 #: Bytes of what a request says of storage: a request takes 6 MB in all (`dag.limits.INVOKE_BYTES`).
@@ -93,7 +95,7 @@ def ask_storage(
 ) -> Stored:
     """Return what storage says of datasets, in the versions for which a request asks, and of its conf source.
 
-    Each is asked with one request, or one for each thousand of its files, 32 at a time.
+    Each is asked with one request, or for a folder with two more and one for each thousand of its files, 32 at a time.
     """
     with stdout_kept_clean(), silent("kedro.io.catalog_config_resolver"):  # it warns as in `graph.datasets`
         asked = {name: _asking(project, name, version_asked(request, name)) for name in sorted(names)}
@@ -163,9 +165,20 @@ def _files_at(filesystem: Any, path: Any, version: str | None, own_folder: str) 
     }
     if not found:
         return None
-    files = {name: File(_size(info), _tag(info), _put(info).timestamp()) for name, info in found.items()}
     whole = filesystem._strip_protocol(str(path))  # noqa: SLF001  (the form of the names it found)
+    if [*found] != [whole] and (beside := _beside(filesystem, whole)):
+        found[whole] = beside
+    files = {name: File(_size(info), _tag(info), _put(info).timestamp()) for name, info in found.items()}
     return seen_of(files, whole, version, own_folder)
+
+
+def _beside(filesystem: Any, folder: str) -> Mapping[str, Any] | None:
+    """Return what is known of an object with the name of a folder, which object stores may have beside it."""
+    protocols = [filesystem.protocol] if isinstance(filesystem.protocol, str) else filesystem.protocol
+    if _OBJECT_STORES.isdisjoint(protocols):
+        return None
+    info: Mapping[str, Any] = filesystem.info(folder, refresh=True)
+    return info if info["type"] == "file" else None
 
 
 def _followed(filesystem: Any, link: str) -> Mapping[str, Any]:

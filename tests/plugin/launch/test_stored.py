@@ -31,6 +31,8 @@ SAID, SAID_LATER = (int(one.timestamp() * 1000) for one in (AT, LATER))
 class Bucket:
     """A file system that knows these files."""
 
+    protocol = ("s3", "s3a")
+
     def __init__(self, files: Mapping[str, Mapping[str, Any]]) -> None:
         self.files = files
 
@@ -39,6 +41,10 @@ class Bucket:
 
     def _strip_protocol(self, path: str) -> str:
         return path
+
+    def info(self, path: str, refresh: bool) -> Mapping[str, Any]:
+        assert refresh
+        return {"type": "file", **self.files[path]} if path in self.files else {"type": "directory"}
 
     def find(self, path: str, detail: bool) -> dict[str, Mapping[str, Any]]:
         assert detail
