@@ -182,6 +182,21 @@ def test_what_a_further_group_leaves_behind_has_ended_before_its_container_asks(
     assert three(tmp_path, work, "") == (0, [*FROM_OTHER[:2], "left False", FROM_OTHER[2], "left False"])
 
 
+#: Asks the container to end as it is imported for the second time, before the further groups.
+STOPS_THE_CONTAINER = """
+import os, signal, sys, time
+if os.path.exists("imported"):
+    os.kill(sys.modules["__main__"].own, signal.SIGTERM)
+    time.sleep(20)
+open("imported", "w").close()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is shared")
+def test_a_container_that_is_asked_to_end_while_it_imports_begins_no_further_group(tmp_path: Path) -> None:
+    assert three(tmp_path, "pass", STOPS_THE_CONTAINER) == (143, FROM_OTHER[:1])
+
+
 def three(folder: Path, work: str, library: str) -> tuple[int, list[str]]:
     """Return the exit code of a container whose groups do some work, and what they have said."""
     (folder / "library.py").write_text(library, encoding="utf-8")

@@ -79,9 +79,11 @@ class Container:
         """Carry on in a process that has imported libraries, and return its exit code."""
 
         def successor() -> int:
+            if not import_shared(libraries):  # a signal meanwhile ends this process, as it would end the group's
+                return _UNFIT
             for number in FORWARDED:
                 signal.signal(number, lambda *_: self._stop())
-            return self._carry_on(payload, place) if import_shared(libraries) else _UNFIT
+            return self._carry_on(payload, place)
 
         return run_apart(successor, on_signal=self._stop).verdict
 
