@@ -167,8 +167,20 @@ def test_a_package_above_that_makes_pipelines_makes_no_difference(package: Packa
     assert parts[0] == parts[1]
 
 
-def test_code_that_imports_by_a_computed_name_counts_all_of_the_package(package: Package) -> None:
-    nodes = "import importlib\ndef f(x): return importlib.import_module('made.' + x).g()"
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        "import importlib\ndef f(x): return importlib.import_module('made.' + x).g()",
+        "from importlib import import_module as load\ndef f(x): return load('made.' + x).g()",
+        "from kedro.utils import load_obj\ndef f(x): return load_obj(x, 'made')()",
+        "import pkgutil\ndef f(x): return pkgutil.resolve_name(x)()",
+        "import pydoc\ndef f(x): return pydoc.locate(x)()",
+        "import runpy\ndef f(x): return runpy.run_path(x)['g']()",
+        "from runpy import run_module as run\ndef f(x): return run(x)['g']()",
+        "from importlib import util\ndef f(x): return util.spec_from_file_location('a', x).loader",
+    ],
+)
+def test_code_that_imports_by_a_computed_name_counts_all_of_the_package(package: Package, nodes: str) -> None:
     signatures = []
     for number in (1, 2):
         package.write(nodes=nodes, other=f"def g(): return {number}")

@@ -12,6 +12,9 @@ from .slices import is_for_type_checkers
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+#: What runs modules by names or paths, as Kedro's `load_obj` does.
+_LOADERS = frozenset({"load_obj", "resolve_name", "run_path", "run_module", "spec_from_file_location"})
+_LOADING_MODULES = frozenset({"runpy", "pydoc"})
 #: What reads files of a package.
 _READERS = {"__file__", "__path__", "get_data", "resources", "importlib_resources", "pkgutil"}
 
@@ -88,8 +91,16 @@ def _look(node: ast.AST, aliases: Mapping[str, str], found: Imports) -> None:
         found.reads_files = found.reads_files or last in _READERS
     if isinstance(node, ast.ImportFrom | ast.Import):
         found.reads_files = found.reads_files or any(alias.name.rpartition(".")[2] in _READERS for alias in node.names)
+        found.dynamic = found.dynamic or any(_loads(alias) for alias in node.names)
+        found.dynamic = found.dynamic or getattr(node, "module", None) in _LOADING_MODULES
     if isinstance(node, ast.Call):
         _called(node, found)
+
+
+def _loads(alias: ast.alias) -> bool:
+    """Return whether a name that is imported runs modules by names or paths, which may be computed."""
+    renamed = alias.name == "import_module" and alias.asname not in (None, "import_module")
+    return renamed or alias.name in _LOADERS or alias.name in _LOADING_MODULES
 
 
 def _called(node: ast.Call, found: Imports) -> None:
@@ -100,7 +111,7 @@ def _called(node: ast.Call, found: Imports) -> None:
             found.names.add(first.value)
         else:
             found.dynamic = True
-    elif isinstance(node.func, ast.Name) and name in ("exec", "eval"):
+    elif name in _LOADERS or (isinstance(node.func, ast.Name) and name in ("exec", "eval")):
         found.dynamic = True
 
 
