@@ -177,6 +177,7 @@ def test_a_package_above_that_makes_pipelines_makes_no_difference(package: Packa
         "import pydoc\ndef f(x): return pydoc.locate(x)()",
         "import runpy\ndef f(x): return runpy.run_path(x)['g']()",
         "from runpy import run_module as run\ndef f(x): return run(x)['g']()",
+        "from importlib.machinery import SourceFileLoader\ndef f(x): return SourceFileLoader('a', x).load_module()",
         "from importlib import util\ndef f(x): return util.spec_from_file_location('a', x).loader",
     ],
 )

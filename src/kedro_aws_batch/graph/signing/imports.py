@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 #: What runs modules by names or paths, as Kedro's `load_obj` does.
-_LOADERS = frozenset({"load_obj", "resolve_name", "run_path", "run_module", "spec_from_file_location"})
+_LOADERS = frozenset(
+    {"load_obj", "resolve_name", "run_path", "run_module", "spec_from_file_location", "SourceFileLoader"}
+)
 _LOADING_MODULES = frozenset({"runpy", "pydoc"})
 #: What reads files of a package.
 _READERS = {"__file__", "__path__", "get_data", "resources", "importlib_resources", "pkgutil"}
