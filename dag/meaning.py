@@ -42,15 +42,17 @@ def reuse_wanted(document: GraphDocument, request: Mapping[str, Any]) -> bool:
     return bool(settings_of(document, request, read_overrides(request.get("params", {}))[0])["reuse"])
 
 
-def to_ask(document: GraphDocument, request: Mapping[str, Any], earlier: Mapping[str, Any]) -> set[str]:
+def to_ask(
+    document: GraphDocument, request: Mapping[str, Any], earlier: Mapping[str, Any], *, notes: bool = False
+) -> set[str]:
     """Return the datasets whose state a run needs: inputs that none of its nodes makes, and what they may have made.
 
     `earlier` is the request of a resumed run. Runs that neither reuse nor resume need none, unless the project's runs
-    do: then the next one needs their inputs. What nodes confirm is left out: its checkpoint is written beside the data,
-    and keeps what was loaded from being loaded again.
+    do, or `notes` says that all note their inputs: then a later one needs those. What nodes confirm is left out: its
+    checkpoint is written beside the data, and keeps what was loaded from being loaded again.
     """
     resumes, reuses = "resume_from" in request, reuse_wanted(document, request)
-    if not (resumes or reuses or document.run.get("reuse")):
+    if not (resumes or reuses or notes or document.run.get("reuse")):
         return set()
     meant = resumed_request(request, earlier) if resumes else request
     nodes = select(document, meant.get("pipelines") or [meant.get("pipeline", "__default__")], meant)

@@ -54,6 +54,7 @@ def test_a_run_needs_its_inputs_and_outputs_if_it_reuses_or_resumes(
 
 def test_a_run_that_does_not_reuse_needs_its_inputs_for_the_next_one_if_that_does() -> None:
     assert to_ask(graph(reuse=True), {"reuse": False}, {}) == {"raw@one"}
+    assert to_ask(graph(), {}, {}, notes=True) == {"raw@one"}
 
 
 def test_what_a_request_says_counts_and_without_that_somebody_asks_if_there_is_anything_to_ask() -> None:

@@ -192,7 +192,8 @@ def _request(run: LocalRun, aws: EmbeddedAws, display: Display) -> dict[str, Any
         workers = workers_here(run.compiled.document, {**run.earlier, **request})
         if workers is not None:
             request["max_workers"] = workers
-        stored = stored_for(run.project, run.compiled.read, request, run.earlier)
+        # Inputs are put here in the second in which the run starts: by that time alone a resume couldn't tell.
+        stored = stored_for(run.project, run.compiled.read, request, run.earlier, notes=True)
     if run.asked.resume_from:
         for line in stored.notes():
             display.note(line)

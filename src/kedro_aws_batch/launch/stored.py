@@ -84,10 +84,18 @@ class Stored:
 
 
 def stored_for(
-    project: Project, document: GraphDocument, request: Mapping[str, Any], earlier: Mapping[str, Any]
+    project: Project,
+    document: GraphDocument,
+    request: Mapping[str, Any],
+    earlier: Mapping[str, Any],
+    *,
+    notes: bool = False,
 ) -> Stored:
-    """Return what storage says of the datasets whose state a run of a request needs; `earlier` is of a resumed run."""
-    return ask_storage(project, to_ask(document, request, earlier), resumed_request(request, earlier))
+    """Return what storage says of the datasets whose state a run of a request needs; `earlier` is of a resumed run.
+
+    With `notes` it needs its inputs in any case (`dag.meaning.to_ask`).
+    """
+    return ask_storage(project, to_ask(document, request, earlier, notes=notes), resumed_request(request, earlier))
 
 
 def ask_storage(
