@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import gc
 import logging
-import os
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
+
+from .setting import variable_set
 
 #: Kedro's: names the file that it configures logging by, when it is imported.
 _LOGGING = "KEDRO_LOGGING_CONFIG"
@@ -53,16 +54,9 @@ def configure_logging() -> None:
 @contextmanager
 def _no_logging() -> Iterator[None]:
     """Let Kedro configure nothing meanwhile: the file of a project may open others, and each group has its own."""
-    before = os.environ.get(_LOGGING)
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         file.write('{"version": 1, "disable_existing_loggers": false}')
         file.flush()
-        os.environ[_LOGGING] = file.name
-        try:
+        with variable_set(_LOGGING, file.name):
             yield
-        finally:
-            if before is None:
-                del os.environ[_LOGGING]
-            else:
-                os.environ[_LOGGING] = before
     sys.modules["kedro.framework.project"].LOGGING.data = {}

@@ -22,6 +22,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .setting import variable_set
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
@@ -79,7 +81,7 @@ def import_shared(names: Iterable[str]) -> bool:
     if sys.platform != "linux":
         return False
     files = _open_files()
-    with _one_thread(), _no_warnings_shown():
+    with variable_set(_THREADS[0], "1"), _no_warnings_shown():
         for name in filter(_is_shared, names):
             with suppress(Exception):
                 importlib.import_module(name)
@@ -110,20 +112,6 @@ def _usual_threads() -> int:
             if (told := int(os.environ[name])) > 0:
                 return min(told, cores)
     return cores
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    name = _THREADS[0]
-    before = os.environ.get(name)
-    os.environ[name] = "1"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = before
 
 
 @contextmanager
