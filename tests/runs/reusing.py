@@ -94,3 +94,12 @@ def once(world: World) -> Run:
 
 
 BOTH = pytest.mark.parametrize("versioned", [False, True], ids=["plain", "versioned"])
+
+
+def failed(world: World, **request: Any) -> str:
+    """Run until the second node fails, and return the run."""
+    run_id = world.go(reuse=False, **request).run_id
+    world.write(0)
+    world.finish(1, exit_code=1)
+    world.settle()
+    return run_id

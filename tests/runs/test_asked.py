@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dag.asked import version_asked
-from tests.runs.reusing import World, once
+from tests.runs.reusing import World, failed, once
 
 SOURCE, FOLDER = "s3://conf/other", "settings/eu"
 NOT = "it has not succeeded"
@@ -21,15 +21,6 @@ def world_of(parents: list[list[int]], **more: Any) -> World:
     run = {**world.document.run, "conf_sources": [SOURCE, FOLDER], "request_environment": ["MODE"]}
     world.document = replace(world.document, run=run)
     return world
-
-
-def failed(world: World, **request: Any) -> str:
-    """Run until the second node fails, and return the run."""
-    run_id = world.go(reuse=False, **request).run_id
-    world.write(0)
-    world.finish(1, exit_code=1)
-    world.settle()
-    return run_id
 
 
 def resumed(world: World, run_id: str, **request: Any) -> dict[str, str]:

@@ -8,20 +8,11 @@ import pytest
 
 from dag.jobs import run_moment
 from runs.reading import read_outcomes
-from tests.runs.reusing import HOUR, World
+from tests.runs.reusing import HOUR, World, failed
 from tests.runs.stage import Stage
 from tests.runs.test_split import split_chain
 
 NOT = "it has not succeeded"
-
-
-def failed(world: World, **request: str) -> str:
-    """Run until the second node fails, and return the run."""
-    run_id = world.go(reuse=False, **request).run_id
-    world.write(0)
-    world.finish(1, exit_code=1)
-    world.settle()
-    return run_id
 
 
 def again(world: World, run_id: str) -> dict[str, str]:
