@@ -114,6 +114,15 @@ def register_pipelines():
 """
 
 
+def test_local_runs_note_their_inputs_also_if_they_do_not_reuse(make_project: Make, forked: Forked) -> None:
+    catalog = {**REMOTE_CHAIN, "final": pickled("s3://bucket/final.pkl")}
+    project = make_project(Sources(REGISTRY, catalog, CONFIGURATION, {"rate": 2}, {"raw": pickled("data/raw.pkl")}))
+    (project / "data").mkdir()
+    (project / "data/raw.pkl").write_bytes(pickle.dumps(21))
+    assert ran(forked(project, "run")) == ["first", "second"]
+    assert ran(forked(project, "run", "--reuse")) == []
+
+
 def test_what_a_hand_has_deleted_or_written_over_is_made_again(make_project: Make, forked: Forked) -> None:
     catalog = {
         "raw": pickled("data/raw.pkl"),

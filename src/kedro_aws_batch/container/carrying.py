@@ -9,7 +9,6 @@ from that. What a group has started and left behind ends with it.
 
 from __future__ import annotations
 
-import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -19,7 +18,7 @@ from typing import TYPE_CHECKING
 from kedro_aws_batch._service.dag.carrying import UNSURE
 
 from .asking import Next, Said, ask_next
-from .child import FORWARDED, run_apart
+from .child import run_apart
 from .door import Door
 from .leftovers import adopt_orphans, end_leftovers
 from .libraries import import_shared
@@ -79,11 +78,8 @@ class Container:
         """Carry on in a process that has imported libraries, and return its exit code."""
 
         def successor() -> int:
-            if not import_shared(libraries):  # a signal meanwhile ends this process, as it would end the group's
-                return _UNFIT
-            for number in FORWARDED:
-                signal.signal(number, lambda *_: self._stop())
-            return self._carry_on(payload, place)
+            # A signal before the group's own process exists ends this one, as it would end that.
+            return self._carry_on(payload, place) if import_shared(libraries) else _UNFIT
 
         return run_apart(successor, on_signal=self._stop).verdict
 

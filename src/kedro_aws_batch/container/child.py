@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from resource import struct_rusage
 
 #: Signals to a container go to its first process, which is ours: it forwards these to the child.
-FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
+_FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 
 
 #: Bytes that a pipe holds.
@@ -77,11 +77,11 @@ def run_apart(
     """
     reading, writing = os.pipe()
     flush()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, FORWARDED)  # no signal may come before its handler exists
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _FORWARDED)  # no signal may come before its handler exists
     child = os.fork()
     if child == 0:
         os.close(reading)
-        for number in (*FORWARDED, signal.SIGALRM):  # handlers for an earlier child
+        for number in (*_FORWARDED, signal.SIGALRM):  # handlers for an earlier child
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         _work(work, writing, timeout)
@@ -92,7 +92,7 @@ def run_apart(
             on_signal()
         _send(child, received)
 
-    for number in FORWARDED:
+    for number in _FORWARDED:
         signal.signal(number, forward)
     watchdog = _Watchdog(child)
     signal.signal(signal.SIGALRM, watchdog.bite)
